@@ -1,0 +1,79 @@
+"""The connection: durable transactions on SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import create_engine, event
+
+from grid_datastores.catalog.schema import metadata
+from grid_datastores.catalog.users import Users
+from grid_datastores.catalog.versions import Versions
+from grid_datastores.catalog.workloads import Workloads
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection, Engine
+
+# How long a writer waits for another one, in seconds: transactions are a few milliseconds long.
+BUSY_TIMEOUT = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One transaction on the catalog: all of it happens, durably, or none."""
+
+    users: Users
+    versions: Versions
+    workloads: Workloads
+
+
+class Catalog:
+    """The metadata of all versions and workloads, behind a SQLAlchemy URL. Makes its tables when new."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = _sqlite(url) if url.startswith("sqlite") else create_engine(url)
+        metadata.create_all(self._engine)
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """A transaction that changes; on SQLite it is the only writer from its first moment."""
+        with self._engine.begin() as connection:
+            yield _transaction(connection)
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """A transaction that sees one moment of the catalog and waits for nobody."""
+        with self._engine.connect().execution_options(read=True) as connection:
+            yield _transaction(connection)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+
+def _transaction(connection: Connection) -> Transaction:
+    return Transaction(Users(connection), Versions(connection), Workloads(connection))
+
+
+def _sqlite(url: str) -> Engine:
+    """BEGIN IMMEDIATE, WAL, synchronous=FULL: a commit that was answered survives a power cut."""
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # the driver begins nothing by itself
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        reading = connection.get_execution_options().get("read", False)
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return engine

@@ -1,0 +1,162 @@
+"""The tables. A deleted version keeps its row, so nothing here is ever deleted but work that is done."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+
+
+class Moment(TypeDecorator[datetime]):
+    """A time with its zone, kept in UTC, also where the database knows no zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        """Into the database, in UTC."""
+        return value.astimezone(UTC) if value else None
+
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        """Out of the database, in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData()
+
+# What the server must remember beside the data: the key that signs its URLs.
+settings = Table(
+    "settings",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", String(63), nullable=False, unique=True),
+    Column("key_hash", String(64), nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("user_id", ForeignKey("users.id"), nullable=False),
+    Column("expires_at", Moment, nullable=False),
+)
+
+# `last_number` only grows: a number is never used twice (rule version-number-unused).
+datastores = Table(
+    "datastores",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("owner_id", ForeignKey("users.id"), nullable=False),
+    Column("name", String(63), nullable=False),
+    Column("last_number", Integer, nullable=False),
+    UniqueConstraint("owner_id", "name"),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("owner_id", ForeignKey("users.id"), nullable=False),
+    Column("datastore_id", ForeignKey("datastores.id"), nullable=False),
+    Column("name", String(63), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("source_kind", String(16), nullable=False),
+    Column("source_location", Text, nullable=False),
+    Column("phase", String(16), nullable=False),
+    Column("message", Text, nullable=False, default=""),
+    Column("created_at", Moment, nullable=False),
+    Column("finished_at", Moment),
+    Column("size_bytes", BigInteger, nullable=False, default=0),
+    Column("file_count", BigInteger, nullable=False, default=0),
+    Column("fingerprint", String(64), nullable=False, default=""),
+    Column("last_used_at", Moment),
+    Column("last_used_by", String(128), nullable=False, default=""),
+    Column("deleted_at", Moment),
+    Column("deleted_by", String(63), nullable=False, default=""),
+    Column("bytes_gone_at", Moment),
+    UniqueConstraint("datastore_id", "number"),
+    Index("versions_of_owner", "owner_id", "phase"),
+)
+
+# One row an object on its way in; `parts` counts the parts announced, `size_bytes` is known when complete.
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("version_id", ForeignKey("versions.id"), nullable=False),
+    Column("key", Text, nullable=False),
+    Column("parts", Integer, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("completed", Integer, nullable=False, default=0),
+    UniqueConstraint("version_id", "key"),
+)
+
+workloads = Table(
+    "workloads",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("owner_id", ForeignKey("users.id"), nullable=False),
+    Column("name", String(63), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("state_since", Moment, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("lease_until", Moment),
+    Index("workloads_of_owner", "owner_id", "kind"),
+)
+
+mounts = Table(
+    "mounts",
+    metadata,
+    Column("workload_id", ForeignKey("workloads.id"), primary_key=True),
+    Column("version_id", ForeignKey("versions.id"), primary_key=True),
+    Column("path", Text, nullable=False),
+    Index("mounts_of_version", "version_id"),
+)
+
+# The removal's queue: versions whose bytes are still to be erased.
+removals = Table(
+    "removals",
+    metadata,
+    Column("version_id", ForeignKey("versions.id"), primary_key=True),
+    Column("queued_at", Moment, nullable=False),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("version_id", ForeignKey("versions.id"), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("actor", String(63), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("message", Text, nullable=False),
+    Index("events_of_version", "version_id"),
+)

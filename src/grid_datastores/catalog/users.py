@@ -1,0 +1,81 @@
+"""Users, their keys and tokens. Keys and tokens are kept as digests only."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from sqlalchemy import insert, select
+
+from grid_datastores.catalog import schema
+from grid_datastores.model import User
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+
+class Users:
+    """The users' part of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, user: User, key: str, at: datetime) -> None:
+        """A new user with this API key."""
+        row = {"id": user.id, "name": user.name, "key_hash": digest(key), "created_at": at}
+        self._connection.execute(insert(schema.users).values(row))
+
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._connection.execute(select(schema.users.c.id)).all())
+
+    def named(self, name: str) -> User | None:
+        """The user of that name."""
+        row = self._connection.execute(select(schema.users).where(schema.users.c.name == name)).one_or_none()
+        return User(row.id, row.name) if row else None
+
+    def of_key(self, id_or_name: str, key: str) -> User | None:
+        """The user with that id or name, if the key is theirs."""
+        users = schema.users
+        row = self._connection.execute(
+            select(users).where(
+                (users.c.id == id_or_name) | (users.c.name == id_or_name), users.c.key_hash == digest(key)
+            )
+        ).one_or_none()
+        return User(row.id, row.name) if row else None
+
+    def add_token(self, token: str, user: User, expires_at: datetime) -> None:
+        """A token that stands for the user until it expires."""
+        row = {"token_hash": digest(token), "user_id": user.id, "expires_at": expires_at}
+        self._connection.execute(insert(schema.tokens).values(row))
+
+    def of_token(self, token: str, now: datetime) -> User | None:
+        """The user whom the token stands for, if it has not expired."""
+        tokens, users = schema.tokens, schema.users
+        row = self._connection.execute(
+            select(users)
+            .join(tokens, tokens.c.user_id == users.c.id)
+            .where(tokens.c.token_hash == digest(token), tokens.c.expires_at > now)
+        ).one_or_none()
+        return User(row.id, row.name) if row else None
+
+    def lock(self, user_id: str) -> None:
+        """Wait for, then be, the only transaction that changes this user's versions or workloads."""
+        query = select(schema.users.c.id).where(schema.users.c.id == user_id).with_for_update()
+        self._connection.execute(query)
+
+    def secret(self, key: str, fresh: str) -> str:
+        """A secret of the server: the one that is kept, or `fresh`, which is kept from now on."""
+        settings = schema.settings
+        query = select(settings.c.value).where(settings.c.key == key)
+        kept = self._connection.execute(query).scalar_one_or_none()
+        if kept is None:
+            self._connection.execute(insert(settings).values(key=key, value=fresh))
+        return kept or fresh
+
+
+def digest(secret: str) -> str:
+    """What is kept of a secret; one that is long and random needs no salt."""
+    return sha256(secret.encode()).hexdigest()

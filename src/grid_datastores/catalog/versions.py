@@ -1,0 +1,252 @@
+"""Versions, their uploads, their history and the removal's queue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from sqlalchemy import delete, func, insert, select, update
+
+from grid_datastores.catalog import schema
+from grid_datastores.model import Event, EventKind, Phase, Source, SourceKind, Version, VersionRef
+from grid_datastores.rules import next_number
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Connection, Row, Select
+
+# What takes a place of the quota: everything but failed uploads and deleted versions (rule quota-limit).
+_COUNTED = (Phase.UPLOADING, Phase.OPTIMIZING, Phase.AVAILABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One object on its way into a version, in numbered parts."""
+
+    id: str
+    version_id: str
+    key: str
+    parts: int
+    expires_at: datetime
+    completed: bool
+
+
+class Versions:
+    """The versions' part of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def create(self, owner_id: str, name: str, source: Source, at: datetime) -> Version:
+        """A new version under the name, with the next number. The owner must be locked."""
+        datastore_id, number = self._take_number(owner_id, name)
+        version = Version(uuid4().hex, owner_id, VersionRef(name, number), source, Phase.UPLOADING, at)
+        self._connection.execute(
+            insert(schema.versions).values(
+                id=version.id,
+                owner_id=owner_id,
+                datastore_id=datastore_id,
+                name=name,
+                number=number,
+                source_kind=source.kind.value,
+                source_location=source.location,
+                phase=version.phase.value,
+                created_at=at,
+            )
+        )
+        return version
+
+    def _take_number(self, owner_id: str, name: str) -> tuple[str, int]:
+        table = schema.datastores
+        query = select(table).where(table.c.owner_id == owner_id, table.c.name == name)
+        row = self._connection.execute(query).one_or_none()
+        number = next_number(row.last_number if row else 0)
+        if row:
+            self._connection.execute(update(table).where(table.c.id == row.id).values(last_number=number))
+            return row.id, number
+        datastore_id = uuid4().hex
+        values = {"id": datastore_id, "owner_id": owner_id, "name": name, "last_number": number}
+        self._connection.execute(insert(table).values(values))
+        return datastore_id, number
+
+    def get(self, version_id: str, *, lock: bool = False) -> Version | None:
+        """The version with this id; locked, no other transaction deletes or mounts it meanwhile."""
+        query = select(schema.versions).where(schema.versions.c.id == version_id)
+        rows = self._all(query.with_for_update() if lock else query)
+        return rows[0] if rows else None
+
+    def find(self, owner_id: str, ref: VersionRef) -> Version | None:
+        """The owner's version of this name and number, deleted or not."""
+        table = schema.versions
+        rows = self._all(
+            select(table).where(
+                table.c.owner_id == owner_id, table.c.name == ref.name, table.c.number == ref.number
+            )
+        )
+        return rows[0] if rows else None
+
+    def of_owner(self, owner_id: str) -> list[Version]:
+        """The owner's versions that are there, by name and number."""
+        table = schema.versions
+        return self._all(
+            select(table)
+            .where(table.c.owner_id == owner_id, table.c.phase != Phase.DELETED.value)
+            .order_by(table.c.name, table.c.number)
+        )
+
+    def siblings(self, version: Version) -> list[Version]:
+        """The other versions under its name that are there."""
+        return [
+            other
+            for other in self.of_owner(version.owner_id)
+            if other.ref.name == version.ref.name and other.id != version.id
+        ]
+
+    def counted(self, owner_id: str) -> int:
+        """How many places of the quota are taken."""
+        table = schema.versions
+        query = select(func.count()).where(
+            table.c.owner_id == owner_id, table.c.phase.in_([phase.value for phase in _COUNTED])
+        )
+        return self._connection.execute(query).scalar_one()
+
+    def set_phase(self, version_id: str, phase: Phase, message: str = "") -> None:
+        """The version goes on to this phase."""
+        self._set(version_id, phase=phase.value, message=message)
+
+    def finish(self, version_id: str, *, size: int, files: int, fingerprint: str, at: datetime) -> None:
+        """The version is available, with what it holds: `size` bytes in `files` files."""
+        self._set(
+            version_id,
+            phase=Phase.AVAILABLE.value,
+            message="",
+            finished_at=at,
+            size_bytes=size,
+            file_count=files,
+            fingerprint=fingerprint,
+        )
+        self._connection.execute(delete(schema.uploads).where(schema.uploads.c.version_id == version_id))
+
+    def mark_deleted(self, version_id: str, by: str, at: datetime) -> None:
+        """The version is gone for everybody; its bytes are queued for the removal."""
+        self._set(version_id, phase=Phase.DELETED.value, deleted_at=at, deleted_by=by)
+        self.queue_removal(version_id, at)
+
+    def mark_used(self, version_id: str, by: str, at: datetime) -> None:
+        """The version was mounted by this workload."""
+        self._set(version_id, last_used_at=at, last_used_by=by)
+
+    def queue_removal(self, version_id: str, at: datetime) -> None:
+        """The removal is to erase the version's bytes; asking twice is asking once."""
+        queue = schema.removals
+        queued = self._connection.execute(select(queue).where(queue.c.version_id == version_id)).one_or_none()
+        if queued is None:
+            self._connection.execute(insert(queue).values(version_id=version_id, queued_at=at))
+        self._connection.execute(delete(schema.uploads).where(schema.uploads.c.version_id == version_id))
+
+    def take_removals(self, limit: int) -> list[Version]:
+        """Queued versions that no other server is erasing, oldest first."""
+        table, queue = schema.versions, schema.removals
+        return self._all(
+            select(table)
+            .join(queue, queue.c.version_id == table.c.id)
+            .order_by(queue.c.queued_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True, of=queue)
+        )
+
+    def mark_bytes_gone(self, version_id: str, at: datetime) -> None:
+        """The removal is done with this version."""
+        self._connection.execute(delete(schema.removals).where(schema.removals.c.version_id == version_id))
+        self._set(version_id, bytes_gone_at=at)
+
+    def open_uploads(self, version_id: str, keys: dict[str, int], expires_at: datetime) -> list[Upload]:
+        """The uploads of these keys (with their part counts), in order; an announced one stays as it was."""
+        known = {upload.key: upload for upload in self.uploads(version_id)}
+        fresh = [
+            Upload(uuid4().hex, version_id, key, parts, expires_at, completed=False)
+            for key, parts in keys.items()
+            if key not in known
+        ]
+        if fresh:
+            self._connection.execute(insert(schema.uploads), [_upload_row(upload) for upload in fresh])
+        known.update((upload.key, upload) for upload in fresh)
+        return [known[key] for key in keys]
+
+    def uploads(self, version_id: str) -> list[Upload]:
+        """All uploads into the version, by key."""
+        table = schema.uploads
+        query = select(table).where(table.c.version_id == version_id).order_by(table.c.key)
+        return [_upload(row) for row in self._connection.execute(query)]
+
+    def upload(self, upload_id: str) -> Upload | None:
+        """The upload with this id."""
+        query = select(schema.uploads).where(schema.uploads.c.id == upload_id)
+        row = self._connection.execute(query).one_or_none()
+        return _upload(row) if row else None
+
+    def complete_uploads(self, upload_ids: Sequence[str]) -> None:
+        """These objects have all their parts."""
+        table = schema.uploads
+        query = update(table).where(table.c.id.in_(upload_ids)).values(completed=1)
+        self._connection.execute(query)
+
+    def record(self, version_id: str, kind: EventKind, actor: str, message: str, at: datetime) -> None:
+        """One more line in the version's history."""
+        row = {"version_id": version_id, "kind": kind.value, "actor": actor, "message": message, "at": at}
+        self._connection.execute(insert(schema.events).values(row))
+
+    def history(self, version_id: str) -> list[Event]:
+        """What happened to the version, oldest first."""
+        table = schema.events
+        query = select(table).where(table.c.version_id == version_id).order_by(table.c.id)
+        return [
+            Event(row.id, row.at, row.actor, EventKind(row.kind), row.message)
+            for row in self._connection.execute(query)
+        ]
+
+    def _set(self, version_id: str, **values: object) -> None:
+        table = schema.versions
+        self._connection.execute(update(table).where(table.c.id == version_id).values(values))
+
+    def _all(self, query: Select[tuple[object, ...]]) -> list[Version]:
+        return [_version(row) for row in self._connection.execute(query)]
+
+
+def _version(row: Row[tuple[object, ...]]) -> Version:
+    return Version(
+        id=row.id,
+        owner_id=row.owner_id,
+        ref=VersionRef(row.name, row.number),
+        source=Source(SourceKind(row.source_kind), row.source_location),
+        phase=Phase(row.phase),
+        message=row.message,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+        size_bytes=row.size_bytes,
+        file_count=row.file_count,
+        fingerprint=row.fingerprint,
+        last_used_at=row.last_used_at,
+        last_used_by=row.last_used_by,
+        deleted_at=row.deleted_at,
+        deleted_by=row.deleted_by,
+        bytes_gone_at=row.bytes_gone_at,
+    )
+
+
+def _upload(row: Row[tuple[object, ...]]) -> Upload:
+    return Upload(row.id, row.version_id, row.key, row.parts, row.expires_at, bool(row.completed))
+
+
+def _upload_row(upload: Upload) -> dict[str, object]:
+    return {
+        "id": upload.id,
+        "version_id": upload.version_id,
+        "key": upload.key,
+        "parts": upload.parts,
+        "expires_at": upload.expires_at,
+        "completed": int(upload.completed),
+    }

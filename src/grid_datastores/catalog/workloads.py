@@ -1,0 +1,104 @@
+"""Sessions and Runs, and what they mount."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import insert, select, update
+
+from grid_datastores.catalog import schema
+from grid_datastores.model import Holder, Mount, VersionRef, Workload, WorkloadKind, WorkloadState
+from grid_datastores.rules import holds
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement, Connection
+
+
+class Workloads:
+    """The workloads' part of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, workload: Workload) -> None:
+        """A new workload with its mounts. The versions must be locked."""
+        self._connection.execute(
+            insert(schema.workloads).values(
+                id=workload.id,
+                kind=workload.kind.value,
+                owner_id=workload.owner_id,
+                name=workload.name,
+                state=workload.state.value,
+                state_since=workload.state_since,
+                created_at=workload.created_at,
+                lease_until=workload.lease_until,
+            )
+        )
+        for mount in workload.mounts:
+            row = {"workload_id": workload.id, "version_id": mount.version_id, "path": mount.path}
+            self._connection.execute(insert(schema.mounts).values(row))
+
+    def get(self, workload_id: str) -> Workload | None:
+        """The workload with this id."""
+        found = self._where(schema.workloads.c.id == workload_id)
+        return found[0] if found else None
+
+    def of_owner(self, owner_id: str, kind: WorkloadKind) -> list[Workload]:
+        """The owner's workloads of this kind that are not deleted, oldest first."""
+        table = schema.workloads
+        return self._where(
+            table.c.owner_id == owner_id,
+            table.c.kind == kind.value,
+            table.c.state != WorkloadState.DELETED.value,
+        )
+
+    def holders(self, version_id: str, now: datetime) -> list[Holder]:
+        """The workloads whose mounts keep this version now, oldest first (rule in-use-refused)."""
+        mounting = select(schema.mounts.c.workload_id).where(schema.mounts.c.version_id == version_id)
+        return [
+            Holder(workload.kind, workload.id, workload.name, workload.state, workload.state_since)
+            for workload in self._where(schema.workloads.c.id.in_(mounting))
+            if holds(workload, now)
+        ]
+
+    def set_state(self, workload_id: str, state: WorkloadState, at: datetime) -> None:
+        """The workload is in this state since `at`."""
+        table = schema.workloads
+        query = update(table).where(table.c.id == workload_id).values(state=state.value, state_since=at)
+        self._connection.execute(query)
+
+    def _where(self, *conditions: ColumnElement[bool]) -> list[Workload]:
+        table = schema.workloads
+        query = select(table).where(*conditions).order_by(table.c.created_at, table.c.id)
+        rows = self._connection.execute(query).all()
+        mounts = self._mounts([row.id for row in rows])
+        return [
+            Workload(
+                id=row.id,
+                kind=WorkloadKind(row.kind),
+                owner_id=row.owner_id,
+                name=row.name,
+                state=WorkloadState(row.state),
+                state_since=row.state_since,
+                created_at=row.created_at,
+                mounts=tuple(mounts.get(row.id, ())),
+                lease_until=row.lease_until,
+            )
+            for row in rows
+        ]
+
+    def _mounts(self, workload_ids: list[str]) -> dict[str, list[Mount]]:
+        mounts, versions = schema.mounts, schema.versions
+        query = (
+            select(mounts, versions.c.name, versions.c.number)
+            .join(versions, versions.c.id == mounts.c.version_id)
+            .where(mounts.c.workload_id.in_(workload_ids))
+            .order_by(versions.c.name, versions.c.number)
+        )
+        found: dict[str, list[Mount]] = {}
+        for row in self._connection.execute(query):
+            mount = Mount(row.version_id, VersionRef(row.name, row.number), row.path)
+            found.setdefault(row.workload_id, []).append(mount)
+        return found

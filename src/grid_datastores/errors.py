@@ -1,0 +1,237 @@
+"""Every refusal: one class each, with one message that all surfaces show.
+
+`reason` is the machine-readable name, `code` the google.rpc code, `status` the HTTP status, `exit_code` the
+CLI's exit code (2 usage, 1 refused). The client rebuilds a refusal from its reason and message.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from grid_datastores.model import Holder, Phase, Quota, Version, VersionRef
+
+INVALID_ARGUMENT = 3
+NOT_FOUND = 5
+ALREADY_EXISTS = 6
+RESOURCE_EXHAUSTED = 8
+FAILED_PRECONDITION = 9
+INTERNAL = 13
+UNAVAILABLE = 14
+UNAUTHENTICATED = 16
+
+
+class Refusal(Exception):
+    """Something that was asked for and is not done; nothing has changed."""
+
+    reason: ClassVar[str] = "REFUSED"
+    code: ClassVar[int] = FAILED_PRECONDITION
+    status: ClassVar[int] = 400
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, metadata: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.metadata = dict(metadata or {})
+
+
+class InvalidInput(Refusal):
+    """What was typed cannot be right: a bad name, number, path or request."""
+
+    reason = "INVALID_INPUT"
+    code = INVALID_ARGUMENT
+    exit_code = 2
+
+
+class NotSignedIn(Refusal):
+    """The user or key is missing or wrong."""
+
+    reason = "NOT_SIGNED_IN"
+    code = UNAUTHENTICATED
+    status = 401
+
+
+class NotFound(Refusal):
+    """Nothing of that name or id is there for this user (rules delete-unknown, private-to-owner)."""
+
+    reason = "NOT_FOUND"
+    code = NOT_FOUND
+    status = 404
+
+    @classmethod
+    def version(cls, ref: VersionRef, numbers: Sequence[int]) -> NotFound:
+        """There never was such a version; says which there are."""
+        if numbers:
+            known = ", ".join(map(str, numbers))
+            return cls(f"There is no {ref}; it has {'version' if len(numbers) == 1 else 'versions'} {known}.")
+        return cls(f"There is no {ref}: you have no datastore of that name with versions.")
+
+    @classmethod
+    def id(cls, kind: str, value: str) -> NotFound:
+        """There never was a thing of this kind with this id."""
+        return cls(f"There is no {kind} with the id {value}.")
+
+
+class AlreadyDeleted(Refusal):
+    """The version was there and has been deleted (rule delete-unknown)."""
+
+    reason = "DATASTORE_ALREADY_DELETED"
+    code = NOT_FOUND
+    status = 410
+
+    @classmethod
+    def of(cls, version: Version) -> AlreadyDeleted:
+        """Says when it was deleted, and by whom."""
+        when = moment(version.deleted_at) if version.deleted_at else "at an unknown time"
+        who = f" by {version.deleted_by}" if version.deleted_by else ""
+        return cls(f"{_capital(version.ref)} was already deleted on {when}{who}. Nothing was changed.")
+
+
+class InUse(Refusal):
+    """A Session or Run has the version mounted (rule in-use-refused)."""
+
+    reason = "DATASTORE_IN_USE"
+    status = 409
+
+    @classmethod
+    def of(cls, ref: VersionRef, holders: Sequence[Holder]) -> InUse:
+        """Names every holder: kind, name, state, since when, and how to release it."""
+        users = "; ".join(
+            f"{h.kind} {h.name} ({h.state} since {moment(h.since)}; release it with: {release_command(h)})"
+            for h in holders
+        )
+        return cls(
+            f"{_capital(ref)} cannot be deleted, it is in use by {users}. Nothing was deleted.",
+            {"holders": ", ".join(h.name for h in holders)},
+        )
+
+
+class NotMountable(Refusal):
+    """Only an available version can be mounted (rule in-use-no-mount-after)."""
+
+    reason = "DATASTORE_NOT_AVAILABLE"
+    status = 409
+
+    @classmethod
+    def of(cls, ref: VersionRef, phase: Phase) -> NotMountable:
+        """Says in which phase the version is."""
+        return cls(f"{_capital(ref)} cannot be mounted: it is {phase}, not available.")
+
+
+class NotReadable(Refusal):
+    """Only an available version can be read or downloaded."""
+
+    reason = "DATASTORE_NOT_READABLE"
+    status = 409
+
+    @classmethod
+    def of(cls, ref: VersionRef, phase: Phase) -> NotReadable:
+        """Says in which phase the version is."""
+        return cls(f"{_capital(ref)} cannot be read: it is {phase}, not available.")
+
+
+class Immutable(Refusal):
+    """A finished version takes no more data (rule version-immutable)."""
+
+    reason = "DATASTORE_IMMUTABLE"
+    status = 409
+
+    @classmethod
+    def of(cls, ref: VersionRef, phase: Phase) -> Immutable:
+        """Says what to do instead."""
+        return cls(f"{_capital(ref)} is {phase} and cannot be changed; upload again to make a new version.")
+
+
+class UploadInvalid(Refusal):
+    """What arrived is not what the upload announced."""
+
+    reason = "UPLOAD_INVALID"
+
+
+class QuotaReached(Refusal):
+    """The user has as many versions as allowed (rule quota-limit)."""
+
+    reason = "QUOTA_REACHED"
+    code = RESOURCE_EXHAUSTED
+    status = 429
+
+    @classmethod
+    def of(cls, quota: Quota, unused: Sequence[VersionRef]) -> QuotaReached:
+        """Says how to make room, listing versions that nothing uses, oldest use first."""
+        commands = "".join(f"\n  {delete_command(ref)}" for ref in unused)
+        room = f"delete one that nothing uses:{commands}" if unused else "all of them are in use"
+        return cls(f"You have {quota.used} of {quota.limit} versions, so no new one was made; {room}")
+
+
+class NameTaken(Refusal):
+    """A live workload of this kind and name is there already."""
+
+    reason = "NAME_TAKEN"
+    code = ALREADY_EXISTS
+    status = 409
+
+
+class NotThatState(Refusal):
+    """A workload cannot go from its state to the wanted one."""
+
+    reason = "WORKLOAD_STATE"
+    status = 409
+
+
+class SourceFailed(Refusal):
+    """The data could not be read from where it is: unreadable, changed meanwhile, or not there."""
+
+    reason = "SOURCE_FAILED"
+
+
+class NoSpace(Refusal):
+    """The disk that keeps the bytes is full."""
+
+    reason = "NO_SPACE"
+    code = RESOURCE_EXHAUSTED
+    status = 507
+
+
+class Damaged(Refusal):
+    """The stored bytes are not the ones that were uploaded."""
+
+    reason = "DATA_DAMAGED"
+    code = INTERNAL
+    status = 500
+
+
+class Unreachable(Refusal):
+    """The server is not there or did not answer."""
+
+    reason = "UNREACHABLE"
+    code = UNAVAILABLE
+    status = 503
+
+
+def moment(at: datetime) -> str:
+    """A time as people read it, in UTC, to the second."""
+    return at.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def release_command(holder: Holder) -> str:
+    """The command that ends this holder."""
+    return f"grid {holder.kind.lower()} delete {holder.name}"
+
+
+def delete_command(ref: VersionRef) -> str:
+    """The command that deletes this version and no other."""
+    return f"grid datastore delete --name {ref.name} --version {ref.number}"
+
+
+def by_reason(reason: str, message: str) -> Refusal:
+    """The refusal that a server told by its reason; a plain `Refusal` for one that is not known here."""
+    kinds = {kind.reason: kind for kind in Refusal.__subclasses__()}
+    return kinds.get(reason, Refusal)(message)
+
+
+def _capital(ref: VersionRef) -> str:
+    text = str(ref)
+    return text[0].upper() + text[1:]

@@ -1,0 +1,223 @@
+"""The values that the whole implementation speaks in. No I/O, no decisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class Phase(StrEnum):
+    """Where a version stands in its life."""
+
+    UPLOADING = "uploading"
+    OPTIMIZING = "optimizing"
+    AVAILABLE = "available"
+    FAILED = "failed"
+    DELETED = "deleted"
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether data may still arrive."""
+        return self in (Phase.UPLOADING, Phase.OPTIMIZING)
+
+
+class SourceKind(StrEnum):
+    """How a version's data came."""
+
+    FILES = "files"
+    ARCHIVE = "archive"
+    BUCKET = "bucket"
+    REFERENCE = "reference"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a version's data came from: a path, a URL or a bucket, as the user gave it ("" when not told)."""
+
+    kind: SourceKind
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Someone who owns versions."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class VersionRef:
+    """The two things that name a version, always together (rule delete-needs-both)."""
+
+    name: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"version {self.number} of {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One uploaded dataset: complete, immutable, independent. Sizes are bytes."""
+
+    id: str
+    owner_id: str
+    ref: VersionRef
+    source: Source
+    phase: Phase
+    created_at: datetime
+    message: str = ""
+    finished_at: datetime | None = None
+    size_bytes: int = 0
+    file_count: int = 0
+    fingerprint: str = ""
+    last_used_at: datetime | None = None
+    last_used_by: str = ""
+    deleted_at: datetime | None = None
+    deleted_by: str = ""
+    bytes_gone_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One file of a version: its content is `size` bytes of `object`, from `offset` on."""
+
+    path: str
+    size: int
+    sha256: str
+    object: str
+    offset: int
+
+
+class WorkloadKind(StrEnum):
+    """What can mount a version."""
+
+    SESSION = "Session"
+    RUN = "Run"
+
+
+class WorkloadState(StrEnum):
+    """Where a workload stands in its life."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    DELETED = "deleted"
+
+    @property
+    def live(self) -> bool:
+        """Whether its mounts hold their versions; a paused Session can be resumed (rule in-use-paused)."""
+        return self in (WorkloadState.RUNNING, WorkloadState.PAUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A workload's use of one version at a path."""
+
+    version_id: str
+    ref: VersionRef
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A Session or a Run, with what it mounts."""
+
+    id: str
+    kind: WorkloadKind
+    owner_id: str
+    name: str
+    state: WorkloadState
+    state_since: datetime
+    created_at: datetime
+    mounts: tuple[Mount, ...] = ()
+    lease_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A workload whose mount keeps a version from deletion."""
+
+    kind: WorkloadKind
+    id: str
+    name: str
+    state: WorkloadState
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How many versions a user has, and may have."""
+
+    used: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A version that stays when another one is deleted."""
+
+    number: int
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a deletion took and what it left."""
+
+    ref: VersionRef
+    source: Source
+    file_count: int
+    size_bytes: int
+    deleted_at: datetime
+    kept: tuple[Kept, ...]
+    quota_before: Quota
+    quota_after: Quota
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a delete would answer now: a refusal's sentence, or "" and the receipt it would give."""
+
+    refusal: str
+    receipt: Receipt
+
+
+class EventKind(StrEnum):
+    """What can happen to a version."""
+
+    CREATED = "created"
+    UPLOADED = "uploaded"
+    FAILED = "failed"
+    MOUNTED = "mounted"
+    RELEASED = "released"
+    REFUSED = "refused"
+    DELETED = "deleted"
+    BYTES_GONE = "bytes gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of a version's history: when, who, what."""
+
+    id: int
+    at: datetime
+    actor: str
+    kind: EventKind
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """All that is known of one version."""
+
+    version: Version
+    holders: tuple[Holder, ...] = ()
+    history: tuple[Event, ...] = field(default=())

@@ -1,0 +1,139 @@
+"""The decisions: pure, one function a rule, each raising the refusal that the rule documents."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from grid_datastores.errors import (
+    AlreadyDeleted,
+    Immutable,
+    InUse,
+    InvalidInput,
+    NotMountable,
+    NotReadable,
+    NotThatState,
+    QuotaReached,
+)
+from grid_datastores.model import Phase, WorkloadKind, WorkloadState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from grid_datastores.model import Holder, Quota, Version, VersionRef, Workload
+
+NAME_LENGTH = 63
+LARGEST_NUMBER = 2**31 - 1
+_NAME = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?")
+_NOT_NAME = re.compile(r"[^a-z0-9_-]+")
+_ARCHIVE_SUFFIX = re.compile(r"(\.tar)?\.[a-z0-9]{1,8}$")
+
+
+def check_name(name: str, what: str = "datastore") -> str:
+    """The name itself, if it is one; the message of `InvalidInput` offers the nearest that is."""
+    if len(name) <= NAME_LENGTH and _NAME.fullmatch(name):
+        return name
+    near = _nearest_name(name)
+    shown = name if len(name) <= NAME_LENGTH else f"{name[:20]}… ({len(name)} characters)"
+    offer = f" Try {near}." if near else ""
+    raise InvalidInput(
+        f"{shown!r} is not a {what} name: use up to {NAME_LENGTH} lower-case letters, digits, '-' and '_',"
+        f" beginning and ending with a letter or digit.{offer}"
+    )
+
+
+def name_from_source(location: str) -> str:
+    """The name of a source without a name: its last part, lower-case, suffix stripped (rule source-name)."""
+    path = location.split("?")[0].split("#")[0].rstrip("/")
+    last = path.rsplit("/", 1)[-1].lower()
+    name = _nearest_name(_ARCHIVE_SUFFIX.sub("", last) or last)
+    if not name:
+        raise InvalidInput(f"No name can be made from {location!r}; give one with --name.")
+    return name
+
+
+def parse_number(text: str) -> int:
+    """A version number as typed; "latest", 0, negative and huge ones are not (rule no-default-version)."""
+    if text.isascii() and text.isdigit() and 1 <= int(text[:20]) <= LARGEST_NUMBER:
+        return int(text)
+    shown = text if len(text) <= 20 else f"{text[:20]}…"
+    raise InvalidInput(
+        f"{shown!r} is not a version: give its number, 1 or more. Nothing stands for latest or all."
+    )
+
+
+def next_number(last: int) -> int:
+    """The next version's number; `last` never goes back (version-per-upload, version-number-unused)."""
+    return last + 1
+
+
+def check_quota(quota: Quota, unused: Sequence[VersionRef]) -> None:
+    """One more version fits (rule quota-limit)."""
+    if quota.used >= quota.limit:
+        raise QuotaReached.of(quota, unused)
+
+
+def check_not_deleted(version: Version) -> None:
+    """The version is still there (rules delete-immediate, delete-unknown)."""
+    if version.phase is Phase.DELETED:
+        raise AlreadyDeleted.of(version)
+
+
+def check_deletable(version: Version, holders: Sequence[Holder]) -> None:
+    """Nothing holds the version, and it is still there (rules in-use-refused, delete-unknown)."""
+    check_not_deleted(version)
+    if holders:
+        raise InUse.of(version.ref, holders)
+
+
+def check_mountable(version: Version) -> None:
+    """The version is available (rule in-use-no-mount-after)."""
+    if version.phase is not Phase.AVAILABLE:
+        raise NotMountable.of(version.ref, version.phase)
+
+
+def check_readable(version: Version) -> None:
+    """The version can be listed into, read and downloaded (rule delete-immediate)."""
+    check_not_deleted(version)
+    if version.phase is not Phase.AVAILABLE:
+        raise NotReadable.of(version.ref, version.phase)
+
+
+def check_open(version: Version) -> None:
+    """The version still takes data (rule version-immutable)."""
+    check_not_deleted(version)
+    if version.phase is not Phase.UPLOADING:
+        raise Immutable.of(version.ref, version.phase)
+
+
+def holds(workload: Workload, now: datetime) -> bool:
+    """Whether the workload's mounts keep their versions (rules in-use-paused, in-use-dead-holder)."""
+    return workload.state.live and (workload.lease_until is None or workload.lease_until > now)
+
+
+_STEPS: dict[WorkloadKind, dict[WorkloadState, frozenset[WorkloadState]]] = {
+    WorkloadKind.SESSION: {
+        WorkloadState.RUNNING: frozenset({WorkloadState.PAUSED, WorkloadState.DELETED, WorkloadState.FAILED}),
+        WorkloadState.PAUSED: frozenset({WorkloadState.RUNNING, WorkloadState.DELETED, WorkloadState.FAILED}),
+    },
+    WorkloadKind.RUN: {
+        WorkloadState.RUNNING: frozenset(
+            {WorkloadState.SUCCEEDED, WorkloadState.FAILED, WorkloadState.CANCELED, WorkloadState.DELETED}
+        ),
+    },
+}
+
+
+def check_step(workload: Workload, wanted: WorkloadState) -> None:
+    """The workload can go to the wanted state; staying where it is is no step and is allowed."""
+    if wanted is workload.state or wanted in _STEPS[workload.kind].get(workload.state, frozenset()):
+        return
+    ended = workload.kind is WorkloadKind.RUN and not workload.state.live
+    if ended and wanted is WorkloadState.DELETED:
+        return
+    raise NotThatState(f"{workload.kind} {workload.name} is {workload.state}; it cannot become {wanted}.")
+
+
+def _nearest_name(text: str) -> str:
+    return _NOT_NAME.sub("-", text.lower())[:NAME_LENGTH].strip("-_")

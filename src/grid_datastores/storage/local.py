@@ -1,0 +1,180 @@
+"""Bytes in a local folder: a folder a version, named by its id; nothing in it is named by a user."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+from contextlib import contextmanager
+from hashlib import md5
+from typing import TYPE_CHECKING, BinaryIO
+
+from grid_datastores.errors import Damaged, NoSpace, NotFound
+from grid_datastores.storage.manifest import Manifest
+from grid_datastores.storage.packing import CHUNK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from grid_datastores.model import FileEntry
+
+_MANIFEST = "manifest.jsonl"
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,99}")
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class LocalStorage:
+    """Versions' objects below one folder; the parts of uploads wait beside them until they are assembled."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root / "versions"
+        self._root.mkdir(parents=True, exist_ok=True)
+
+    def begin(self, version_id: str) -> None:
+        """A place for the version's objects; objects cannot be made without it, so none comes after an erase."""
+        with _full_disk():
+            self._folder(version_id).mkdir(exist_ok=True)
+            _sync_folder(self._root)
+
+    @contextmanager
+    def new_object(self, version_id: str, name: str) -> Iterator[BinaryIO]:
+        """Write one object; it is there, whole and durable, when the context ends without an exception."""
+        path = self._folder(version_id) / _checked(name)
+        aside = path.with_name(f"{path.name}.new")
+        with _full_disk(), _begun(version_id), aside.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        with _begun(version_id):
+            aside.replace(path)
+
+    def part_name(self, upload_id: str, number: int) -> str:
+        """The object that keeps one part of an upload until it is assembled."""
+        return f"part-{upload_id}-{number}"
+
+    def part_digest(self, version_id: str, upload_id: str, number: int) -> str | None:
+        """The ETag of a part that is there."""
+        path = self._folder(version_id) / _checked(self.part_name(upload_id, number))
+        if not path.is_file():
+            return None
+        digest = md5(usedforsecurity=False)
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+        return digest.hexdigest()
+
+    def assemble(self, version_id: str, upload_id: str, parts: int, name: str) -> None:
+        """Make one object of an upload's parts, which are then gone; doing it again changes nothing."""
+        folder = self._folder(version_id)
+        pieces = [folder / _checked(self.part_name(upload_id, number)) for number in range(1, parts + 1)]
+        if (folder / _checked(name)).exists():
+            return
+        with _begun(version_id):
+            if len(pieces) == 1:
+                pieces[0].replace(folder / name)
+                return
+        with self.new_object(version_id, name) as target:
+            for piece in pieces:
+                with piece.open("rb") as file:
+                    shutil.copyfileobj(file, target, CHUNK)
+        for piece in pieces:
+            piece.unlink()
+
+    def publish(self, version_id: str, manifest: Manifest) -> None:
+        """Keep the manifest, durably and at once: from here on the version is whole; all else in its place goes."""
+        wanted = {file.object for file in manifest.files} | {_MANIFEST}
+        with self.new_object(version_id, _MANIFEST) as target:
+            target.write(manifest.encode())
+        for path in self._folder(version_id).iterdir():
+            if path.name not in wanted:
+                path.unlink()
+        _sync_folder(self._folder(version_id))
+
+    def manifest(self, version_id: str) -> Manifest:
+        """The published manifest; raises `Damaged` when it is not there."""
+        try:
+            return Manifest.decode((self._folder(version_id) / _MANIFEST).read_bytes())
+        except FileNotFoundError as error:
+            raise Damaged("The data of this version is missing from storage.") from error
+
+    def size(self, version_id: str, name: str) -> int:
+        """The size of an object in bytes; raises `NotFound` when it is not there."""
+        try:
+            return (self._folder(version_id) / _checked(name)).stat().st_size
+        except FileNotFoundError as error:
+            raise NotFound.id("object", name) from error
+
+    def read(self, version_id: str, name: str, offset: int = 0, size: int | None = None) -> Iterator[bytes]:
+        """`size` bytes (all, when None) of an object from `offset` on, in chunks; raises `Damaged` when they are not there."""
+        left = self.size(version_id, name) - offset if size is None else size
+        with (self._folder(version_id) / _checked(name)).open("rb") as file:
+            file.seek(offset)
+            while left > 0:
+                chunk = file.read(min(CHUNK, left))
+                if not chunk:
+                    raise Damaged(f"The stored object {name} is shorter than its manifest says.")
+                left -= len(chunk)
+                yield chunk
+
+    def read_files(
+        self, version_id: str, files: Iterable[FileEntry]
+    ) -> Iterator[tuple[FileEntry, Iterator[bytes]]]:
+        """Each file with its content, in the given order; take a content before asking for the next."""
+        for file in files:
+            yield file, self.read(version_id, file.object, file.offset, file.size)
+
+    def erase(self, version_id: str) -> None:
+        """Leave no byte of the version; erasing what is not there is no error."""
+        folder = self._folder(version_id)
+        while folder.exists():  # a part that arrives meanwhile is erased by the next round
+            try:
+                shutil.rmtree(folder)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY:
+                    raise
+        _sync_folder(self._root)
+
+    def version_ids(self) -> Sequence[str]:
+        """The versions that have a place here."""
+        return [path.name for path in self._root.iterdir()]
+
+    def _folder(self, version_id: str) -> Path:
+        return self._root / _checked(version_id)
+
+
+def _checked(name: str) -> str:
+    if not _SAFE.fullmatch(name):
+        raise NotFound.id("object", name)
+    return name
+
+
+@contextmanager
+def _full_disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise NoSpace(
+                "There is no space left where the data is kept; nothing was kept of this upload."
+            ) from error
+        raise
+
+
+@contextmanager
+def _begun(version_id: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise NotFound.id("upload for the version", version_id) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
