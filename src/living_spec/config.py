@@ -1,0 +1,88 @@
+"""The project's configuration: `[tool.living-spec]` in its pyproject.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+class SpecError(Exception):
+    """What is wrong with the spec, its pages or its configuration, in one sentence."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Where the spec, its pages and its evidence lie; surfaces and editions are id -> name, in order."""
+
+    root: Path
+    features: Path
+    pages: Path
+    evidence: Path
+    digest: tuple[Path, ...]
+    surfaces: Mapping[str, str]
+    editions: Mapping[str, str]
+
+    @property
+    def first_edition(self) -> str:
+        """The edition that pages speak of unless they say otherwise."""
+        return next(iter(self.editions))
+
+
+def find_config(start: Path) -> Config:
+    """Read the configuration of the project that `start` lies in.
+
+    >>> find_config(Path.cwd()).surfaces  # doctest: +SKIP
+    {'api': 'API', 'cli': 'CLI'}
+    """
+    for folder in (start, *start.parents):
+        if (folder / "pyproject.toml").is_file():
+            return read_config(folder)
+    raise SpecError(f"No pyproject.toml in {start} or above it: run this inside the project.")
+
+
+def read_config(root: Path) -> Config:
+    """Read `[tool.living-spec]` from the pyproject.toml in `root`."""
+    tools = _table(tomllib.loads((root / "pyproject.toml").read_text("utf-8")), "tool", root)
+    table = _table(tools, "living-spec", root)
+    return Config(
+        root=root,
+        features=root / _text(table, "features"),
+        pages=root / _text(table, "pages"),
+        evidence=root / _text(table, "evidence"),
+        digest=tuple(root / path for path in _texts(table, "digest")),
+        surfaces=_names(table, "surfaces", root),
+        editions=_names(table, "editions", root),
+    )
+
+
+def _table(parent: Mapping[str, object], key: str, root: Path) -> Mapping[str, object]:
+    table = parent.get(key)
+    if not isinstance(table, dict):
+        raise SpecError(f"{root / 'pyproject.toml'} has no table {key!r} for living-spec.")
+    return table
+
+
+def _text(table: Mapping[str, object], key: str) -> str:
+    value = table.get(key)
+    if not isinstance(value, str):
+        raise SpecError(f"[tool.living-spec] needs {key!r}, a path in the project.")
+    return value
+
+
+def _texts(table: Mapping[str, object], key: str) -> tuple[str, ...]:
+    value = table.get(key)
+    if not isinstance(value, list):
+        raise SpecError(f"[tool.living-spec] needs {key!r}, a list of paths in the project.")
+    return tuple(str(item) for item in value)
+
+
+def _names(table: Mapping[str, object], key: str, root: Path) -> Mapping[str, str]:
+    names = {id_: str(name) for id_, name in _table(table, key, root).items()}
+    if not names:
+        raise SpecError(f"[tool.living-spec.{key}] names none.")
+    return names

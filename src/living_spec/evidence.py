@@ -1,0 +1,170 @@
+"""Evidence: what a run showed, as values, and the digest that says of which sources it speaks."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from living_spec.config import Config
+
+
+class Outcome(StrEnum):
+    """How one test of a scenario, or one step of it, ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_RUN = "not run"
+
+
+class Key(NamedTuple):
+    """What one result speaks of. `row` counts example rows from 0; a plain scenario has row 0 only."""
+
+    edition: str
+    surface: str
+    scenario: str
+    row: int
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """A command, what it printed, and its exit code."""
+
+    command: str
+    output: str
+    exit_code: int
+    kind: Literal["transcript"] = "transcript"
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """An HTTP request and its answer."""
+
+    method: str
+    path: str
+    request_body: str
+    status: int
+    response_body: str
+    kind: Literal["exchange"] = "exchange"
+
+
+@dataclass(frozen=True)
+class Screenshot:
+    """A picture of a page; `file` is its name in the folder of pictures of its surface."""
+
+    label: str
+    file: str
+    kind: Literal["screenshot"] = "screenshot"
+
+
+Record = Transcript | Exchange | Screenshot
+
+
+@dataclass(frozen=True)
+class StepEvidence:
+    """One step as it ran: its outcome, why it failed, and what was recorded during it, in order."""
+
+    keyword: str
+    text: str
+    outcome: Outcome
+    message: str
+    records: tuple[Record, ...]
+
+
+@dataclass(frozen=True)
+class Result:
+    """One test of a scenario: on one surface and edition, for one example row.
+
+    `reason` says why it failed or was not run; `digest` is that of the sources it was seen under.
+    """
+
+    key: Key
+    values: Mapping[str, str]
+    outcome: Outcome
+    reason: str
+    started: str
+    duration: float
+    steps: tuple[StepEvidence, ...]
+    digest: str = ""
+
+
+def digest(config: Config) -> str:
+    """The SHA-256 over the paths and contents of every file that the evidence speaks of."""
+    total = hashlib.sha256()
+    for path in sorted(_files(config), key=lambda path: path.relative_to(config.root).as_posix()):
+        name = path.relative_to(config.root).as_posix()
+        total.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+def _files(config: Config) -> Iterator[Path]:
+    for top in config.digest:
+        for path in [top] if top.is_file() else top.rglob("*"):
+            if path.is_file() and path.suffix != ".pyc" and "__pycache__" not in path.parts:
+                yield path
+
+
+class ResultJson(TypedDict):
+    """A result as `dataclasses.asdict` and JSON make it; the key is a list."""
+
+    key: tuple[str, str, str, int]
+    values: dict[str, str]
+    outcome: str
+    reason: str
+    started: str
+    duration: float
+    steps: list[StepJson]
+    digest: str
+
+
+class StepJson(TypedDict):
+    """A step as JSON."""
+
+    keyword: str
+    text: str
+    outcome: str
+    message: str
+    records: list[RecordJson]
+
+
+class RecordJson(TypedDict):
+    """A record as JSON: the fields of its kind."""
+
+    kind: Literal["transcript", "exchange", "screenshot"]
+
+
+_KINDS: Mapping[str, Callable[..., Record]] = {
+    "transcript": Transcript,
+    "exchange": Exchange,
+    "screenshot": Screenshot,
+}
+
+
+def result_from_json(data: ResultJson) -> Result:
+    """The result that `dataclasses.asdict` made `data` of."""
+    return Result(
+        key=Key(*data["key"]),
+        values=data["values"],
+        outcome=Outcome(data["outcome"]),
+        reason=data["reason"],
+        started=data["started"],
+        duration=data["duration"],
+        steps=tuple(
+            StepEvidence(
+                keyword=step["keyword"],
+                text=step["text"],
+                outcome=Outcome(step["outcome"]),
+                message=step["message"],
+                records=tuple(
+                    _KINDS[record["kind"]](**cast("dict[str, str]", record)) for record in step["records"]
+                ),
+            )
+            for step in data["steps"]
+        ),
+        digest=data["digest"],
+    )

@@ -1,0 +1,328 @@
+"""The documented rules, read from Gherkin files into values.
+
+The conventions that the files follow:
+
+- One file a subject: `features/deleting.feature` is the feature `deleting`.
+- A `Rule:` carries one tag `@rule:ID`. Its name is the normative sentence; its description is the reason.
+- A scenario carries one tag `@scenario:ID`. Ids are unique over all features.
+- A line `Not on api, cli: the reason.` in the description of a scenario says where it does not run; in that
+  of a rule it speaks for all scenarios of the rule. These lines are not part of the description shown.
+- In a Scenario Outline each example row is one result.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NotRequired, TypedDict, cast
+
+from gherkin.errors import CompositeParserException, ParserException
+from gherkin.parser import Parser
+
+from living_spec.config import SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+_NOT_ON = re.compile(r"\s*Not on\s+(?P<surfaces>[^:]*?)\s*(?::\s*(?P<reason>.*?)\s*)?$")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step, its keyword without the space after it. A table's first row is its head."""
+
+    keyword: str
+    text: str
+    docstring: str | None
+    table: tuple[tuple[str, ...], ...]
+    line: int
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """A `Not on …` line: the surfaces it names and the reason it gives."""
+
+    surfaces: tuple[str, ...]
+    reason: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A scenario; `steps` begin with those of the Backgrounds; `examples` are rows of column -> value."""
+
+    ids: tuple[str, ...]
+    name: str
+    description: str
+    steps: tuple[Step, ...]
+    columns: tuple[str, ...]
+    examples: tuple[Mapping[str, str], ...]
+    exclusions: tuple[Exclusion, ...]
+    line: int
+
+    @property
+    def id(self) -> str:
+        """Its permanent id."""
+        return self.ids[0]
+
+    @property
+    def rows(self) -> range:
+        """The numbers of its results on one surface: one for each example row, or just 0."""
+        return range(len(self.examples) or 1)
+
+    def not_on(self, surface: str) -> str | None:
+        """Why it does not run on `surface`; None where it does run."""
+        return next(
+            (exclusion.reason for exclusion in self.exclusions if surface in exclusion.surfaces), None
+        )
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule: its one normative sentence, the reason for it, and the scenarios that show it."""
+
+    ids: tuple[str, ...]
+    sentence: str
+    reason: str
+    scenarios: tuple[Scenario, ...]
+    exclusions: tuple[Exclusion, ...]
+    line: int
+
+    @property
+    def id(self) -> str:
+        """Its permanent id."""
+        return self.ids[0]
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One feature file. `loose` are scenarios outside of any rule."""
+
+    name: str
+    path: Path
+    title: str
+    description: str
+    rules: tuple[Rule, ...]
+    loose: tuple[Scenario, ...]
+
+    @property
+    def scenarios(self) -> tuple[Scenario, ...]:
+        """All its scenarios, in the order of the file as far as rules go."""
+        return (*self.loose, *(scenario for rule in self.rules for scenario in rule.scenarios))
+
+
+def read_features(folder: Path) -> tuple[Feature, ...]:
+    """Read every `*.feature` under `folder`, in the order of their paths."""
+    return tuple(read_feature(path) for path in sorted(folder.rglob("*.feature")))
+
+
+def read_feature(path: Path) -> Feature:
+    """Read one feature file; a syntax error is a SpecError that names the file and the line."""
+    source = path.read_text("utf-8")
+    try:
+        document = cast("_Document", Parser().parse(source))
+    except (CompositeParserException, ParserException) as error:
+        raise SpecError(f"{path} is not valid Gherkin: {error}") from error
+    feature = document.get("feature")
+    if feature is None:
+        raise SpecError(f"{path} has no feature in it.")
+    return _Reader(path, source.splitlines()).feature(feature)
+
+
+class _Reader:
+    """Turns the parser's dictionaries into values; knows the lines, to say where things stand."""
+
+    def __init__(self, path: Path, lines: list[str]) -> None:
+        self.path = path
+        self.lines = lines
+
+    def feature(self, node: _Node) -> Feature:
+        background = tuple(_background(node["children"]))
+        return Feature(
+            name=self.path.stem,
+            path=self.path,
+            title=node["name"],
+            description=textwrap.dedent(node["description"]).strip(),
+            rules=tuple(
+                self.rule(child["rule"], background) for child in node["children"] if "rule" in child
+            ),
+            loose=tuple(self.scenarios(node["children"], background, ())),
+        )
+
+    def rule(self, node: _Node, background: tuple[Step, ...]) -> Rule:
+        reason, exclusions = self.description(node)
+        steps = (*background, *_background(node["children"]))
+        return Rule(
+            ids=_ids(node, "@rule:"),
+            sentence=node["name"],
+            reason=reason,
+            scenarios=tuple(self.scenarios(node["children"], steps, exclusions)),
+            exclusions=exclusions,
+            line=node["location"]["line"],
+        )
+
+    def scenarios(
+        self, children: list[_Child], background: tuple[Step, ...], inherited: tuple[Exclusion, ...]
+    ) -> Iterator[Scenario]:
+        for child in children:
+            if "scenario" not in child:
+                continue
+            node = child["scenario"]
+            description, exclusions = self.description(node)
+            tables = [table for table in node.get("examples", []) if "tableHeader" in table]
+            heads = [_cells(table["tableHeader"]) for table in tables]
+            yield Scenario(
+                ids=_ids(node, "@scenario:"),
+                name=node["name"],
+                description=description,
+                steps=(*background, *map(_step, node["steps"])) if node["steps"] else (),
+                columns=tuple(dict.fromkeys(column for head in heads for column in head)),
+                examples=tuple(
+                    dict(zip(head, _cells(row), strict=True))
+                    for head, table in zip(heads, tables, strict=True)
+                    for row in table["tableBody"]
+                ),
+                exclusions=(*exclusions, *inherited),
+                line=node["location"]["line"],
+            )
+
+    def description(self, node: _Node) -> tuple[str, tuple[Exclusion, ...]]:
+        """The description without its `Not on` lines, and what these say."""
+        shown: list[str] = []
+        exclusions: list[Exclusion] = []
+        line = node["location"]["line"]
+        for text in textwrap.dedent(node["description"]).splitlines():
+            line = self.line_of(text, line)
+            if match := _NOT_ON.match(text):
+                surfaces = tuple(name.strip() for name in match["surfaces"].split(",") if name.strip())
+                exclusions.append(Exclusion(surfaces, match["reason"] or "", line))
+            else:
+                shown.append(text)
+        return "\n".join(shown).strip(), tuple(exclusions)
+
+    def line_of(self, text: str, after: int) -> int:
+        """The number of the first line after `after` that reads `text`; the parser gives none for these."""
+        found = (
+            number
+            for number, line in enumerate(self.lines, 1)
+            if number > after and line.strip() == text.strip()
+        )
+        return next(found, after)
+
+
+def identity_problems(
+    features: Iterable[Feature], surfaces: Iterable[str]
+) -> Iterator[tuple[Path, int, str]]:
+    """What makes ids and `Not on` lines useless, as (file, line, sentence): nothing goes on with it."""
+    known = list(surfaces)
+    seen: dict[tuple[str, str], str] = {}
+    for feature in features:
+        things: list[tuple[str, Rule | Scenario]] = [("rule", rule) for rule in feature.rules]
+        things += [("scenario", scenario) for scenario in feature.scenarios]
+        for word, thing in things:
+            if len(thing.ids) != 1:
+                count = "no id tag" if not thing.ids else "more than one id tag"
+                yield feature.path, thing.line, f"This {word} has {count}: it needs one @{word}:ID."
+            for id_ in thing.ids:
+                place = f"{feature.path.name}:{thing.line}"
+                first = seen.setdefault((word, id_), place)
+                if first != place:
+                    yield feature.path, thing.line, f"The {word} id {id_!r} is used already at {first}."
+        found = {exclusion for _, thing in things for exclusion in thing.exclusions}
+        for exclusion in sorted(found, key=lambda exclusion: exclusion.line):
+            if not exclusion.reason:
+                yield feature.path, exclusion.line, "This 'Not on' line gives no reason: 'Not on api: why.'"
+            if not exclusion.surfaces:
+                yield feature.path, exclusion.line, "This 'Not on' line names no surface."
+            for surface in exclusion.surfaces:
+                if surface not in known:
+                    sentence = f"There is no surface {surface!r}; the surfaces are {', '.join(known)}."
+                    yield feature.path, exclusion.line, sentence
+
+
+def _ids(node: _Node, prefix: str) -> tuple[str, ...]:
+    return tuple(tag["name"].removeprefix(prefix) for tag in node["tags"] if tag["name"].startswith(prefix))
+
+
+def _background(children: list[_Child]) -> Iterator[Step]:
+    for child in children:
+        if "background" in child:
+            yield from map(_step, child["background"]["steps"])
+
+
+def _step(node: _StepNode) -> Step:
+    return Step(
+        keyword=node["keyword"].strip(),
+        text=node["text"],
+        docstring=node["docString"]["content"] if "docString" in node else None,
+        table=tuple(map(_cells, node["dataTable"]["rows"])) if "dataTable" in node else (),
+        line=node["location"]["line"],
+    )
+
+
+def _cells(row: _Row) -> tuple[str, ...]:
+    return tuple(cell["value"] for cell in row["cells"])
+
+
+# What gherkin-official returns; its own types leave out what a feature's children are.
+
+
+class _Location(TypedDict):
+    line: int
+
+
+class _Tag(TypedDict):
+    name: str
+
+
+class _Cell(TypedDict):
+    value: str
+
+
+class _Row(TypedDict):
+    cells: list[_Cell]
+
+
+class _Table(TypedDict):
+    rows: list[_Row]
+
+
+class _DocString(TypedDict):
+    content: str
+
+
+class _StepNode(TypedDict):
+    location: _Location
+    keyword: str
+    text: str
+    docString: NotRequired[_DocString]
+    dataTable: NotRequired[_Table]
+
+
+class _Examples(TypedDict):
+    tableHeader: _Row
+    tableBody: list[_Row]
+
+
+class _Node(TypedDict):
+    """A feature, rule, scenario or background: one shape serves all four."""
+
+    location: _Location
+    tags: list[_Tag]
+    name: str
+    description: str
+    children: list[_Child]
+    steps: list[_StepNode]
+    examples: list[_Examples]
+
+
+class _Child(TypedDict, total=False):
+    background: _Node
+    rule: _Node
+    scenario: _Node
+
+
+class _Document(TypedDict):
+    feature: NotRequired[_Node]

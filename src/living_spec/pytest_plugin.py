@@ -1,0 +1,247 @@
+"""The pytest plugin: runs every scenario on every surface and writes down what it showed.
+
+Load it with `-p living_spec.pytest_plugin` in `addopts`, or by `pytest_plugins` in the top conftest.
+Steps may ask for `surface_name`, `edition` and `evidence` (a `Recorder`).
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, TypedDict, cast
+
+import pytest
+from pytest_bdd.scenario import scenario_wrapper_template_registry
+
+from living_spec.config import SpecError, read_config
+from living_spec.evidence import Key, Outcome, Result, ResultJson, digest, result_from_json
+from living_spec.recorder import Recorder
+from living_spec.spec import Spec, read_spec
+from living_spec.step_lint import step_problems
+from living_spec.store import write_evidence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping
+
+    from pytest_bdd.parser import ScenarioTemplate
+    from pytest_bdd.parser import Step as BddStep
+
+    from living_spec.features import Scenario
+
+_PROPERTY = "living_spec"
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What is to run."""
+
+    spec: Spec
+    surfaces: tuple[str, ...]
+    edition: str
+
+
+class _Parcel(TypedDict):
+    """A result on its way from a worker to the process that writes."""
+
+    result: ResultJson
+    pictures: dict[str, str]
+
+
+_run = pytest.StashKey[_Run]()
+_recorder = pytest.StashKey[Recorder]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options that choose what a run covers."""
+    group = parser.getgroup("living-spec")
+    group.addoption(
+        "--surface",
+        action="append",
+        metavar="NAME",
+        help="run the scenarios on this surface (repeatable; all)",
+    )
+    group.addoption(
+        "--edition", metavar="NAME", help="the edition the run is aimed at (the first one configured)"
+    )
+    group.addoption(
+        "--lint-steps",
+        action="store_true",
+        help="refuse steps that match two definitions, and definitions that no step uses",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the spec and check the options against it."""
+    try:
+        spec = read_spec(read_config(config.rootpath))
+    except SpecError as error:
+        raise pytest.UsageError(str(error)) from error
+    surfaces = cast("list[str] | None", config.getoption("surface")) or list(spec.config.surfaces)
+    edition = cast("str | None", config.getoption("edition")) or spec.config.first_edition
+    for word, names, known in (
+        ("surface", surfaces, spec.config.surfaces),
+        ("edition", [edition], spec.config.editions),
+    ):
+        for name in names:
+            if name not in known:
+                raise pytest.UsageError(f"There is no {word} {name!r}; known are {', '.join(known)}.")
+    if config.getoption("lint_steps") and config.getoption("numprocesses", None):
+        raise pytest.UsageError("--lint-steps looks at the steps collected in this process: add -n 0.")
+    config.stash[_run] = _Run(spec, tuple(name for name in spec.config.surfaces if name in surfaces), edition)
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Writer(spec), "living-spec-writer")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_bdd_apply_tag(tag: str) -> bool | None:
+    """Keep ids from becoming markers, which cannot have a colon."""
+    return True if tag.startswith(("rule:", "scenario:")) else None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make one test for each surface that the scenario runs on."""
+    template = _template(metafunc.function)
+    if template is None:
+        return
+    run = metafunc.config.stash[_run]
+    scenario = _scenario(template, run.spec)
+    surfaces = [name for name in run.surfaces if scenario.not_on(name) is None]
+    if surfaces:
+        # Only steps ask for it, which pytest cannot see.
+        if "surface_name" not in metafunc.fixturenames:
+            metafunc.fixturenames.append("surface_name")
+        metafunc.parametrize("surface_name", surfaces)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Drop scenarios that run on none of the chosen surfaces."""
+    items[:] = [item for item in items if _template_of(item) is None or "surface_name" in _params(item)]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Lint the steps, if asked to."""
+    if session.config.getoption("lint_steps"):
+        problems = step_problems()
+        if problems:
+            raise pytest.UsageError("\n".join(problems))
+
+
+@pytest.fixture(scope="session")
+def edition(pytestconfig: pytest.Config) -> str:
+    """The id of the edition that the run is aimed at."""
+    return pytestconfig.stash[_run].edition
+
+
+@pytest.fixture
+def evidence(request: pytest.FixtureRequest) -> Recorder:
+    """The recorder of this test."""
+    node = cast("pytest.Item", request.node)
+    return node.stash[_recorder]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Give each test of a scenario its recorder."""
+    template = _template_of(item)
+    if template is not None:
+        run = item.config.stash[_run]
+        scenario = _scenario(template, run.spec)
+        values = cast("dict[str, str]", _params(item).get("_pytest_bdd_example", {}))
+        row = scenario.examples.index(values) if values else 0
+        item.stash[_recorder] = Recorder(
+            Key(run.edition, cast("str", _params(item)["surface_name"]), scenario.id, row), values
+        )
+
+
+def pytest_bdd_after_step(request: pytest.FixtureRequest, step: BddStep) -> None:
+    """Close a step that passed."""
+    request.node.stash[_recorder].end_step(step.keyword, step.name, Outcome.PASSED)
+
+
+def pytest_bdd_step_error(request: pytest.FixtureRequest, step: BddStep, exception: Exception) -> None:
+    """Close a step that failed."""
+    message = f"{type(exception).__name__}: {exception}"
+    request.node.stash[_recorder].end_step(step.keyword, step.name, Outcome.FAILED, message)
+
+
+def pytest_bdd_step_func_lookup_error(
+    request: pytest.FixtureRequest, step: BddStep, exception: Exception
+) -> None:
+    """Close a step that has no definition."""
+    request.node.stash[_recorder].end_step(step.keyword, step.name, Outcome.FAILED, str(exception))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Put the result on the last report of a test, which reaches the process that writes."""
+    report = yield
+    recorder = item.stash.get(_recorder, None)
+    template = _template_of(item)
+    if recorder is not None and template is not None:
+        if call.excinfo is not None:
+            # What happened, not what pytest makes of it: an expected failure is a failure all the same.
+            skipped = call.excinfo.errisinstance(pytest.skip.Exception)
+            outcome = Outcome.NOT_RUN if skipped else Outcome.FAILED
+            recorder.end_phase(outcome, str(call.excinfo.value) if skipped else call.excinfo.exconly())
+        if call.when == "teardown":
+            steps = [(step.keyword, step.name) for step in template.render(recorder.values).steps]
+            parcel: _Parcel = {
+                "result": cast("ResultJson", asdict(recorder.result(steps))),
+                "pictures": {file: b64encode(png).decode() for file, png in recorder.pictures.items()},
+            }
+            report.user_properties.append((_PROPERTY, json.dumps(parcel)))
+    return report
+
+
+class _Writer:
+    """In the one process that is no worker of xdist: takes the results in and writes them in the end."""
+
+    def __init__(self, spec: Spec) -> None:
+        self._spec = spec
+        # Taken before anything runs: a source that changes during the run makes its results stale.
+        self._digest = digest(spec.config)
+        self._results: list[Result] = []
+        self._pictures: dict[str, bytes] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take the result from a report that carries one."""
+        for name, value in report.user_properties:
+            if name == _PROPERTY:
+                parcel = cast("_Parcel", json.loads(cast("str", value)))
+                self._results.append(replace(result_from_json(parcel["result"]), digest=self._digest))
+                self._pictures |= {file: b64decode(png) for file, png in parcel["pictures"].items()}
+
+    def pytest_sessionfinish(self) -> None:
+        """Write what came in, also when the run was interrupted."""
+        if self._results:
+            write_evidence(self._spec, self._results, self._pictures)
+
+
+def _template(function: object) -> ScenarioTemplate | None:
+    """The scenario that pytest-bdd made a test function of; None for any other function."""
+    return scenario_wrapper_template_registry.get(cast("Callable[..., object]", function))
+
+
+def _template_of(item: pytest.Item) -> ScenarioTemplate | None:
+    return _template(item.function) if isinstance(item, pytest.Function) else None
+
+
+def _params(item: pytest.Item) -> Mapping[str, object]:
+    """The parameters of a test, by name."""
+    callspec = getattr(item, "callspec", None)
+    return {} if callspec is None else cast("Mapping[str, object]", callspec.params)
+
+
+def _scenario(template: ScenarioTemplate, spec: Spec) -> Scenario:
+    """The same scenario as living_spec reads it."""
+    ids = [tag.removeprefix("scenario:") for tag in template.tags if tag.startswith("scenario:")]
+    if len(ids) != 1:
+        raise pytest.Collector.CollectError(f"The scenario {template.name!r} has no one @scenario:ID tag.")
+    try:
+        return spec.scenario(ids[0])
+    except SpecError as error:
+        raise pytest.Collector.CollectError(str(error)) from error

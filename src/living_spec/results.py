@@ -1,0 +1,96 @@
+"""What the evidence says of a rule or a scenario: pure decisions over the spec and the results read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from living_spec.evidence import Key, Outcome, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from living_spec.features import Rule, Scenario
+    from living_spec.spec import Spec
+
+
+class Kind(Enum):
+    """The closed set of what can be said of a rule or scenario on a surface, worst first."""
+
+    FAILS = "fails"
+    NOT_RUN = "not run"
+    HOLDS = "holds"
+    NOT_ON_SURFACE = "not on this surface"
+
+
+class Standing(Enum):
+    """How far a verdict can be relied on, worst first."""
+
+    MISSING = "missing"
+    STALE = "stale"
+    FRESH = "fresh"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What holds on one surface, the reason where the kind needs one, and how fresh the evidence is."""
+
+    kind: Kind
+    reason: str
+    standing: Standing
+
+    @property
+    def unproven(self) -> bool:
+        """Whether a page that relies on it must warn its reader."""
+        return self.standing is not Standing.FRESH or self.kind is Kind.FAILS
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The spec with its evidence, and the digest that fresh results carry."""
+
+    spec: Spec
+    evidence: Mapping[Key, Result]
+    digest: str
+
+    def row(self, scenario: Scenario, row: int, surface: str, edition: str) -> Verdict:
+        """What one example row showed on a surface."""
+        reason = scenario.not_on(surface)
+        if reason is not None:
+            return Verdict(Kind.NOT_ON_SURFACE, reason, Standing.FRESH)
+        result = self.evidence.get(Key(edition, surface, scenario.id, row))
+        if result is None:
+            return Verdict(Kind.NOT_RUN, "no run has shown it yet", Standing.MISSING)
+        standing = Standing.FRESH if result.digest == self.digest else Standing.STALE
+        return Verdict(_KINDS[result.outcome], result.reason, standing)
+
+    def scenario(self, scenario: Scenario, surface: str, edition: str) -> Verdict:
+        """What all rows of a scenario showed on a surface."""
+        return combine(self.row(scenario, row, surface, edition) for row in scenario.rows)
+
+    def rule(self, rule: Rule, surface: str, edition: str) -> Verdict:
+        """What all scenarios of a rule showed on a surface."""
+        return combine(self.scenario(scenario, surface, edition) for scenario in rule.scenarios)
+
+    def results(self, scenario: Scenario, surface: str, edition: str) -> tuple[Result, ...]:
+        """The results there are of a scenario on a surface, by row."""
+        keys = (Key(edition, surface, scenario.id, row) for row in scenario.rows)
+        return tuple(self.evidence[key] for key in keys if key in self.evidence)
+
+
+_KINDS = {Outcome.PASSED: Kind.HOLDS, Outcome.FAILED: Kind.FAILS, Outcome.NOT_RUN: Kind.NOT_RUN}
+
+
+def combine(verdicts: Iterable[Verdict]) -> Verdict:
+    """The verdict on the whole: the worst kind of its parts, with the reasons of the parts of that kind.
+
+    Parts that are not on the surface count only when all are; no parts at all is "not run".
+    """
+    parts = list(verdicts)
+    if not parts:
+        return Verdict(Kind.NOT_RUN, "no scenario shows it yet", Standing.MISSING)
+    kind = next(kind for kind in Kind if any(part.kind is kind for part in parts))
+    standing = next(standing for standing in Standing if any(part.standing is standing for part in parts))
+    reasons = dict.fromkeys(part.reason for part in parts if part.kind is kind and part.reason)
+    return Verdict(kind, " ".join(reasons), standing)

@@ -1,0 +1,100 @@
+"""The store of evidence: one JSON file for each edition, surface and scenario.
+
+    build/evidence/EDITION/SURFACE/SCENARIO.json      the results, one for each example row
+    build/evidence/EDITION/SURFACE/pictures/*.png     the screenshots that these name
+
+So a run of a part replaces the results of that part and no other.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from itertools import groupby
+from typing import TYPE_CHECKING, TypedDict, cast
+
+from living_spec.evidence import Key, Result, ResultJson, Screenshot, result_from_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from living_spec.spec import Spec
+
+
+class _File(TypedDict):
+    results: list[ResultJson]
+
+
+def read_evidence(spec: Spec) -> dict[Key, Result]:
+    """Every result that the spec still has a place for, stale ones included."""
+    return {
+        result.key: result
+        for path in sorted(spec.config.evidence.glob("*/*/*.json"))
+        for result in _read(path)
+        if _wanted(result.key, spec)
+    }
+
+
+def write_evidence(spec: Spec, results: Iterable[Result], pictures: Mapping[str, bytes]) -> None:
+    """Put results beside those of other runs, in place of earlier ones with the same key."""
+    new = {result.key: result for result in results}
+    known = read_evidence(spec) | new
+    for key in new:
+        folder = spec.config.evidence / key.edition / key.surface
+        for step in new[key].steps:
+            for record in step.records:
+                if isinstance(record, Screenshot):
+                    _replace(folder / "pictures" / record.file, pictures[record.file])
+    touched = {key[:3] for key in new}
+    for place, keys in groupby(sorted(known), key=lambda key: key[:3]):
+        if place in touched:
+            rows: _File = {"results": [cast("ResultJson", asdict(known[key])) for key in keys]}
+            text = json.dumps(rows, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+            edition, surface, scenario = place
+            _replace(spec.config.evidence / edition / surface / f"{scenario}.json", text.encode())
+    _drop_leftovers(spec, known)
+
+
+def _read(path: Path) -> Iterator[Result]:
+    try:
+        file = cast("_File", json.loads(path.read_text("utf-8")))
+        yield from [result_from_json(data) for data in file["results"]]
+    except (ValueError, KeyError, TypeError):
+        return  # of another version or broken: as if it had never run
+
+
+def _wanted(key: Key, spec: Spec) -> bool:
+    scenario = spec.scenarios.get(key.scenario)
+    return (
+        scenario is not None
+        and key.row in scenario.rows
+        and key.edition in spec.config.editions
+        and key.surface in spec.config.surfaces
+        and scenario.not_on(key.surface) is None
+    )
+
+
+def _drop_leftovers(spec: Spec, known: Mapping[Key, Result]) -> None:
+    """Remove the files of scenarios that are no more, and pictures that no result names."""
+    folder = spec.config.evidence
+    kept = {folder / key.edition / key.surface / f"{key.scenario}.json" for key in known}
+    kept |= {
+        folder / key.edition / key.surface / "pictures" / record.file
+        for key, result in known.items()
+        for step in result.steps
+        for record in step.records
+        if isinstance(record, Screenshot)
+    }
+    for path in (*folder.glob("*/*/*.json"), *folder.glob("*/*/pictures/*.png")):
+        if path not in kept:
+            path.unlink()
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, so that a build beside the run never reads half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    aside.write_bytes(content)
+    aside.replace(path)
