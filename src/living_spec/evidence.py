@@ -160,9 +160,7 @@ def result_from_json(data: ResultJson) -> Result:
                 text=step["text"],
                 outcome=Outcome(step["outcome"]),
                 message=step["message"],
-                records=tuple(
-                    _KINDS[record["kind"]](**cast("dict[str, str]", record)) for record in step["records"]
-                ),
+                records=tuple(_KINDS[record["kind"]](**record) for record in step["records"]),
             )
             for step in data["steps"]
         ),
