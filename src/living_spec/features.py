@@ -74,9 +74,7 @@ class Scenario:
 
     def not_on(self, surface: str) -> str | None:
         """Why it does not run on `surface`; None where it does run."""
-        return next(
-            (exclusion.reason for exclusion in self.exclusions if surface in exclusion.surfaces), None
-        )
+        return next((exclusion.reason for exclusion in self.exclusions if surface in exclusion.surfaces), None)
 
 
 @dataclass(frozen=True)
@@ -145,9 +143,7 @@ class _Reader:
             path=self.path,
             title=node["name"],
             description=textwrap.dedent(node["description"]).strip(),
-            rules=tuple(
-                self.rule(child["rule"], background) for child in node["children"] if "rule" in child
-            ),
+            rules=tuple(self.rule(child["rule"], background) for child in node["children"] if "rule" in child),
             loose=tuple(self.scenarios(node["children"], background, ())),
         )
 
@@ -204,17 +200,11 @@ class _Reader:
 
     def line_of(self, text: str, after: int) -> int:
         """The number of the first line after `after` that reads `text`; the parser gives none for these."""
-        found = (
-            number
-            for number, line in enumerate(self.lines, 1)
-            if number > after and line.strip() == text.strip()
-        )
+        found = (number for number, line in enumerate(self.lines, 1) if number > after and line.strip() == text.strip())
         return next(found, after)
 
 
-def identity_problems(
-    features: Iterable[Feature], surfaces: Iterable[str]
-) -> Iterator[tuple[Path, int, str]]:
+def identity_problems(features: Iterable[Feature], surfaces: Iterable[str]) -> Iterator[tuple[Path, int, str]]:
     """What makes ids and `Not on` lines useless, as (file, line, sentence): nothing goes on with it."""
     known = list(surfaces)
     seen: dict[tuple[str, str], str] = {}

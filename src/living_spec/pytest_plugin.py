@@ -61,9 +61,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAME",
         help="run the scenarios on this surface (repeatable; all)",
     )
-    group.addoption(
-        "--edition", metavar="NAME", help="the edition the run is aimed at (the first one configured)"
-    )
+    group.addoption("--edition", metavar="NAME", help="the edition the run is aimed at (the first one configured)")
     group.addoption(
         "--lint-steps",
         action="store_true",
@@ -166,9 +164,7 @@ def pytest_bdd_step_error(request: pytest.FixtureRequest, step: BddStep, excepti
     request.node.stash[_recorder].end_step(step.keyword, step.name, Outcome.FAILED, message)
 
 
-def pytest_bdd_step_func_lookup_error(
-    request: pytest.FixtureRequest, step: BddStep, exception: Exception
-) -> None:
+def pytest_bdd_step_func_lookup_error(request: pytest.FixtureRequest, step: BddStep, exception: Exception) -> None:
     """Close a step that has no definition."""
     request.node.stash[_recorder].end_step(step.keyword, step.name, Outcome.FAILED, str(exception))
 

@@ -14,13 +14,15 @@ from dataclasses import asdict
 from itertools import groupby
 from typing import TYPE_CHECKING, TypedDict, cast
 
-from living_spec.evidence import Key, Result, ResultJson, Screenshot, result_from_json
+from living_spec.evidence import Key, Result, ResultJson, Screenshot, digest, result_from_json
+from living_spec.results import Proof
+from living_spec.spec import Spec, read_spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from living_spec.spec import Spec
+    from living_spec.config import Config
 
 
 class _File(TypedDict):
@@ -98,3 +100,9 @@ def _replace(path: Path, content: bytes) -> None:
     aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     aside.write_bytes(content)
     aside.replace(path)
+
+
+def read_proof(config: Config) -> Proof:
+    """Everything that pages and checks speak of: the spec, the evidence there is, today's digest."""
+    spec = read_spec(config)
+    return Proof(spec, read_evidence(spec), digest(config))

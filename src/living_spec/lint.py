@@ -1,0 +1,104 @@
+"""Lint of features and pages, for what pytest-bdd and Markdown let pass in silence."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from living_spec.config import SpecError
+from living_spec.features import identity_problems, read_features
+from living_spec.pages import page_blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from living_spec.config import Config
+    from living_spec.features import Feature, Scenario, Step
+    from living_spec.pages import Block
+
+# As pytest-bdd finds them.
+_PLACEHOLDER = re.compile(r"<(.+?)>")
+
+_RECORD_BLOCKS = ("scenario", "transcript", "exchange")
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """Something wrong at a line of a file, in one sentence."""
+
+    path: Path
+    line: int
+    sentence: str
+
+
+def lint(config: Config) -> list[Problem]:
+    """All problems of the features and pages of a project, in the order of files and lines."""
+    features = read_features(config.features)
+    problems = {Problem(*place) for place in identity_problems(features, config.surfaces)}
+    for feature in features:
+        problems |= set(_feature(feature))
+    problems |= set(_pages(config, features))
+    return sorted(problems)
+
+
+def _feature(feature: Feature) -> Iterator[Problem]:
+    seen: dict[str, int] = {}
+    for scenario in sorted(feature.scenarios, key=lambda scenario: scenario.line):
+        first = seen.setdefault(scenario.name, scenario.line)
+        if first != scenario.line:
+            sentence = f"A scenario named {scenario.name!r} stands at line {first} too: one of them never runs."
+            yield Problem(feature.path, scenario.line, sentence)
+        for line, sentence in _scenario(scenario):
+            yield Problem(feature.path, line, sentence)
+    for rule in feature.rules:
+        if not rule.scenarios:
+            yield Problem(feature.path, rule.line, f"No scenario shows the rule {rule.sentence!r}.")
+
+
+def _scenario(scenario: Scenario) -> Iterator[tuple[int, str]]:
+    if not scenario.steps:
+        yield scenario.line, f"The scenario {scenario.name!r} has no steps."
+    used = set(_PLACEHOLDER.findall(scenario.name))
+    for step in scenario.steps:
+        # Without examples nothing is replaced, and <x> in a table or text may be meant as it stands.
+        placeholders = _PLACEHOLDER.findall(_text(step) if scenario.columns else step.text)
+        used |= set(placeholders)
+        for name in placeholders:
+            if name not in scenario.columns:
+                yield step.line, f"The placeholder <{name}> has no column in the examples."
+    for column in scenario.columns:
+        if column not in used:
+            yield scenario.line, f"No step uses the column {column!r} of the examples."
+    rows = [tuple(row.items()) for row in scenario.examples]
+    if len(set(rows)) < len(rows):
+        yield scenario.line, "Two rows of the examples are the same."
+
+
+def _text(step: Step) -> str:
+    return "\n".join([step.text, step.docstring or "", *(cell for row in step.table for cell in row)])
+
+
+def _pages(config: Config, features: tuple[Feature, ...]) -> Iterator[Problem]:
+    rules = {id_: rule for feature in features for rule in feature.rules for id_ in rule.ids}
+    scenarios = {id_ for feature in features for scenario in feature.scenarios for id_ in scenario.ids}
+    known = {"rule": set(rules), "feature": {feature.name for feature in features}}
+    known |= dict.fromkeys(_RECORD_BLOCKS, scenarios)
+    cited: set[tuple[str, str]] = set()
+    try:
+        blocks: list[tuple[Path, Block]] = list(page_blocks(config))
+    except SpecError as error:
+        yield Problem(config.pages, 0, str(error))
+        return
+    for path, block in blocks:
+        for id_ in block.arguments if block.name in known else ():
+            cited.add((block.name, id_))
+            if id_ not in known[block.name]:
+                word = "scenario" if block.name in _RECORD_BLOCKS else block.name
+                yield Problem(path, block.line + 1, f"There is no {word} {id_!r}.")
+    for feature in features:
+        for rule in feature.rules:
+            shown = ("feature", feature.name) in cited or any(("rule", id_) in cited for id_ in rule.ids)
+            if not shown:
+                yield Problem(feature.path, rule.line, f"No page cites the rule {rule.sentence!r}.")

@@ -1,0 +1,96 @@
+"""What blocks draw on: the proof, and where the rules are shown; and how they warn of what is not proven."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from living_spec.markdown.markup import Lines, authored, indent, literal, paragraph, result
+from living_spec.results import Kind, Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from living_spec.features import Rule, Scenario
+    from living_spec.pages import Block
+    from living_spec.results import Proof, Verdict
+
+# A child of MkDocs' logger: its strict mode counts the warnings, so that an unproven page fails the build.
+_log = logging.getLogger("mkdocs.living_spec")
+
+_NAMED_AT_MOST = 8
+
+
+@dataclass(frozen=True)
+class Context:
+    """The proof, and for each feature that a page shows the link to that page."""
+
+    proof: Proof
+    homes: Mapping[str, str]
+
+    @property
+    def edition(self) -> str:
+        """The edition that blocks speak of."""
+        return self.proof.spec.config.first_edition
+
+    @property
+    def surfaces(self) -> Mapping[str, str]:
+        """The surfaces, id -> name."""
+        return self.proof.spec.config.surfaces
+
+    def link(self, rule: Rule, text: str) -> str:
+        """`text` as a link to the rule; as it is where no page shows the rule."""
+        home = self.homes.get(self.proof.spec.feature_of(rule).name)
+        return f"[{text}]({home}#{rule.id})" if home else text
+
+    def rule(self, rule: Rule) -> dict[str, Verdict]:
+        """What is known of a rule on each surface."""
+        return {surface: self.proof.rule(rule, surface, self.edition) for surface in self.surfaces}
+
+    def scenario(self, scenario: Scenario) -> dict[str, Verdict]:
+        """What is known of a scenario on each surface."""
+        return {surface: self.proof.scenario(scenario, surface, self.edition) for surface in self.surfaces}
+
+    def results(self, verdicts: Mapping[str, Verdict], *more: str) -> Lines:
+        """One row of results, a surface each, and what else belongs there."""
+        parts = [
+            f'<span class="spec-surface">{literal(self.surfaces[surface])}</span> {result(verdict)}'
+            for surface, verdict in verdicts.items()
+        ]
+        return paragraph(" · ".join([*parts, *more]), "spec-results")
+
+    def reasons(self, verdicts: Mapping[str, Verdict]) -> Lines:
+        """Why it is not on a surface, was not run, or fails, a paragraph each."""
+        lines: Lines = []
+        for surface, verdict in verdicts.items():
+            if verdict.reason and verdict.kind is not Kind.HOLDS:
+                # A feature's reason is prose; the others come from a run.
+                text = authored if verdict.kind is Kind.NOT_ON_SURFACE else literal
+                name = literal(self.surfaces[surface])
+                lines += paragraph(f"{name}: {verdict.kind.value}: {text(verdict.reason)}", "spec-reason")
+        return lines
+
+
+def banner(block: Block, problems: Mapping[str, Verdict]) -> Lines:
+    """A warning in the log and on the page for those of `problems`, name -> verdict, that are not proven."""
+    unproven = [f"{name} ({_why(verdict)})" for name, verdict in problems.items() if verdict.unproven]
+    if not unproven:
+        return []
+    listed = ", ".join(unproven[:_NAMED_AT_MOST])
+    more = len(unproven) - _NAMED_AT_MOST
+    return warn(block, f"What follows is not proven: {listed}{f' and {more} more' if more > 0 else ''}.")
+
+
+def warn(block: Block, sentence: str) -> Lines:
+    """A warning in the log, which fails a strict build, and the same on the page."""
+    _log.warning("%s: %s", block, sentence)
+    return ['!!! warning "Not proven"', "", *indent([literal(sentence)]), ""]
+
+
+def _why(verdict: Verdict) -> str:
+    if verdict.standing is Standing.FRESH:
+        return verdict.kind.value
+    if verdict.standing is Standing.MISSING:
+        return verdict.reason
+    return f"{verdict.kind.value}, but stale: the sources have changed since"

@@ -1,0 +1,83 @@
+"""The extension: finds the blocks of a page and puts Markdown in their place."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from markdown import Extension  # type: ignore[import-untyped]
+from markdown.preprocessors import Preprocessor  # type: ignore[import-untyped]
+
+from living_spec.config import SpecError, find_config, read_config
+from living_spec.markdown import overview, records, rules
+from living_spec.markdown.context import Context
+from living_spec.markdown.markup import indent
+from living_spec.pages import feature_pages, find_blocks
+from living_spec.store import read_proof
+
+if TYPE_CHECKING:
+    from markdown import Markdown
+
+    from living_spec.config import Config
+    from living_spec.markdown.markup import Lines
+    from living_spec.pages import Block
+
+_BLOCKS = {
+    "rule": rules.rule,
+    "scenario": rules.scenario,
+    "feature": rules.feature,
+    "transcript": records.transcript,
+    "exchange": records.exchange,
+    "matrix": overview.matrix,
+    "summary": overview.summary,
+}
+
+# After snippets (32), so that nothing in the evidence can include a file; before all else, which normalises
+# white space (30) and takes fenced code out of the way (25).
+_PRIORITY = 31.5
+
+
+class LivingSpecExtension(Extension):  # type: ignore[misc]
+    """Python-Markdown's side of `living_spec.markdown`."""
+
+    def extendMarkdown(self, md: Markdown) -> None:
+        """Register the preprocessor."""
+        md.preprocessors.register(_BlockPreprocessor(md), "living_spec", _PRIORITY)
+
+
+class _BlockPreprocessor(Preprocessor):  # type: ignore[misc]
+    def run(self, lines: list[str]) -> list[str]:
+        """Replace the blocks of a page."""
+        blocks = {block.line: block for block in find_blocks(lines)}
+        if not blocks:
+            return lines
+        context = _context_of(find_config(Path.cwd()))
+        shown: Lines = []
+        for number, line in enumerate(lines):
+            shown += _rendered(context, blocks[number]) if number in blocks else [line]
+        return shown
+
+
+def _rendered(context: Context, block: Block) -> Lines:
+    if block.name not in _BLOCKS:
+        raise SpecError(f"{block}: there is no such block; there are {', '.join(sorted(_BLOCKS))}.")
+    try:
+        lines = _BLOCKS[block.name](context, block)
+    except SpecError as error:
+        raise SpecError(f"{block}: {error}") from error
+    return indent(["", *lines, ""], block.indent)
+
+
+def _context_of(config: Config) -> Context:
+    """The context, read again only when a file has changed: MkDocs makes an extension for each page."""
+    folders = (config.features, config.pages, config.evidence, *config.digest)
+    files = (path for top in folders for path in (top, *top.rglob("*")) if path.is_file())
+    stats = ((str(path), path.stat()) for path in files)
+    return _read(config.root, frozenset((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats))
+
+
+@lru_cache(maxsize=1)
+def _read(root: Path, stamp: frozenset[tuple[str, int, int]]) -> Context:  # noqa: ARG001 - the cache's key
+    config = read_config(root)
+    return Context(read_proof(config), feature_pages(config))

@@ -1,0 +1,139 @@
+"""The blocks `transcript` and `exchange`, and the evidence of a scenario as a whole."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING, TypeVar
+
+from living_spec.config import SpecError
+from living_spec.evidence import Exchange, Result, Transcript
+from living_spec.markdown.context import banner, warn
+from living_spec.markdown.markup import details, fence, literal, paragraph
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from living_spec.evidence import Record, StepEvidence
+    from living_spec.features import Scenario
+    from living_spec.markdown.context import Context
+    from living_spec.markdown.markup import Lines
+    from living_spec.pages import Block
+
+R = TypeVar("R", bound=Transcript | Exchange)
+
+
+def transcript(context: Context, block: Block) -> Lines:
+    """`::: transcript ID [surface=…] [step=N] [command=…]`: what the command line printed."""
+    scenario = context.proof.spec.scenario(block.argument("surface", "step", "command"))
+    part = block.options.get("command", "")
+    return _selected(context, block, scenario, Transcript, lambda record: part in record.command)
+
+
+def exchange(context: Context, block: Block) -> Lines:
+    """`::: exchange ID [match=…]`: an HTTP request and its answer."""
+    scenario = context.proof.spec.scenario(block.argument("match"))
+    part = block.options.get("match", "")
+    return _selected(context, block, scenario, Exchange, lambda record: part in f"{record.method} {record.path}")
+
+
+def evidence(context: Context, scenario: Scenario) -> Lines:
+    """All records of a scenario, in a collapsible for each surface; nothing where there are none."""
+    surfaces: Lines = []
+    for surface, name in context.surfaces.items():
+        lines: Lines = []
+        for result in context.proof.results(scenario, surface, context.edition):
+            lines += _result(result)
+        if lines:
+            surfaces += details("spec-evidence", literal(name), lines)
+    return details("spec-evidence", "Evidence", surfaces) if surfaces else []
+
+
+def _result(result: Result) -> Lines:
+    lines: Lines = []
+    for step in result.steps:
+        shown = [line for record in step.records for line in _record(record)]
+        if shown or step.message:
+            lines += [f"**{literal(step.keyword)}** {literal(step.text)}", "", *shown]
+        if step.message:
+            lines += fence("text", step.message)
+    if lines and result.values:
+        values = ", ".join(f"{column} = {value}" for column, value in result.values.items())
+        lines = [*paragraph(f"Example: {literal(values)}", "spec-caption"), *lines]
+    return lines
+
+
+def _selected(context: Context, block: Block, scenario: Scenario, kind: type[R], chosen: Callable[[R], bool]) -> Lines:
+    surface = _surface(context, block, scenario, kind)
+    verdict = context.proof.scenario(scenario, surface, context.edition)
+    lines = banner(block, {context.surfaces[surface]: verdict})
+    records = [
+        record
+        for result in context.proof.results(scenario, surface, context.edition)
+        for step in _steps(block, result)
+        for record in step.records
+        if isinstance(record, kind) and chosen(record)
+    ]
+    if records:
+        return [*lines, *(line for record in records for line in _record(record))]
+    if lines:
+        return lines  # the run that is missing may show it
+    if verdict.reason:  # not run, or not on this surface
+        return warn(block, f"There is nothing to show here: {verdict.kind.value}: {verdict.reason}")
+    raise SpecError(f"The run recorded no such {kind.__name__.lower()} on {context.surfaces[surface]}.")
+
+
+def _surface(context: Context, block: Block, scenario: Scenario, kind: type[Record]) -> str:
+    """The surface asked for; else the first that has such a record; else the first that it runs on."""
+    asked = block.options.get("surface")
+    if asked is not None:
+        if asked not in context.surfaces:
+            raise SpecError(f"There is no surface {asked!r}; known are {', '.join(context.surfaces)}.")
+        return asked
+    for surface in context.surfaces:
+        for result in context.proof.results(scenario, surface, context.edition):
+            if any(isinstance(record, kind) for step in result.steps for record in step.records):
+                return surface
+    return next(
+        (surface for surface in context.surfaces if scenario.not_on(surface) is None),
+        next(iter(context.surfaces)),
+    )
+
+
+def _steps(block: Block, result: Result) -> tuple[StepEvidence, ...]:
+    asked = block.options.get("step")
+    if asked is None:
+        return result.steps
+    if not asked.isdecimal() or not 1 <= int(asked) <= len(result.steps):
+        raise SpecError(f"There is no step {asked}: the scenario has steps 1 to {len(result.steps)}.")
+    return result.steps[int(asked) - 1 : int(asked)]
+
+
+def _record(record: Record) -> Lines:
+    if isinstance(record, Transcript):
+        prompt = "\n> ".join(record.command.split("\n"))
+        lines = fence("console", f"$ {prompt}\n{record.output}")
+        if record.exit_code:
+            lines += paragraph(f"exit code {record.exit_code}", "spec-caption")
+        return lines
+    if isinstance(record, Exchange):
+        try:
+            phrase = f" {HTTPStatus(record.status).phrase}"
+        except ValueError:
+            phrase = ""
+        return [
+            *paragraph(f"Request: <code>{literal(f'{record.method} {record.path}')}</code>", "spec-caption"),
+            *_body(record.request_body),
+            *paragraph(f"Answer: <code>{record.status}{literal(phrase)}</code>", "spec-caption"),
+            *_body(record.response_body),
+        ]
+    return []  # pictures have no block yet
+
+
+def _body(body: str) -> Lines:
+    if not body.strip():
+        return []
+    try:
+        return fence("json", json.dumps(json.loads(body), ensure_ascii=False, indent=2))
+    except ValueError:
+        return fence("text", body)

@@ -1,0 +1,107 @@
+"""The blocks `rule`, `scenario` and `feature`: what is promised, and whether it holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from living_spec.markdown.context import banner
+from living_spec.markdown.markup import authored, details, literal, paragraph, result, steps, table
+from living_spec.markdown.records import evidence
+
+if TYPE_CHECKING:
+    from living_spec.features import Rule, Scenario
+    from living_spec.markdown.context import Context
+    from living_spec.markdown.markup import Lines
+    from living_spec.pages import Block
+
+
+def rule(context: Context, block: Block) -> Lines:
+    """`::: rule ID`: the normative sentence, its results, a link to where it is shown whole."""
+    found = context.proof.spec.rule(block.argument())
+    verdicts = context.rule(found)
+    return [
+        *banner(block, {context.surfaces[surface]: verdict for surface, verdict in verdicts.items()}),
+        *paragraph(authored(found.sentence), "spec-rule"),
+        *context.results(verdicts, context.link(found, f"Rule {found.id}")),
+    ]
+
+
+def scenario(context: Context, block: Block) -> Lines:
+    """`::: scenario ID`: its title, its steps, its results."""
+    found = context.proof.spec.scenario(block.argument())
+    verdicts = context.scenario(found)
+    return [
+        *banner(block, {context.surfaces[surface]: verdict for surface, verdict in verdicts.items()}),
+        *paragraph(f"**{authored(found.name)}**", "spec-scenario"),
+        *_told(context, found),
+        *context.results(verdicts),
+        *context.reasons(verdicts),
+    ]
+
+
+def feature(context: Context, block: Block) -> Lines:
+    """`::: feature NAME`: the whole feature, with its proof in collapsibles."""
+    found = context.proof.spec.feature(block.argument())
+    lines = [
+        *banner(
+            block,
+            {
+                f"{item.id} on {context.surfaces[surface]}": verdict
+                for item in found.scenarios
+                for surface, verdict in context.scenario(item).items()
+            },
+        ),
+        f"## {authored(found.title)} {{ #feature-{found.name} }}",
+        "",
+        *found.description.split("\n"),
+        "",
+    ]
+    for item in found.loose:
+        lines += _whole(context, item)
+    for one in found.rules:
+        lines += _rule(context, one)
+    return lines
+
+
+def _rule(context: Context, one: Rule) -> Lines:
+    verdicts = context.rule(one)
+    lines = [
+        f"### {authored(one.sentence)} {{ #{one.id} .spec-rule-title }}",
+        "",
+        *one.reason.split("\n"),
+        "",
+        *context.results(verdicts),
+    ]
+    for item in one.scenarios:
+        lines += _whole(context, item)
+    return lines
+
+
+def _whole(context: Context, item: Scenario) -> Lines:
+    verdicts = context.scenario(item)
+    return [
+        f"#### {authored(item.name)} {{ #scenario-{item.id} .spec-scenario-title }}",
+        "",
+        *item.description.split("\n"),
+        "",
+        *context.results(verdicts),
+        *context.reasons(verdicts),
+        *details("spec-steps", "Steps", _told(context, item)),
+        *evidence(context, item),
+    ]
+
+
+def _told(context: Context, item: Scenario) -> Lines:
+    """The steps, and the examples with what each of them showed."""
+    lines = steps(item.steps)
+    if item.examples:
+        names = [literal(name) for name in context.surfaces.values()]
+        rows = [
+            [
+                *(literal(values.get(column, "")) for column in item.columns),
+                *(result(context.proof.row(item, row, surface, context.edition)) for surface in context.surfaces),
+            ]
+            for row, values in enumerate(item.examples)
+        ]
+        lines += table([*map(literal, item.columns), *names], rows)
+    return lines

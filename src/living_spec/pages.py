@@ -1,0 +1,98 @@
+"""The pages' side of the spec: the `::: block` lines in Markdown files."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from living_spec.config import SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from living_spec.config import Config
+
+_BLOCK = re.compile(r"(?P<indent>[ \t]*):::[ \t]+(?P<name>[a-z][a-z-]*)(?P<rest>(?:[ \t].*)?)$")
+_FENCE = re.compile(r"[ \t>]*(?P<fence>`{3,}|~{3,})(?P<rest>[^`]*)$")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A line `::: name argument option=value`; `line` counts from 0; `indent` is the space before it."""
+
+    name: str
+    arguments: tuple[str, ...]
+    options: Mapping[str, str]
+    indent: str
+    line: int
+
+    def __str__(self) -> str:
+        return " ".join(["`:::", self.name, *self.arguments]) + "`"
+
+    def argument(self, *options: str) -> str:
+        """Its one argument; SpecError unless it has one, and no options but these."""
+        self.expect(1, *options)
+        return self.arguments[0]
+
+    def expect(self, arguments: int, *options: str) -> None:
+        """SpecError unless it has so many arguments, and no options but these."""
+        if len(self.arguments) != arguments:
+            raise SpecError(f"This block takes {arguments} argument(s), not {len(self.arguments)}.")
+        for option in self.options:
+            if option not in options:
+                known = f"it takes {', '.join(options)}" if options else "it takes none"
+                raise SpecError(f"This block has no option {option!r}: {known}.")
+
+
+def find_blocks(lines: Sequence[str]) -> Iterator[Block]:
+    """The blocks of a page, those in fenced code left out."""
+    number = 0
+    while number < len(lines):
+        end = _end_of_fence(lines, number)
+        if end is None and (match := _BLOCK.match(lines[number])):
+            yield _block(match, number)
+        number = (number if end is None else end) + 1
+
+
+def page_blocks(config: Config) -> Iterator[tuple[Path, Block]]:
+    """The blocks of all pages, in the order of their paths."""
+    for path in sorted(config.pages.rglob("*.md")):
+        for block in find_blocks(path.read_text("utf-8").splitlines()):
+            yield path, block
+
+
+def feature_pages(config: Config) -> dict[str, str]:
+    """For each feature that a page shows, the page, as a link that counts from the docs folder."""
+    homes: dict[str, str] = {}
+    for path, block in page_blocks(config):
+        if block.name == "feature":
+            for name in block.arguments:
+                homes.setdefault(name, "/" + path.relative_to(config.pages).as_posix())
+    return homes
+
+
+def _block(match: re.Match[str], number: int) -> Block:
+    try:
+        words = shlex.split(match["rest"])
+    except ValueError as error:
+        raise SpecError(f"In `{match[0].strip()}` a quote does not end.") from error
+    options = [word.partition("=") for word in words if "=" in word]
+    return Block(
+        name=match["name"],
+        arguments=tuple(word for word in words if "=" not in word),
+        options={name: value for name, _, value in options},
+        indent=match["indent"],
+        line=number,
+    )
+
+
+def _end_of_fence(lines: Sequence[str], start: int) -> int | None:
+    """Where the fenced code that starts here ends; None if none does. One that never ends is no fence."""
+    opening = _FENCE.match(lines[start])
+    if opening is None:
+        return None
+    closing = re.compile(rf"[ \t>]*{re.escape(opening['fence'])}{re.escape(opening['fence'][0])}*[ \t]*$")
+    return next((number for number in range(start + 1, len(lines)) if closing.match(lines[number])), None)
