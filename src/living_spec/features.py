@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import textwrap
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NotRequired, TypedDict, cast
+from typing import TYPE_CHECKING, cast
 
 from gherkin.errors import CompositeParserException, ParserException
 from gherkin.parser import Parser
@@ -25,6 +25,8 @@ from living_spec.config import SpecError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
+
+    from living_spec.gherkin_nodes import Child, Document, Node, Row, StepNode
 
 _NOT_ON = re.compile(r"\s*Not on\s+(?P<surfaces>[^:]*?)\s*(?::\s*(?P<reason>.*?)\s*)?$")
 
@@ -120,7 +122,7 @@ def read_feature(path: Path) -> Feature:
     """Read one feature file; a syntax error is a SpecError that names the file and the line."""
     source = path.read_text("utf-8")
     try:
-        document = cast("_Document", Parser().parse(source))
+        document = cast("Document", Parser().parse(source))
     except (CompositeParserException, ParserException) as error:
         raise SpecError(f"{path} is not valid Gherkin: {error}") from error
     feature = document.get("feature")
@@ -136,7 +138,7 @@ class _Reader:
         self.path = path
         self.lines = lines
 
-    def feature(self, node: _Node) -> Feature:
+    def feature(self, node: Node) -> Feature:
         background = tuple(_background(node["children"]))
         return Feature(
             name=self.path.stem,
@@ -147,7 +149,7 @@ class _Reader:
             loose=tuple(self.scenarios(node["children"], background, ())),
         )
 
-    def rule(self, node: _Node, background: tuple[Step, ...]) -> Rule:
+    def rule(self, node: Node, background: tuple[Step, ...]) -> Rule:
         reason, exclusions = self.description(node)
         steps = (*background, *_background(node["children"]))
         return Rule(
@@ -160,7 +162,7 @@ class _Reader:
         )
 
     def scenarios(
-        self, children: list[_Child], background: tuple[Step, ...], inherited: tuple[Exclusion, ...]
+        self, children: list[Child], background: tuple[Step, ...], inherited: tuple[Exclusion, ...]
     ) -> Iterator[Scenario]:
         for child in children:
             if "scenario" not in child:
@@ -184,7 +186,7 @@ class _Reader:
                 line=node["location"]["line"],
             )
 
-    def description(self, node: _Node) -> tuple[str, tuple[Exclusion, ...]]:
+    def description(self, node: Node) -> tuple[str, tuple[Exclusion, ...]]:
         """The description without its `Not on` lines, and what these say."""
         shown: list[str] = []
         exclusions: list[Exclusion] = []
@@ -232,17 +234,17 @@ def identity_problems(features: Iterable[Feature], surfaces: Iterable[str]) -> I
                     yield feature.path, exclusion.line, sentence
 
 
-def _ids(node: _Node, prefix: str) -> tuple[str, ...]:
+def _ids(node: Node, prefix: str) -> tuple[str, ...]:
     return tuple(tag["name"].removeprefix(prefix) for tag in node["tags"] if tag["name"].startswith(prefix))
 
 
-def _background(children: list[_Child]) -> Iterator[Step]:
+def _background(children: list[Child]) -> Iterator[Step]:
     for child in children:
         if "background" in child:
             yield from map(_step, child["background"]["steps"])
 
 
-def _step(node: _StepNode) -> Step:
+def _step(node: StepNode) -> Step:
     return Step(
         keyword=node["keyword"].strip(),
         text=node["text"],
@@ -252,67 +254,5 @@ def _step(node: _StepNode) -> Step:
     )
 
 
-def _cells(row: _Row) -> tuple[str, ...]:
+def _cells(row: Row) -> tuple[str, ...]:
     return tuple(cell["value"] for cell in row["cells"])
-
-
-# What gherkin-official returns; its own types leave out what a feature's children are.
-
-
-class _Location(TypedDict):
-    line: int
-
-
-class _Tag(TypedDict):
-    name: str
-
-
-class _Cell(TypedDict):
-    value: str
-
-
-class _Row(TypedDict):
-    cells: list[_Cell]
-
-
-class _Table(TypedDict):
-    rows: list[_Row]
-
-
-class _DocString(TypedDict):
-    content: str
-
-
-class _StepNode(TypedDict):
-    location: _Location
-    keyword: str
-    text: str
-    docString: NotRequired[_DocString]
-    dataTable: NotRequired[_Table]
-
-
-class _Examples(TypedDict):
-    tableHeader: _Row
-    tableBody: list[_Row]
-
-
-class _Node(TypedDict):
-    """A feature, rule, scenario or background: one shape serves all four."""
-
-    location: _Location
-    tags: list[_Tag]
-    name: str
-    description: str
-    children: list[_Child]
-    steps: list[_StepNode]
-    examples: list[_Examples]
-
-
-class _Child(TypedDict, total=False):
-    background: _Node
-    rule: _Node
-    scenario: _Node
-
-
-class _Document(TypedDict):
-    feature: NotRequired[_Node]

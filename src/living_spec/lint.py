@@ -66,11 +66,13 @@ def _scenario(scenario: Scenario) -> Iterator[tuple[int, str]]:
         placeholders = _PLACEHOLDER.findall(_text(step) if scenario.columns else step.text)
         used |= set(placeholders)
         for name in placeholders:
-            if name not in scenario.columns:
+            if not scenario.columns or any(name not in row for row in scenario.examples):
                 yield step.line, f"The placeholder <{name}> has no column in the examples."
     for column in scenario.columns:
         if column not in used:
             yield scenario.line, f"No step uses the column {column!r} of the examples."
+    if scenario.columns and not scenario.examples:
+        yield scenario.line, "The examples have no row."
     rows = [tuple(row.items()) for row in scenario.examples]
     if len(set(rows)) < len(rows):
         yield scenario.line, "Two rows of the examples are the same."

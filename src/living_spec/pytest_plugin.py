@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, TypedDict, cast
 
 import pytest
 from pytest_bdd.scenario import scenario_wrapper_template_registry
 
-from living_spec.config import SpecError, read_config
+from living_spec.config import Config, SpecError, read_config
 from living_spec.evidence import Key, Outcome, Result, ResultJson, digest, result_from_json
 from living_spec.recorder import Recorder
 from living_spec.spec import Spec, read_spec
@@ -36,9 +37,14 @@ _PROPERTY = "living_spec"
 class _Run:
     """What is to run."""
 
-    spec: Spec
+    config: Config
     surfaces: tuple[str, ...]
     edition: str
+
+    @cached_property
+    def spec(self) -> Spec:
+        """The features; read when the first scenario is met, so that other tests run without them."""
+        return read_spec(self.config)
 
 
 class _Parcel(TypedDict):
@@ -70,25 +76,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Read the spec and check the options against it."""
+    """Check the options against the configuration."""
     try:
-        spec = read_spec(read_config(config.rootpath))
+        settings = read_config(config.rootpath)
     except SpecError as error:
         raise pytest.UsageError(str(error)) from error
-    surfaces = cast("list[str] | None", config.getoption("surface")) or list(spec.config.surfaces)
-    edition = cast("str | None", config.getoption("edition")) or spec.config.first_edition
+    surfaces = cast("list[str] | None", config.getoption("surface")) or list(settings.surfaces)
+    edition = cast("str | None", config.getoption("edition")) or settings.first_edition
     for word, names, known in (
-        ("surface", surfaces, spec.config.surfaces),
-        ("edition", [edition], spec.config.editions),
+        ("surface", surfaces, settings.surfaces),
+        ("edition", [edition], settings.editions),
     ):
         for name in names:
             if name not in known:
                 raise pytest.UsageError(f"There is no {word} {name!r}; known are {', '.join(known)}.")
     if config.getoption("lint_steps") and config.getoption("numprocesses", None):
         raise pytest.UsageError("--lint-steps looks at the steps collected in this process: add -n 0.")
-    config.stash[_run] = _Run(spec, tuple(name for name in spec.config.surfaces if name in surfaces), edition)
+    config.stash[_run] = run = _Run(settings, tuple(name for name in settings.surfaces if name in surfaces), edition)
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(_Writer(spec), "living-spec-writer")
+        config.pluginmanager.register(_Writer(run), "living-spec-writer")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -103,7 +109,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if template is None:
         return
     run = metafunc.config.stash[_run]
-    scenario = _scenario(template, run.spec)
+    scenario = _scenario(template, run)
     surfaces = [name for name in run.surfaces if scenario.not_on(name) is None]
     if surfaces:
         # Only steps ask for it, which pytest cannot see.
@@ -145,7 +151,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     template = _template_of(item)
     if template is not None:
         run = item.config.stash[_run]
-        scenario = _scenario(template, run.spec)
+        scenario = _scenario(template, run)
         values = cast("dict[str, str]", _params(item).get("_pytest_bdd_example", {}))
         row = scenario.examples.index(values) if values else 0
         item.stash[_recorder] = Recorder(
@@ -196,10 +202,10 @@ def pytest_runtest_makereport(
 class _Writer:
     """In the one process that is no worker of xdist: takes the results in and writes them in the end."""
 
-    def __init__(self, spec: Spec) -> None:
-        self._spec = spec
+    def __init__(self, run: _Run) -> None:
+        self._run = run
         # Taken before anything runs: a source that changes during the run makes its results stale.
-        self._digest = digest(spec.config)
+        self._digest = digest(run.config)
         self._results: list[Result] = []
         self._pictures: dict[str, bytes] = {}
 
@@ -214,7 +220,7 @@ class _Writer:
     def pytest_sessionfinish(self) -> None:
         """Write what came in, also when the run was interrupted."""
         if self._results:
-            write_evidence(self._spec, self._results, self._pictures)
+            write_evidence(self._run.spec, self._results, self._pictures)
 
 
 def _template(function: object) -> ScenarioTemplate | None:
@@ -232,12 +238,12 @@ def _params(item: pytest.Item) -> Mapping[str, object]:
     return {} if callspec is None else cast("Mapping[str, object]", callspec.params)
 
 
-def _scenario(template: ScenarioTemplate, spec: Spec) -> Scenario:
+def _scenario(template: ScenarioTemplate, run: _Run) -> Scenario:
     """The same scenario as living_spec reads it."""
     ids = [tag.removeprefix("scenario:") for tag in template.tags if tag.startswith("scenario:")]
     if len(ids) != 1:
         raise pytest.Collector.CollectError(f"The scenario {template.name!r} has no one @scenario:ID tag.")
     try:
-        return spec.scenario(ids[0])
+        return run.spec.scenario(ids[0])
     except SpecError as error:
         raise pytest.Collector.CollectError(str(error)) from error

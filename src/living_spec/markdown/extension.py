@@ -71,7 +71,13 @@ def _rendered(context: Context, block: Block) -> Lines:
 
 def _context_of(config: Config) -> Context:
     """The context, read again only when a file has changed: MkDocs makes an extension for each page."""
-    folders = (config.features, config.pages, config.evidence, *config.digest)
+    folders = (
+        config.root / "pyproject.toml",
+        config.features,
+        config.pages,
+        config.evidence,
+        *config.digest,
+    )
     files = (path for top in folders for path in (top, *top.rglob("*")) if path.is_file())
     stats = ((str(path), path.stat()) for path in files)
     return _read(config.root, frozenset((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats))

@@ -83,7 +83,7 @@ def _selected(context: Context, block: Block, scenario: Scenario, kind: type[R],
     raise SpecError(f"The run recorded no such {kind.__name__.lower()} on {context.surfaces[surface]}.")
 
 
-def _surface(context: Context, block: Block, scenario: Scenario, kind: type[Record]) -> str:
+def _surface(context: Context, block: Block, scenario: Scenario, kind: type[R]) -> str:
     """The surface asked for; else the first that has such a record; else the first that it runs on."""
     asked = block.options.get("surface")
     if asked is not None:
@@ -104,8 +104,8 @@ def _steps(block: Block, result: Result) -> tuple[StepEvidence, ...]:
     asked = block.options.get("step")
     if asked is None:
         return result.steps
-    if not asked.isdecimal() or not 1 <= int(asked) <= len(result.steps):
-        raise SpecError(f"There is no step {asked}: the scenario has steps 1 to {len(result.steps)}.")
+    if not asked.isdecimal() or asked == "0":
+        raise SpecError(f"There is no step {asked!r}: steps are counted from 1.")
     return result.steps[int(asked) - 1 : int(asked)]
 
 
@@ -118,13 +118,13 @@ def _record(record: Record) -> Lines:
         return lines
     if isinstance(record, Exchange):
         try:
-            phrase = f" {HTTPStatus(record.status).phrase}"
+            status = f"{record.status} {HTTPStatus(record.status).phrase}"
         except ValueError:
-            phrase = ""
+            status = str(record.status)
         return [
             *paragraph(f"Request: <code>{literal(f'{record.method} {record.path}')}</code>", "spec-caption"),
             *_body(record.request_body),
-            *paragraph(f"Answer: <code>{record.status}{literal(phrase)}</code>", "spec-caption"),
+            *paragraph(f"Answer: <code>{literal(status)}</code>", "spec-caption"),
             *_body(record.response_body),
         ]
     return []  # pictures have no block yet

@@ -1,0 +1,84 @@
+"""What gherkin-official returns; its own types leave out what the children of a feature are."""
+
+from __future__ import annotations
+
+from typing import NotRequired, TypedDict
+
+
+class Location(TypedDict):
+    """Where a node stands."""
+
+    line: int
+
+
+class Tag(TypedDict):
+    """A tag, with its `@`."""
+
+    name: str
+
+
+class Cell(TypedDict):
+    """A cell of a table."""
+
+    value: str
+
+
+class Row(TypedDict):
+    """A row of a table."""
+
+    cells: list[Cell]
+
+
+class Table(TypedDict):
+    """The table of a step."""
+
+    rows: list[Row]
+
+
+class DocString(TypedDict):
+    """The text of a step."""
+
+    content: str
+
+
+class StepNode(TypedDict):
+    """A step."""
+
+    location: Location
+    keyword: str
+    text: str
+    docString: NotRequired[DocString]
+    dataTable: NotRequired[Table]
+
+
+class Examples(TypedDict):
+    """A table of examples; without a head where it is empty."""
+
+    tableHeader: Row
+    tableBody: list[Row]
+
+
+class Node(TypedDict):
+    """A feature, rule, scenario or background: one shape serves all four."""
+
+    location: Location
+    tags: list[Tag]
+    name: str
+    description: str
+    children: list[Child]
+    steps: list[StepNode]
+    examples: list[Examples]
+
+
+class Child(TypedDict, total=False):
+    """A child of a feature or a rule: one of these."""
+
+    background: Node
+    rule: Node
+    scenario: Node
+
+
+class Document(TypedDict):
+    """A file."""
+
+    feature: NotRequired[Node]
