@@ -24,6 +24,11 @@ class Phase(StrEnum):
         """Whether data may still arrive."""
         return self in (Phase.UPLOADING, Phase.OPTIMIZING)
 
+    @property
+    def takes_place(self) -> bool:
+        """Whether it counts against the quota: failed uploads and deleted versions do not (rule quota-limit)."""
+        return self.unfinished or self is Phase.AVAILABLE
+
 
 class SourceKind(StrEnum):
     """How a version's data came."""

@@ -58,9 +58,7 @@ def parse_number(text: str) -> int:
     if text.isascii() and text.isdigit() and 1 <= int(text[:20]) <= LARGEST_NUMBER:
         return int(text)
     shown = text if len(text) <= 20 else f"{text[:20]}…"
-    raise InvalidInput(
-        f"{shown!r} is not a version: give its number, 1 or more. Nothing stands for latest or all."
-    )
+    raise InvalidInput(f"{shown!r} is not a version: give its number, 1 or more. Nothing stands for latest or all.")
 
 
 def next_number(last: int) -> int:

@@ -31,6 +31,11 @@ class Users:
         """How many there are."""
         return len(self._connection.execute(select(schema.users.c.id)).all())
 
+    def get(self, user_id: str) -> User | None:
+        """The user with this id."""
+        row = self._connection.execute(select(schema.users).where(schema.users.c.id == user_id)).one_or_none()
+        return User(row.id, row.name) if row else None
+
     def named(self, name: str) -> User | None:
         """The user of that name."""
         row = self._connection.execute(select(schema.users).where(schema.users.c.name == name)).one_or_none()

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row, Select
 
-# What takes a place of the quota: everything but failed uploads and deleted versions (rule quota-limit).
-_COUNTED = (Phase.UPLOADING, Phase.OPTIMIZING, Phase.AVAILABLE)
+_COUNTED = [phase.value for phase in Phase if phase.takes_place]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +81,7 @@ class Versions:
         """The owner's version of this name and number, deleted or not."""
         table = schema.versions
         rows = self._all(
-            select(table).where(
-                table.c.owner_id == owner_id, table.c.name == ref.name, table.c.number == ref.number
-            )
+            select(table).where(table.c.owner_id == owner_id, table.c.name == ref.name, table.c.number == ref.number)
         )
         return rows[0] if rows else None
 
@@ -108,9 +105,7 @@ class Versions:
     def counted(self, owner_id: str) -> int:
         """How many places of the quota are taken."""
         table = schema.versions
-        query = select(func.count()).where(
-            table.c.owner_id == owner_id, table.c.phase.in_([phase.value for phase in _COUNTED])
-        )
+        query = select(func.count()).where(table.c.owner_id == owner_id, table.c.phase.in_(_COUNTED))
         return self._connection.execute(query).scalar_one()
 
     def set_phase(self, version_id: str, phase: Phase, message: str = "") -> None:
@@ -147,16 +142,15 @@ class Versions:
             self._connection.execute(insert(queue).values(version_id=version_id, queued_at=at))
         self._connection.execute(delete(schema.uploads).where(schema.uploads.c.version_id == version_id))
 
-    def take_removals(self, limit: int) -> list[Version]:
-        """Queued versions that no other server is erasing, oldest first."""
+    def queued_removals(self) -> list[Version]:
+        """The versions whose bytes are still to be erased, oldest first."""
         table, queue = schema.versions, schema.removals
-        return self._all(
-            select(table)
-            .join(queue, queue.c.version_id == table.c.id)
-            .order_by(queue.c.queued_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True, of=queue)
-        )
+        return self._all(select(table).join(queue, queue.c.version_id == table.c.id).order_by(queue.c.queued_at))
+
+    def in_phase(self, phase: Phase) -> list[Version]:
+        """Everybody's versions in this phase, oldest first."""
+        table = schema.versions
+        return self._all(select(table).where(table.c.phase == phase.value).order_by(table.c.created_at))
 
     def mark_bytes_gone(self, version_id: str, at: datetime) -> None:
         """The removal is done with this version."""

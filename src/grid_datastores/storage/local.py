@@ -15,10 +15,8 @@ from grid_datastores.storage.manifest import Manifest
 from grid_datastores.storage.packing import CHUNK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
-
-    from grid_datastores.model import FileEntry
 
 _MANIFEST = "manifest.jsonl"
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,99}")
@@ -33,7 +31,7 @@ class LocalStorage:
         self._root.mkdir(parents=True, exist_ok=True)
 
     def begin(self, version_id: str) -> None:
-        """A place for the version's objects; objects cannot be made without it, so none comes after an erase."""
+        """A place for the version's objects: none can be made without it, so none after an erase."""
         with _full_disk():
             self._folder(version_id).mkdir(exist_ok=True)
             _sync_folder(self._root)
@@ -83,7 +81,7 @@ class LocalStorage:
             piece.unlink()
 
     def publish(self, version_id: str, manifest: Manifest) -> None:
-        """Keep the manifest, durably and at once: from here on the version is whole; all else in its place goes."""
+        """Keep the manifest, durably and at once: the version is whole, all else in its place goes."""
         wanted = {file.object for file in manifest.files} | {_MANIFEST}
         with self.new_object(version_id, _MANIFEST) as target:
             target.write(manifest.encode())
@@ -107,7 +105,7 @@ class LocalStorage:
             raise NotFound.id("object", name) from error
 
     def read(self, version_id: str, name: str, offset: int = 0, size: int | None = None) -> Iterator[bytes]:
-        """`size` bytes (all, when None) of an object from `offset` on, in chunks; raises `Damaged` when they are not there."""
+        """`size` bytes (all, when None) of an object from `offset` on; raises `Damaged` when it is shorter."""
         left = self.size(version_id, name) - offset if size is None else size
         with (self._folder(version_id) / _checked(name)).open("rb") as file:
             file.seek(offset)
@@ -117,13 +115,6 @@ class LocalStorage:
                     raise Damaged(f"The stored object {name} is shorter than its manifest says.")
                 left -= len(chunk)
                 yield chunk
-
-    def read_files(
-        self, version_id: str, files: Iterable[FileEntry]
-    ) -> Iterator[tuple[FileEntry, Iterator[bytes]]]:
-        """Each file with its content, in the given order; take a content before asking for the next."""
-        for file in files:
-            yield file, self.read(version_id, file.object, file.offset, file.size)
 
     def erase(self, version_id: str) -> None:
         """Leave no byte of the version; erasing what is not there is no error."""
@@ -137,10 +128,6 @@ class LocalStorage:
                 if error.errno != errno.ENOTEMPTY:
                     raise
         _sync_folder(self._root)
-
-    def version_ids(self) -> Sequence[str]:
-        """The versions that have a place here."""
-        return [path.name for path in self._root.iterdir()]
 
     def _folder(self, version_id: str) -> Path:
         return self._root / _checked(version_id)
@@ -158,9 +145,7 @@ def _full_disk() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _FULL:
-            raise NoSpace(
-                "There is no space left where the data is kept; nothing was kept of this upload."
-            ) from error
+            raise NoSpace("There is no space left where the data is kept; nothing was kept of this upload.") from error
         raise
 
 

@@ -25,7 +25,7 @@ class Manifest:
 
     @classmethod
     def of(cls, files: Iterable[FileEntry]) -> Manifest:
-        """Sorted; raises `InvalidInput` for a path that is unsafe, twice there, or a file and a folder at once."""
+        """Sorted; raises `InvalidInput` for a path that is unsafe, there twice, or file and folder at once."""
         ordered = tuple(sorted(files, key=lambda file: file.path))
         paths = {file.path for file in ordered}
         if len(paths) != len(ordered):
@@ -54,8 +54,7 @@ class Manifest:
     def encode(self) -> bytes:
         """As it is stored and sent."""
         return "".join(
-            json.dumps([file.path, file.size, file.sha256, file.object, file.offset]) + "\n"
-            for file in self.files
+            json.dumps([file.path, file.size, file.sha256, file.object, file.offset]) + "\n" for file in self.files
         ).encode()
 
     @classmethod
@@ -80,9 +79,7 @@ def check_path(path: str) -> str:
         or path != path.translate(_CONTROL)
         or any(part in ("", ".", "..") for part in parts)
     ):
-        raise InvalidInput(
-            f"{path[:60]!r} is not a file's path inside a version: it must be relative and plain."
-        )
+        raise InvalidInput(f"{path[:60]!r} is not a file's path inside a version: it must be relative and plain.")
     return path
 
 

@@ -33,8 +33,9 @@ class Writer(Protocol):
 class ObjectSink(Protocol):
     """Where objects are made, one after the other."""
 
-    def object(self, name: str) -> AbstractContextManager[Writer]:
-        """A new object of this name; it is there, whole, when the context ends without an exception."""
+    def object(self, name: str, size: int | None) -> AbstractContextManager[Writer]:
+        """A new object of this name, and size in bytes where it is known before; it is there, whole, when the context
+        ends without an exception."""
 
 
 class FileToPack(Protocol):
@@ -67,7 +68,7 @@ class _Names:
 
 
 def pack(files: Iterable[FileToPack], sink: ObjectSink, progress: Callable[[int], object]) -> list[FileEntry]:
-    """Write all files into the sink, in order; `progress` hears of every bytes written. Says where each file lies."""
+    """Write all files into the sink, in order; says where each lies. `progress` hears of bytes written."""
     names = _Names()
     entries: list[FileEntry] = []
     small: list[FileToPack] = []
@@ -87,14 +88,14 @@ def pack(files: Iterable[FileToPack], sink: ObjectSink, progress: Callable[[int]
 
 
 def _single(file: FileToPack, name: str, sink: ObjectSink, progress: Callable[[int], object]) -> FileEntry:
-    with sink.object(name) as target:
+    with sink.object(name, file.size) as target:
         return _copy(file, name, 0, target, progress)
 
 
 def _pack(
     files: list[FileToPack], name: str, sink: ObjectSink, progress: Callable[[int], object]
 ) -> Iterator[FileEntry]:
-    with sink.object(name) as target:
+    with sink.object(name, None) as target:
         offset = 0
         for file in files:
             header = _header(file)
@@ -107,9 +108,7 @@ def _pack(
         target.write(bytes(-(offset + 2 * _BLOCK) % tarfile.RECORDSIZE + 2 * _BLOCK))
 
 
-def _copy(
-    file: FileToPack, name: str, offset: int, target: Writer, progress: Callable[[int], object]
-) -> FileEntry:
+def _copy(file: FileToPack, name: str, offset: int, target: Writer, progress: Callable[[int], object]) -> FileEntry:
     digest = sha256()
     for chunk in file.chunks():
         digest.update(chunk)

@@ -1,0 +1,99 @@
+"""Speaking to a server: one call, one answer, and every way in which that can fail in one sentence."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
+
+import httpx
+
+from grid_datastores.errors import Refusal, Unreachable, by_reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from grid_datastores.wire.common import Error
+
+TIMEOUT = httpx.Timeout(60.0, connect=10.0)  # seconds
+_CHANGING = {"POST", "PUT", "DELETE"}
+
+
+class Connection:
+    """One server, with credentials that are sent to it and to nobody else."""
+
+    def __init__(self, url: str, credentials: tuple[str, str] | None) -> None:
+        self.url = url
+        self._http = httpx.Client(
+            base_url=url, auth=credentials, timeout=TIMEOUT, transport=httpx.HTTPTransport(retries=1)
+        )
+        # Addresses that the server hands out carry their own permission, and may be of another host.
+        self._bare = httpx.Client(timeout=TIMEOUT, transport=httpx.HTTPTransport(retries=1))
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: object = None,
+        content: bytes | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> object:
+        """The JSON that the operation answers; raises the refusal that the server told."""
+        with self._failures(method):
+            answer = self._http.request(method, path, json=json, content=content, params=query)
+        _check(answer, self.url)
+        return answer.json() if answer.content else {}
+
+    def read(self, path: str) -> bytes:
+        """The bytes that the operation answers."""
+        with self._failures("GET"):
+            answer = self._http.get(path)
+        _check(answer, self.url)
+        return answer.content
+
+    def stream(self, path: str) -> Iterator[bytes]:
+        """The bytes that the operation answers, as they come."""
+        with self._failures("GET"), self._http.stream("GET", path) as answer:
+            if not answer.is_success:
+                answer.read()
+            _check(answer, self.url)
+            yield from answer.iter_bytes()
+
+    def put_part(self, address: str, data: bytes) -> str:
+        """Send one part to the address that the server gave for it; answers its ETag."""
+        with self._failures("PUT"):
+            answer = self._bare.put(address, content=data)
+        _check(answer, self.url)
+        return answer.headers.get("etag", "")
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._http.close()
+        self._bare.close()
+
+    @contextmanager
+    def _failures(self, method: str) -> Iterator[None]:
+        try:
+            yield
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise Unreachable(
+                f"No server answers at {self.url}; nothing was done. Is it running? (grid serve)"
+            ) from error
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+            raise Unreachable(f"{self.url} is not a server's address: {error}.") from error
+        except httpx.TransportError as error:
+            doubt = " It is not known whether it was done; look with: grid datastore" if method in _CHANGING else ""
+            raise Unreachable(f"The server at {self.url} stopped answering.{doubt}") from error
+
+
+def _check(answer: httpx.Response, url: str) -> None:
+    if answer.is_success:
+        return
+    try:
+        body = cast("Error", answer.json())
+        detail = body["details"][0] if body.get("details") else {}
+        message = detail.get("message") or body["message"]
+        refusal = by_reason(detail.get("reason", ""), message)
+    except (ValueError, KeyError, IndexError, AttributeError, TypeError):
+        refusal = Refusal(f"The server at {url} answered {answer.status_code} {answer.reason_phrase}.")
+    raise refusal

@@ -1,0 +1,190 @@
+"""The same use cases over HTTP."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
+
+from grid_datastores.client.connection import Connection
+from grid_datastores.client.uploads import upload
+from grid_datastores.credentials import Server
+from grid_datastores.errors import NotFound, Refusal, UploadInvalid
+from grid_datastores.model import Phase, Quota, Version, WorkloadKind, WorkloadState
+from grid_datastores.restore import restore
+from grid_datastores.storage.manifest import Manifest
+from grid_datastores.wire import datastores as wire
+from grid_datastores.wire import workloads as workload_wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from grid_datastores.model import Details, FileEntry, Receipt, Verdict, VersionRef, Workload
+    from grid_datastores.sources import LocalSource
+    from grid_datastores.wire import accounts
+
+_FIRST_WAIT, _LONGEST_WAIT = 0.02, 1.0  # seconds between two looks at a version that is being finished
+_STATES = {WorkloadKind.SESSION: workload_wire.SESSION_STATES, WorkloadKind.RUN: workload_wire.RUN_STATES}
+
+
+def sign_in(url: str, name: str, key: str) -> Server:
+    """Ask the server who this is; raises `NotSignedIn` when the name or key is wrong."""
+    connection = Connection(url, None)
+    try:
+        connection.call("POST", "/v1/auth/login", json={"username": name, "apiKey": key})
+        signed = Connection(url, (name, key))
+        try:
+            user = cast("accounts.UserResponse", signed.call("GET", "/v1/auth/user"))
+            clusters = cast("accounts.ListClustersResponse", signed.call("GET", "/v1/core/clusters"))
+            return Server(url, user["id"], key, clusters["defaultCluster"])
+        finally:
+            signed.close()
+    finally:
+        connection.close()
+
+
+class HttpDatastores:
+    """See `Datastores`."""
+
+    def __init__(self, server: Server) -> None:
+        self._connection = Connection(server.url, (server.user_id, server.api_key))
+        self._cluster = server.cluster
+        self.place = server.url
+
+    def versions(self) -> Sequence[Version]:
+        return self._list({})
+
+    def quota(self) -> Quota:
+        with _understood(self.place):
+            answer = cast("accounts.Quota", self._connection.call("GET", f"/v1/core/{self._cluster}/quota"))
+            return Quota(answer["used"], answer["limit"])
+
+    def details(self, ref: VersionRef) -> Details:
+        answer = self._connection.call("GET", f"{self._path(ref)}/details")
+        with _understood(self.place):
+            return wire.details_in(cast("wire.DetailsResponse", answer))
+
+    def files(self, ref: VersionRef) -> Sequence[FileEntry]:
+        return self._manifest(self._path(ref)).files
+
+    def create(self, name: str, data: LocalSource, progress: Callable[[int], object]) -> Version:
+        spec = {
+            "version": 0,
+            "source": data.source.location,
+            "sourceType": wire.SOURCE_TYPES[data.source.kind],
+            "clusterId": self._cluster,
+        }
+        created = self._connection.call("POST", self._versions_path(), json={"name": name, "spec": spec})
+        with _understood(self.place):
+            version = wire.version_in(cast("wire.Datastore", created))
+        path = f"{self._versions_path()}/{version.id}"
+        try:
+            upload(self._connection, path, data.files, progress)
+            return self._finished(path)
+        except BaseException:
+            self._drop(path)
+            raise
+
+    def download(self, ref: VersionRef, destination: Path, progress: Callable[[int], object]) -> Version:
+        version = self._find(ref)
+        path = f"{self._versions_path()}/{version.id}"
+        manifest = self._manifest(path)
+        restore(manifest, lambda name: self._connection.stream(f"{path}/objects/{name}"), destination, progress)
+        return version
+
+    def delete(self, ref: VersionRef) -> Receipt:
+        answer = cast("wire.DeleteDatastoreResponse", self._connection.call("DELETE", self._path(ref)))
+        with _understood(self.place):
+            return wire.receipt_in(answer["receipt"])
+
+    def verdict(self, ref: VersionRef) -> Verdict:
+        answer = self._connection.call("GET", f"{self._path(ref)}/deletion")
+        with _understood(self.place):
+            return wire.verdict_in(cast("wire.VerdictResponse", answer))
+
+    def start(self, kind: WorkloadKind, name: str, mounts: Mapping[VersionRef, str]) -> Workload:
+        ids = {self._find(ref).id: path for ref, path in mounts.items()}
+        if kind is WorkloadKind.SESSION:
+            inputs = [{"dsn": f"{workload_wire.DSN}{i}", "mountPath": path} for i, path in ids.items()]
+        else:
+            inputs = [{"id": i, "mountPath": path} for i, path in ids.items()]
+        body = {"name": name, "spec": {"clusterId": self._cluster, "datastores": inputs}}
+        return self._workload(self._connection.call("POST", self._workloads_path(kind), json=body), kind)
+
+    def workloads(self, kind: WorkloadKind) -> Sequence[Workload]:
+        answer = self._connection.call("GET", self._workloads_path(kind))
+        with _understood(self.place):
+            listed = cast("dict[str, list[workload_wire.Session | workload_wire.Run]]", answer)
+            return [workload_wire.workload_in(item, kind) for item in listed[f"{kind.lower()}s"]]
+
+    def set_state(self, kind: WorkloadKind, name: str, wanted: WorkloadState) -> Workload:
+        known = [workload for workload in self.workloads(kind) if workload.name == name]
+        if not known:
+            raise NotFound(f"There is no {kind} {name}.")
+        workload = max(known, key=lambda item: (item.state.live, item.created_at))
+        path = f"{self._workloads_path(kind)}/{workload.id}"
+        if wanted is WorkloadState.DELETED:
+            self._connection.call("DELETE", path)
+            return workload
+        body = {"spec": {"desiredState": _STATES[kind][wanted]}}
+        return self._workload(self._connection.call("PUT", path, json=body), kind)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _versions_path(self) -> str:
+        return f"/v1/core/{self._cluster}/datastores"
+
+    def _workloads_path(self, kind: WorkloadKind) -> str:
+        return "/v1/core/sessions" if kind is WorkloadKind.SESSION else f"/v1/core/{self._cluster}/runs"
+
+    def _path(self, ref: VersionRef) -> str:
+        return f"{self._versions_path()}/{self._find(ref).id}"
+
+    def _find(self, ref: VersionRef) -> Version:
+        """The version, deleted or not. A server that knows no such query is asked for all, and chosen from."""
+        query = {"name": ref.name, "version": str(ref.number), "includeDeleted": "true"}
+        if found := [version for version in self._list(query) if version.ref == ref]:
+            return found[0]
+        raise NotFound.version(ref, [v.ref.number for v in self.versions() if v.ref.name == ref.name])
+
+    def _list(self, query: Mapping[str, str]) -> list[Version]:
+        answer = cast("wire.ListDatastoresResponse", self._connection.call("GET", self._versions_path(), query=query))
+        with _understood(self.place):
+            return [wire.version_in(item) for item in answer["datastores"]]
+
+    def _manifest(self, path: str) -> Manifest:
+        return Manifest.decode(self._connection.read(f"{path}/manifest"))
+
+    def _finished(self, path: str) -> Version:
+        wait = _FIRST_WAIT
+        while True:
+            with _understood(self.place):
+                version = wire.version_in(cast("wire.Datastore", self._connection.call("GET", path)))
+            if version.phase is Phase.FAILED:
+                raise UploadInvalid(version.message)
+            if not version.phase.unfinished:
+                return version
+            time.sleep(wait)
+            wait = min(2 * wait, _LONGEST_WAIT)
+
+    def _drop(self, path: str) -> None:
+        """Leave nothing of a version that could not be finished; a server that is gone cannot be asked."""
+        try:
+            self._connection.call("DELETE", path)
+        except Refusal:
+            return
+
+    def _workload(self, answer: object, kind: WorkloadKind) -> Workload:
+        with _understood(self.place):
+            return workload_wire.workload_in(cast("workload_wire.Session | workload_wire.Run", answer), kind)
+
+
+@contextmanager
+def _understood(place: str) -> Iterator[None]:
+    """What a server answers may be anything."""
+    try:
+        yield
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise Refusal(f"The answer of {place} is not understood; does it speak Grid's v1 API?") from error

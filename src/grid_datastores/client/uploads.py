@@ -1,0 +1,87 @@
+"""Sending a version: pack, send parts to the addresses that the server gives, hand over the manifest."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
+
+from grid_datastores.storage.manifest import Manifest
+from grid_datastores.storage.packing import pack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from grid_datastores.client.connection import Connection
+    from grid_datastores.storage.packing import FileToPack
+    from grid_datastores.wire.datastores import UploadObject, UploadObjects
+
+PART = 50 * 1024 * 1024  # bytes, as in Grid's own client
+
+
+def upload(connection: Connection, path: str, files: Iterable[FileToPack], progress: Callable[[int], object]) -> None:
+    """Send all files to the version at this path of the API, and close it."""
+    manifest = Manifest.of(pack(files, _Sink(connection, path), progress))
+    connection.call("PUT", f"{path}/manifest", content=manifest.encode())
+    connection.call("POST", f"{path}/completed", json={})
+
+
+class _Sink:
+    def __init__(self, connection: Connection, path: str) -> None:
+        self._connection = connection
+        self._path = path
+
+    @contextmanager
+    def object(self, name: str, size: int | None) -> Iterator[_Object]:
+        """An object that is sent part by part while it is written, when its size is known, else at its end."""
+        target = _Object(self._connection, self._path, name)
+        if size is not None:
+            target.announce(size)
+        yield target
+        target.finish()
+
+
+class _Object:
+    def __init__(self, connection: Connection, path: str, name: str) -> None:
+        self._connection = connection
+        self._path = path
+        self._name = name
+        self._waiting = bytearray()
+        self._announced: UploadObject | None = None
+        self._etags: list[str] = []
+
+    def announce(self, size: int) -> None:
+        """Ask for the addresses of its parts; an empty object has one part."""
+        wanted = {"key": self._name, "partCount": str(max(1, -(-size // PART)))}
+        answer = self._connection.call("POST", f"{self._path}/presigned-urls", json={"objects": [wanted]})
+        self._announced = cast("UploadObjects", answer)["objects"][0]
+
+    def write(self, data: bytes) -> None:
+        """More of it."""
+        self._waiting += data
+        if self._announced is not None:
+            self._send_full_parts()
+
+    def finish(self) -> None:
+        """Send what is left, and say that it is all there."""
+        if self._announced is None:
+            self.announce(len(self._waiting))
+        self._send_full_parts()
+        if self._waiting or not self._etags:
+            self._send(bytes(self._waiting))
+        announced = self._announced or {}
+        completed = {
+            "key": self._name,
+            "uploadId": announced["uploadId"],
+            "urls": [{"partNumber": str(number), "etag": etag} for number, etag in enumerate(self._etags, 1)],
+        }
+        path = f"{self._path}/presigned-urls/completed"
+        self._connection.call("POST", path, json={"objects": [completed]})
+
+    def _send_full_parts(self) -> None:
+        while len(self._waiting) > PART:
+            part, self._waiting = bytes(self._waiting[:PART]), self._waiting[PART:]
+            self._send(part)
+
+    def _send(self, part: bytes) -> None:
+        urls = {url["partNumber"]: url["url"] for url in (self._announced or {})["urls"]}
+        self._etags.append(self._connection.put_part(urls[str(len(self._etags) + 1)], part))

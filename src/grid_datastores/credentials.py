@@ -1,0 +1,81 @@
+"""Which server the CLI speaks to, and as whom: from the environment, else from what `grid login` kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from grid_datastores.errors import InvalidInput, NotSignedIn, SourceFailed
+
+if TYPE_CHECKING:
+    from grid_datastores.settings import Settings
+
+_FILE = "credentials.json"  # the keys UserID and APIKey are those of Grid's own client
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server and one of its users."""
+
+    url: str
+    user_id: str
+    api_key: str
+    cluster: str
+
+
+def find_server(settings: Settings) -> Server | None:
+    """The server to speak to; None is this machine. GRID_URL set to nothing means this machine, too.
+
+    GRID_USER_ID, GRID_API_KEY and GRID_CLUSTER_ID go before what was kept. Raises `NotSignedIn` without credentials,
+    also when they were kept for another server: a key is sent to no server but its own.
+    """
+    kept = _read(settings)
+    url = _checked_url(os.environ.get("GRID_URL", kept.get("URL", "")))
+    if not url:
+        return None
+    kept = kept if kept.get("URL", url) == url else {}
+    user_id = os.environ.get("GRID_USER_ID") or kept.get("UserID", "")
+    api_key = os.environ.get("GRID_API_KEY") or kept.get("APIKey", "")
+    if not user_id or not api_key:
+        raise NotSignedIn(f"Nobody is signed in at {url}; sign in with: grid login --url {url}")
+    return Server(url, user_id, api_key, os.environ.get("GRID_CLUSTER_ID") or kept.get("Cluster", "") or "local")
+
+
+def keep(settings: Settings, server: Server) -> Path:
+    """Keep the credentials for later commands, readable by their owner only; says where."""
+    content = {"UserID": server.user_id, "APIKey": server.api_key, "URL": server.url, "Cluster": server.cluster}
+    path = settings.directory / _FILE
+    try:
+        settings.directory.mkdir(parents=True, exist_ok=True)
+        descriptor, aside = tempfile.mkstemp(prefix=f".{_FILE}.", dir=settings.directory)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(content, file, indent=2)
+        Path(aside).replace(path)
+    except OSError as error:
+        raise SourceFailed(f"{path} cannot be written: {(error.strerror or str(error)).lower()}.") from error
+    return path
+
+
+def _checked_url(url: str) -> str:
+    if url and not url.startswith(("http://", "https://")):
+        raise InvalidInput(f"{url!r} is not a server's address; it begins with http:// or https://.")
+    return url.rstrip("/")
+
+
+def _read(settings: Settings) -> dict[str, str]:
+    path = settings.directory / _FILE
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise SourceFailed(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.") from error
+    except ValueError as error:
+        raise NotSignedIn(f"{path} is damaged; sign in again with: grid login") from error
+    if not isinstance(content, dict):
+        raise NotSignedIn(f"{path} is damaged; sign in again with: grid login")
+    return {str(key): value for key, value in content.items() if isinstance(value, str)}

@@ -1,0 +1,104 @@
+"""`Datastores` in this process, on a folder of this machine: no server, no web framework."""
+
+from __future__ import annotations
+
+import getpass
+from typing import TYPE_CHECKING
+
+from grid_datastores.errors import NotFound
+from grid_datastores.restore import restore
+from grid_datastores.service import open_service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from grid_datastores.model import (
+        Details,
+        FileEntry,
+        Quota,
+        Receipt,
+        User,
+        Verdict,
+        Version,
+        VersionRef,
+        Workload,
+        WorkloadKind,
+        WorkloadState,
+    )
+    from grid_datastores.service import Service
+    from grid_datastores.settings import Settings
+    from grid_datastores.sources import LocalSource
+
+
+def open_embedded(settings: Settings) -> EmbeddedDatastores:
+    """The datastores of whoever works on this machine. Removals that a killed process left are finished first."""
+    service = open_service(settings, queued=lambda: None)
+    service.remove()
+    return EmbeddedDatastores(service, service.accounts.local(_user_name()), settings.data)
+
+
+class EmbeddedDatastores:
+    """See `Datastores`."""
+
+    def __init__(self, service: Service, user: User, folder: Path) -> None:
+        self._service = service
+        self._user = user
+        self.place = f"this machine ({folder})"
+
+    def versions(self) -> Sequence[Version]:
+        return self._service.reading.versions(self._user)
+
+    def quota(self) -> Quota:
+        return self._service.reading.quota(self._user)
+
+    def details(self, ref: VersionRef) -> Details:
+        return self._service.reading.details(self._user, self._id(ref))
+
+    def files(self, ref: VersionRef) -> Sequence[FileEntry]:
+        return self._service.reading.manifest(self._user, self._id(ref)).files
+
+    def create(self, name: str, data: LocalSource, progress: Callable[[int], object]) -> Version:
+        return self._service.uploads.from_files(self._user, name, data.source, data.files, progress)
+
+    def download(self, ref: VersionRef, destination: Path, progress: Callable[[int], object]) -> Version:
+        version = self._service.reading.find(self._user, ref)
+        manifest = self._service.reading.manifest(self._user, version.id)
+        reading = self._service.reading
+        restore(manifest, lambda name: reading.object(self._user, version.id, name)[1], destination, progress)
+        return version
+
+    def delete(self, ref: VersionRef) -> Receipt:
+        return self._service.deletion.delete(self._user, self._id(ref))
+
+    def verdict(self, ref: VersionRef) -> Verdict:
+        return self._service.deletion.verdict(self._user, self._id(ref))
+
+    def start(self, kind: WorkloadKind, name: str, mounts: Mapping[VersionRef, str]) -> Workload:
+        paths = {self._id(ref): path for ref, path in mounts.items()}
+        return self._service.workloads.start(self._user, kind, name, paths)
+
+    def workloads(self, kind: WorkloadKind) -> Sequence[Workload]:
+        return self._service.workloads.list(self._user, kind)
+
+    def set_state(self, kind: WorkloadKind, name: str, wanted: WorkloadState) -> Workload:
+        workload = self._service.workloads.named(self._user, kind, name)
+        return self._service.workloads.set_state(self._user, kind, workload.id, wanted)
+
+    def close(self) -> None:
+        """Erase what was deleted; success was told before, and what is not erased now is by the next command."""
+        self._service.remove()
+        self._service.context.catalog.close()
+
+    def _id(self, ref: VersionRef) -> str:
+        return self._service.reading.find(self._user, ref).id
+
+
+def _user_name() -> str:
+    """The name of this machine's user, as far as it is one for a user here."""
+    from grid_datastores.rules import name_from_source
+
+    try:
+        return name_from_source(getpass.getuser())
+    except (OSError, KeyError, NotFound):
+        return "local"

@@ -1,0 +1,75 @@
+"""The removal: erases deleted versions' bytes, then records the moment (rule delete-removes-bytes).
+
+It works off the queue in the catalog, so whatever a killed process left behind is done by the next one.
+Erasing is idempotent: two processes that erase the same version do no harm.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from grid_datastores.model import EventKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from grid_datastores.catalog import Catalog
+    from grid_datastores.storage import LocalStorage
+
+RETRY_SECONDS = 30.0
+_log = logging.getLogger(__name__)
+
+
+def run_removals(catalog: Catalog, storage: LocalStorage, clock: Callable[[], datetime]) -> int:
+    """Erase all that is queued; says how many versions. One that cannot be erased now stays queued."""
+    with catalog.read() as tx:
+        queued = tx.versions.queued_removals()
+    done = 0
+    for version in queued:
+        try:
+            storage.erase(version.id)
+        except OSError as error:
+            _log.warning("The bytes of %s could not be erased yet: %s", version.ref, error)
+            continue
+        with catalog.write() as tx:
+            tx.versions.mark_bytes_gone(version.id, clock())
+            tx.versions.record(version.id, EventKind.BYTES_GONE, "removal", "no byte is left", clock())
+        done += 1
+    return done
+
+
+class Worker:
+    """A thread that does a job at its start, whenever it is woken, and again every half minute."""
+
+    def __init__(self, name: str, job: Callable[[], object]) -> None:
+        self._job = job
+        self._work = threading.Event()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin with what is waiting."""
+        self._work.set()
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There is work now."""
+        self._work.set()
+
+    def stop(self) -> None:
+        """Finish the job at hand, then end."""
+        self._stop.set()
+        self._work.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._work.wait(RETRY_SECONDS)
+            self._work.clear()
+            try:
+                self._job()
+            except Exception:
+                _log.exception("%s failed; it is tried again", self._thread.name)

@@ -1,0 +1,92 @@
+"""Writing a version's files into a new folder, checked against its manifest; the folder appears whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from hashlib import sha256
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from grid_datastores.errors import Damaged, InvalidInput, SourceFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from grid_datastores.model import FileEntry
+    from grid_datastores.storage.manifest import Manifest
+
+
+def restore(
+    manifest: Manifest,
+    read_object: Callable[[str], Iterable[bytes]],
+    destination: Path,
+    progress: Callable[[int], object],
+) -> None:
+    """Write all files below `destination`, which must not be there yet. `read_object` streams an object by name."""
+    if destination.exists() or destination.is_symlink():
+        raise InvalidInput(f"{destination} is there already; name a folder that is not.")
+    try:
+        aside = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", dir=destination.parent))
+    except OSError as error:
+        raise SourceFailed(f"{destination} cannot be made: {(error.strerror or str(error)).lower()}.") from error
+    try:
+        _write_all(manifest, read_object, aside, progress)
+        aside.chmod(0o755)
+        aside.rename(destination)
+    except OSError as error:
+        raise SourceFailed(f"{destination} cannot be written: {(error.strerror or str(error)).lower()}.") from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _write_all(
+    manifest: Manifest,
+    read_object: Callable[[str], Iterable[bytes]],
+    folder: Path,
+    progress: Callable[[int], object],
+) -> None:
+    by_place = sorted(manifest.files, key=lambda file: (file.object, file.offset))
+    for name, files in groupby(by_place, key=lambda file: file.object):
+        stream = _Stream(iter(read_object(name)))
+        for file in files:
+            _write(file, stream, folder / file.path, progress)
+
+
+def _write(file: FileEntry, stream: _Stream, target: Path, progress: Callable[[int], object]) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    digest = sha256()
+    with target.open("xb") as out:
+        for chunk in stream.take(file.offset, file.size):
+            digest.update(chunk)
+            out.write(chunk)
+            progress(len(chunk))
+    if digest.hexdigest() != file.sha256:
+        raise Damaged(f"{file.path} did not arrive as it was uploaded; nothing was kept. Try again.")
+
+
+class _Stream:
+    """An object's bytes in one pass, read by place."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = b""
+        self._at = 0
+
+    def take(self, offset: int, size: int) -> Iterator[bytes]:
+        """`size` bytes from `offset`, which is not before what was taken already."""
+        for _ in self._next(offset - self._at):
+            pass
+        yield from self._next(size)
+
+    def _next(self, size: int) -> Iterator[bytes]:
+        while size > 0:
+            if not self._rest:
+                self._rest = next(self._chunks, b"")
+                if not self._rest:
+                    raise Damaged("The data ended before its manifest does; nothing was kept. Try again.")
+            piece, self._rest = self._rest[:size], self._rest[size:]
+            size -= len(piece)
+            self._at += len(piece)
+            yield piece

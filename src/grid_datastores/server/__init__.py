@@ -1,0 +1,1 @@
+"""The server: Grid's v1 HTTP API over the service."""

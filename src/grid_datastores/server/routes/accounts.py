@@ -1,0 +1,55 @@
+"""Signing in, the user, the cluster, the quota."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from grid_datastores.server.state import CLUSTER, InCluster, TheState, TheUser
+from grid_datastores.wire import accounts as wire
+from grid_datastores.wire.datastores import quota_out
+
+router = APIRouter(tags=["accounts"])
+
+
+@router.post("/v1/auth/login")
+def login(state: TheState, body: wire.LoginRequest) -> wire.LoginResponse:
+    """Sign in with a user's id or name and key; answers a token."""
+    accounts = state.service.accounts
+    user = accounts.sign_in(body.get("username", ""), body.get("apiKey", ""))
+    return {"token": accounts.new_token(user)}
+
+
+@router.get("/v1/auth/user")
+def get_user(user: TheUser) -> wire.UserResponse:
+    """The user who asks."""
+    return {
+        "id": user.id,
+        "username": user.name,
+        "firstName": user.name,
+        "lastName": "",
+        "email": "",
+        "status": {"verified": True, "completedSignup": True},
+    }
+
+
+@router.get("/v1/core/clusters")
+def list_clusters(_user: TheUser) -> wire.ListClustersResponse:
+    """The one cluster of this server."""
+    return {
+        "clusters": [
+            {
+                "id": CLUSTER,
+                "name": CLUSTER,
+                "createdAt": "1970-01-01T00:00:00Z",
+                "spec": {"clusterType": "CLUSTER_TYPE_GLOBAL", "desiredState": "CLUSTER_STATE_RUNNING"},
+                "status": {"phase": "CLUSTER_STATE_RUNNING"},
+            }
+        ],
+        "defaultCluster": CLUSTER,
+    }
+
+
+@router.get("/v1/core/{clusterId}/quota", dependencies=[InCluster])
+def get_quota(state: TheState, user: TheUser) -> wire.Quota:
+    """How many versions the user has, and may have."""
+    return quota_out(state.service.reading.quota(user))

@@ -1,0 +1,78 @@
+"""The files of a version and their bytes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+
+from grid_datastores.errors import InvalidInput
+from grid_datastores.server.state import InCluster, TheState, TheUser
+from grid_datastores.wire import datastores as wire
+
+URL_LIFE = timedelta(minutes=15)
+PAGE = 1000
+
+router = APIRouter(tags=["contents"])
+
+
+@router.get("/v1/core/datastores/{id}/files")
+def list_files(
+    state: TheState,
+    user: TheUser,
+    request: Request,
+    id: str,
+    pageToken: str = "",
+    pageSize: str = "",
+) -> wire.ListFilesResponse:
+    """The files of a version by path, a page at a time; each with an address of its content."""
+    start, size = _whole(pageToken, 0, "pageToken"), _whole(pageSize, PAGE, "pageSize")
+    reading = state.service.reading
+    version, files = reading.get(user, id), reading.manifest(user, id).files
+    expires = state.service.context.clock() + URL_LIFE
+    base = str(request.base_url).rstrip("/")
+    page = files[start : start + size]
+    return {
+        "files": [
+            wire.file_out(
+                file,
+                version,
+                base + state.sign(f"/v1/downloads/{id}", {"path": file.path, "user": user.id}, expires),
+            )
+            for file in page
+        ],
+        "nextPageToken": str(start + size) if start + size < len(files) else "",
+    }
+
+
+@router.get("/v1/downloads/{id}")
+def get_content(
+    state: TheState, request: Request, id: str, path: str, user: str, expires: str, signature: str
+) -> Response:
+    """The content of one file, at the address that the list of files gave; gone with the version."""
+    state.check(request.url.path, {"path": path, "user": user}, expires, signature)
+    file, chunks = state.service.reading.file(state.service.accounts.get(user), id, path)
+    headers = {"Content-Length": str(file.size), "Content-Disposition": "attachment"}
+    return StreamingResponse(chunks, media_type="application/octet-stream", headers=headers)
+
+
+@router.get("/v1/core/{clusterId}/datastores/{id}/manifest", dependencies=[InCluster])
+def get_manifest(state: TheState, user: TheUser, id: str) -> Response:
+    """Where each file lies in the version's objects, as JSON lines."""
+    return Response(state.service.reading.manifest(user, id).encode(), media_type="application/x-ndjson")
+
+
+@router.get("/v1/core/{clusterId}/datastores/{id}/objects/{name}", dependencies=[InCluster])
+def get_object(state: TheState, user: TheUser, id: str, name: str) -> Response:
+    """The bytes of one object that the manifest names."""
+    size, chunks = state.service.reading.object(user, id, name)
+    return StreamingResponse(chunks, media_type="application/octet-stream", headers={"Content-Length": str(size)})
+
+
+def _whole(text: str, default: int, field: str) -> int:
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise InvalidInput(f"{field} is {text!r}; it must be a whole number.")
+    return int(text)

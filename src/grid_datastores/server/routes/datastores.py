@@ -1,0 +1,80 @@
+"""Listing, reading and deleting versions. An id names one version for ever."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from grid_datastores.errors import InvalidInput, NotFound
+from grid_datastores.model import Phase, VersionRef
+from grid_datastores.server.state import CLUSTER, InCluster, TheState, TheUser
+from grid_datastores.wire import datastores as wire
+
+router = APIRouter(prefix="/v1/core/{clusterId}/datastores", tags=["datastores"], dependencies=[InCluster])
+
+
+@router.get("")
+def list_datastores(
+    state: TheState,
+    user: TheUser,
+    available: bool = False,
+    name: str = "",
+    version: Annotated[int, Query(ge=0)] = 0,
+    includeDeleted: bool = False,
+) -> wire.ListDatastoresResponse:
+    """The user's versions; `available` leaves out unfinished and failed ones, name and version choose."""
+    reading = state.service.reading
+    if includeDeleted:
+        try:
+            found = [reading.find(user, VersionRef(name, version))]
+        except NotFound:
+            found = []
+    else:
+        found = [
+            item
+            for item in reading.versions(user)
+            if name in ("", item.ref.name)
+            and version in (0, item.ref.number)
+            and (item.phase is Phase.AVAILABLE or not available)
+        ]
+    return {"datastores": [wire.version_out(item, CLUSTER) for item in found], "nextPageToken": ""}
+
+
+@router.delete("")
+def delete_without_version(_user: TheUser) -> None:
+    """Refused: nothing stands for the latest version, or for all (rules delete-needs-both, no-default-version)."""
+    raise InvalidInput(
+        "Deletion takes the id of one version; nothing stands for the latest or all. Nothing was deleted."
+    )
+
+
+@router.get("/{id}")
+def get_datastore(state: TheState, user: TheUser, id: str) -> wire.Datastore:
+    """One version that is there."""
+    return wire.version_out(state.service.reading.get(user, id), CLUSTER)
+
+
+@router.delete("/{id}")
+def delete_datastore(state: TheState, user: TheUser, id: str) -> wire.DeleteDatastoreResponse:
+    """Delete exactly this version, now and for ever; refused while a Session or Run uses it."""
+    return {"receipt": wire.receipt_out(state.service.deletion.delete(user, id))}
+
+
+@router.get("/{id}/deletion")
+def get_deletion_verdict(state: TheState, user: TheUser, id: str) -> wire.VerdictResponse:
+    """What deleting would answer at this moment. An address of its own: no option of a delete can be overlooked."""
+    return wire.verdict_out(state.service.deletion.verdict(user, id))
+
+
+@router.get("/{id}/details")
+def get_details(state: TheState, user: TheUser, id: str) -> wire.DetailsResponse:
+    """All that is known of a version, deleted or not: its holders and its history too."""
+    return wire.details_out(state.service.reading.details(user, id), CLUSTER)
+
+
+@router.get("/{id}/events")
+def list_events(state: TheState, user: TheUser, id: str) -> wire.ListEventsResponse:
+    """The version's history, oldest first."""
+    details = state.service.reading.details(user, id)
+    return {"events": [wire.event_out(event) for event in details.history]}

@@ -1,0 +1,144 @@
+"""Making a version: create, announce objects, send parts, complete."""
+
+from __future__ import annotations
+
+from hashlib import md5
+
+from fastapi import APIRouter, Body, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from grid_datastores.catalog import Upload
+from grid_datastores.errors import InvalidInput
+from grid_datastores.model import Source, SourceKind
+from grid_datastores.server.state import CLUSTER, InCluster, State, TheState, TheUser
+from grid_datastores.service.uploads import CompletedObject
+from grid_datastores.wire import datastores as wire
+from grid_datastores.wire.common import Empty
+
+MOST_OBJECTS = 3000
+MOST_MANIFEST = 256 * 1024 * 1024  # bytes
+
+router = APIRouter(prefix="/v1/core/{clusterId}/datastores", tags=["uploads"], dependencies=[InCluster])
+parts = APIRouter(tags=["uploads"])
+
+
+@router.post("")
+def create_datastore(state: TheState, user: TheUser, body: wire.CreateDatastoreRequest) -> wire.Datastore:
+    """A new version under the name, with the next number; it takes data until it is completed."""
+    spec = body.get("spec", {})
+    kind = wire.SOURCE_KINDS.get(spec.get("sourceType", ""), SourceKind.FILES)
+    if kind is not SourceKind.FILES:
+        raise InvalidInput("This server takes versions of local files only.")
+    version = state.service.uploads.begin(user, body.get("name", ""), Source(kind, spec.get("source", "")))
+    return wire.version_out(version, CLUSTER)
+
+
+@router.post("/{datastoreId}/presigned-urls")
+def create_presigned_urls(
+    state: TheState,
+    user: TheUser,
+    request: Request,
+    datastoreId: str,
+    body: wire.UploadObjects,
+) -> wire.UploadObjects:
+    """An address for each part of each object, in the order of the objects."""
+    objects = body.get("objects", [])
+    if not 1 <= len(objects) <= MOST_OBJECTS:
+        raise InvalidInput(f"Announce 1 to {MOST_OBJECTS} objects a request.")
+    parts_of = {item.get("key", ""): _number(item.get("partCount", "1"), "partCount") for item in objects}
+    if len(parts_of) != len(objects):
+        raise InvalidInput("The same key is announced twice.")
+    uploads = state.service.uploads.announce(user, datastoreId, parts_of)
+    base = str(request.base_url).rstrip("/")
+    return {"objects": [_object_out(state, base, upload) for upload in uploads]}
+
+
+@router.post("/{datastoreId}/presigned-urls/completed")
+def complete_presigned_urls(
+    state: TheState,
+    user: TheUser,
+    datastoreId: str,
+    body: wire.CompletedObjects,
+) -> Empty:
+    """The parts of these objects have arrived, with these ETags."""
+    completed = [
+        CompletedObject(
+            item.get("key", ""),
+            item.get("uploadId", ""),
+            {_number(part.get("partNumber", ""), "partNumber"): part.get("etag", "") for part in item.get("urls", [])},
+        )
+        for item in body.get("objects", [])
+    ]
+    state.service.uploads.complete_objects(user, datastoreId, completed)
+    return {}
+
+
+@router.put("/{datastoreId}/manifest")
+def put_manifest(
+    state: TheState,
+    user: TheUser,
+    datastoreId: str,
+    body: bytes = Body(media_type="application/x-ndjson", max_length=MOST_MANIFEST),
+) -> Empty:
+    """Where each file lies in the objects that are uploaded; checked against the bytes before it counts."""
+    state.service.uploads.announce_manifest(user, datastoreId, body)
+    return {}
+
+
+@router.post("/{datastoreId}/completed")
+def complete_upload(state: TheState, user: TheUser, datastoreId: str) -> Empty:
+    """Everything has arrived: the version takes no more data, and becomes available when it is checked."""
+    state.service.uploads.complete(user, datastoreId)
+    return {}
+
+
+@parts.put("/v1/uploads/{uploadId}/{partNumber}")
+async def put_part(
+    state: TheState,
+    request: Request,
+    uploadId: str,
+    partNumber: int,
+    expires: str,
+    signature: str,
+) -> Response:
+    """One part, to the address that was given for it; answers its ETag."""
+    state.check(request.url.path, {}, expires, signature)
+    etag = await _receive(state, request, uploadId, partNumber)
+    return Response(headers={"ETag": f'"{etag}"'})
+
+
+async def _receive(state: State, request: Request, upload_id: str, number: int) -> str:
+    digest = md5(usedforsecurity=False)
+    part = state.service.uploads.part(upload_id, number)
+    target = await run_in_threadpool(part.__enter__)
+    try:
+        async for chunk in request.stream():
+            digest.update(chunk)
+            await run_in_threadpool(target.write, chunk)
+    except BaseException as error:
+        await run_in_threadpool(part.__exit__, type(error), error, error.__traceback__)
+        raise
+    await run_in_threadpool(part.__exit__, None, None, None)
+    return digest.hexdigest()
+
+
+def _object_out(state: State, base: str, upload: Upload) -> wire.UploadObject:
+    return {
+        "key": upload.key,
+        "uploadId": upload.id,
+        "expiryTime": str(int(upload.expires_at.timestamp())),
+        "partCount": str(upload.parts),
+        "urls": [
+            {
+                "partNumber": str(number),
+                "url": base + state.sign(f"/v1/uploads/{upload.id}/{number}", {}, upload.expires_at),
+            }
+            for number in range(1, upload.parts + 1)
+        ],
+    }
+
+
+def _number(text: str, field: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise InvalidInput(f"{field} is {text!r}; it must be a whole number.")
+    return int(text)

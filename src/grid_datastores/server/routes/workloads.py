@@ -1,0 +1,94 @@
+"""Sessions and Runs."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from grid_datastores.errors import InvalidInput
+from grid_datastores.model import WorkloadKind, WorkloadState
+from grid_datastores.server.state import CLUSTER, InCluster, TheState, TheUser, check_cluster
+from grid_datastores.wire import workloads as wire
+from grid_datastores.wire.common import Empty
+
+SESSION, RUN = WorkloadKind.SESSION, WorkloadKind.RUN
+
+sessions = APIRouter(prefix="/v1/core/sessions", tags=["sessions"])
+runs = APIRouter(prefix="/v1/core/{clusterId}/runs", tags=["runs"], dependencies=[InCluster])
+
+
+@sessions.post("")
+def create_session(state: TheState, user: TheUser, body: wire.SessionRequest) -> wire.Session:
+    """Start a Session with versions mounted; each is held until the Session ends."""
+    spec = body.get("spec", {})
+    check_cluster(spec.get("clusterId", CLUSTER))
+    paths = {wire.version_of_dsn(item.get("dsn", "")): item.get("mountPath", "") for item in spec.get("datastores", [])}
+    return wire.session_out(state.service.workloads.start(user, SESSION, body.get("name", ""), paths), CLUSTER)
+
+
+@sessions.get("")
+def list_sessions(state: TheState, user: TheUser) -> wire.ListSessionsResponse:
+    """The user's Sessions, oldest first."""
+    known = state.service.workloads.list(user, SESSION)
+    return {"sessions": [wire.session_out(item, CLUSTER) for item in known], "nextPageToken": ""}
+
+
+@sessions.get("/{id}")
+def get_session(state: TheState, user: TheUser, id: str) -> wire.Session:
+    """One Session."""
+    return wire.session_out(state.service.workloads.get(user, SESSION, id), CLUSTER)
+
+
+@sessions.put("/{id}")
+def update_session(state: TheState, user: TheUser, id: str, body: wire.SessionRequest) -> wire.Session:
+    """Pause or resume a Session, by the state that is wanted."""
+    wanted = wire.wanted_state(_desired(body.get("spec", {})), wire.SESSION_STATES)
+    return wire.session_out(state.service.workloads.set_state(user, SESSION, id, wanted), CLUSTER)
+
+
+@sessions.delete("/{id}")
+def delete_session(state: TheState, user: TheUser, id: str) -> Empty:
+    """End a Session; what it mounted is released."""
+    state.service.workloads.set_state(user, SESSION, id, WorkloadState.DELETED)
+    return {}
+
+
+@runs.post("")
+def create_run(state: TheState, user: TheUser, body: wire.RunRequest) -> wire.Run:
+    """Record a Run with versions mounted; each is held until the Run ends."""
+    mounts = body.get("spec", {}).get("datastores", [])
+    paths = {item.get("id", ""): item.get("mountPath", "") for item in mounts}
+    return wire.run_out(state.service.workloads.start(user, RUN, body.get("name", ""), paths), CLUSTER)
+
+
+@runs.get("")
+def list_runs(state: TheState, user: TheUser) -> wire.ListRunsResponse:
+    """The user's Runs, oldest first."""
+    known = state.service.workloads.list(user, RUN)
+    return {"runs": [wire.run_out(item, CLUSTER) for item in known], "nextPageToken": "", "totalSize": str(len(known))}
+
+
+@runs.get("/{id}")
+def get_run(state: TheState, user: TheUser, id: str) -> wire.Run:
+    """One Run."""
+    return wire.run_out(state.service.workloads.get(user, RUN, id), CLUSTER)
+
+
+@runs.put("/{id}")
+def update_run(state: TheState, user: TheUser, id: str, body: wire.RunRequest) -> wire.Run:
+    """End a Run, by the state that it reached."""
+    wanted = wire.wanted_state(_desired(body.get("spec", {})), wire.RUN_STATES)
+    return wire.run_out(state.service.workloads.set_state(user, RUN, id, wanted), CLUSTER)
+
+
+@runs.delete("/{id}")
+def delete_run(state: TheState, user: TheUser, id: str) -> Empty:
+    """Forget a Run; what it mounted is released."""
+    state.service.workloads.set_state(user, RUN, id, WorkloadState.DELETED)
+    return {}
+
+
+def _desired(spec: wire.SessionSpec | wire.RunSpec) -> str:
+    wanted = spec.get("desiredState")
+    if not wanted:
+        raise InvalidInput("Say the wanted state in spec.desiredState.")
+    return wanted

@@ -1,0 +1,76 @@
+"""Running the server process: the API, and the workers that finish uploads and erase what is deleted."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from grid_datastores.errors import InvalidInput
+from grid_datastores.removal import Worker
+from grid_datastores.server.app import create_app
+from grid_datastores.service import Service, open_service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+    from grid_datastores.model import User
+    from grid_datastores.settings import Settings
+
+FIRST_USER = "admin"
+
+
+def serve(settings: Settings, host: str, port: int, ready: Callable[[str, tuple[User, str] | None], object]) -> None:
+    """Serve until SIGINT or SIGTERM. `ready` hears the address, and the first user with their key when just made."""
+    listener = _listen(host, port)
+    workers: list[Worker] = []
+    service = open_service(settings, queued=lambda: _wake(workers))
+    workers += [Worker("uploads", service.uploads.finish_waiting), Worker("removal", service.remove)]
+    for worker in workers:
+        worker.start()
+    try:
+        _run(service, listener, ready)
+    finally:
+        for worker in workers:
+            worker.stop()
+        service.context.catalog.close()
+        listener.close()
+
+
+def _run(service: Service, listener: socket.socket, ready: Callable[[str, tuple[User, str] | None], object]) -> None:
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    config = uvicorn.Config(create_app(service), log_level="warning", access_log=False, lifespan="off")
+    server = uvicorn.Server(config)
+    ready(f"http://{shown}:{port}", service.accounts.first(FIRST_USER))
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    # uvicorn ends by raising the signal again, for these to take it: the caller still has workers to stop.
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    server.run(sockets=[listener])
+
+
+def _wake(workers: list[Worker]) -> None:
+    for worker in workers:
+        worker.wake()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bind before anything else is done, so that a taken port is told in one sentence."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        why = (error.strerror or str(error)).lower()
+        raise InvalidInput(f"The server cannot listen at {host}:{port}: {why}. Choose another with --port.") from error
+    listener.listen(128)
+    return listener

@@ -1,0 +1,79 @@
+"""What every request may ask for: the service, the cluster, the user, signed URLs."""
+
+from __future__ import annotations
+
+import binascii
+import hmac
+from base64 import b64decode
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import Depends, Request
+
+from grid_datastores.errors import NotFound, NotSignedIn
+from grid_datastores.model import User
+from grid_datastores.service import Service
+
+CLUSTER = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The service and the key that signs the URLs of parts and contents."""
+
+    service: Service
+    signing_key: bytes
+
+    def sign(self, path: str, query: dict[str, str], expires: datetime) -> str:
+        """The path with a query that lets its holder use it, without credentials, until it expires."""
+        seconds = str(int(expires.timestamp()))
+        signature = self._signature(path, query, seconds)
+        return f"{path}?{urlencode({**query, 'expires': seconds, 'signature': signature})}"
+
+    def check(self, path: str, query: dict[str, str], expires: str, signature: str) -> None:
+        """This server signed the path and query, and they have not expired."""
+        known = self._signature(path, query, expires)
+        now = self.service.context.clock().timestamp()
+        if not hmac.compare_digest(known.encode(), signature.encode()) or int(expires) < now:
+            raise NotSignedIn("This address has expired or was changed; ask for a new one.")
+
+    def _signature(self, path: str, query: dict[str, str], expires: str) -> str:
+        text = "\n".join([path, *(f"{key}={query[key]}" for key in sorted(query)), expires])
+        return hmac.new(self.signing_key, text.encode(), sha256).hexdigest()
+
+
+def _state(request: Request) -> State:
+    state = request.app.state.grid
+    assert isinstance(state, State)
+    return state
+
+
+def _user(request: Request, state: Annotated[State, Depends(_state)]) -> User:
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return state.service.accounts.of_token(secret)
+    if scheme.lower() != "basic":
+        raise NotSignedIn("Nobody is signed in; sign in with: grid login")
+    try:
+        name, _, key = b64decode(secret, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise NotSignedIn("The credentials cannot be read; sign in with: grid login") from error
+    return state.service.accounts.sign_in(name, key)
+
+
+def check_cluster(cluster: str) -> None:
+    """The server has one cluster."""
+    if cluster != CLUSTER:
+        raise NotFound(f"There is no cluster {cluster!r}; this server has one: {CLUSTER}.")
+
+
+def _cluster_in_path(request: Request) -> None:
+    check_cluster(request.path_params["clusterId"])
+
+
+TheState = Annotated[State, Depends(_state)]
+TheUser = Annotated[User, Depends(_user)]
+InCluster = Depends(_cluster_in_path)

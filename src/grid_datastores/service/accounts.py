@@ -1,0 +1,83 @@
+"""Users, their API keys and tokens."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from grid_datastores.errors import NameTaken, NotSignedIn
+from grid_datastores.model import User
+from grid_datastores.rules import check_name
+
+if TYPE_CHECKING:
+    from grid_datastores.service.context import Context
+
+TOKEN_LIFE = timedelta(hours=12)
+
+
+class Accounts:
+    """The use cases of users."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def add(self, name: str) -> tuple[User, str]:
+        """A new user and their API key, which is kept nowhere: only its digest is."""
+        check_name(name, "user")
+        key = secrets.token_urlsafe(32)
+        with self._context.catalog.write() as tx:
+            if tx.users.named(name):
+                raise NameTaken(f"There is a user {name} already.")
+            user = User(secrets.token_hex(8), name)
+            tx.users.add(user, key, self._context.clock())
+        return user, key
+
+    def first(self, name: str) -> tuple[User, str] | None:
+        """The first user and their key, when there is none yet."""
+        with self._context.catalog.read() as tx:
+            if tx.users.count():
+                return None
+        return self.add(name)
+
+    def local(self, name: str) -> User:
+        """The user of a data folder on this machine, made when new."""
+        with self._context.catalog.read() as tx:
+            user = tx.users.named(name)
+        return user or self.add(name)[0]
+
+    def sign_in(self, id_or_name: str, key: str) -> User:
+        """The user whose key this is."""
+        with self._context.catalog.read() as tx:
+            user = tx.users.of_key(id_or_name, key)
+        if user is None:
+            raise NotSignedIn("The user or the key is wrong; sign in with: grid login")
+        return user
+
+    def new_token(self, user: User) -> str:
+        """A token that stands for the user for twelve hours."""
+        token = secrets.token_urlsafe(32)
+        with self._context.catalog.write() as tx:
+            tx.users.add_token(token, user, self._context.clock() + TOKEN_LIFE)
+        return token
+
+    def of_token(self, token: str) -> User:
+        """The user whom the token stands for."""
+        with self._context.catalog.read() as tx:
+            user = tx.users.of_token(token, self._context.clock())
+        if user is None:
+            raise NotSignedIn("The token is wrong or has expired; sign in again with: grid login")
+        return user
+
+    def get(self, user_id: str) -> User:
+        """The user with this id."""
+        with self._context.catalog.read() as tx:
+            user = tx.users.get(user_id)
+        if user is None:
+            raise NotSignedIn("This user is not there any more.")
+        return user
+
+    def signing_key(self) -> bytes:
+        """The key that signs this server's URLs, the same after a restart."""
+        with self._context.catalog.write() as tx:
+            return tx.users.secret("signing-key", secrets.token_hex(32)).encode()

@@ -1,0 +1,45 @@
+"""What every use case works with, and what most of them ask first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from grid_datastores.errors import NotFound
+from grid_datastores.model import Quota
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from grid_datastores.catalog import Catalog, Transaction
+    from grid_datastores.model import User, Version
+    from grid_datastores.storage import LocalStorage
+
+
+def utc_now() -> datetime:
+    """The time, with its zone."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Catalog, storage, quota and clock; `queued` is called when there is work for the removal or the optimizer."""
+
+    catalog: Catalog
+    storage: LocalStorage
+    quota_limit: int
+    queued: Callable[[], object]
+    clock: Callable[[], datetime] = utc_now
+
+    def quota(self, tx: Transaction, user: User) -> Quota:
+        """How many versions the user has, and may have."""
+        return Quota(tx.versions.counted(user.id), self.quota_limit)
+
+
+def owned(tx: Transaction, user: User, version_id: str, *, lock: bool = False) -> Version:
+    """The user's version with this id, deleted or not; another user's is not found (rule private-to-owner)."""
+    version = tx.versions.get(version_id, lock=lock)
+    if version is None or version.owner_id != user.id:
+        raise NotFound.id("version", version_id)
+    return version

@@ -1,0 +1,73 @@
+"""Deleting a version: one transaction, whose commit is the point of no return."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from grid_datastores.errors import InUse
+from grid_datastores.model import EventKind, Kept, Quota, Receipt, Verdict
+from grid_datastores.rules import check_deletable
+from grid_datastores.service.context import Context, owned
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from grid_datastores.catalog import Transaction
+    from grid_datastores.model import User, Version
+
+
+class Deletion:
+    """The use cases of deletion."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def delete(self, user: User, version_id: str) -> Receipt:
+        """Delete exactly this version, now and for ever, or refuse (rules delete-*, in-use-*).
+
+        Under the lock that mounting takes too, so that of a mount and a delete one always loses. The answer takes
+        the same time whatever the size: the bytes are the removal's work, which begins after the commit.
+        """
+        refusal: InUse | None = None
+        with self._context.catalog.write() as tx:
+            now = self._context.clock()
+            version = owned(tx, user, version_id, lock=True)
+            try:
+                check_deletable(version, tx.workloads.holders(version.id, now))
+            except InUse as error:
+                refusal = error
+                tx.versions.record(version.id, EventKind.REFUSED, user.name, error.message, now)
+            else:
+                receipt = self._receipt(tx, user, version, now)
+                tx.versions.mark_deleted(version.id, user.name, now)
+                tx.versions.record(version.id, EventKind.DELETED, user.name, "", now)
+        if refusal:
+            raise refusal
+        self._context.queued()
+        return receipt
+
+    def verdict(self, user: User, version_id: str) -> Verdict:
+        """What `delete` would answer at this moment; changes nothing."""
+        with self._context.catalog.read() as tx:
+            now = self._context.clock()
+            version = owned(tx, user, version_id)
+            receipt = self._receipt(tx, user, version, now)
+            try:
+                check_deletable(version, tx.workloads.holders(version.id, now))
+            except InUse as error:
+                return Verdict(error.message, receipt)
+            return Verdict("", receipt)
+
+    def _receipt(self, tx: Transaction, user: User, version: Version, now: datetime) -> Receipt:
+        before = self._context.quota(tx, user)
+        place = 1 if version.phase.takes_place else 0
+        return Receipt(
+            ref=version.ref,
+            source=version.source,
+            file_count=version.file_count,
+            size_bytes=version.size_bytes,
+            deleted_at=now,
+            kept=tuple(Kept(v.ref.number, v.fingerprint) for v in tx.versions.siblings(version)),
+            quota_before=before,
+            quota_after=Quota(before.used - place, before.limit),
+        )

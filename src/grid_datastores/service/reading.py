@@ -1,0 +1,81 @@
+"""Reading: what versions there are, what they hold, what happened to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from grid_datastores.errors import Damaged, NotFound
+from grid_datastores.model import Details
+from grid_datastores.rules import check_not_deleted, check_readable
+from grid_datastores.service.context import Context, owned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from grid_datastores.model import FileEntry, Quota, User, Version, VersionRef
+    from grid_datastores.storage import Manifest
+
+
+class Reading:
+    """The use cases of reading."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def versions(self, user: User) -> list[Version]:
+        """The user's versions that are there, by name and number."""
+        with self._context.catalog.read() as tx:
+            return tx.versions.of_owner(user.id)
+
+    def find(self, user: User, ref: VersionRef) -> Version:
+        """The user's version of this name and number, deleted or not; `NotFound` when there never was one."""
+        with self._context.catalog.read() as tx:
+            version = tx.versions.find(user.id, ref)
+            if version is None:
+                numbers = [v.ref.number for v in tx.versions.of_owner(user.id) if v.ref.name == ref.name]
+                raise NotFound.version(ref, numbers)
+            return version
+
+    def get(self, user: User, version_id: str) -> Version:
+        """The user's version with this id; a deleted one cannot be got (rule delete-immediate)."""
+        with self._context.catalog.read() as tx:
+            version = owned(tx, user, version_id)
+        check_not_deleted(version)
+        return version
+
+    def details(self, user: User, version_id: str) -> Details:
+        """All that is known of the user's version with this id, deleted or not."""
+        with self._context.catalog.read() as tx:
+            version = owned(tx, user, version_id)
+            holders = tx.workloads.holders(version.id, self._context.clock())
+            return Details(version, tuple(holders), tuple(tx.versions.history(version.id)))
+
+    def quota(self, user: User) -> Quota:
+        """How many versions the user has, and may have."""
+        with self._context.catalog.read() as tx:
+            return self._context.quota(tx, user)
+
+    def manifest(self, user: User, version_id: str) -> Manifest:
+        """The files of the version, sorted by path."""
+        with self._context.catalog.read() as tx:
+            check_readable(owned(tx, user, version_id))
+        try:
+            return self._context.storage.manifest(version_id)
+        except Damaged:
+            self.get(user, version_id)  # deleted meanwhile: say so
+            raise
+
+    def file(self, user: User, version_id: str, path: str) -> tuple[FileEntry, Iterator[bytes]]:
+        """One file of the version and its content."""
+        for entry in self.manifest(user, version_id).files:
+            if entry.path == path:
+                storage = self._context.storage
+                return entry, storage.read(version_id, entry.object, entry.offset, entry.size)
+        raise NotFound(f"This version holds no file {path!r}.")
+
+    def object(self, user: User, version_id: str, name: str) -> tuple[int, Iterator[bytes]]:
+        """One object that the manifest names: its size in bytes and its content."""
+        if name not in {entry.object for entry in self.manifest(user, version_id).files}:
+            raise NotFound.id("object", name)
+        storage = self._context.storage
+        return storage.size(version_id, name), storage.read(version_id, name)

@@ -1,0 +1,52 @@
+"""The use cases in one value, opened on what the settings say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from grid_datastores.catalog import Catalog
+from grid_datastores.removal import run_removals
+from grid_datastores.service.accounts import Accounts
+from grid_datastores.service.context import Context
+from grid_datastores.service.deletion import Deletion
+from grid_datastores.service.reading import Reading
+from grid_datastores.service.uploads import Uploads
+from grid_datastores.service.workloads import Workloads
+from grid_datastores.storage import LocalStorage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from grid_datastores.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The use cases, by subject."""
+
+    context: Context
+    accounts: Accounts
+    uploads: Uploads
+    reading: Reading
+    deletion: Deletion
+    workloads: Workloads
+
+    def remove(self) -> None:
+        """Erase the bytes of what is deleted."""
+        run_removals(self.context.catalog, self.context.storage, self.context.clock)
+
+
+def open_service(settings: Settings, queued: Callable[[], object]) -> Service:
+    """The service on the settings' catalog and storage; `queued` is called when there is work for
+    `remove` or `uploads.finish_waiting`."""
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    context = Context(Catalog(settings.database_url), LocalStorage(settings.data), settings.quota_limit, queued)
+    return Service(
+        context,
+        Accounts(context),
+        Uploads(context),
+        Reading(context),
+        Deletion(context),
+        Workloads(context),
+    )

@@ -1,0 +1,93 @@
+"""Sessions and Runs: mounting, pausing, resuming, ending."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from grid_datastores.errors import InvalidInput, NameTaken, NotFound
+from grid_datastores.model import EventKind, Mount, Workload, WorkloadKind, WorkloadState
+from grid_datastores.rules import check_mountable, check_name, check_step
+from grid_datastores.service.context import Context, owned
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from grid_datastores.catalog import Transaction
+    from grid_datastores.model import User
+
+
+class Workloads:
+    """The use cases of Sessions and Runs."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def start(self, user: User, kind: WorkloadKind, name: str, paths: Mapping[str, str]) -> Workload:
+        """A running workload that mounts the versions with these ids, each at its path ("" for the usual one).
+
+        Takes the lock of every version, in id order, that deleting takes too (rule in-use-at-request).
+        """
+        check_name(name, kind.lower())
+        with self._context.catalog.write() as tx:
+            now = self._context.clock()
+            tx.users.lock(user.id)
+            if any(w.state.live and w.name == name for w in tx.workloads.of_owner(user.id, kind)):
+                raise NameTaken(f"There is a {kind} {name} already; choose another name, or delete that one.")
+            mounts = tuple(_mount(tx, user, version_id, paths[version_id]) for version_id in sorted(paths))
+            if len({mount.path for mount in mounts}) != len(mounts):
+                raise InvalidInput("Two versions cannot be mounted at the same path.")
+            workload = Workload(uuid4().hex, kind, user.id, name, WorkloadState.RUNNING, now, now, mounts)
+            tx.workloads.add(workload)
+            for mount in mounts:
+                tx.versions.mark_used(mount.version_id, f"{kind} {name}", now)
+            self._record(tx, workload, EventKind.MOUNTED, user, now)
+        return workload
+
+    def list(self, user: User, kind: WorkloadKind) -> list[Workload]:
+        """The user's workloads of this kind that are not deleted, oldest first."""
+        with self._context.catalog.read() as tx:
+            return tx.workloads.of_owner(user.id, kind)
+
+    def get(self, user: User, kind: WorkloadKind, workload_id: str) -> Workload:
+        """The user's workload with this id; another user's, and a deleted one, is not found."""
+        with self._context.catalog.read() as tx:
+            return _owned_workload(tx, user, kind, workload_id)
+
+    def named(self, user: User, kind: WorkloadKind, name: str) -> Workload:
+        """The user's workload of this name; of several, the live one, else the newest."""
+        known = [workload for workload in self.list(user, kind) if workload.name == name]
+        if not known:
+            raise NotFound(f"There is no {kind} {name}.")
+        return max(known, key=lambda workload: (workload.state.live, workload.created_at))
+
+    def set_state(self, user: User, kind: WorkloadKind, workload_id: str, wanted: WorkloadState) -> Workload:
+        """Pause, resume or end the workload; ending it releases its versions (rule in-use-until-released)."""
+        with self._context.catalog.write() as tx:
+            now = self._context.clock()
+            workload = _owned_workload(tx, user, kind, workload_id)
+            check_step(workload, wanted)
+            if wanted is not workload.state:
+                tx.workloads.set_state(workload.id, wanted, now)
+                if workload.state.live and not wanted.live:
+                    self._record(tx, workload, EventKind.RELEASED, user, now)
+            return tx.workloads.get(workload.id) or workload
+
+    def _record(self, tx: Transaction, workload: Workload, kind: EventKind, user: User, now: datetime) -> None:
+        for mount in workload.mounts:
+            tx.versions.record(mount.version_id, kind, user.name, f"{workload.kind} {workload.name}", now)
+
+
+def _owned_workload(tx: Transaction, user: User, kind: WorkloadKind, workload_id: str) -> Workload:
+    workload = tx.workloads.get(workload_id)
+    known = workload and workload.owner_id == user.id and workload.kind is kind
+    if not workload or not known or workload.state is WorkloadState.DELETED:
+        raise NotFound.id(kind, workload_id)
+    return workload
+
+
+def _mount(tx: Transaction, user: User, version_id: str, path: str) -> Mount:
+    version = owned(tx, user, version_id, lock=True)
+    check_mountable(version)
+    return Mount(version.id, version.ref, path or f"/datastores/{version.ref.name}")

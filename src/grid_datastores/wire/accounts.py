@@ -1,0 +1,74 @@
+"""Users and clusters on the wire."""
+
+from __future__ import annotations
+
+from typing_extensions import TypedDict
+
+
+class LoginRequest(TypedDict, total=False):
+    """Who signs in, by user id or name, and their key."""
+
+    username: str
+    apiKey: str
+    duration: str
+
+
+class LoginResponse(TypedDict):
+    """The token to send as `Authorization: Bearer …`."""
+
+    token: str
+
+
+class UserStatus(TypedDict):
+    """All users of this server are verified."""
+
+    verified: bool
+    completedSignup: bool
+
+
+class UserResponse(TypedDict):
+    """The user who asks."""
+
+    id: str
+    username: str
+    firstName: str
+    lastName: str
+    email: str
+    status: UserStatus
+
+
+class ClusterSpec(TypedDict):
+    """What kind of cluster it is."""
+
+    clusterType: str
+    desiredState: str
+
+
+class ClusterStatus(TypedDict):
+    """Whether the cluster runs."""
+
+    phase: str
+
+
+class Cluster(TypedDict):
+    """The one cluster of this server."""
+
+    id: str
+    name: str
+    createdAt: str
+    spec: ClusterSpec
+    status: ClusterStatus
+
+
+class ListClustersResponse(TypedDict):
+    """All clusters, and the one to use."""
+
+    clusters: list[Cluster]
+    defaultCluster: str
+
+
+class Quota(TypedDict):
+    """How many versions the user has, and may have."""
+
+    used: int
+    limit: int

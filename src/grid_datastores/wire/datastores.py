@@ -1,0 +1,415 @@
+"""Datastores on the wire. Grid calls one version a datastore: its id names that version for ever."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NotRequired
+
+from typing_extensions import TypedDict
+
+from grid_datastores.model import (
+    Details,
+    Event,
+    EventKind,
+    FileEntry,
+    Holder,
+    Kept,
+    Phase,
+    Quota,
+    Receipt,
+    Source,
+    SourceKind,
+    Verdict,
+    Version,
+    VersionRef,
+    WorkloadKind,
+    WorkloadState,
+)
+from grid_datastores.wire import accounts
+from grid_datastores.wire.common import moment_in, time_in, time_out
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MIB = 1024 * 1024
+
+_SOURCE = "DATASTORE_SOURCE_TYPE_"
+SOURCE_TYPES = {
+    SourceKind.FILES: f"{_SOURCE}EXPANDED_FILES",
+    SourceKind.ARCHIVE: f"{_SOURCE}HTTP_URL",
+    SourceKind.BUCKET: f"{_SOURCE}OBJECT_STORE",
+    SourceKind.REFERENCE: f"{_SOURCE}OBJECT_STORE_REFERENCE_ONLY",
+}
+SOURCE_KINDS = {text: kind for kind, text in SOURCE_TYPES.items()}
+
+_STATUS = "DATASTORE_OPTIMIZATION_STATUS_"
+PHASES = {
+    Phase.UPLOADING: f"{_STATUS}UNSPECIFIED",
+    Phase.OPTIMIZING: f"{_STATUS}OPTIMIZING",
+    Phase.AVAILABLE: f"{_STATUS}SUCCEEDED",
+    Phase.FAILED: f"{_STATUS}FAILED",
+    Phase.DELETED: f"{_STATUS}DELETED",
+}
+_PHASES_IN = {text: phase for phase, text in PHASES.items()} | {
+    f"{_STATUS}POD_PENDING": Phase.OPTIMIZING,
+    f"{_STATUS}CLOUD_RESOURCES_PENDING": Phase.OPTIMIZING,
+}
+_STATES = {
+    Phase.UPLOADING: "DATASTORE_STATE_UPLOADING",
+    Phase.DELETED: "DATASTORE_STATE_DELETED",
+}
+
+
+class DatastoreSpec(TypedDict, total=False):
+    """What the version is; sizes are bytes in `sizeBytes` and MiB, rounded up, in `sizeMib`."""
+
+    clusterId: str
+    userId: str
+    version: int
+    source: str
+    sourceType: str
+    sizeMib: int
+    uploadedAt: str | None
+    sizeBytes: str
+    fileCount: str
+    fingerprint: str
+
+
+class DatastoreStatus(TypedDict, total=False):
+    """Where the version stands."""
+
+    phase: str
+    message: str
+    lastUsedAt: str | None
+    lastUsedBy: str
+    deletedAt: str | None
+    deletedBy: str
+    bytesGoneAt: str | None
+
+
+class Datastore(TypedDict):
+    """One version."""
+
+    id: str
+    name: str
+    createdAt: str | None
+    spec: DatastoreSpec
+    status: DatastoreStatus
+
+
+class CreateDatastoreRequest(TypedDict, total=False):
+    """A new version under a name; the server gives it its number."""
+
+    name: str
+    spec: DatastoreSpec
+
+
+class ListDatastoresResponse(TypedDict):
+    """Versions, by name and number."""
+
+    datastores: list[Datastore]
+    nextPageToken: str
+
+
+class UploadUrl(TypedDict):
+    """Where one part goes, by PUT."""
+
+    partNumber: str
+    url: str
+
+
+class UploadObject(TypedDict, total=False):
+    """An object to upload: the client tells `key` and `partCount`, the server the rest."""
+
+    key: str
+    partCount: str
+    uploadId: str
+    expiryTime: str
+    urls: list[UploadUrl]
+
+
+class UploadObjects(TypedDict, total=False):
+    """Objects to upload, at most 3,000 a request."""
+
+    objects: list[UploadObject]
+
+
+class CompletedPart(TypedDict, total=False):
+    """A part that was sent, and the ETag that its PUT answered."""
+
+    partNumber: str
+    etag: str
+
+
+class CompletedObject(TypedDict, total=False):
+    """An object all of whose parts were sent."""
+
+    key: str
+    uploadId: str
+    urls: list[CompletedPart]
+
+
+class CompletedObjects(TypedDict, total=False):
+    """Objects all of whose parts were sent."""
+
+    objects: list[CompletedObject]
+
+
+class DatastoreFile(TypedDict):
+    """One file of a version; `url` serves its content for a while, without credentials."""
+
+    filename: str
+    sizeBytes: str
+    sha256: str
+    md5Checksum: str
+    lastModified: str | None
+    url: str
+
+
+class ListFilesResponse(TypedDict):
+    """Files of a version, by path."""
+
+    files: list[DatastoreFile]
+    nextPageToken: str
+
+
+class DatastoreEvent(TypedDict, total=False):
+    """One line of a version's history."""
+
+    id: str
+    timestamp: str | None
+    message: str
+    phase: str
+    desiredState: str
+    kind: str
+    actor: str
+
+
+class ListEventsResponse(TypedDict):
+    """A version's history, oldest first."""
+
+    events: list[DatastoreEvent]
+
+
+class HolderJson(TypedDict):
+    """A workload whose mount keeps a version from deletion."""
+
+    kind: str
+    id: str
+    name: str
+    state: str
+    since: str | None
+
+
+class DetailsResponse(TypedDict):
+    """All that is known of a version, deleted or not."""
+
+    datastore: Datastore
+    holders: list[HolderJson]
+    events: list[DatastoreEvent]
+
+
+class KeptJson(TypedDict):
+    """A version that stays."""
+
+    version: int
+    fingerprint: str
+
+
+class ReceiptJson(TypedDict):
+    """What a deletion took and what it left; sizes are bytes."""
+
+    name: str
+    version: int
+    source: str
+    sourceType: str
+    fileCount: str
+    sizeBytes: str
+    deletedAt: str | None
+    kept: list[KeptJson]
+    quotaBefore: accounts.Quota
+    quotaAfter: accounts.Quota
+
+
+class DeleteDatastoreResponse(TypedDict):
+    """The version is gone."""
+
+    receipt: NotRequired[ReceiptJson]
+
+
+class VerdictResponse(TypedDict):
+    """What a delete would answer now: the refusal's sentence, or "" and the receipt."""
+
+    refusal: str
+    receipt: ReceiptJson
+
+
+def version_out(version: Version, cluster: str) -> Datastore:
+    """A version as JSON."""
+    return {
+        "id": version.id,
+        "name": version.ref.name,
+        "createdAt": time_out(version.created_at),
+        "spec": {
+            "clusterId": cluster,
+            "userId": version.owner_id,
+            "version": version.ref.number,
+            "source": version.source.location,
+            "sourceType": SOURCE_TYPES[version.source.kind],
+            "sizeMib": -(-version.size_bytes // MIB),
+            "uploadedAt": time_out(version.finished_at),
+            "sizeBytes": str(version.size_bytes),
+            "fileCount": str(version.file_count),
+            "fingerprint": version.fingerprint,
+        },
+        "status": {
+            "phase": PHASES[version.phase],
+            "message": version.message,
+            "lastUsedAt": time_out(version.last_used_at),
+            "lastUsedBy": version.last_used_by,
+            "deletedAt": time_out(version.deleted_at),
+            "deletedBy": version.deleted_by,
+            "bytesGoneAt": time_out(version.bytes_gone_at),
+        },
+    }
+
+
+def version_in(data: Datastore) -> Version:
+    """A version from JSON, also from a server that knows Grid's own fields only."""
+    spec, status = data["spec"], data["status"]
+    return Version(
+        id=data["id"],
+        owner_id=spec.get("userId", ""),
+        ref=VersionRef(data["name"], int(spec["version"])),
+        source=Source(SOURCE_KINDS.get(spec.get("sourceType", ""), SourceKind.FILES), spec.get("source", "")),
+        phase=_PHASES_IN[status["phase"]],
+        message=status.get("message", ""),
+        created_at=moment_in(data.get("createdAt")),
+        finished_at=time_in(spec.get("uploadedAt")),
+        size_bytes=int(spec.get("sizeBytes") or int(spec.get("sizeMib", 0)) * MIB),
+        file_count=int(spec.get("fileCount") or 0),
+        fingerprint=spec.get("fingerprint", ""),
+        last_used_at=time_in(status.get("lastUsedAt")),
+        last_used_by=status.get("lastUsedBy", ""),
+        deleted_at=time_in(status.get("deletedAt")),
+        deleted_by=status.get("deletedBy", ""),
+        bytes_gone_at=time_in(status.get("bytesGoneAt")),
+    )
+
+
+def file_out(file: FileEntry, version: Version, url: str) -> DatastoreFile:
+    """A file as JSON. Grid's MD5 field is there and empty: contents are known by their SHA-256 here."""
+    return {
+        "filename": file.path,
+        "sizeBytes": str(file.size),
+        "sha256": file.sha256,
+        "md5Checksum": "",
+        "lastModified": time_out(version.finished_at),
+        "url": url,
+    }
+
+
+def event_out(event: Event) -> DatastoreEvent:
+    """A line of history as JSON, with the phase that it left the version in."""
+    phase = {
+        EventKind.CREATED: Phase.UPLOADING,
+        EventKind.FAILED: Phase.FAILED,
+        EventKind.DELETED: Phase.DELETED,
+        EventKind.BYTES_GONE: Phase.DELETED,
+    }.get(event.kind, Phase.AVAILABLE)
+    return {
+        "id": str(event.id),
+        "timestamp": time_out(event.at),
+        "message": event.message,
+        "phase": PHASES[phase],
+        "desiredState": _STATES.get(phase, "DATASTORE_STATE_CREATED"),
+        "kind": event.kind.value,
+        "actor": event.actor,
+    }
+
+
+def event_in(data: DatastoreEvent) -> Event:
+    """A line of history from JSON."""
+    return Event(int(data["id"]), moment_in(data["timestamp"]), data["actor"], EventKind(data["kind"]), data["message"])
+
+
+def details_out(details: Details, cluster: str) -> DetailsResponse:
+    """All that is known of a version as JSON."""
+    return {
+        "datastore": version_out(details.version, cluster),
+        "holders": [_holder_out(holder) for holder in details.holders],
+        "events": [event_out(event) for event in details.history],
+    }
+
+
+def details_in(data: DetailsResponse) -> Details:
+    """All that is known of a version from JSON."""
+    return Details(
+        version_in(data["datastore"]),
+        tuple(_holder_in(holder) for holder in data["holders"]),
+        tuple(event_in(event) for event in data["events"]),
+    )
+
+
+def receipt_out(receipt: Receipt) -> ReceiptJson:
+    """A receipt as JSON."""
+    return {
+        "name": receipt.ref.name,
+        "version": receipt.ref.number,
+        "source": receipt.source.location,
+        "sourceType": SOURCE_TYPES[receipt.source.kind],
+        "fileCount": str(receipt.file_count),
+        "sizeBytes": str(receipt.size_bytes),
+        "deletedAt": time_out(receipt.deleted_at),
+        "kept": _kept_out(receipt.kept),
+        "quotaBefore": quota_out(receipt.quota_before),
+        "quotaAfter": quota_out(receipt.quota_after),
+    }
+
+
+def receipt_in(data: ReceiptJson) -> Receipt:
+    """A receipt from JSON."""
+    return Receipt(
+        ref=VersionRef(data["name"], data["version"]),
+        source=Source(SOURCE_KINDS[data["sourceType"]], data["source"]),
+        file_count=int(data["fileCount"]),
+        size_bytes=int(data["sizeBytes"]),
+        deleted_at=moment_in(data["deletedAt"]),
+        kept=tuple(Kept(kept["version"], kept["fingerprint"]) for kept in data["kept"]),
+        quota_before=Quota(**data["quotaBefore"]),
+        quota_after=Quota(**data["quotaAfter"]),
+    )
+
+
+def verdict_out(verdict: Verdict) -> VerdictResponse:
+    """A verdict as JSON."""
+    return {"refusal": verdict.refusal, "receipt": receipt_out(verdict.receipt)}
+
+
+def verdict_in(data: VerdictResponse) -> Verdict:
+    """A verdict from JSON."""
+    return Verdict(data["refusal"], receipt_in(data["receipt"]))
+
+
+def quota_out(quota: Quota) -> accounts.Quota:
+    """A quota as JSON."""
+    return {"used": quota.used, "limit": quota.limit}
+
+
+def _kept_out(kept: Sequence[Kept]) -> list[KeptJson]:
+    return [{"version": version.number, "fingerprint": version.fingerprint} for version in kept]
+
+
+def _holder_out(holder: Holder) -> HolderJson:
+    return {
+        "kind": holder.kind.value,
+        "id": holder.id,
+        "name": holder.name,
+        "state": holder.state.value,
+        "since": time_out(holder.since),
+    }
+
+
+def _holder_in(data: HolderJson) -> Holder:
+    return Holder(
+        WorkloadKind(data["kind"]), data["id"], data["name"], WorkloadState(data["state"]), moment_in(data["since"])
+    )
