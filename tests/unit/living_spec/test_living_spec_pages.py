@@ -1,0 +1,252 @@
+"""The Markdown extension: what pages show, built by MkDocs and by Python-Markdown alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import lxml.html
+import markdown
+import pytest
+
+from living_spec.config import SpecError
+
+if TYPE_CHECKING:
+    from living_spec_project import Project
+
+EXTENSIONS = [
+    "admonition",
+    "attr_list",
+    "md_in_html",
+    "tables",
+    "toc",
+    "pymdownx.details",
+    "pymdownx.highlight",
+    "pymdownx.superfences",
+    "pymdownx.tabbed",
+    "living_spec.markdown",
+]
+
+
+@pytest.fixture
+def at(proven: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """The tiny project after its run, as the working folder."""
+    monkeypatch.chdir(proven.root)
+    return proven
+
+
+def render(text: str) -> lxml.html.HtmlElement:
+    return lxml.html.fragment_fromstring(markdown.markdown(text, extensions=EXTENSIONS), create_parent="main")
+
+
+def texts(page: lxml.html.HtmlElement, path: str) -> list[str]:
+    return [" ".join(element.text_content().split()) for element in page.xpath(path)]
+
+
+def built(project: Project, page: str) -> lxml.html.HtmlElement:
+    return lxml.html.parse(project.root / "site" / page).getroot().xpath("//article")[0]
+
+
+# Built by MkDocs
+
+
+def test_a_strict_build_of_fresh_evidence_passes_and_links_the_rule_to_its_proof(proven: Project) -> None:
+    done = proven.mkdocs("--strict")
+    assert done.code == 0, done.output
+    page = built(proven, "index.html")
+    assert texts(page, "//p[@class='spec-rule']") == ["Deleting an item deletes that item and no other"]
+    assert texts(page, "//p[@class='spec-results']") == ["API ✓ holds · CLI ✓ holds · Rule delete-one"]
+    assert page.xpath("//p[@class='spec-results']/a/@href") == ["spec/deleting/#delete-one"]
+    assert built(proven, "spec/deleting/index.html").xpath("//h3[@id='delete-one']")
+
+
+@pytest.mark.parametrize("state", ["stale", "missing", "failing"])
+def test_unproven_rules_fail_a_strict_build_and_show_a_banner_in_any_other(proven: Project, state: str) -> None:
+    if state == "stale":
+        proven.change("tests/test_tiny.py", 'b"PNG"', 'b"NEW"')
+    elif state == "missing":
+        (proven.root / "build/evidence/reference/cli/delete-two.json").unlink()
+    else:
+        proven.change(
+            "tests/test_tiny.py", "def _(shelf, item, evidence):", "def _(shelf, item, evidence):\n    assert 0"
+        )
+        assert proven.pytest().code == 1
+    strict = proven.mkdocs("--strict")
+    assert strict.code == 1
+    assert "What follows is not proven" in strict.output
+    assert proven.mkdocs().code == 0
+    for name in ("index.html", "spec/deleting/index.html"):
+        [banner] = texts(built(proven, name), "//div[@class='admonition warning']")
+        assert "CLI" in banner
+    [results] = texts(built(proven, "index.html"), "//p[@class='spec-results']")
+    assert {"stale": "CLI ✓ holds (stale)", "missing": "CLI ○ not run", "failing": "CLI ✗ fails"}[state] in results
+
+
+def test_an_unknown_id_fails_every_build(proven: Project) -> None:
+    proven.change("docs/index.md", "delete-one", "delete-won")
+    done = proven.mkdocs()
+    assert done.code != 0
+    assert "`::: rule delete-won`: There is no rule 'delete-won'; is 'delete-one' meant?" in done.output
+
+
+# Rendered in process
+
+
+def test_the_feature_shows_reasons_steps_examples_and_evidence(at: Project) -> None:
+    page = render((at.root / "docs/spec/deleting.md").read_text("utf-8"))
+    assert texts(page, "//h2") == ["Deleting"]
+    assert "Why: the others are still needed." in texts(page, "//p")
+    assert page.xpath("//h4[@id='scenario-delete-two']")
+    assert "API: not on this surface: the API has no loop." in texts(page, "//p[@class='spec-reason']")
+    assert texts(page, "//details[@class='spec-steps']//th") == ["item", "item", "API", "CLI"]
+    assert "<2>" in texts(page, "//details[@class='spec-steps']//td")
+    assert texts(page, "//details[@class='spec-evidence']/summary") == ["Evidence", "API", "CLI", "Evidence", "CLI"]
+    nested = "//details[@class='spec-evidence']/details[@class='spec-evidence']"
+    assert "$ rm shelf/1 api of reference" in texts(page, f"{nested}//pre")
+    assert '{ "why": "held" }' in texts(page, f"{nested}//pre")
+
+
+def test_the_scenario_shows_its_steps_and_results(at: Project) -> None:
+    page = render("::: scenario delete-each")
+    assert texts(page, "//li") == ["Given a shelf", 'When item "<item>" is deleted']
+    assert texts(page, "//p[@class='spec-results']") == ["API – not on this surface · CLI ✓ holds"]
+
+
+def test_a_transcript_shows_the_command_its_output_and_the_exit_code_in_words(at: Project) -> None:
+    page = render("::: transcript delete-each command=shelf/b")
+    assert texts(page, "//pre") == ["$ rm shelf/b cli of reference"]
+    assert texts(page, "//p") == ["exit code 3"]
+
+
+def test_a_transcript_comes_from_the_first_surface_that_has_one_or_the_one_asked_for(at: Project) -> None:
+    assert texts(render("::: transcript delete-two"), "//pre") == ["$ rm shelf/1 api of reference"]
+    assert texts(render("::: transcript delete-two surface=cli step=2"), "//pre") == ["$ rm shelf/1 cli of reference"]
+
+
+def test_an_exchange_shows_request_and_answer(at: Project) -> None:
+    page = render("::: exchange delete-two match=DELETE")
+    assert texts(page, "//p") == ["Request: DELETE /shelf", "Answer: 409 Conflict"]
+    assert texts(page, "//pre") == ['{ "why": "held" }']
+
+
+def test_a_transcript_of_a_surface_that_the_scenario_is_not_on_is_a_warning_with_the_reason(
+    at: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    page = render("::: transcript delete-each surface=api")
+    [banner] = texts(page, "//div[@class='admonition warning']")
+    assert "not on this surface: the API has no loop." in banner
+    assert [record.name for record in caplog.records] == ["mkdocs.living_spec"]
+
+
+def test_a_transcript_that_has_not_been_recorded_yet_is_a_banner(at: Project) -> None:
+    at.change("tests/test_tiny.py", 'b"PNG"', 'b"NEW"')
+    assert texts(render("::: transcript delete-two command=nothing"), "//div[@class='admonition warning']")
+
+
+@pytest.mark.parametrize(
+    ("block", "sentence"),
+    [
+        ("rule nope", "There is no rule 'nope'"),
+        ("scenario nope", "There is no scenario 'nope'"),
+        ("feature nope", "There is no feature 'nope'"),
+        ("rule delete-one surface=api", "This block has no option 'surface'"),
+        ("rule", "This block takes 1 argument"),
+        ("matrix now", "This block takes 0 argument"),
+        ("nope delete-one", "there is no such block"),
+        ("transcript delete-two surface=ui", "There is no surface 'ui'"),
+        ("transcript delete-two step=x", "There is no step 'x'"),
+        ("transcript delete-two step=9", "The run recorded no such transcript on API"),
+        ("transcript delete-two command=nothing", "The run recorded no such transcript on API"),
+        ("exchange delete-two match=POST", "The run recorded no such exchange on API"),
+        ('rule "delete-one', "a quote does not end"),
+    ],
+)
+def test_a_block_that_makes_no_sense_is_an_error(at: Project, block: str, sentence: str) -> None:
+    with pytest.raises(SpecError, match=sentence):
+        render(f"::: {block}")
+
+
+def test_blocks_in_fenced_code_are_left_alone(at: Project) -> None:
+    page = render("````\n```\n::: rule nope\n```\n````\n\n~~~ text\n::: rule nope\n~~~\n")
+    assert texts(page, "//pre") == ["``` ::: rule nope ```", "::: rule nope"]
+
+
+def test_a_fence_that_never_ends_hides_no_block(at: Project) -> None:
+    assert texts(render("```\n\n::: rule delete-one\n"), "//p[@class='spec-rule']")
+
+
+def test_a_block_works_inside_an_admonition(at: Project) -> None:
+    page = render("!!! note\n\n    ::: transcript delete-two\n\n    After.\n")
+    assert texts(page, "//div[@class='admonition note']//pre") == ["$ rm shelf/1 api of reference"]
+
+
+NASTY = [
+    "```",
+    "````` text",
+    "~~~",
+    "<img src=x onerror=alert(1)>",
+    "[x](javascript:alert(1)) { .evil #id }",
+    "</code></pre></div><script>alert(1)</script>",
+    "::: rule nope",
+    '--8<-- "pyproject.toml"',
+    "??? note",
+    "",
+    "| a | b |",
+    "# Heading",
+]
+
+
+@pytest.mark.parametrize("block", ["transcript delete-two", "feature deleting"])
+def test_nothing_in_the_evidence_is_read_as_markup(at: Project, block: str) -> None:
+    output = "\n".join(NASTY)
+    at.change("tests/test_tiny.py", r'f"\x1b[31m{shelf}\x1b[0m"', repr(output))
+    at.change("features/deleting.feature", 'item "<item>" is', 'item "<item>" _is_ <b>not</b> [x](y) {: #z }')
+    at.change("tests/test_tiny.py", '"{item}" is', '"{item}" _is_ <b>not</b> [x](y) {{: #z }}')
+    at.change("features/deleting.feature", 'item "1" is', 'item "1" _is_ <b>not</b> [x](y) {: #z }')
+    done = at.pytest()
+    assert done.code == 0, done.output
+    page = render(f"::: {block}")
+    assert "\n".join(["$ rm shelf/1", *NASTY]) in [pre.text_content().rstrip("\n") for pre in page.xpath("//pre")]
+    assert not page.xpath("//img | //script | //a | //*[@id='z'] | //*[@id='id'] | //h1 | //b | //em")
+    if block == "feature deleting":
+        assert 'When item "1" _is_ <b>not</b> [x](y) {: #z }' in texts(page, "//li")
+
+
+def test_the_matrix_has_a_column_for_each_surface_and_edition_and_says_when_the_run_was(at: Project) -> None:
+    page = render("::: matrix")
+    assert texts(page, "//th") == [
+        "Rule",
+        "API, Reference",
+        "CLI, Reference",
+        "API, Shipped",
+        "CLI, Shipped",
+    ]
+    assert texts(page, "//td")[1:] == ["✓ holds", "✓ holds", "○ not run", "○ not run"]
+    assert page.xpath("//td/a/@href") == ["/spec/deleting.md#delete-one"]
+    [caption] = texts(page, "//p[@class='spec-caption']")
+    assert at.proof().digest[:12] in caption
+    assert " UTC" in caption
+
+
+def test_the_summary_counts_results_for_each_surface(at: Project) -> None:
+    page = render("::: summary")
+    assert texts(page, "//p[@class='spec-summary']") == ["1 rules, 2 scenarios."]
+    assert texts(page, "//tr")[1:] == ["API 1 0 0 1", "CLI 2 0 0 0"]
+
+
+def test_symbols_stand_beside_words_and_are_hidden_from_screen_readers(at: Project) -> None:
+    page = render("::: rule delete-one")
+    symbols = page.xpath("//span[@aria-hidden='true']")
+    assert [symbol.text for symbol in symbols] == ["✓", "✓"]
+    assert [symbol.tail.strip() for symbol in symbols] == ["holds", "holds"]
+
+
+def test_a_rule_that_no_page_shows_gets_no_link(at: Project) -> None:
+    at.write("docs/spec/deleting.md", "# Spec\n")
+    page = render("::: rule delete-one")
+    assert not page.xpath("//a")
+
+
+def test_a_changed_feature_is_seen_by_the_next_page(at: Project) -> None:
+    assert texts(render("::: rule delete-one"), "//p[@class='spec-rule']") != ["Nothing goes"]
+    at.change("features/deleting.feature", "Deleting an item deletes that item and no other", "Nothing goes")
+    assert texts(render("::: rule delete-one"), "//p[@class='spec-rule']") == ["Nothing goes"]

@@ -1,0 +1,180 @@
+"""The pytest plugin, run for real on a tiny project."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from living_spec_project import Project
+
+FILES = [
+    "reference/api/delete-two.json",
+    "reference/cli/delete-each.json",
+    "reference/cli/delete-two.json",
+]
+
+
+def files(project: Project) -> list[str]:
+    evidence = project.root / "build/evidence"
+    return sorted(path.relative_to(evidence).as_posix() for path in evidence.rglob("*.json"))
+
+
+@pytest.mark.parametrize("processes", ["0", "2"])
+def test_a_run_writes_what_each_surface_showed_with_and_without_workers(project: Project, processes: str) -> None:
+    done = project.pytest("-n", processes)
+    assert "4 passed" in done.output
+    assert files(project) == FILES
+    [result] = project.evidence("reference/api/delete-two.json")
+    assert result["outcome"] == "passed"
+    steps = result["steps"]
+    assert isinstance(steps, list)
+    assert [step["keyword"] for step in steps] == ["Given", "When", "Then"]
+    assert [record["kind"] for record in steps[1]["records"]] == ["transcript", "exchange"]
+    assert steps[1]["records"][0] == {
+        "kind": "transcript",
+        "command": "rm shelf/1",
+        "output": "api of reference",
+        "exit_code": 0,
+    }
+    [picture] = steps[2]["records"]
+    assert (project.root / "build/evidence/reference/api/pictures" / picture["file"]).read_bytes() == b"PNG"
+    assert [row["values"] for row in project.evidence("reference/cli/delete-each.json")] == [
+        {"item": "a"},
+        {"item": "b"},
+    ]
+    assert project.living_spec("check").code == 0
+
+
+def test_a_scenario_makes_no_test_on_a_surface_that_it_excludes(project: Project) -> None:
+    done = project.pytest("--surface", "api")
+    assert "1 passed" in done.output
+    assert "skipped" not in done.output
+    assert files(project) == ["reference/api/delete-two.json"]
+
+
+def test_the_surface_and_edition_can_be_chosen(project: Project) -> None:
+    assert "3 passed" in project.pytest("--edition", "shipped", "--surface", "cli").output
+    assert files(project) == ["shipped/cli/delete-each.json", "shipped/cli/delete-two.json"]
+
+
+@pytest.mark.parametrize(
+    ("option", "known"), [("--surface=ui", "known are api, cli"), ("--edition=next", "known are reference, shipped")]
+)
+def test_an_unknown_surface_or_edition_is_refused_with_the_known_ones(
+    project: Project, option: str, known: str
+) -> None:
+    done = project.pytest(option)
+    assert done.code == 4
+    assert known in done.output
+
+
+def test_a_failing_step_is_recorded_with_its_message_and_the_rest_as_not_run(project: Project) -> None:
+    project.change(
+        "tests/test_tiny.py",
+        "def _(shelf, item, evidence):",
+        "def _(shelf, item, evidence):\n    assert 1 == 2, 'shelf-8f3a is gone'",
+    )
+    assert project.pytest("--surface", "api").code == 1
+    [result] = project.evidence("reference/api/delete-two.json")
+    assert result["outcome"] == "failed"
+    steps = result["steps"]
+    assert isinstance(steps, list)
+    assert [step["outcome"] for step in steps] == ["passed", "failed", "not run"]
+    assert "shelf is gone" in steps[1]["message"]
+    assert "1 failing (delete-two on api)" in project.living_spec("check").output
+
+
+def test_a_failing_setup_is_a_failure(project: Project) -> None:
+    project.write(
+        "tests/conftest.py",
+        "import pytest\n\n@pytest.fixture(autouse=True)\ndef _broken():\n    raise OSError('no server')\n",
+    )
+    project.pytest("--surface", "api")
+    [result] = project.evidence("reference/api/delete-two.json")
+    assert result["outcome"] == "failed"
+    assert "no server" in str(result["reason"])
+
+
+def test_an_expected_failure_is_recorded_as_the_failure_it_is(project: Project) -> None:
+    project.change(
+        "tests/test_tiny.py", "def _(shelf, item, evidence):", "def _(shelf, item, evidence):\n    assert False"
+    )
+    project.write(
+        "tests/conftest.py",
+        "import pytest\n\ndef pytest_collection_modifyitems(items):\n"
+        "    for item in items:\n        item.add_marker(pytest.mark.xfail)\n",
+    )
+    assert project.pytest("--surface", "api").code == 0
+    assert project.evidence("reference/api/delete-two.json")[0]["outcome"] == "failed"
+
+
+def test_not_run_gives_its_reason_and_keeps_what_was_recorded(project: Project) -> None:
+    project.change(
+        "tests/test_tiny.py", "def _(datatable, evidence):", "def _(evidence):\n    evidence.not_run('no such server')"
+    )
+    assert "1 skipped" in project.pytest("--surface", "api").output
+    [result] = project.evidence("reference/api/delete-two.json")
+    assert (result["outcome"], result["reason"]) == ("not run", "no such server")
+
+
+def test_a_run_of_a_part_keeps_the_other_results(proven: Project) -> None:
+    before = proven.evidence("reference/cli/delete-each.json")
+    assert proven.pytest("--surface", "api").code == 0
+    assert proven.pytest("-k", "delete_each and b").code == 0
+    after = proven.evidence("reference/cli/delete-each.json")
+    assert files(proven) == FILES
+    assert after[0] == before[0]
+    assert after[1] != before[1]
+
+
+def test_a_run_of_a_part_does_not_make_the_others_fresh(proven: Project) -> None:
+    proven.change("tests/test_tiny.py", 'b"PNG"', 'b"NEW"')
+    assert proven.pytest("--surface", "api").code == 0
+    check = proven.living_spec("check")
+    assert check.code == 1
+    assert "2 stale (delete-two on cli, delete-each on cli)" in check.output
+
+
+def test_results_of_scenarios_that_are_no_more_are_dropped(proven: Project) -> None:
+    proven.change("features/deleting.feature", "@scenario:delete-each", "@scenario:delete-all")
+    assert proven.pytest("--surface", "cli").code == 0
+    assert "reference/cli/delete-each.json" not in files(proven)
+    assert "reference/cli/delete-all.json" in files(proven)
+
+
+def test_pictures_that_no_result_names_are_dropped(proven: Project) -> None:
+    proven.change("tests/test_tiny.py", 'b"PNG"', 'b"NEW"')
+    assert proven.pytest().code == 0
+    pictures = list((proven.root / "build/evidence").rglob("*.png"))
+    assert [picture.read_bytes() for picture in pictures] == [b"NEW", b"NEW"]
+
+
+def test_broken_evidence_is_as_good_as_none(proven: Project) -> None:
+    proven.write("build/evidence/reference/api/delete-two.json", "{")
+    check = proven.living_spec("check")
+    assert check.code == 1
+    assert "1 missing (delete-two on api)" in check.output
+
+
+def test_the_step_lint_passes_when_each_step_has_one_definition(project: Project) -> None:
+    assert project.pytest("--lint-steps").code == 0
+
+
+def test_the_step_lint_names_unused_and_double_definitions(project: Project) -> None:
+    project.write(
+        "tests/conftest.py",
+        "from pytest_bdd import given, step\n\n@given('a bed')\ndef _(): pass\n\n@step('a shelf')\ndef _(): pass\n",
+    )
+    done = project.pytest("--lint-steps")
+    assert done.code == 4
+    assert "(given 'a bed'): no step uses this definition." in done.output
+    assert 'Given "a shelf" matches' in done.output
+    assert "conftest.py:6 (step 'a shelf') and" in done.output
+
+
+def test_tests_that_are_no_scenarios_run_as_ever(project: Project) -> None:
+    project.write("features/deleting.feature", "no Gherkin")
+    project.write("tests/test_tiny.py", "def test_one(): pass\n")
+    assert "1 passed" in project.pytest().output
