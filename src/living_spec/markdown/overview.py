@@ -54,10 +54,14 @@ def summary(context: Context, block: Block) -> Lines:
         rows.append([literal(name), *(str(counts[kind]) for kind in _COLUMNS)])
     return [
         *banner(block, problems),
-        *paragraph(f"{len(spec.rules)} rules, {len(spec.scenarios)} scenarios.", "spec-summary"),
+        *paragraph(f"{_count(len(spec.rules), 'rule')}, {_count(len(spec.scenarios), 'scenario')}.", "spec-summary"),
         *table(["Scenarios on", *(kind.value for kind in _COLUMNS)], rows),
         *_caption(context),
     ]
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _caption(context: Context) -> Lines:

@@ -208,7 +208,7 @@ def test_nothing_in_the_evidence_is_read_as_markup(at: Project, block: str) -> N
     assert "\n".join(["$ rm shelf/1", *NASTY]) in [pre.text_content().rstrip("\n") for pre in page.xpath("//pre")]
     assert not page.xpath("//img | //script | //a | //*[@id='z'] | //*[@id='id'] | //h1 | //b | //em")
     if block == "feature deleting":
-        assert 'When item "1" _is_ <b>not</b> [x](y) {: #z }' in texts(page, "//li")
+        assert 'When item "1" _is_ <b>not</b> [x](y) {: #z } deleted' in texts(page, "//li")
 
 
 def test_the_matrix_has_a_column_for_each_surface_and_edition_and_says_when_the_run_was(at: Project) -> None:
@@ -229,7 +229,7 @@ def test_the_matrix_has_a_column_for_each_surface_and_edition_and_says_when_the_
 
 def test_the_summary_counts_results_for_each_surface(at: Project) -> None:
     page = render("::: summary")
-    assert texts(page, "//p[@class='spec-summary']") == ["1 rules, 2 scenarios."]
+    assert texts(page, "//p[@class='spec-summary']") == ["1 rule, 2 scenarios."]
     assert texts(page, "//tr")[1:] == ["API 1 0 0 1", "CLI 2 0 0 0"]
 
 
