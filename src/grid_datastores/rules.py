@@ -10,6 +10,7 @@ from grid_datastores.errors import (
     Immutable,
     InUse,
     InvalidInput,
+    NotFound,
     NotMountable,
     NotReadable,
     NotThatState,
@@ -131,6 +132,14 @@ def check_step(workload: Workload, wanted: WorkloadState) -> None:
     if ended and wanted is WorkloadState.DELETED:
         return
     raise NotThatState(f"{workload.kind} {workload.name} is {workload.state}; it cannot become {wanted}.")
+
+
+def choose_named(workloads: Sequence[Workload], kind: WorkloadKind, name: str) -> Workload:
+    """The workload of this name; of several, the live one, else the newest. Raises `NotFound`."""
+    known = [workload for workload in workloads if workload.name == name]
+    if not known:
+        raise NotFound(f"There is no {kind} {name}.")
+    return max(known, key=lambda workload: (workload.state.live, workload.created_at))
 
 
 def _nearest_name(text: str) -> str:

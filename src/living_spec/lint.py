@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from living_spec.config import SpecError
 from living_spec.features import identity_problems, read_features
 from living_spec.pages import page_blocks
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 
     from living_spec.config import Config
     from living_spec.features import Feature, Scenario, Step
-    from living_spec.pages import Block
 
 # As pytest-bdd finds them.
 _PLACEHOLDER = re.compile(r"<(.+?)>")
@@ -88,12 +86,7 @@ def _pages(config: Config, features: tuple[Feature, ...]) -> Iterator[Problem]:
     known = {"rule": set(rules), "feature": {feature.name for feature in features}}
     known |= dict.fromkeys(_RECORD_BLOCKS, scenarios)
     cited: set[tuple[str, str]] = set()
-    try:
-        blocks: list[tuple[Path, Block]] = list(page_blocks(config))
-    except SpecError as error:
-        yield Problem(config.pages, 0, str(error))
-        return
-    for path, block in blocks:
+    for path, block in page_blocks(config):
         for id_ in block.arguments if block.name in known else ():
             cited.add((block.name, id_))
             if id_ not in known[block.name]:

@@ -60,8 +60,11 @@ def find_blocks(lines: Sequence[str]) -> Iterator[Block]:
 def page_blocks(config: Config) -> Iterator[tuple[Path, Block]]:
     """The blocks of all pages, in the order of their paths."""
     for path in sorted(config.pages.rglob("*.md")):
-        for block in find_blocks(path.read_text("utf-8").splitlines()):
-            yield path, block
+        try:
+            for block in find_blocks(path.read_text("utf-8").splitlines()):
+                yield path, block
+        except SpecError as error:
+            raise SpecError(f"{path}: {error}") from error
 
 
 def feature_pages(config: Config) -> dict[str, str]:

@@ -64,7 +64,7 @@ class Connection:
         with self._failures("PUT"):
             answer = self._bare.put(address, content=data)
         _check(answer, self.url)
-        return answer.headers.get("etag", "")
+        return str(answer.headers.get("etag", ""))
 
     def close(self) -> None:
         """Let go of the connections."""

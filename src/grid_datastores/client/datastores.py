@@ -12,6 +12,7 @@ from grid_datastores.credentials import Server
 from grid_datastores.errors import NotFound, Refusal, UploadInvalid
 from grid_datastores.model import Phase, Quota, Version, WorkloadKind, WorkloadState
 from grid_datastores.restore import restore
+from grid_datastores.rules import choose_named
 from grid_datastores.storage.manifest import Manifest
 from grid_datastores.wire import datastores as wire
 from grid_datastores.wire import workloads as workload_wire
@@ -119,10 +120,7 @@ class HttpDatastores:
             return [workload_wire.workload_in(item, kind) for item in listed[f"{kind.lower()}s"]]
 
     def set_state(self, kind: WorkloadKind, name: str, wanted: WorkloadState) -> Workload:
-        known = [workload for workload in self.workloads(kind) if workload.name == name]
-        if not known:
-            raise NotFound(f"There is no {kind} {name}.")
-        workload = max(known, key=lambda item: (item.state.live, item.created_at))
+        workload = choose_named(self.workloads(kind), kind, name)
         path = f"{self._workloads_path(kind)}/{workload.id}"
         if wanted is WorkloadState.DELETED:
             self._connection.call("DELETE", path)

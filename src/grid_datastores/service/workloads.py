@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from grid_datastores.errors import InvalidInput, NameTaken, NotFound
 from grid_datastores.model import EventKind, Mount, Workload, WorkloadKind, WorkloadState
-from grid_datastores.rules import check_mountable, check_name, check_step
+from grid_datastores.rules import check_mountable, check_name, check_step, choose_named
 from grid_datastores.service.context import Context, owned
 
 if TYPE_CHECKING:
@@ -57,10 +57,7 @@ class Workloads:
 
     def named(self, user: User, kind: WorkloadKind, name: str) -> Workload:
         """The user's workload of this name; of several, the live one, else the newest."""
-        known = [workload for workload in self.list(user, kind) if workload.name == name]
-        if not known:
-            raise NotFound(f"There is no {kind} {name}.")
-        return max(known, key=lambda workload: (workload.state.live, workload.created_at))
+        return choose_named(self.list(user, kind), kind, name)
 
     def set_state(self, user: User, kind: WorkloadKind, workload_id: str, wanted: WorkloadState) -> Workload:
         """Pause, resume or end the workload; ending it releases its versions (rule in-use-until-released)."""

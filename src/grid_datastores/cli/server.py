@@ -1,0 +1,75 @@
+"""`grid serve`, `grid login` and `grid user`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from grid_datastores.cli.options import output_option
+from grid_datastores.cli.output import print_json
+
+if TYPE_CHECKING:
+    from grid_datastores.model import User
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", help="Address to listen at.", show_default=True)
+@click.option(
+    "--port",
+    default=8000,
+    type=click.IntRange(0, 65535),
+    help="Port to listen at; 0 takes a free one.",
+    show_default=True,
+)
+def serve(host: str, port: int) -> None:
+    """Serve the HTTP API until Ctrl-C. The first start makes a first user and prints their key."""
+    from grid_datastores.server.serve import serve as run
+    from grid_datastores.settings import read_settings
+
+    run(read_settings(), host, port, _say_ready)
+
+
+@click.command()
+@click.option("--url", required=True, help="Address of the server.")
+@click.option("--username", required=True, help="Your user name or id.")
+@click.option("--key", required=True, help="Your API key.")
+def login(url: str, username: str, key: str) -> None:
+    """Sign in to a server; later commands work there. GRID_URL= (empty) before a command works on this machine."""
+    from grid_datastores.client import sign_in
+    from grid_datastores.credentials import keep
+    from grid_datastores.settings import read_settings
+
+    server = sign_in(url.rstrip("/"), username, key)
+    path = keep(read_settings(), server)
+    click.echo(f"Signed in at {server.url} as {username}; the credentials are in {path}.")
+
+
+@click.group()
+def user() -> None:
+    """Work with the users of the server on this machine."""
+
+
+@user.command()
+@click.argument("name")
+@output_option
+def add(name: str, output: str) -> None:
+    """Add a user and print their key, which is not kept and cannot be shown again."""
+    from grid_datastores.service import open_service
+    from grid_datastores.settings import read_settings
+
+    service = open_service(read_settings(), queued=lambda: None)
+    added, key = service.accounts.add(name)
+    if output == "json":
+        print_json({"id": added.id, "name": added.name, "apiKey": key})
+        return
+    click.echo(f"User {added.name} is added. The key is shown only now: {key}")
+    click.echo(f"Sign in with: grid login --url URL --username {added.name} --key {key}")
+
+
+def _say_ready(url: str, first: tuple[User, str] | None) -> None:
+    click.echo(f"Grid Datastores is at {url} (stop it with Ctrl-C)")
+    if first:
+        added, key = first
+        click.echo(f"The first user is {added.name}; the key is shown only now. Sign in with:")
+        click.echo(f"  grid login --url {url} --username {added.name} --key {key}")

@@ -1,0 +1,128 @@
+"""`grid session`: Sessions and the versions that they hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from grid_datastores.cli.options import DatastoreName, VersionNumber, once, output_option
+from grid_datastores.cli.output import print_json, print_table, when
+from grid_datastores.cli.target import open_datastores
+
+if TYPE_CHECKING:
+    from grid_datastores.model import Workload
+
+
+@click.group(invoke_without_command=True)
+@output_option
+@click.pass_context
+def session(ctx: click.Context, output: str) -> None:
+    """Work with Sessions. Without a command: list them."""
+    if ctx.invoked_subcommand is None:
+        _list(output)
+
+
+@session.command("list")
+@output_option
+def list_command(output: str) -> None:
+    """List your Sessions and what they mount."""
+    _list(output)
+
+
+@session.command()
+@click.argument("name")
+@click.option(
+    "--datastore_name",
+    "datastore",
+    type=DatastoreName(),
+    required=True,
+    multiple=True,
+    callback=once,
+    help="Datastore to mount.",
+)
+@click.option(
+    "--datastore_version",
+    "version",
+    type=VersionNumber(),
+    required=True,
+    multiple=True,
+    callback=once,
+    help="Version of it to mount.",
+)
+@click.option("--datastore_mount_dir", "path", default="", help="Where to mount it; /datastores/NAME when left out.")
+def create(name: str, datastore: str, version: int, path: str) -> None:
+    """Start a Session with a version mounted; it holds the version until it is deleted."""
+    from grid_datastores.model import VersionRef, WorkloadKind
+
+    with open_datastores() as datastores:
+        started = datastores.start(WorkloadKind.SESSION, name, {VersionRef(datastore, version): path})
+    mount = started.mounts[0]
+    click.echo(f"Session {name} is running, with {mount.ref} at {mount.path}.")
+
+
+@session.command()
+@click.argument("name")
+def pause(name: str) -> None:
+    """Pause a Session; it still holds what it mounts."""
+    from grid_datastores.model import WorkloadState
+
+    _set(name, WorkloadState.PAUSED)
+    click.echo(f"Session {name} is paused; it still holds what it mounts.")
+
+
+@session.command()
+@click.argument("name")
+def resume(name: str) -> None:
+    """Resume a paused Session."""
+    from grid_datastores.model import WorkloadState
+
+    _set(name, WorkloadState.RUNNING)
+    click.echo(f"Session {name} is running.")
+
+
+@session.command()
+@click.argument("name")
+def delete(name: str) -> None:
+    """End a Session; what it mounted is released."""
+    from grid_datastores.model import WorkloadState
+
+    ended = _set(name, WorkloadState.DELETED)
+    released = ", ".join(str(mount.ref) for mount in ended.mounts) or "nothing"
+    click.echo(f"Session {name} is deleted; it released {released}.")
+
+
+def _set(name: str, state: object) -> Workload:
+    from grid_datastores.model import WorkloadKind, WorkloadState
+
+    with open_datastores() as datastores:
+        return datastores.set_state(WorkloadKind.SESSION, name, WorkloadState(str(state)))
+
+
+def _list(output: str) -> None:
+    from grid_datastores.model import WorkloadKind
+
+    with open_datastores() as datastores:
+        sessions = datastores.workloads(WorkloadKind.SESSION)
+    if output == "json":
+        from grid_datastores.wire.workloads import session_out
+
+        print_json([session_out(item, "") for item in sessions])
+        return
+    if not sessions:
+        click.echo(
+            "You have no Sessions. Start one with: grid session create NAME --datastore_name N --datastore_version V"
+        )
+        return
+    print_table(
+        ["NAME", "STATE", "SINCE", "MOUNTS"],
+        [
+            [
+                item.name,
+                item.state.value,
+                when(item.state_since),
+                ", ".join(f"{mount.ref} at {mount.path}" for mount in item.mounts) or "-",
+            ]
+            for item in sessions
+        ],
+    )

@@ -1,0 +1,34 @@
+"""Where a command works: on the server that the settings name, else on this machine."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from grid_datastores.datastores import Datastores
+
+
+@contextmanager
+def open_datastores() -> Iterator[Datastores]:
+    """The user's datastores, there or here."""
+    from grid_datastores.credentials import find_server
+    from grid_datastores.settings import read_settings
+
+    settings = read_settings()
+    server = find_server(settings)
+    datastores: Datastores
+    if server is None:
+        from grid_datastores.embedded import open_embedded
+
+        datastores = open_embedded(settings)
+    else:
+        from grid_datastores.client import HttpDatastores
+
+        datastores = HttpDatastores(server)
+    try:
+        yield datastores
+    finally:
+        datastores.close()
