@@ -1,0 +1,129 @@
+Feature: Deleting a version
+  Once a version is no longer needed, or the quota is full, it can be deleted. Deletion takes the name of the datastore
+  and the number of the version.
+
+  @rule:delete-exactly-one
+  Rule: Deleting a version deletes that version and no other
+    Why: a name can have many versions, and most of them may still matter to somebody.
+
+    @scenario:delete-two-of-four
+    Scenario: Keep the versions you are happy with
+      I have versions 1, 2, 3 and 4 of "my-training-data" and am only happy with versions 2 and 4.
+
+      Given "my-training-data" has versions 1, 2, 3 and 4
+      When I delete version 1 of "my-training-data"
+      Then it is done
+      When I delete version 3 of "my-training-data"
+      Then it is done
+      And "my-training-data" has versions 2 and 4
+      And version 2 of "my-training-data" is byte for byte what was uploaded
+      And version 4 of "my-training-data" is byte for byte what was uploaded
+
+    @scenario:same-number-other-name
+    Scenario: The same number under another name stays
+      Given "my-training-data" has versions 1 and 2
+      And "my-test-data" has versions 1 and 2
+      When I delete version 1 of "my-training-data"
+      Then "my-training-data" has version 2
+      And "my-test-data" has versions 1 and 2
+
+    @scenario:last-version
+    Scenario: The last version can be deleted, too
+      Given "my-training-data" has version 1
+      When I delete version 1 of "my-training-data"
+      Then it is done
+      And "my-training-data" has no versions
+
+    @scenario:page-command
+    Scenario: The command of the guide runs as it is written
+      Not on api: this is about the command line.
+      Given "my-training-data" has versions 1, 2, 3 and 4
+      When I type "grid datastore delete --name my-training-data --version 1"
+      Then it is done
+      And "my-training-data" has versions 2, 3 and 4
+
+  @rule:delete-needs-both
+  Rule: Deletion takes the name and the version
+    Why: a missing version is a slip of the hand, and must never mean the latest one, or all of them.
+
+    @scenario:version-missing
+    Scenario: Without a version nothing is deleted
+      Given "my-training-data" has versions 1 and 2
+      When I ask to delete "my-training-data" without a version
+      Then it is a usage error
+      And nothing has changed
+
+    @scenario:name-missing
+    Scenario: Without a name nothing is deleted
+      Given "my-training-data" has versions 1 and 2
+      When I ask to delete version 1 without a name
+      Then it is a usage error
+      And nothing has changed
+
+    @scenario:not-a-name
+    Scenario Outline: What cannot be a name is told so, and nothing is deleted
+      Not on api: there a version is named by its id.
+      Given "my-training-data" has version 1
+      When I ask to delete version 1 of <name>
+      Then it is a usage error
+      And nothing has changed
+
+      Examples:
+        | name                    |
+        | "../my-training-data"   |
+        | "my-training-data/1"    |
+        | "my training data"      |
+        | "my.training.data"      |
+        | "🐧"                    |
+        | ""                      |
+        | a name of 300 letters   |
+
+  @rule:no-default-version
+  Rule: Nothing in deletion has a default version
+    Why: "latest" means another version tomorrow, and a wrong guess cannot be undone.
+
+    @scenario:no-word-for-a-version
+    Scenario Outline: "<word>" is no version
+      Given "my-training-data" has versions 1 and 2
+      When I ask to delete version "<word>" of "my-training-data"
+      Then it is refused
+      And nothing has changed
+
+      Examples:
+        | word                 |
+        | latest               |
+        | all                  |
+        | *                    |
+        | 0                    |
+        | -1                   |
+        | 1.0                  |
+        | 99999999999999999999 |
+
+  @rule:delete-unknown
+  Rule: A version that never existed and one that is already deleted are told apart, and neither changes anything
+    Why: the first is a mistake in the name or number; the second says that somebody was faster, when, and who.
+
+    @scenario:never-existed
+    Scenario: A version that never existed
+      Given "my-training-data" has versions 1 and 2
+      When I delete version 9 of "my-training-data"
+      Then it is refused
+      And I am told "There is no version"
+      And nothing has changed
+
+    @scenario:name-never-existed
+    Scenario: A name that never existed
+      Given "my-training-data" has version 1
+      When I delete version 1 of "my-other-data"
+      Then it is refused
+      And I am told "There is no version"
+      And nothing has changed
+
+    @scenario:already-deleted
+    Scenario: A version that is already deleted
+      Given "my-training-data" has versions 1 and 2
+      And version 1 of "my-training-data" was deleted
+      When I delete version 1 of "my-training-data"
+      Then it is refused
+      And I am told that it was already deleted, when and by whom
+      And nothing has changed

@@ -1,0 +1,57 @@
+Feature: Deletion is immediate and final
+  When success is reported, the version is gone for everybody and a removal routine erases its data. Please be careful.
+
+  @rule:delete-immediate
+  Rule: Once success is reported the version cannot be listed, read, downloaded or mounted, and its quota place is free
+    Why: "deleted" that is only half true makes people delete twice, or count on data that is going away.
+
+    @scenario:gone-at-once
+    Scenario: A deleted version is gone at once
+      Given "my-training-data" has versions 1 and 2
+      When I delete version 1 of "my-training-data"
+      Then it is done
+      And "my-training-data" has version 2
+      And the files of version 1 of "my-training-data" cannot be listed
+      And version 1 of "my-training-data" cannot be downloaded
+      And version 1 of "my-training-data" cannot be mounted
+      And I have room for one version more than before
+
+  @rule:delete-irreversible
+  Rule: Nothing cancels, interrupts or reverses a deletion
+    Why: the data is already being erased. A deletion that could be stopped half way would leave half of the data.
+
+    @scenario:no-way-back
+    Scenario: No operation brings a deleted version back
+      Not on cli, cli-embedded: there is no command that could; the API is asked for every one it might have.
+      Given "my-training-data" has version 1
+      When I delete version 1 of "my-training-data"
+      And I try every way to bring version 1 of "my-training-data" back
+      Then each of them is refused
+      And "my-training-data" has no versions
+
+    @scenario:killed-right-after-success
+    Scenario: A deletion that was reported is finished, whatever happens then
+      Given "field-notes" has a version 1 with many large files
+      When I delete version 1 of "field-notes", and everything is killed right after success is reported
+      And everything is started again
+      Then "field-notes" has no versions
+      And no byte of version 1 of "field-notes" is left in storage
+
+    @scenario:upload-again
+    Scenario: Uploading the same data again makes a new version, not the old one
+      Given "my-training-data" has version 1
+      And version 1 of "my-training-data" was deleted
+      When I upload the same data to "my-training-data" again
+      Then "my-training-data" has version 2
+
+  @rule:delete-removes-bytes
+  Rule: The removal leaves no byte of the version in storage, and the moment is recorded
+    Why: what a person deletes should not lie on a disk for somebody else to find.
+
+    @scenario:no-byte-left
+    Scenario: The bytes are erased, and the history says when
+      Given "my-training-data" has versions 1 and 2
+      When I delete version 1 of "my-training-data"
+      Then no byte of version 1 of "my-training-data" is left in storage
+      And the history of version 1 of "my-training-data" tells when its bytes were gone
+      And version 2 of "my-training-data" is byte for byte what was uploaded

@@ -1,0 +1,122 @@
+Feature: Versions in use
+  A Session or Run that mounts a version reads it while it works. Such a version cannot be deleted.
+
+  @rule:in-use-refused
+  Rule: A version that is mounted into a Session or Run cannot be deleted, and the refusal names every one that uses it
+    Why: the work that reads the data would break. Who is named can be asked, or ended.
+
+    @scenario:session-uses-it
+    Scenario: A running Session uses the version
+      Given "my-training-data" has versions 1 and 2
+      And version 1 of "my-training-data" is mounted into the Session "tuning"
+      When I delete version 1 of "my-training-data"
+      Then it is refused
+      And the refusal names the Session "tuning", that it is running, since when, and how to release it
+      And nothing has changed
+
+    @scenario:run-uses-it
+    Scenario: A Run uses the version
+      Not on cli-embedded: Runs are started over the API.
+      Given "my-training-data" has version 1
+      And version 1 of "my-training-data" is mounted into the Run "nightly"
+      When I delete version 1 of "my-training-data"
+      Then it is refused
+      And the refusal names the Run "nightly", that it is running, since when, and how to release it
+      And nothing has changed
+
+    @scenario:several-use-it
+    Scenario: Every one that uses the version is named
+      Given "my-training-data" has version 1
+      And version 1 of "my-training-data" is mounted into the Session "tuning"
+      And version 1 of "my-training-data" is mounted into the Session "exploring"
+      When I delete version 1 of "my-training-data"
+      Then it is refused
+      And the refusal names the Session "tuning", that it is running, since when, and how to release it
+      And the refusal names the Session "exploring", that it is running, since when, and how to release it
+
+  @rule:in-use-this-version
+  Rule: A mount holds that version only, not its siblings
+    Why: versions are independent; work on one is no reason to keep another.
+
+    @scenario:sibling-in-use
+    Scenario: A version whose sibling is in use can be deleted
+      Given "my-training-data" has versions 1 and 2
+      And version 1 of "my-training-data" is mounted into the Session "tuning"
+      When I delete version 2 of "my-training-data"
+      Then it is done
+      And "my-training-data" has version 1
+
+  @rule:in-use-until-released
+  Rule: When the last Session or Run that uses it ends, the version can be deleted
+    Why: nothing reads it any more.
+
+    @scenario:released
+    Scenario: The Session that used it is deleted
+      Given "my-training-data" has version 1
+      And version 1 of "my-training-data" is mounted into the Session "tuning"
+      When I delete the Session "tuning"
+      And I delete version 1 of "my-training-data"
+      Then it is done
+      And "my-training-data" has no versions
+
+    @scenario:one-of-two-released
+    Scenario: One of two Sessions still uses it
+      Given "my-training-data" has version 1
+      And version 1 of "my-training-data" is mounted into the Session "tuning"
+      And version 1 of "my-training-data" is mounted into the Session "exploring"
+      When I delete the Session "tuning"
+      And I delete version 1 of "my-training-data"
+      Then it is refused
+      And the refusal names the Session "exploring", that it is running, since when, and how to release it
+      And the refusal does not name "tuning"
+
+    @scenario:run-ended
+    Scenario Outline: A Run that has <ended> uses nothing
+      Not on cli-embedded: Runs are started over the API.
+      Given "my-training-data" has version 1
+      And version 1 of "my-training-data" is mounted into the Run "nightly"
+      And the Run "nightly" has <ended>
+      When I delete version 1 of "my-training-data"
+      Then it is done
+
+      Examples:
+        | ended         |
+        | succeeded     |
+        | failed        |
+        | been canceled |
+
+  @rule:in-use-paused
+  Rule: A paused Session still uses its version
+    Why: it can be resumed, and must then find the data it had.
+
+    @scenario:paused
+    Scenario: A paused Session keeps the version, and can be resumed
+      Given "my-training-data" has version 1
+      And version 1 of "my-training-data" is mounted into the Session "tuning"
+      When I pause the Session "tuning"
+      And I delete version 1 of "my-training-data"
+      Then it is refused
+      And the refusal names the Session "tuning", that it is paused, since when, and how to release it
+      When I resume the Session "tuning"
+      Then it is done
+
+  @rule:in-use-no-mount-after
+  Rule: A version that is deleted, or still uploading, cannot be mounted
+    Why: a Session would start without its data, or with half of it.
+
+    @scenario:mount-deleted
+    Scenario: A deleted version cannot be mounted
+      Given "my-training-data" has versions 1 and 2
+      And version 1 of "my-training-data" was deleted
+      When I mount version 1 of "my-training-data" into the Session "tuning"
+      Then it is refused
+      And there is no Session "tuning"
+
+    @scenario:mount-uploading
+    Scenario: A version that is still uploading cannot be mounted
+      Not on cli-embedded: an upload there is one command, which finishes or leaves nothing.
+      Given an upload to "my-training-data" is under way
+      When I mount version 1 of "my-training-data" into the Session "tuning"
+      Then it is refused
+      And I am told "uploading"
+      And there is no Session "tuning"

@@ -1,0 +1,26 @@
+Feature: Whose data it is
+  Versions belong to the user who uploaded them.
+
+  @rule:private-to-owner
+  Rule: Another user cannot list, read, mount or delete your version: to them it is not found
+    Why: nobody but you decides about your data, and not even its name is anybody else's business.
+    Not on cli-embedded: a folder on your own machine has one user.
+
+    @scenario:another-user
+    Scenario: Another user asks for your version
+      Given "my-training-data" has version 1
+      And another user, ben
+      When ben asks for my version 1 of "my-training-data" in every way
+      Then each of them is refused as not found
+      And ben has no versions
+      And version 1 of "my-training-data" is byte for byte what was uploaded
+
+    @scenario:same-name-two-users
+    Scenario: Two users can use the same name
+      Given "my-training-data" has version 1
+      And another user, ben
+      And ben has version 1 of a "my-training-data" of his own
+      When ben deletes version 1 of "my-training-data"
+      Then it is done
+      And ben has no versions
+      And version 1 of "my-training-data" is byte for byte what was uploaded
