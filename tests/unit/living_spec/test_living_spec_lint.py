@@ -86,6 +86,13 @@ def test_an_unknown_id_in_a_page_is_named(project: Project, block: str, problem:
     assert sentences(project) == [f"docs/more.md:7: {problem}"]
 
 
+def test_a_block_that_cannot_be_read_is_named_with_its_page(project: Project) -> None:
+    project.write("docs/more.md", '::: rule "delete-one\n')
+    done = project.living_spec("lint")
+    assert done.code == 1
+    assert 'docs/more.md: In `::: rule "delete-one` a quote does not end.' in done.output
+
+
 def test_a_rule_that_no_page_cites_is_named(project: Project) -> None:
     project.write("docs/index.md", "# Tiny\n")
     assert sentences(project) == []

@@ -47,6 +47,25 @@ def test_a_run_writes_what_each_surface_showed_with_and_without_workers(project:
     assert project.living_spec("check").code == 0
 
 
+def test_workers_leave_the_writing_to_the_process_that_started_them(project: Project) -> None:
+    project.write(
+        "tests/conftest.py",
+        "import pathlib, pytest\n\n@pytest.hookimpl(trylast=True)\ndef pytest_sessionfinish(session):\n"
+        "    if hasattr(session.config, 'workerinput'):\n"
+        "        name = session.config.workerinput['workerid']\n"
+        "        pathlib.Path(name).write_text(str(pathlib.Path('build').exists()))\n",
+    )
+    project.pytest("-n", "2")
+    assert [(project.root / name).read_text("utf-8") for name in ("gw0", "gw1")] == ["False", "False"]
+    assert files(project) == FILES
+
+
+def test_the_top_conftest_can_load_the_plugin(project: Project) -> None:
+    project.change("pyproject.toml", '"-p", "living_spec.pytest_plugin", ', "")
+    project.write("tests/conftest.py", "pytest_plugins = ['living_spec.pytest_plugin']\n")
+    assert "3 passed" in project.pytest("--surface", "cli").output
+
+
 def test_a_scenario_makes_no_test_on_a_surface_that_it_excludes(project: Project) -> None:
     done = project.pytest("--surface", "api")
     assert "1 passed" in done.output
@@ -84,6 +103,16 @@ def test_a_failing_step_is_recorded_with_its_message_and_the_rest_as_not_run(pro
     assert [step["outcome"] for step in steps] == ["passed", "failed", "not run"]
     assert "shelf is gone" in steps[1]["message"]
     assert "1 failing (delete-two on api)" in project.living_spec("check").output
+
+
+def test_a_step_without_a_definition_is_a_failure_of_that_step(project: Project) -> None:
+    project.change("tests/test_tiny.py", '"these are left"', '"those are left"')
+    assert project.pytest("--surface", "api").code == 1
+    [result] = project.evidence("reference/api/delete-two.json")
+    steps = result["steps"]
+    assert isinstance(steps, list)
+    assert [step["outcome"] for step in steps] == ["passed", "passed", "failed"]
+    assert "Step definition is not found" in steps[2]["message"]
 
 
 def test_a_failing_setup_is_a_failure(project: Project) -> None:
