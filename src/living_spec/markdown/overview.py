@@ -26,8 +26,7 @@ def matrix(context: Context, block: Block) -> Lines:
     columns = [(edition, surface) for edition in config.editions for surface in config.surfaces]
     several = len(config.editions) > 1
     head = [
-        literal(config.surfaces[surface] + (f", {config.editions[edition]}" if several else ""))
-        for edition, surface in columns
+        config.surfaces[surface] + (f", {config.editions[edition]}" if several else "") for edition, surface in columns
     ]
     problems: dict[str, Verdict] = {}
     rows: list[list[str]] = []
@@ -35,7 +34,7 @@ def matrix(context: Context, block: Block) -> Lines:
         verdicts = [context.proof.rule(rule, surface, edition) for edition, surface in columns]
         problems |= {f"{rule.id} on {name}": verdict for name, verdict in zip(head, verdicts, strict=True)}
         rows.append([context.link(rule, authored(rule.sentence)), *map(result, verdicts)])
-    return [*banner(block, problems), *table(["Rule", *head], rows), *_caption(context)]
+    return [*banner(block, problems), *table(["Rule", *map(literal, head)], rows), *_caption(context)]
 
 
 def summary(context: Context, block: Block) -> Lines:

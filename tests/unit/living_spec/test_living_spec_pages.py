@@ -221,6 +221,8 @@ def test_the_matrix_has_a_column_for_each_surface_and_edition_and_says_when_the_
         "CLI, Shipped",
     ]
     assert texts(page, "//td")[1:] == ["✓ holds", "✓ holds", "○ not run", "○ not run"]
+    [banner] = texts(page, "//div[@class='admonition warning']/p[2]")
+    assert "delete-one on API, Shipped (no run has shown it yet)" in banner
     assert page.xpath("//td/a/@href") == ["/spec/deleting.md#delete-one"]
     [caption] = texts(page, "//p[@class='spec-caption']")
     assert at.proof().digest[:12] in caption
