@@ -218,7 +218,7 @@ def moment(at: datetime) -> str:
 
 def release_command(holder: Holder) -> str:
     """The command that ends this holder."""
-    return f"grid {holder.kind.lower()} delete {holder.name}"
+    return f"grid session delete {holder.name}" if holder.kind.value == "Session" else f"grid cancel {holder.name}"
 
 
 def delete_command(ref: VersionRef) -> str:

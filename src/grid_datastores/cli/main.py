@@ -9,8 +9,8 @@ from typing import IO
 import click
 
 from grid_datastores.cli.datastore import datastore
-from grid_datastores.cli.server import login, serve, user
-from grid_datastores.cli.session import session
+from grid_datastores.cli.server import login, serve, status, user
+from grid_datastores.cli.session import cancel, session
 from grid_datastores.errors import Refusal
 
 
@@ -45,7 +45,7 @@ def cli() -> None:
     """
 
 
-for command in (datastore, session, serve, login, user):
+for command in (datastore, session, cancel, serve, login, status, user):
     cli.add_command(command)
 
 

@@ -1,4 +1,4 @@
-"""`grid serve`, `grid login` and `grid user`."""
+"""`grid serve`, `grid login`, `grid status` and `grid user`."""
 
 from __future__ import annotations
 
@@ -43,6 +43,21 @@ def login(url: str, username: str, key: str) -> None:
     server = sign_in(url.rstrip("/"), username, key)
     path = keep(read_settings(), server)
     click.echo(f"Signed in at {server.url} as {username}; the credentials are in {path}.")
+
+
+@click.command()
+@output_option
+def status(output: str) -> None:
+    """Say where commands work, and how many versions you have of how many you may have."""
+    from grid_datastores.cli.target import open_datastores
+
+    with open_datastores() as datastores:
+        quota = datastores.quota()
+    if output == "json":
+        print_json({"place": datastores.place, "used": quota.used, "limit": quota.limit})
+        return
+    click.echo(f"Working on {datastores.place}.")
+    click.echo(f"You have {quota.used} of {quota.limit} versions.")
 
 
 @click.group()

@@ -1,4 +1,4 @@
-"""`grid session`: Sessions and the versions that they hold."""
+"""`grid session` and `grid cancel`: workloads and the versions that they hold."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from grid_datastores.cli.output import print_json, print_table, when
 from grid_datastores.cli.target import open_datastores
 
 if TYPE_CHECKING:
-    from grid_datastores.model import Workload
+    from grid_datastores.model import Workload, WorkloadState
 
 
 @click.group(invoke_without_command=True)
@@ -88,15 +88,29 @@ def delete(name: str) -> None:
     from grid_datastores.model import WorkloadState
 
     ended = _set(name, WorkloadState.DELETED)
-    released = ", ".join(str(mount.ref) for mount in ended.mounts) or "nothing"
-    click.echo(f"Session {name} is deleted; it released {released}.")
+    click.echo(f"Session {name} is deleted; it released {_mounted(ended)}.")
 
 
-def _set(name: str, state: object) -> Workload:
+@click.command()
+@click.argument("name")
+def cancel(name: str) -> None:
+    """Cancel a Run; what it mounted is released."""
     from grid_datastores.model import WorkloadKind, WorkloadState
 
     with open_datastores() as datastores:
-        return datastores.set_state(WorkloadKind.SESSION, name, WorkloadState(str(state)))
+        ended = datastores.set_state(WorkloadKind.RUN, name, WorkloadState.CANCELED)
+    click.echo(f"Run {name} is canceled; it released {_mounted(ended)}.")
+
+
+def _set(name: str, state: WorkloadState) -> Workload:
+    from grid_datastores.model import WorkloadKind
+
+    with open_datastores() as datastores:
+        return datastores.set_state(WorkloadKind.SESSION, name, state)
+
+
+def _mounted(workload: Workload) -> str:
+    return ", ".join(str(mount.ref) for mount in workload.mounts) or "nothing"
 
 
 def _list(output: str) -> None:

@@ -1,0 +1,67 @@
+"""A real `grid serve` process, that can really be killed and started again."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Credentials(NamedTuple):
+    """A user of a server, as HTTP Basic wants them."""
+
+    user_id: str
+    api_key: str
+
+
+@dataclass
+class ServerProcess:
+    """A server on a folder of its own."""
+
+    grid: str
+    folder: Path
+    url: str = ""
+    _process: subprocess.Popen[str] | None = field(default=None, init=False)
+
+    def start(self) -> None:
+        """Start, at the same address as before if there was one; returns when it answers."""
+        port = self.url.rpartition(":")[2] or "0"
+        command = [self.grid, "serve", "--port", port]
+        with (self.folder / "serve.log").open("a") as log:
+            self._process = subprocess.Popen(
+                command, env=self._environment(), stdout=subprocess.PIPE, stderr=log, text=True
+            )
+        assert self._process.stdout
+        ready = self._process.stdout.readline()
+        assert "is at http://" in ready, f"grid serve said {ready!r}; its log is in {self.folder}"
+        self.url = ready.split(" is at ")[1].split()[0]
+
+    def kill(self) -> None:
+        """Kill it as a power cut would."""
+        assert self._process
+        self._process.kill()
+        self._process.communicate()
+
+    def stop(self) -> None:
+        """End it as an operator would."""
+        assert self._process
+        self._process.terminate()
+        self._process.communicate(timeout=30)
+
+    def add_user(self, name: str) -> Credentials:
+        """A new user, added on the server's machine."""
+        command = [self.grid, "user", "add", name, "-o", "json"]
+        done = subprocess.run(command, env=self._environment(), capture_output=True, text=True, check=True)
+        added = json.loads(done.stdout)
+        return Credentials(added["id"], added["apiKey"])
+
+    @property
+    def data(self) -> Path:
+        """Where it keeps the versions' bytes."""
+        return self.folder / "data" / "versions"
+
+    def _environment(self) -> dict[str, str]:
+        return {"PATH": os.environ["PATH"], "GRID_DIR": str(self.folder), "HOME": str(self.folder)}

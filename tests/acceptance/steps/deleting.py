@@ -1,0 +1,92 @@
+"""Deleting, being refused, and that nothing has changed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from pytest_bdd import given, parsers, then, when
+
+from acceptance.steps.uploading import NUMBERS, numbers_in
+from acceptance.surfaces.cli import CliSurface
+from acceptance.world import World
+
+
+@given(parsers.parse('version {number:d} of "{name}" was deleted'))
+def was_deleted(world: World, name: str, number: int) -> None:
+    outcome = world.arrange.delete(world.real(name), str(number))
+    assert outcome.done, outcome.said
+
+
+@when(parsers.re(rf'I delete versions? {NUMBERS} of "(?P<name>[^"]+)"$'))
+def delete(world: World, name: str, numbers: str) -> None:
+    look(world)
+    for number in numbers_in(numbers):
+        world.do(world.surface.delete(world.real(name), str(number)))
+
+
+@when(parsers.parse('I type "{command}"'))
+def type_command(world: World, command: str) -> None:
+    assert isinstance(world.surface, CliSurface)
+    _grid, *words = [world.real(word) if word == "my-training-data" else word for word in shlex.split(command)]
+    world.do(world.surface.type(*words))
+
+
+@when(parsers.parse('I ask to delete "{name}" without a version'))
+def delete_without_version(world: World, name: str) -> None:
+    look(world)
+    world.do(world.surface.delete(world.real(name), None))
+
+
+@when("I ask to delete version 1 without a name")
+def delete_without_name(world: World) -> None:
+    look(world)
+    world.do(world.surface.delete(None, "1"))
+
+
+@when(parsers.re(r'I ask to delete version 1 of (?P<name>".*"|a name of 300 letters)$'))
+def delete_odd_name(world: World, name: str) -> None:
+    look(world)
+    world.do(world.surface.delete("x" * 300 if name.startswith("a name") else name.strip('"'), "1"))
+
+
+@when(parsers.re(r'I ask to delete version "(?P<word>[^"]+)" of "(?P<name>[^"]+)"$'))
+def delete_word(world: World, word: str, name: str) -> None:
+    look(world)
+    world.do(world.surface.delete(world.real(name), word))
+
+
+@then("it is done")
+def it_is_done(world: World) -> None:
+    assert world.last.done, world.last.said
+
+
+@then("it is refused")
+def it_is_refused(world: World) -> None:
+    assert not world.last.done, world.last.said
+
+
+@then("it is a usage error")
+def it_is_a_usage_error(world: World) -> None:
+    assert world.last.usage, world.last
+
+
+@then(parsers.parse('I am told "{words}"'))
+def i_am_told(world: World, words: str) -> None:
+    assert words in world.last.said, world.last.said
+
+
+@then("I am told that it was already deleted, when and by whom")
+def told_already_deleted(world: World) -> None:
+    assert re.search(r"already deleted on \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC by \w+", world.last.said), world.last.said
+
+
+@then("nothing has changed")
+def nothing_has_changed(world: World) -> None:
+    assert world.arrange.state() == world.before
+
+
+def look(world: World) -> None:
+    """Remember how things are before an action."""
+    world.before = world.arrange.state()
+    world.quota_before = world.arrange.quota_used()

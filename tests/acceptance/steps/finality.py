@@ -1,0 +1,86 @@
+"""That a deletion is immediate, final, and leaves no byte."""
+
+from __future__ import annotations
+
+from pytest_bdd import parsers, then, when
+
+from acceptance.steps.deleting import look
+from acceptance.surfaces import Outcome
+from acceptance.surfaces.cli import CliSurface
+from acceptance.waiting import wait_until
+from acceptance.world import World
+
+
+@when(
+    parsers.parse('I delete version {number:d} of "{name}", and everything is killed right after success is reported')
+)
+def delete_and_kill(world: World, name: str, number: int) -> None:
+    look(world)
+    if world.target is None:
+        assert isinstance(world.surface, CliSurface)
+        world.surface.delete_and_die(world.real(name), number)
+        return
+    server = world.own_server()
+    world.do(world.surface.delete(world.real(name), str(number)))
+    server.kill()
+    assert world.last.done, world.last.said
+
+
+@when("everything is started again")
+def start_again(world: World) -> None:
+    if world.target is not None:
+        world.own_server().start()
+
+
+@when(parsers.parse('I try every way to bring version {number:d} of "{name}" back'))
+def try_to_revive(world: World, name: str, number: int) -> None:
+    world.many = world.surface.try_to_revive(world.real(name), number)
+
+
+@then("each of them is refused")
+def each_refused(world: World) -> None:
+    assert world.many
+    assert [outcome.said for outcome in world.many if outcome.done] == []
+
+
+@then(parsers.parse('the files of version {number:d} of "{name}" cannot be listed'))
+def cannot_be_listed(world: World, name: str, number: int) -> None:
+    refused_as_deleted(world.surface.files(world.real(name), number))
+
+
+@then(parsers.parse('version {number:d} of "{name}" cannot be downloaded'))
+def cannot_be_downloaded(world: World, name: str, number: int) -> None:
+    folder = world.home / "deleted"
+    refused_as_deleted(world.surface.download(world.real(name), number, folder))
+    assert not folder.exists()
+
+
+@then(parsers.parse('version {number:d} of "{name}" cannot be mounted'))
+def cannot_be_mounted(world: World, name: str, number: int) -> None:
+    refused_as_deleted(world.surface.mount(world.real("after"), world.real(name), number))
+
+
+@then("I have room for one version more than before")
+def room_for_one_more(world: World) -> None:
+    assert world.surface.quota_used() == world.quota_before - 1
+
+
+@then(parsers.parse('no byte of version {number:d} of "{name}" is left in storage'))
+def no_byte_left(world: World, name: str, number: int) -> None:
+    wait_until(lambda: "bytes gone" in world.arrange.history(world.real(name), number), "the bytes are gone")
+    storage = world.storage()
+    if storage is not None:
+        version_id = world.arrange.version_id(world.real(name), number)
+        assert [path for path in storage.rglob("*") if version_id in str(path)] == []
+
+
+@then(parsers.parse('the history of version {number:d} of "{name}" tells when its bytes were gone'))
+def history_tells(world: World, name: str, number: int) -> None:
+    lines = [line for line in world.surface.history(world.real(name), number).splitlines() if "bytes gone" in line]
+    assert len(lines) == 1, lines
+    assert lines[0].strip().startswith("20"), lines
+
+
+def refused_as_deleted(outcome: Outcome) -> None:
+    assert not outcome.done, outcome.said
+    assert "deleted" in outcome.said, outcome.said

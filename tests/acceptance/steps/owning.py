@@ -1,0 +1,59 @@
+"""Other users."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pytest_bdd import given, parsers, then, when
+
+from acceptance.surfaces import Surface
+from acceptance.surfaces.api import ApiSurface
+from acceptance.world import World
+
+
+@given("another user, ben")
+def another_user(world: World, ben: Surface) -> None:
+    world.other = ben
+
+
+@given(parsers.parse('ben has version 1 of a "{name}" of his own'))
+def ben_has_version(world: World, name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "ben" / "songs"
+    folder.mkdir()
+    (folder / "song.txt").write_text("la la la\n")
+    assert world.other
+    outcome = world.other.upload(world.real(name), folder)
+    assert outcome.done, outcome.said
+
+
+@when(parsers.parse('ben asks for my version {number:d} of "{name}" in every way'))
+def ben_asks(world: World, name: str, number: int, tmp_path: Path) -> None:
+    ben, real = world.other, world.real(name)
+    assert ben
+    if isinstance(ben, ApiSurface):
+        world.many = ben.ask_for(world.arrange.version_id(real, number))
+        return
+    world.many = [
+        ben.files(real, number),
+        ben.download(real, number, tmp_path / "ben" / "mine"),
+        ben.mount(world.real("theirs"), real, number),
+        ben.delete(real, str(number)),
+    ]
+
+
+@when(parsers.parse('ben deletes version {number:d} of "{name}"'))
+def ben_deletes(world: World, name: str, number: int) -> None:
+    assert world.other
+    world.do(world.other.delete(world.real(name), str(number)))
+
+
+@then("each of them is refused as not found")
+def each_not_found(world: World) -> None:
+    assert world.many
+    assert [outcome for outcome in world.many if not outcome.not_found] == []
+
+
+@then("ben has no versions")
+def ben_has_none(world: World) -> None:
+    assert world.other
+    assert world.other.versions(world.real("my-training-data")) == []

@@ -1,0 +1,172 @@
+"""The command line: the real executable as a process, against a server or on a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import shlex
+import signal
+import subprocess
+from pathlib import Path
+
+from acceptance.server import Credentials
+from acceptance.surfaces import Outcome
+from living_spec.recorder import Recorder
+
+
+class CliSurface:
+    """One user at a terminal, in a home folder of their own."""
+
+    def __init__(
+        self, grid: str, home: Path, user: str, server: tuple[str, Credentials] | None, evidence: Recorder | None
+    ) -> None:
+        self._grid = grid
+        self._home = home
+        self._evidence = evidence
+        self._environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "LANG": "C.UTF-8",
+            "LOGNAME": user,
+            "GRID_DIR": str(home / ".grid"),
+        }
+        if server:
+            url, credentials = server
+            self._environment |= {
+                "GRID_URL": url,
+                "GRID_USER_ID": credentials.user_id,
+                "GRID_API_KEY": credentials.api_key,
+            }
+
+    def close(self) -> None:
+        """There is nothing to let go of: every command was a process of its own."""
+
+    def upload(self, name: str, folder: Path) -> Outcome:
+        return self.type("datastore", "create", self._relative(folder), "--name", name)
+
+    def versions(self, name: str) -> list[int]:
+        lines = self.type("datastore").said.splitlines()
+        rows = [line.split() for line in lines]
+        return [int(row[1]) for row in rows if row and row[0] == name and row[2] == "available"]
+
+    def phase(self, name: str, number: int) -> str:
+        return self._field("Phase", name, number)
+
+    def fingerprint(self, name: str, number: int) -> str:
+        return self._field("Fingerprint", name, number)
+
+    def history(self, name: str, number: int) -> str:
+        return self._show(name, number).partition("History:")[2]
+
+    def files(self, name: str, number: int) -> Outcome:
+        return self.type("datastore", "files", *_named(name, number))
+
+    def download(self, name: str, number: int, folder: Path) -> Outcome:
+        return self.type("datastore", "download", *_named(name, number), "--to", self._relative(folder))
+
+    def delete(self, name: str | None, version: str | None) -> Outcome:
+        named = () if name is None else ("--name", name)
+        numbered = () if version is None else ("--version", version)
+        return self.type("datastore", "delete", *named, *numbered)
+
+    def mount(self, session: str, name: str, number: int) -> Outcome:
+        mounted = ("--datastore_name", name, "--datastore_version", str(number))
+        return self.type("session", "create", session, *mounted)
+
+    def pause(self, session: str) -> Outcome:
+        return self.type("session", "pause", session)
+
+    def resume(self, session: str) -> Outcome:
+        return self.type("session", "resume", session)
+
+    def end(self, session: str) -> Outcome:
+        return self.type("session", "delete", session)
+
+    def sessions(self) -> list[str]:
+        return [item["name"] for item in json.loads(self._quietly("session", "list", "-o", "json"))]
+
+    def quota_used(self) -> int:
+        said = self.type("status").said
+        found = re.search(r"(\d+) of \d+", said)
+        assert found, said
+        return int(found[1])
+
+    def type(self, *words: str) -> Outcome:
+        """Type a command and read all that it says."""
+        done = subprocess.run([self._grid, *words], **self._ways(), capture_output=True, timeout=120)
+        said = done.stdout + done.stderr
+        if self._evidence:
+            self._evidence.transcript(shlex.join(["grid", *words]), said, done.returncode)
+        assert "Traceback" not in said, said
+        assert done.returncode in (0, 1, 2), said
+        flat = said if done.returncode == 0 else " ".join(said.split())
+        missing = "There is no version" in said
+        return Outcome(done.returncode == 0, done.returncode == 2, missing, flat)
+
+    def delete_and_die(self, name: str, number: int) -> None:
+        """Delete, and kill the process the moment that it reports success."""
+        command = [self._grid, "datastore", "delete", *_named(name, number)]
+        process = subprocess.Popen(command, **self._ways(), stdout=subprocess.PIPE)
+        assert process.stdout
+        said = process.stdout.readline()
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert said.startswith("Deleted version"), said
+
+    def run(self, run: str, name: str, number: int) -> None:
+        raise AssertionError("Runs are started over the API.")
+
+    def end_run(self, run: str, state: str) -> None:
+        raise AssertionError("Runs are ended over the API.")
+
+    def begin_upload(self, name: str) -> None:
+        raise AssertionError("An upload is one command here.")
+
+    def fail_upload(self, name: str) -> None:
+        """Upload a file that is larger than the disk lets the process write."""
+        folder = self._home / "too-large"
+        folder.mkdir()
+        (folder / "large.bin").write_bytes(bytes(8 * 1024 * 1024))
+        limit = 4 * 1024 * 1024
+
+        def little_space() -> None:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+        command = [self._grid, "datastore", "create", "too-large", "--name", name]
+        done = subprocess.run(command, **self._ways(), capture_output=True, preexec_fn=little_space, timeout=60)
+        assert done.returncode == 1, done
+        assert "no space left" in done.stderr, done.stderr
+
+    def version_id(self, name: str, number: int) -> str:
+        shown = json.loads(self._quietly("datastore", "show", *_named(name, number), "-o", "json"))
+        return str(shown["datastore"]["id"])
+
+    def state(self) -> str:
+        return self._quietly("datastore", "list", "-o", "json") + self._quietly("session", "list", "-o", "json")
+
+    def _show(self, name: str, number: int) -> str:
+        return self.type("datastore", "show", *_named(name, number)).said
+
+    def _field(self, label: str, name: str, number: int) -> str:
+        said = self._show(name, number)
+        found = re.search(rf"^{label}: +(\S+)", said, re.MULTILINE)
+        assert found, said
+        return found[1]
+
+    def _quietly(self, *words: str) -> str:
+        done = subprocess.run([self._grid, *words], **self._ways(), capture_output=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return str(done.stdout)
+
+    def _ways(self) -> dict[str, object]:
+        return {"cwd": self._home, "env": self._environment, "text": True, "stdin": subprocess.DEVNULL}
+
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self._home).as_posix()
+
+
+def _named(name: str, number: int) -> tuple[str, ...]:
+    return ("--name", name, "--version", str(number))

@@ -1,0 +1,21 @@
+"""Waiting for a condition, never for a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+Found = TypeVar("Found")
+
+PATIENCE = 30.0  # seconds after which a condition has not come true
+_BETWEEN = 0.05  # seconds between two looks
+
+
+def wait_until(look: Callable[[], Found | None], what: str) -> Found:
+    """What `look` finds, once it finds something."""
+    deadline = time.monotonic() + PATIENCE
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"It did not come true that {what}."
+        time.sleep(_BETWEEN)
+    return found

@@ -1,0 +1,186 @@
+"""The world of one scenario: its user, the surface under test, and what set-up and steps know."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sysconfig
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+from uuid import uuid4
+
+import pytest
+
+from acceptance.penguins import make_variations
+from acceptance.server import Credentials, ServerProcess
+from acceptance.surfaces import Arrange, Outcome, Surface
+from acceptance.surfaces.api import ApiSurface
+from acceptance.surfaces.cli import CliSurface
+from living_spec.recorder import Recorder
+
+_SHOWN_URL = "http://127.0.0.1:8000"
+_SHOWN_HOME = "/home/ana"
+
+
+@dataclass
+class Target:
+    """The server that the run is aimed at; `process` when it is the run's own."""
+
+    url: str
+    process: ServerProcess | None
+
+
+@dataclass
+class World:
+    """What the steps share."""
+
+    surface: Surface
+    arrange: Arrange
+    home: Path
+    target: Target | None
+    evidence: Recorder
+    suffix: str
+    uploaded: dict[tuple[str, int], dict[str, bytes]] = field(default_factory=dict)
+    fingerprints: dict[tuple[str, int], str] = field(default_factory=dict)
+    last: Outcome = field(default_factory=lambda: Outcome(True, False, False, ""))
+    many: list[Outcome] = field(default_factory=list)
+    before: str = ""
+    quota_before: int = 0
+    subject: tuple[str, int] = ("", 0)
+    folder: Path = Path()
+    other: Surface | None = None
+
+    def real(self, name: str) -> str:
+        """The name to use for a name of the feature: the same, or one that no other run uses."""
+        return f"{name}{self.suffix}" if name else name
+
+    def do(self, outcome: Outcome) -> None:
+        """An action was taken."""
+        self.last = outcome
+
+    def remember(self, name: str, number: int, folder: Path) -> None:
+        """What was uploaded, as it is now."""
+        content = {f.relative_to(folder).as_posix(): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
+        self.uploaded[name, number] = content
+        self.subject = (name, number)
+
+    def variations(self) -> list[Path]:
+        """The four variations of the penguin data."""
+        folder = self.home / "penguins"
+        return sorted(folder.iterdir(), key=_variation_order) if folder.exists() else make_variations(folder)
+
+    def own_server(self) -> ServerProcess:
+        """The server's process, for a scenario that has to kill it."""
+        if self.target is None or self.target.process is None:
+            self.evidence.not_run("This server is not the run's own, so it cannot be killed.")
+        return self.target.process
+
+    def storage(self) -> Path | None:
+        """Where the bytes lie, if this machine can see it."""
+        if self.target is None:
+            return self.home / ".grid" / "data" / "versions"
+        return self.target.process.data if self.target.process else None
+
+
+def _variation_order(folder: Path) -> int:
+    return ("raw", "tidy", "complete", "standardised").index(folder.name)
+
+
+@pytest.fixture(scope="session")
+def grid(pytestconfig: pytest.Config) -> str:
+    """The executable under test."""
+    given = cast("str | None", pytestconfig.getoption("--grid-cli"))
+    if given is None:
+        return str(Path(sysconfig.get_path("scripts")) / "grid")
+    found = shutil.which(given)
+    if found is None:
+        raise pytest.UsageError(f"--grid-cli: there is no executable {given}.")
+    return str(Path(found).resolve())
+
+
+@pytest.fixture(scope="session")
+def target(pytestconfig: pytest.Config, grid: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """The server: the one that --url names, else a process of the run's own."""
+    url = cast("str | None", pytestconfig.getoption("--url"))
+    if url:
+        yield Target(url.rstrip("/"), None)
+        return
+    process = ServerProcess(grid, tmp_path_factory.mktemp("server"))
+    process.start()
+    yield Target(process.url, process)
+    process.stop()
+
+
+@pytest.fixture
+def world(
+    request: pytest.FixtureRequest, surface_name: str, evidence: Recorder, tmp_path: Path, grid: str
+) -> Iterator[World]:
+    """A user nobody else is, on the surface under test."""
+    home = tmp_path / "ana"
+    home.mkdir()
+    evidence.rename(str(home), _SHOWN_HOME)
+    if surface_name == "cli-embedded":
+        surface = CliSurface(grid, home, "ana", None, evidence)
+        arrange = CliSurface(grid, home, "ana", None, None)
+        yield World(surface, arrange, home, None, evidence, "")
+        return
+    target = cast("Target", request.getfixturevalue("target"))
+    evidence.rename(target.url, _SHOWN_URL)
+    suffix = "" if target.process else f"-{uuid4().hex[:8]}"
+    if suffix:
+        evidence.rename(suffix, "")
+    user = _user(target, "ana", evidence)
+    with closing(ApiSurface(target.url, user, None)) as api:
+        with closing(_surface(surface_name, grid, home, "ana", target, user, evidence)) as tested:
+            yield World(tested, api, home, target, evidence, suffix)
+        _clean(api, suffix)
+
+
+@pytest.fixture
+def ben(world: World, surface_name: str, tmp_path: Path, grid: str) -> Iterator[Surface]:
+    """Another user of the same server."""
+    assert world.target
+    user = _user(world.target, "ben", world.evidence)
+    home = tmp_path / "ben"
+    home.mkdir()
+    world.evidence.rename(str(home), "/home/ben")
+    with closing(_surface(surface_name, grid, home, "ben", world.target, user, world.evidence)) as surface:
+        yield surface
+
+
+def _surface(
+    name: str, grid: str, home: Path, user: str, target: Target, credentials: Credentials, evidence: Recorder
+) -> ApiSurface | CliSurface:
+    if name == "api":
+        return ApiSurface(target.url, credentials, evidence)
+    return CliSurface(grid, home, user, (target.url, credentials), evidence)
+
+
+def _user(target: Target, name: str, evidence: Recorder) -> Credentials:
+    """A new user on the run's own server; on another one, the users that the environment gives."""
+    if target.process:
+        unique = f"{name}-{uuid4().hex[:8]}"
+        evidence.rename(unique, name)
+        return target.process.add_user(unique)
+    prefix = "GRID_" if name == "ana" else "GRID_OTHER_"
+    user_id, key = os.environ.get(f"{prefix}USER_ID"), os.environ.get(f"{prefix}API_KEY")
+    if not user_id or not key:
+        evidence.not_run(f"This server's run has no {prefix}USER_ID and {prefix}API_KEY.")
+    return Credentials(user_id, key)
+
+
+def _clean(api: ApiSurface, suffix: str) -> None:
+    """Leave a server that others use as it was found."""
+    if not suffix:
+        return
+    for session in api.sessions():
+        if session.endswith(suffix):
+            api.end(session)
+    datastores, _sessions = json.loads(api.state())
+    for item in datastores:
+        if item["name"].endswith(suffix):
+            api.delete(item["name"], str(item["spec"]["version"]))

@@ -1,0 +1,12 @@
+"""What all tests load: the living spec's plugin, and the acceptance run's options, world and steps."""
+
+pytest_plugins = [
+    "living_spec.pytest_plugin",
+    "acceptance.options",
+    "acceptance.world",
+    "acceptance.steps.uploading",
+    "acceptance.steps.deleting",
+    "acceptance.steps.finality",
+    "acceptance.steps.using",
+    "acceptance.steps.owning",
+]
