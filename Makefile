@@ -1,20 +1,48 @@
-# make site: everything, then the site at 127.0.0.1:8000.  make test: the tests.  make docs: the site, into site/.
+# make site: everything, then the site at 127.0.0.1:8000.   make test: the tests.   make docs: the site, into site/.
 PYTHON ?= python3
 BIN := .venv/bin
-# The acceptance run takes all cores; PROCESSES=0 keeps it in one process.
+# Processes of the test runs; PROCESSES=0 runs everything in one.
 PROCESSES ?= auto
+PYTEST := $(BIN)/pytest --numprocesses $(PROCESSES)
 
-.PHONY: setup lock
+.PHONY: site docs test checks evidence setup lock clean
+
+site: docs
+	@echo "The site is at http://127.0.0.1:8000 (stop it with Ctrl-C)"
+	@$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory site
+
+docs: evidence
+	$(BIN)/mkdocs build --strict --quiet
+	$(BIN)/pytest tests/docs --quiet
+
+# The acceptance run, where the evidence of the last one does not hold any more.
+evidence: setup
+	$(BIN)/living-spec check || $(PYTEST) tests/acceptance
+
+test: checks
+	$(PYTEST)
+
+checks: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/living-spec lint
+	$(BIN)/pytest tests/acceptance --collect-only --quiet --quiet --lint-steps --numprocesses 0
+
 setup: .venv/ready
 
 .venv/ready: requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; name one: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	touch $@
+	@touch $@
 
 # Needs uv. Hashes only: a lock that names download addresses does not belong here.
 lock:
 	uv pip compile pyproject.toml --universal --python-version 3.11 --group test --group docs --group checks \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock --quiet
+
+clean:
+	rm -rf .venv build site
