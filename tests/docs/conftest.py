@@ -1,0 +1,27 @@
+"""These tests read the built site: `make docs` makes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from built_site import Site, read_site
+
+from living_spec.config import find_config
+from living_spec.features import Feature, read_features
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def site() -> Site:
+    """The site as `make docs` left it."""
+    if not (ROOT / "site" / "index.html").is_file():
+        pytest.fail("There is no site to check in site/; build it first: make docs", pytrace=False)
+    return read_site(ROOT / "site")
+
+
+@pytest.fixture(scope="session")
+def features() -> tuple[Feature, ...]:
+    """The features that the site is built from."""
+    return read_features(find_config(ROOT).features)

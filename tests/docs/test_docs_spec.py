@@ -1,0 +1,78 @@
+"""Pages say what the features say, and show what the run recorded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from built_site import words
+
+if TYPE_CHECKING:
+    from built_site import Page, Site
+
+    from living_spec.features import Feature, Rule
+
+
+def test_every_rule_stands_on_one_page_of_the_spec_in_the_words_of_its_feature(
+    site: Site, features: tuple[Feature, ...]
+) -> None:
+    """Under an anchor that is its id."""
+    for feature in features:
+        page = site.page(f"spec/{feature.name}/")
+        for rule in feature.rules:
+            assert [words(heading) for heading in page.article.xpath(f".//h3[@id='{rule.id}']")] == [rule.sentence]
+            assert [other.path for other in site.pages.values() if rule.id in other.ids] == [page.path]
+
+
+def test_every_scenario_stands_on_the_page_of_its_feature(site: Site, features: tuple[Feature, ...]) -> None:
+    """Under an anchor that is its id."""
+    for feature in features:
+        ids = site.page(f"spec/{feature.name}/").ids
+        assert [scenario.id for scenario in feature.scenarios if f"scenario-{scenario.id}" not in ids] == []
+
+
+def test_every_rule_is_cited_in_the_guide(site: Site, features: tuple[Feature, ...]) -> None:
+    """In its own words, with a link to where it stands."""
+    guide = [page for page in site.pages.values() if page.is_guide]
+    assert guide
+    for rule in (rule for feature in features for rule in feature.rules):
+        assert any(_cites(page, rule) for page in guide), f"no page of the guide cites {rule.id}"
+
+
+def test_the_matrix_has_every_rule(site: Site, features: tuple[Feature, ...]) -> None:
+    """One row each."""
+    links = {str(link).rpartition("#")[2] for link in site.page("spec/").article.xpath(".//table//a/@href")}
+    assert {rule.id for feature in features for rule in feature.rules} <= links
+
+
+def test_the_guide_shows_the_commands_of_the_page_and_their_real_answers(site: Site) -> None:
+    """What is typed, what is answered, in this order, in one block."""
+    shown = _transcripts(site.page("guide/deleting-datastores/"))
+    for number in (1, 3):
+        command = f"$ grid datastore delete --name my-training-data --version {number}\n"
+        answers = [text.removeprefix(command) for text in shown if text.startswith(command)]
+        assert any(answer.startswith(f"Deleted version {number} of my-training-data") for answer in answers), shown
+
+
+def test_the_guide_shows_every_refusal(site: Site) -> None:
+    """As the command line told it to the run."""
+    shown = "\n".join(_transcripts(site.page("guide/deleting-datastores/")))
+    for answer in (
+        "cannot be deleted, it is in use by Session tuning (running since",
+        "cannot be deleted, it is in use by Session tuning (paused since",
+        "was already deleted on",
+        "There is no version 9 of my-training-data",
+        "Missing option '--version'",
+    ):
+        assert answer in shown
+
+
+def _cites(page: Page, rule: Rule) -> bool:
+    return any(
+        words(sentence) == rule.sentence
+        and any(str(link).endswith(f"#{rule.id}") for link in sentence.getnext().xpath(".//a/@href"))
+        for sentence in page.find("spec-rule")
+    )
+
+
+def _transcripts(page: Page) -> list[str]:
+    return [block.text_content() for block in page.find("language-console")]
