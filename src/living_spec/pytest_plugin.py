@@ -40,6 +40,7 @@ class _Run:
     config: Config
     surfaces: tuple[str, ...]
     edition: str
+    rules: frozenset[str]
 
     @cached_property
     def spec(self) -> Spec:
@@ -69,6 +70,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--edition", metavar="NAME", help="the edition the run is aimed at (the first one configured)")
     group.addoption(
+        "--rule", action="append", metavar="ID", help="run the scenarios of this rule only (repeatable; all)"
+    )
+    group.addoption(
+        "--evidence",
+        metavar="FOLDER",
+        help="write the evidence there instead: for a run that is not to count as the site's",
+    )
+    group.addoption(
         "--lint-steps",
         action="store_true",
         help="refuse steps that match two definitions, and definitions that no step uses",
@@ -83,6 +92,8 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from error
     surfaces = cast("list[str] | None", config.getoption("surface")) or list(settings.surfaces)
     edition = cast("str | None", config.getoption("edition")) or settings.first_edition
+    if folder := cast("str | None", config.getoption("evidence")):
+        settings = replace(settings, evidence=config.invocation_params.dir / folder)
     for word, names, known in (
         ("surface", surfaces, settings.surfaces),
         ("edition", [edition], settings.editions),
@@ -92,7 +103,11 @@ def pytest_configure(config: pytest.Config) -> None:
                 raise pytest.UsageError(f"There is no {word} {name!r}; known are {', '.join(known)}.")
     if config.getoption("lint_steps") and config.getoption("numprocesses", None):
         raise pytest.UsageError("--lint-steps looks at the steps collected in this process: add -n 0.")
-    config.stash[_run] = run = _Run(settings, tuple(name for name in settings.surfaces if name in surfaces), edition)
+    rules = cast("list[str] | None", config.getoption("rule")) or []
+    chosen = tuple(name for name in settings.surfaces if name in surfaces)
+    config.stash[_run] = run = _Run(settings, chosen, edition, frozenset(rules))
+    for rule in rules:
+        _check_rule(run, rule)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Writer(run), "living-spec-writer")
 
@@ -110,7 +125,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     run = metafunc.config.stash[_run]
     scenario = _scenario(template, run)
-    surfaces = [name for name in run.surfaces if scenario.not_on(name) is None]
+    wanted = not run.rules or any(tag.removeprefix("rule:") in run.rules for tag in _rule_tags(template))
+    surfaces = [name for name in run.surfaces if wanted and scenario.not_on(name) is None]
     if surfaces:
         # Only steps ask for it, which pytest cannot see.
         if "surface_name" not in metafunc.fixturenames:
@@ -120,7 +136,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Drop scenarios that run on none of the chosen surfaces."""
+    """Drop scenarios that were not chosen, by surface or by rule."""
     items[:] = [item for item in items if _template_of(item) is None or "surface_name" in _params(item)]
 
 
@@ -230,6 +246,17 @@ def _template(function: object) -> ScenarioTemplate | None:
 
 def _template_of(item: pytest.Item) -> ScenarioTemplate | None:
     return _template(item.function) if isinstance(item, pytest.Function) else None
+
+
+def _rule_tags(template: ScenarioTemplate) -> set[str]:
+    return template.rule.tags if template.rule else set()
+
+
+def _check_rule(run: _Run, rule: str) -> None:
+    try:
+        run.spec.rule(rule)
+    except SpecError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 def _params(item: pytest.Item) -> Mapping[str, object]:

@@ -83,6 +83,22 @@ class ListSessionsResponse(TypedDict):
     nextPageToken: str
 
 
+class SessionEvent(TypedDict):
+    """A state that a Session came to."""
+
+    id: str
+    timestamp: str | None
+    phase: str
+    desiredState: str
+    message: str
+
+
+class ListSessionEventsResponse(TypedDict):
+    """A Session's events, oldest first."""
+
+    events: list[SessionEvent]
+
+
 class DatastoreMount(TypedDict, total=False):
     """A version that a Run mounts, by id; name and version are told, not asked."""
 
@@ -163,6 +179,23 @@ def session_out(workload: Workload, cluster: str) -> Session:
             "startTimestamp": time_out(workload.created_at),
             "lastStateStatusTransitionTimestamp": time_out(workload.state_since),
         },
+    }
+
+
+def session_events_out(workload: Workload) -> ListSessionEventsResponse:
+    """The start of a Session and its last change of state, as JSON."""
+    moments = {workload.created_at: WorkloadState.RUNNING, workload.state_since: workload.state}
+    return {
+        "events": [
+            {
+                "id": f"{workload.id}-{number}",
+                "timestamp": time_out(at),
+                "phase": SESSION_STATES[state],
+                "desiredState": SESSION_STATES[state],
+                "message": "",
+            }
+            for number, (at, state) in enumerate(moments.items(), 1)
+        ]
     }
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from grid_datastores.errors import InvalidInput, NotFound
+from grid_datastores.errors import Immutable, InvalidInput, NotFound
 from grid_datastores.model import Phase, VersionRef
 from grid_datastores.server.state import CLUSTER, InCluster, TheState, TheUser
 from grid_datastores.wire import datastores as wire
@@ -53,6 +53,13 @@ def delete_without_version(_user: TheUser) -> None:
 def get_datastore(state: TheState, user: TheUser, id: str) -> wire.Datastore:
     """One version that is there."""
     return wire.version_out(state.service.reading.get(user, id), CLUSTER)
+
+
+@router.put("/{id}")
+def update_datastore(state: TheState, user: TheUser, id: str) -> wire.Datastore:
+    """Refused: nothing of a version can be changed (rule version-immutable)."""
+    version = state.service.reading.get(user, id)
+    raise Immutable.of(version.ref, version.phase)
 
 
 @router.delete("/{id}")

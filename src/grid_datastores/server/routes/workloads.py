@@ -52,6 +52,12 @@ def delete_session(state: TheState, user: TheUser, id: str) -> Empty:
     return {}
 
 
+@sessions.get("/{id}/events")
+def list_session_events(state: TheState, user: TheUser, id: str) -> wire.ListSessionEventsResponse:
+    """What is known of a Session's past: its start and its last change of state."""
+    return wire.session_events_out(state.service.workloads.get(user, SESSION, id))
+
+
 @runs.post("")
 def create_run(state: TheState, user: TheUser, body: wire.RunRequest) -> wire.Run:
     """Record a Run with versions mounted; each is held until the Run ends."""
