@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 
 def open_embedded(settings: Settings) -> EmbeddedDatastores:
-    """The datastores of whoever works on this machine. Removals that a killed process left are finished first."""
+    """The datastores of whoever works on this machine. What a killed process left is tidied up first."""
     service = open_service(settings, queued=lambda: None)
-    service.remove()
+    service.tidy()
     return EmbeddedDatastores(service, service.accounts.local(_user_name()), settings.data)
 
 
@@ -87,7 +87,7 @@ class EmbeddedDatastores:
 
     def close(self) -> None:
         """Erase what was deleted; success was told before, and what is not erased now is by the next command."""
-        self._service.remove()
+        self._service.tidy()
         self._service.context.catalog.close()
 
     def _id(self, ref: VersionRef) -> str:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from grid_datastores.catalog import Catalog
     from grid_datastores.storage import LocalStorage
 
-RETRY_SECONDS = 30.0
 _log = logging.getLogger(__name__)
 
 
@@ -42,10 +41,11 @@ def run_removals(catalog: Catalog, storage: LocalStorage, clock: Callable[[], da
 
 
 class Worker:
-    """A thread that does a job at its start, whenever it is woken, and again every half minute."""
+    """A thread that does a job at its start, whenever it is woken, and again every so many seconds."""
 
-    def __init__(self, name: str, job: Callable[[], object]) -> None:
+    def __init__(self, name: str, job: Callable[[], object], every: float) -> None:
         self._job = job
+        self._every = every
         self._work = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -67,7 +67,7 @@ class Worker:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._work.wait(RETRY_SECONDS)
+            self._work.wait(self._every)
             self._work.clear()
             try:
                 self._job()

@@ -8,7 +8,18 @@ from pathlib import Path
 
 from grid_datastores.errors import InvalidInput
 
-DEFAULT_QUOTA = 50
+DEFAULT_QUOTA = 50  # versions
+DEFAULT_LEASE = 60  # seconds
+DEFAULT_UPLOAD_EXPIRY = 24 * 60 * 60  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much, and how long, is allowed; times in seconds."""
+
+    quota: int = DEFAULT_QUOTA
+    lease: int = DEFAULT_LEASE
+    upload_expiry: int = DEFAULT_UPLOAD_EXPIRY
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +28,7 @@ class Settings:
 
     directory: Path
     database_url: str
-    quota_limit: int
+    limits: Limits
 
     @property
     def data(self) -> Path:
@@ -26,10 +37,20 @@ class Settings:
 
 
 def read_settings() -> Settings:
-    """From GRID_DIR (default ~/.grid), GRID_DATABASE_URL (default SQLite below it) and GRID_QUOTA (versions)."""
+    """From the environment.
+
+    GRID_DIR: the folder of all that is kept (default ~/.grid). GRID_DATABASE_URL: the catalog (default SQLite below
+    it). GRID_QUOTA: versions that a user may have (50). GRID_LEASE: seconds without a heartbeat after which a Run
+    holds nothing (60). GRID_UPLOAD_EXPIRY: seconds after which an upload that nobody goes on with is dropped (a day).
+    """
     directory = Path(os.environ.get("GRID_DIR") or Path.home() / ".grid")
     database = os.environ.get("GRID_DATABASE_URL") or f"sqlite:///{directory / 'data' / 'catalog.sqlite'}"
-    return Settings(directory, database, _whole_number("GRID_QUOTA", DEFAULT_QUOTA))
+    limits = Limits(
+        quota=_whole_number("GRID_QUOTA", DEFAULT_QUOTA),
+        lease=_whole_number("GRID_LEASE", DEFAULT_LEASE),
+        upload_expiry=_whole_number("GRID_UPLOAD_EXPIRY", DEFAULT_UPLOAD_EXPIRY),
+    )
+    return Settings(directory, database, limits)
 
 
 def _whole_number(variable: str, default: int) -> int:

@@ -92,6 +92,7 @@ versions = Table(
     Column("phase", String(16), nullable=False),
     Column("message", Text, nullable=False, default=""),
     Column("created_at", Moment, nullable=False),
+    Column("active_at", Moment, nullable=False),
     Column("finished_at", Moment),
     Column("size_bytes", BigInteger, nullable=False, default=0),
     Column("file_count", BigInteger, nullable=False, default=0),

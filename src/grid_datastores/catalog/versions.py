@@ -54,6 +54,7 @@ class Versions:
                 source_location=source.location,
                 phase=version.phase.value,
                 created_at=at,
+                active_at=at,
             )
         )
         return version
@@ -146,6 +147,15 @@ class Versions:
         """The versions whose bytes are still to be erased, oldest first."""
         table, queue = schema.versions, schema.removals
         return self._all(select(table).join(queue, queue.c.version_id == table.c.id).order_by(queue.c.queued_at))
+
+    def abandoned(self, before: datetime) -> list[Version]:
+        """Everybody's uploads that nobody has gone on with since then."""
+        table = schema.versions
+        return self._all(select(table).where(table.c.phase == Phase.UPLOADING.value, table.c.active_at < before))
+
+    def mark_active(self, version_id: str, at: datetime) -> None:
+        """Somebody goes on with the upload."""
+        self._set(version_id, active_at=at)
 
     def in_phase(self, phase: Phase) -> list[Version]:
         """Everybody's versions in this phase, oldest first."""

@@ -69,6 +69,16 @@ class Workloads:
         query = update(table).where(table.c.id == workload_id).values(state=state.value, state_since=at)
         self._connection.execute(query)
 
+    def set_lease(self, workload_id: str, until: datetime) -> None:
+        """The workload holds until then, unless a heartbeat comes."""
+        table = schema.workloads
+        self._connection.execute(update(table).where(table.c.id == workload_id).values(lease_until=until))
+
+    def lapsed(self, now: datetime) -> list[Workload]:
+        """The workloads that count as live and whose lease has lapsed."""
+        table = schema.workloads
+        return self._where(table.c.state == WorkloadState.RUNNING.value, table.c.lease_until <= now)
+
     def _where(self, *conditions: ColumnElement[bool]) -> list[Workload]:
         table = schema.workloads
         query = select(table).where(*conditions).order_by(table.c.created_at, table.c.id)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from grid_datastores.settings import Settings
 
 FIRST_USER = "admin"
+LONGEST_REST = 30.0  # seconds after which a worker looks for work by itself
 
 
 def serve(settings: Settings, host: str, port: int, ready: Callable[[str, tuple[User, str] | None], object]) -> None:
@@ -28,7 +29,8 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[str, tuple[
     listener = _listen(host, port)
     workers: list[Worker] = []
     service = open_service(settings, queued=lambda: _wake(workers))
-    workers += [Worker("uploads", service.uploads.finish_waiting), Worker("removal", service.remove)]
+    every = max(1.0, min(settings.limits.lease, settings.limits.upload_expiry, 2 * LONGEST_REST) / 2)
+    workers += [Worker("uploads", service.uploads.finish_waiting, every), Worker("tidying", service.tidy, every)]
     for worker in workers:
         worker.start()
     try:

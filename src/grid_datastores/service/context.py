@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from grid_datastores.catalog import Catalog, Transaction
     from grid_datastores.model import User, Version
+    from grid_datastores.settings import Limits
     from grid_datastores.storage import LocalStorage
 
 
@@ -24,17 +25,17 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Catalog, storage, quota and clock; `queued` is called when there is work for the removal or the optimizer."""
+    """Catalog, storage, limits and clock; `queued` is called when there is work for the removal or the optimizer."""
 
     catalog: Catalog
     storage: LocalStorage
-    quota_limit: int
+    limits: Limits
     queued: Callable[[], object]
     clock: Callable[[], datetime] = utc_now
 
     def quota(self, tx: Transaction, user: User) -> Quota:
         """How many versions the user has, and may have."""
-        return Quota(tx.versions.counted(user.id), self.quota_limit)
+        return Quota(tx.versions.counted(user.id), self.limits.quota)
 
 
 def owned(tx: Transaction, user: User, version_id: str, *, lock: bool = False) -> Version:

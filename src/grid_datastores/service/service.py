@@ -32,16 +32,18 @@ class Service:
     deletion: Deletion
     workloads: Workloads
 
-    def remove(self) -> None:
-        """Erase the bytes of what is deleted."""
+    def tidy(self) -> None:
+        """End what nobody goes on with (Runs without a heartbeat, uploads), then erase the bytes of what is deleted."""
+        self.workloads.end_lapsed()
+        self.uploads.expire()
         run_removals(self.context.catalog, self.context.storage, self.context.clock)
 
 
 def open_service(settings: Settings, queued: Callable[[], object]) -> Service:
     """The service on the settings' catalog and storage; `queued` is called when there is work for
-    `remove` or `uploads.finish_waiting`."""
+    `tidy` or `uploads.finish_waiting`."""
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    context = Context(Catalog(settings.database_url), LocalStorage(settings.data), settings.quota_limit, queued)
+    context = Context(Catalog(settings.database_url), LocalStorage(settings.data), settings.limits, queued)
     return Service(
         context,
         Accounts(context),

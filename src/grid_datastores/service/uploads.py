@@ -87,6 +87,14 @@ class Uploads:
                 tx.versions.record(version.id, EventKind.DELETED, user.name, "never finished", now)
         self._context.queued()
 
+    def expire(self) -> None:
+        """Drop the uploads that nobody has gone on with for too long (rule upload-resumed)."""
+        limit = timedelta(seconds=self._context.limits.upload_expiry)
+        with self._context.catalog.read() as tx:
+            abandoned = tx.versions.abandoned(self._context.clock() - limit)
+        for version in abandoned:
+            self._fail(version, "the upload was not finished in time")
+
     def announce(self, user: User, version_id: str, parts_of: Mapping[str, int]) -> list[Upload]:
         """The uploads of these keys, in order, each with its count of parts."""
         for key, parts in parts_of.items():
@@ -95,7 +103,9 @@ class Uploads:
                 raise InvalidInput(f"{key!r} has {parts} parts; 1 to {MOST_PARTS} are allowed.")
         with self._context.catalog.write() as tx:
             check_open(owned(tx, user, version_id, lock=True))
-            expires_at = self._context.clock() + URL_LIFE
+            now = self._context.clock()
+            tx.versions.mark_active(version_id, now)
+            expires_at = now + URL_LIFE
             return tx.versions.open_uploads(version_id, dict(parts_of), expires_at)
 
     @contextmanager
@@ -196,6 +206,9 @@ class Uploads:
     def _fail(self, version: Version, why: str) -> None:
         with self._context.catalog.write() as tx:
             now = self._context.clock()
+            current = tx.versions.get(version.id, lock=True)
+            if current is None or current.phase is not version.phase:
+                return
             tx.versions.set_phase(version.id, Phase.FAILED, why)
             tx.versions.record(version.id, EventKind.FAILED, "", why, now)
             tx.versions.queue_removal(version.id, now)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from grid_datastores.errors import InvalidInput, NameTaken, NotFound
+from grid_datastores.errors import InvalidInput, NameTaken, NotFound, NotThatState
 from grid_datastores.model import EventKind, Mount, Workload, WorkloadKind, WorkloadState
-from grid_datastores.rules import check_mountable, check_name, check_step, choose_named
+from grid_datastores.rules import check_mountable, check_name, check_step, choose_named, holds
 from grid_datastores.service.context import Context, owned
 
 if TYPE_CHECKING:
@@ -24,10 +25,13 @@ class Workloads:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def start(self, user: User, kind: WorkloadKind, name: str, paths: Mapping[str, str]) -> Workload:
+    def start(
+        self, user: User, kind: WorkloadKind, name: str, paths: Mapping[str, str], *, leased: bool = False
+    ) -> Workload:
         """A running workload that mounts the versions with these ids, each at its path ("" for the usual one).
 
-        Takes the lock of every version, in id order, that deleting takes too (rule in-use-at-request).
+        Takes the lock of every version, in id order, that deleting takes too (rule in-use-at-request). A leased one
+        holds only as long as its heartbeat comes (rule in-use-dead-holder).
         """
         check_name(name, kind.lower())
         with self._context.catalog.write() as tx:
@@ -38,7 +42,17 @@ class Workloads:
             mounts = tuple(_mount(tx, user, version_id, paths[version_id]) for version_id in sorted(paths))
             if len({mount.path for mount in mounts}) != len(mounts):
                 raise InvalidInput("Two versions cannot be mounted at the same path.")
-            workload = Workload(uuid4().hex, kind, user.id, name, WorkloadState.RUNNING, now, now, mounts)
+            workload = Workload(
+                uuid4().hex,
+                kind,
+                user.id,
+                name,
+                WorkloadState.RUNNING,
+                now,
+                now,
+                mounts,
+                self._lease(now) if leased else None,
+            )
             tx.workloads.add(workload)
             for mount in mounts:
                 tx.versions.mark_used(mount.version_id, f"{kind} {name}", now)
@@ -71,9 +85,40 @@ class Workloads:
                     self._record(tx, workload, EventKind.RELEASED, user, now)
             return tx.workloads.get(workload.id) or workload
 
-    def _record(self, tx: Transaction, workload: Workload, kind: EventKind, user: User, now: datetime) -> None:
+    def heartbeat(self, user: User, workload_id: str) -> Workload:
+        """The Run is alive and holds for another lease; refused when it has ended or its lease has lapsed."""
+        with self._context.catalog.write() as tx:
+            now = self._context.clock()
+            run = _owned_workload(tx, user, WorkloadKind.RUN, workload_id)
+            if not holds(run, now):
+                raise NotThatState(
+                    f"Run {run.name} holds nothing any more: it has ended, or no heartbeat came in time."
+                )
+            tx.workloads.set_lease(run.id, self._lease(now))
+            return tx.workloads.get(run.id) or run
+
+    def end_lapsed(self) -> None:
+        """End the Runs whose process has died: their lease has lapsed (rule in-use-dead-holder)."""
+        with self._context.catalog.read() as tx:
+            if not tx.workloads.lapsed(self._context.clock()):
+                return
+        with self._context.catalog.write() as tx:
+            now = self._context.clock()
+            for run in tx.workloads.lapsed(now):
+                tx.workloads.set_state(run.id, WorkloadState.FAILED, now)
+                owner = tx.users.get(run.owner_id)
+                if owner:
+                    self._record(tx, run, EventKind.RELEASED, owner, now, " died")
+
+    def _lease(self, now: datetime) -> datetime:
+        return now + timedelta(seconds=self._context.limits.lease)
+
+    def _record(
+        self, tx: Transaction, workload: Workload, kind: EventKind, user: User, now: datetime, how: str = ""
+    ) -> None:
+        message = f"{workload.kind} {workload.name}{how}"
         for mount in workload.mounts:
-            tx.versions.record(mount.version_id, kind, user.name, f"{workload.kind} {workload.name}", now)
+            tx.versions.record(mount.version_id, kind, user.name, message, now)
 
 
 def _owned_workload(tx: Transaction, user: User, kind: WorkloadKind, workload_id: str) -> Workload:

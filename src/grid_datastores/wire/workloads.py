@@ -109,12 +109,13 @@ class DatastoreMount(TypedDict, total=False):
 
 
 class RunSpec(TypedDict, total=False):
-    """What a Run is, and is to be."""
+    """What a Run is, and is to be; a `leased` one holds only as long as its heartbeat comes."""
 
     clusterId: str
     userId: str
     datastores: list[DatastoreMount]
     desiredState: str
+    leased: bool
 
 
 class RunStatus(TypedDict, total=False):
@@ -125,6 +126,7 @@ class RunStatus(TypedDict, total=False):
     startTimestamp: str | None
     finishTimestamp: str | None
     lastStateStatusTransitionTimestamp: str | None
+    leaseUntil: str | None
 
 
 class Run(TypedDict):
@@ -226,6 +228,7 @@ def run_out(workload: Workload, cluster: str) -> Run:
             "startTimestamp": time_out(workload.created_at),
             "finishTimestamp": None if workload.state.live else time_out(workload.state_since),
             "lastStateStatusTransitionTimestamp": time_out(workload.state_since),
+            "leaseUntil": time_out(workload.lease_until),
         },
     }
 
@@ -243,6 +246,7 @@ def workload_in(data: Session | Run, kind: WorkloadKind) -> Workload:
         state_since=time_in(status.get("lastStateStatusTransitionTimestamp")) or moment_in(data["createdAt"]),
         created_at=moment_in(data["createdAt"]),
         mounts=tuple(_mounts_in(spec.get("datastores", []))),
+        lease_until=time_in(str(status.get("leaseUntil") or "")),
     )
 
 

@@ -61,9 +61,17 @@ def list_session_events(state: TheState, user: TheUser, id: str) -> wire.ListSes
 @runs.post("")
 def create_run(state: TheState, user: TheUser, body: wire.RunRequest) -> wire.Run:
     """Record a Run with versions mounted; each is held until the Run ends."""
-    mounts = body.get("spec", {}).get("datastores", [])
-    paths = {item.get("id", ""): item.get("mountPath", "") for item in mounts}
-    return wire.run_out(state.service.workloads.start(user, RUN, body.get("name", ""), paths), CLUSTER)
+    spec = body.get("spec", {})
+    paths = {item.get("id", ""): item.get("mountPath", "") for item in spec.get("datastores", [])}
+    leased = spec.get("leased", False)
+    started = state.service.workloads.start(user, RUN, body.get("name", ""), paths, leased=leased)
+    return wire.run_out(started, CLUSTER)
+
+
+@runs.post("/{id}/heartbeat")
+def heartbeat(state: TheState, user: TheUser, id: str) -> wire.Run:
+    """The Run is alive: it holds what it mounts for another lease."""
+    return wire.run_out(state.service.workloads.heartbeat(user, id), CLUSTER)
 
 
 @runs.get("")
