@@ -1,0 +1,92 @@
+"""Fetching a URL into a file: checked addresses, few redirects, bounded size and time."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import urlsplit
+
+import httpx
+
+from grid_datastores.errors import SourceFailed
+from grid_datastores.sources.addresses import CheckedTransport, Resolve, look_up
+from grid_datastores.sources.limits import Limits, amount
+from grid_datastores.sources.parse import shown_url
+from grid_datastores.sources.scratch import full_disk
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+MOST_REDIRECTS = 5
+_HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "grid-datastores"}
+
+
+def download(
+    url: str, target: BinaryIO, limits: Limits, allowed_hosts: Collection[str], resolve: Resolve = look_up
+) -> int:
+    """Write what is behind an http(s) URL into `target`; its size in bytes. Raises `SourceFailed` and `NoSpace`."""
+    shown = shown_url(url)
+    deadline = time.monotonic() + limits.download_seconds
+    transport = CheckedTransport(allowed_hosts, resolve)
+    try:
+        with httpx.Client(
+            transport=transport, headers=_HEADERS, timeout=limits.stall_seconds, trust_env=False
+        ) as client:
+            for _ in range(MOST_REDIRECTS + 1):
+                with client.stream("GET", url) as response:
+                    if response.next_request is None:
+                        _check_answer(response, shown, limits)
+                        return _save(response, target, shown, limits, deadline)
+                    url = _redirected(url, str(response.next_request.url), shown)
+    except httpx.TimeoutException as error:
+        raise SourceFailed(f"{shown} sent nothing for {limits.stall_seconds:g} seconds.") from error
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise SourceFailed(f"{shown} cannot be fetched: {_why(error)}.") from error
+    raise SourceFailed(f"{shown} leads on more than {MOST_REDIRECTS} times.")
+
+
+def _redirected(url: str, to: str, shown: str) -> str:
+    old, new = urlsplit(url), urlsplit(to)
+    if new.scheme not in ("http", "https") or "@" in new.netloc:
+        raise SourceFailed(f"{shown} leads to an address that is not plain http or https.")
+    if old.scheme == "https" and new.scheme == "http":
+        raise SourceFailed(f"{shown} leads from https to http, where anyone on the way can change the data.")
+    return to
+
+
+def _check_answer(response: httpx.Response, shown: str, limits: Limits) -> None:
+    if response.status_code != 200:
+        raise SourceFailed(f"{shown} answered {response.status_code} {response.reason_phrase}".rstrip() + ".")
+    announced = response.headers.get("Content-Length", "0")
+    if announced.isascii() and announced.isdigit() and int(announced[:20]) > limits.download_bytes:
+        raise _too_large(shown, limits)
+
+
+def _save(response: httpx.Response, target: BinaryIO, shown: str, limits: Limits, deadline: float) -> int:
+    size = 0
+    for chunk in response.iter_raw():
+        size += len(chunk)
+        if size > limits.download_bytes:
+            raise _too_large(shown, limits)
+        if time.monotonic() > deadline:
+            raise SourceFailed(f"{shown} did not arrive within {limits.download_seconds:g} seconds.")
+        with full_disk():
+            target.write(chunk)
+    with full_disk():
+        target.flush()
+    return size
+
+
+def _too_large(shown: str, limits: Limits) -> SourceFailed:
+    return SourceFailed(f"{shown} is larger than the {amount(limits.download_bytes)} that are allowed.")
+
+
+def _why(error: Exception) -> str:
+    text = str(error)
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return "its certificate is not valid for it"
+    if isinstance(error, httpx.ConnectError):
+        return "the host does not take the connection"
+    if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
+        return "the connection broke off, or what came is not HTTP"
+    return text or type(error).__name__

@@ -1,0 +1,47 @@
+"""How much a source may cost the server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from grid_datastores.errors import SourceFailed
+
+_MIB = 1024 * 1024
+_GIB = 1024 * _MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is refused above: sizes in bytes, times in seconds."""
+
+    download_bytes: int = 100 * _GIB
+    download_seconds: float = 24 * 3600
+    stall_seconds: float = 60  # without a byte from the other side
+    total_bytes: int = 100 * _GIB  # of all files of the version
+    files: int = 1_000_000  # folders of an archive included
+    ratio: int = 1000  # unpacked bytes for each packed one; deflate itself ends at 1032
+    ratio_from: int = 10 * _MIB  # unpacked bytes; below it any ratio is allowed
+
+    def check_total(self, size: int) -> None:
+        """All files together are not too large. Raises `SourceFailed`."""
+        if size > self.total_bytes:
+            raise SourceFailed(f"The source holds more than the {amount(self.total_bytes)} that are allowed.")
+
+    def check_count(self, count: int) -> None:
+        """There are not too many files. Raises `SourceFailed`."""
+        if count > self.files:
+            raise SourceFailed(f"The source holds more than the {self.files:,} files that are allowed.")
+
+    def check_unpacked(self, size: int, packed: int) -> None:
+        """An archive of `packed` bytes that gives `size` is not too large, and no bomb. Raises `SourceFailed`."""
+        self.check_total(size)
+        if size > self.ratio_from and size > self.ratio * packed:
+            raise SourceFailed(f"The archive swells to more than {self.ratio:,} times its size, as a bomb does.")
+
+
+def amount(size: int) -> str:
+    """A size in bytes as people read it."""
+    for unit, factor in (("GiB", _GIB), ("MiB", _MIB)):
+        if size >= factor:
+            return f"{size / factor:.4g} {unit}"
+    return f"{size:,} bytes"

@@ -1,0 +1,79 @@
+"""What the user typed, as a source: an archive's URL, a bucket, or a path on their own machine. No I/O."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from grid_datastores.errors import InvalidInput
+from grid_datastores.model import Source, SourceKind
+
+ARCHIVE_SUFFIXES = (".zip", ".tar.gz", ".tgz")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_NOT_IN_URL = re.compile(r"[\x00-\x20\x7f\\]")
+
+
+def parse_source(text: str, no_copy: bool = False) -> Source:
+    """The source that `text` names; one of kind FILES is a path, and is not looked at here (rule source-kinds).
+
+    Raises `InvalidInput` for an address that no version can be made from. The message shows no part of an address that
+    may hold a password.
+    """
+    scheme = _scheme(text)
+    if scheme and "@" in _authority(text):
+        raise InvalidInput("Leave the user name and password out of the address: it is kept and shown.")
+    if no_copy and scheme != "s3":
+        raise InvalidInput("Only a bucket can be referenced: --no-copy needs a source like s3://bucket/folder.")
+    match scheme:
+        case "":
+            return Source(SourceKind.FILES, text)
+        case "s3":
+            split_bucket(text)
+            return Source(SourceKind.REFERENCE if no_copy else SourceKind.BUCKET, text)
+        case "http" | "https":
+            _check_archive_url(text)
+            return Source(SourceKind.ARCHIVE, text)
+    raise InvalidInput(
+        f"A version cannot be made from {scheme}://; give a path, an http(s) URL of a .zip or .tar.gz, or s3://bucket."
+    )
+
+
+def split_bucket(location: str) -> tuple[str, str]:
+    """The bucket and the prefix (no slash at its ends, "" for all) of `s3://bucket/prefix/`. Raises `InvalidInput`."""
+    bucket, _, prefix = location[len("s3://") :].partition("/")
+    prefix = prefix.removesuffix("/")
+    if not bucket:
+        raise InvalidInput("The bucket is missing: give a source like s3://bucket/folder.")
+    if not _BUCKET.fullmatch(bucket) or ".." in bucket:
+        raise InvalidInput(f"{bucket[:70]!r} is not a bucket: 3 to 63 lower-case letters, digits, '-' and '.'.")
+    if prefix and any(part in ("", ".", "..") for part in prefix.split("/")):
+        raise InvalidInput(f"{prefix[:60]!r} is not a folder of a bucket: it has an empty part, '.' or '..' in it.")
+    return bucket, prefix
+
+
+def shown_url(url: str) -> str:
+    """The URL without what may be secret in it: user, password, query and fragment."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _check_archive_url(text: str) -> None:
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or _NOT_IN_URL.search(text):
+        raise InvalidInput("That is not a URL: give one like https://example.com/data.zip.")
+    if not parts.path.lower().endswith(ARCHIVE_SUFFIXES):
+        raise InvalidInput(f"{shown_url(text)} is no archive: a URL must end in .zip, .tar.gz or .tgz.")
+
+
+def _scheme(text: str) -> str:
+    found = _SCHEME.match(text)
+    return found[1].lower() if found else ""
+
+
+def _authority(text: str) -> str:
+    return re.split(r"[/?#]", text.split("://", 1)[1], maxsplit=1)[0]

@@ -1,0 +1,173 @@
+"""The files of a tar.gz: unpacked once to a plain tar on disk, then read where they lie in it."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import tarfile
+import zlib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from grid_datastores.errors import SourceFailed
+from grid_datastores.sources.entries import Names, shown
+from grid_datastores.sources.scratch import full_disk, scratch_file
+from grid_datastores.storage.packing import CHUNK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from grid_datastores.sources.limits import Limits
+
+_LARGEST_HEADER = 256 * 1024  # bytes: of all headers of one file together; tarfile takes them into memory
+_MOST_GLOBAL_HEADERS = 100
+_DAMAGE = (tarfile.TarError, EOFError, ValueError, ArithmeticError, LookupError, RecursionError)
+_LINKS = {tarfile.SYMTYPE: "a symbolic link", tarfile.LNKTYPE: "a hard link"}
+
+
+@dataclass(frozen=True, slots=True)
+class TarredFile:
+    """One file of an unpacked tar; size in bytes.
+
+    `stored` are its pieces, each an offset in the file and a length: one, or several with holes between that read as
+    zeros. They lie in the tar one after the other, from `place` on.
+    """
+
+    path: str
+    size: int
+    descriptor: int
+    place: int
+    stored: tuple[tuple[int, int], ...]
+
+    def chunks(self) -> Iterator[bytes]:
+        """Its content. Raises `SourceFailed` when the tar ends before it does."""
+        at, place = 0, self.place
+        for offset, length in self.stored:
+            yield from _zeros(offset - at)
+            at = offset + length
+            while length:
+                chunk = os.pread(self.descriptor, min(CHUNK, length), place)
+                if not chunk:
+                    raise SourceFailed(f"The archive is cut short: {shown(self.path)} is not whole.")
+                place += len(chunk)
+                length -= len(chunk)
+                yield chunk
+        yield from _zeros(self.size - at)
+
+
+@contextmanager
+def open_tar_gz(file: BinaryIO, size: int, scratch: Path, limits: Limits) -> Iterator[list[TarredFile]]:
+    """The files of a tar.gz of `size` bytes, in its order, readable until the context ends.
+
+    The plain tar needs its space on the disk of `scratch`. Raises `SourceFailed` and `NoSpace`.
+    """
+    with scratch_file(scratch) as plain:
+        _gunzip(file, size, plain, limits)
+        files = list(_files(plain, limits))
+        limits.check_unpacked(sum(found.size for found in files), size)
+        yield files
+
+
+def _gunzip(file: BinaryIO, size: int, plain: BinaryIO, limits: Limits) -> None:
+    unpacked = 0
+    file.seek(0)
+    try:
+        with gzip.GzipFile(fileobj=file) as source:
+            while chunk := source.read(CHUNK):
+                unpacked += len(chunk)
+                limits.check_unpacked(unpacked, size)
+                with full_disk():
+                    plain.write(chunk)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise SourceFailed("The .tar.gz is cut short or damaged: it cannot be unpacked.") from error
+    with full_disk():
+        plain.flush()
+
+
+def _files(plain: BinaryIO, limits: Limits) -> Iterator[TarredFile]:
+    names, guarded, last, pieces = Names(limits), _Guarded(plain), -1, 0
+    with _reading():
+        archive = tarfile.open(fileobj=cast("BinaryIO", guarded), mode="r:", encoding="utf-8", errors="surrogateescape")  # noqa: SIM115
+    while True:
+        end = archive.offset
+        guarded.left = _LARGEST_HEADER
+        with _reading():
+            member = archive.next()
+        if member is None:
+            break
+        # A size below zero would lead tarfile back, to read the same for ever.
+        if member.offset <= last or member.size < 0 or len(archive.pax_headers) > _MOST_GLOBAL_HEADERS:
+            raise _damaged()
+        last = member.offset
+        archive.members.clear()  # type: ignore[attr-defined]  # else tarfile keeps all of them
+        if member.isdir():
+            names.add_folder(member.name)
+        else:
+            file = _file(member, names, plain)
+            pieces += len(file.stored)
+            limits.check_count(pieces)
+            yield file
+    _check_rest(plain, end)
+
+
+def _file(member: tarfile.TarInfo, names: Names, plain: BinaryIO) -> TarredFile:
+    if not member.isreg():
+        what = _LINKS.get(member.type)
+        if what is None:
+            raise SourceFailed(f"The archive holds {shown(member.name)}, which is neither a file nor a folder.")
+        raise SourceFailed(f"The archive holds {what}, {shown(member.name)}; a version keeps files only.")
+    pieces = [(0, member.size)] if member.sparse is None else cast("list[tuple[int, int]]", member.sparse)
+    at = 0
+    for offset, length in pieces:
+        if offset < at or length < 0:
+            raise _damaged()
+        at = offset + length
+    if at > member.size:
+        raise _damaged()
+    stored = tuple(piece for piece in pieces if piece[1])
+    return TarredFile(names.add_file(member.name), member.size, plain.fileno(), member.offset_data, stored)
+
+
+def _check_rest(plain: BinaryIO, end: int) -> None:
+    """After its last file a tar holds zeros only: tarfile takes any damage for the end, and the rest would be lost."""
+    plain.seek(end)
+    while chunk := plain.read(CHUNK):
+        if chunk.count(0) != len(chunk):
+            raise _damaged()
+
+
+class _Guarded:
+    """The tar as tarfile reads it, which is headers only: no more than `left` bytes for one file."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.seek, self.tell = file.seek, file.tell
+        self.left = _LARGEST_HEADER
+        file.seek(0)
+
+    def read(self, size: int = -1) -> bytes:
+        """As a file does. Raises `SourceFailed`."""
+        self.left -= size
+        if size < 0 or self.left < 0:
+            raise _damaged()
+        return self._file.read(size)
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
+    except _DAMAGE as error:
+        raise _damaged() from error
+
+
+def _damaged() -> SourceFailed:
+    return SourceFailed("The .tar.gz does not hold a sound tar archive: it is damaged, or of another type.")
+
+
+def _zeros(size: int) -> Iterator[bytes]:
+    while size > 0:
+        yield bytes(min(CHUNK, size))
+        size -= CHUNK
