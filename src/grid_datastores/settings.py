@@ -44,6 +44,8 @@ def read_settings() -> Settings:
     holds nothing (60). GRID_UPLOAD_EXPIRY: seconds after which an upload that nobody goes on with is dropped (a day).
     """
     directory = Path(os.environ.get("GRID_DIR") or Path.home() / ".grid")
+    if "?" in str(directory):  # it would begin the options of the database's URL
+        raise InvalidInput(f"GRID_DIR is {str(directory)!r}; a folder with a '?' in its name cannot be used.")
     database = os.environ.get("GRID_DATABASE_URL") or f"sqlite:///{directory / 'data' / 'catalog.sqlite'}"
     limits = Limits(
         quota=_whole_number("GRID_QUOTA", DEFAULT_QUOTA),
@@ -55,6 +57,6 @@ def read_settings() -> Settings:
 
 def _whole_number(variable: str, default: int) -> int:
     text = os.environ.get(variable) or str(default)
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise InvalidInput(f"{variable} is {text!r}; it must be a whole number from 1 on.")
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) < 1:
+        raise InvalidInput(f"{variable} is {text[:20]!r}; it must be a whole number from 1 on, of at most 9 digits.")
     return int(text)

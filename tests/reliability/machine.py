@@ -1,0 +1,157 @@
+"""A person's machine: the real `grid` executable, a folder of its own, perhaps a real server."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from acceptance.server import Credentials, ServerProcess
+from acceptance.waiting import wait_until
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+    def refused(self, *phrases: str, code: int = 1) -> None:
+        """It failed as documented: this exit code, and one sentence that a person can use."""
+        lines = [line for line in self.err.splitlines() if line.strip()]
+        assert "Traceback" not in self.err + self.out, self
+        assert self.code == code, self
+        assert [line.startswith("Error: ") for line in lines].count(True) == 1, self
+        if code == 1:
+            assert len(lines) == 1, self
+        assert "GRID_DEBUG" not in self.err, f"nobody foresaw this: {self}"
+        assert "Errno" not in self.err, f"a person cannot use this: {self}"
+        for phrase in phrases:
+            assert phrase in self.err, self
+
+    def done(self) -> str:
+        """It worked; what it printed."""
+        assert (self.code, self.err) == (0, ""), self
+        return self.out
+
+
+@dataclass(frozen=True)
+class State:
+    """What is there: the listings, the folders in storage, and the bytes of the versions listed."""
+
+    listed: str
+    folders: frozenset[str]
+    bytes: Mapping[str, tuple[int, int]]
+
+
+@dataclass
+class Machine:
+    """One user on one machine; embedded without a server."""
+
+    grid: str
+    home: Path
+    server: ServerProcess | None = None
+    user: Credentials | None = None
+    extra: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def directory(self) -> Path:
+        """GRID_DIR."""
+        return self.home / ".grid"
+
+    @property
+    def storage(self) -> Path:
+        """Where the versions' bytes lie."""
+        return self.server.data if self.server else self.directory / "data" / "versions"
+
+    def environment(self, **extra: str) -> dict[str, str]:
+        """What the command sees of the world."""
+        given = {"PATH": os.environ["PATH"], "HOME": str(self.home), "GRID_DIR": str(self.directory), "LOGNAME": "ana"}
+        if self.server and self.user:
+            given |= {
+                "GRID_URL": self.server.url,
+                "GRID_USER_ID": self.user.user_id,
+                "GRID_API_KEY": self.user.api_key,
+            }
+        return given | self.extra | extra
+
+    def start(self, *words: str | bytes, env: Mapping[str, str] | None = None, **how: Any) -> subprocess.Popen[str]:
+        """A command that is under way."""
+        ways: dict[str, Any] = {
+            "cwd": self.home,
+            "env": self.environment(**(env or {})),
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            "text": True,
+        }
+        return subprocess.Popen([self.grid, *words], **(ways | how))
+
+    def run(self, *words: str | bytes, env: Mapping[str, str] | None = None, **how: Any) -> Said:
+        """A command and all that it said."""
+        return finished(self.start(*words, env=env, **how))
+
+    def create(self, folder: Path | str, name: str = "data") -> int:
+        """A version of this folder; its number."""
+        said = self.run("datastore", "create", str(folder), "--name", name, "-o", "json").done()
+        return int(json.loads(said)["spec"]["version"])
+
+    def listing(self) -> list[dict[str, Any]]:
+        """The versions, as JSON."""
+        return list(json.loads(self.run("datastore", "-o", "json").done()))
+
+    def phases(self) -> list[tuple[int, str]]:
+        """Number and phase of every version that is there."""
+        return [
+            (item["spec"]["version"], item["status"]["phase"].removeprefix("DATASTORE_OPTIMIZATION_STATUS_"))
+            for item in self.listing()
+        ]
+
+    def state(self) -> State:
+        """All that a refused command must leave as it is."""
+        versions = self.listing()
+        sessions = self.run("session", "list", "-o", "json").done()
+        folders = self._folders()
+        held = {
+            str(path.relative_to(self.storage)): (path.stat().st_size, path.stat().st_mtime_ns)
+            for item in versions
+            for path in (self.storage / item["id"]).rglob("*")
+        }
+        return State(json.dumps(versions) + sessions, folders, held)
+
+    def nothing_changed(self, before: State) -> None:
+        """All is as before; what a failed upload had begun is erased, at the latest by the removal."""
+        wait_until(lambda: not self._folders() - before.folders, "nothing new is left in storage")
+        after = self.state()
+        assert (after.listed, after.bytes) == (before.listed, before.bytes)
+        if not self.server:  # on a server, others' deleted versions may be erased meanwhile
+            assert after.folders == before.folders
+
+    def _folders(self) -> frozenset[str]:
+        return frozenset(path.name for path in self.storage.iterdir()) if self.storage.exists() else frozenset()
+
+
+def finished(process: subprocess.Popen[str]) -> Said:
+    """What a command came to, once it has ended."""
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    return Said(process.returncode, out or "", err or "")
+
+
+def folder_of(parent: Path, files: Mapping[str, bytes], name: str = "source") -> Path:
+    """A folder that holds these files."""
+    folder = parent / name
+    folder.mkdir()
+    for path, content in files.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    return folder

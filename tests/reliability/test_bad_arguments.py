@@ -1,0 +1,102 @@
+"""What is typed wrong is told in one sentence, and changes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reliability.machine import Machine, folder_of
+
+NOT_NUMBERS = ["0", "latest", "all", "-1", "1.0", "9" * 30, "2147483648", "", "¹"]
+NOT_NAMES = ["a/b", "../data", "a b", "a.csv", "🐧", "d" * 300, "-data", "", "Data"]
+
+
+@pytest.mark.parametrize("command", ["delete", "show", "files", "download"])
+def test_a_version_must_be_a_number_from_1_on(stocked: Machine, command: str) -> None:
+    before = stocked.state()
+    for number in NOT_NUMBERS:
+        said = stocked.run("datastore", command, "--name", "data", f"--version={number}")
+        said.refused("is not a version", "Nothing stands for latest or all", code=2)
+    for words in ([], ["--name", "data"], ["--version", "1"], ["--name", "data", "--version"]):
+        stocked.run("datastore", command, *words).refused(code=2)
+    stocked.nothing_changed(before)
+
+
+def test_a_name_must_be_one(stocked: Machine) -> None:
+    before = stocked.state()
+    for name in NOT_NAMES:
+        stocked.run("datastore", "delete", f"--name={name}", "--version=1").refused("is not a datastore name", code=2)
+        stocked.run("datastore", "create", "stock", f"--name={name}").refused("is not a datastore name", code=2)
+    stocked.nothing_changed(before)
+
+
+@pytest.mark.parametrize("words", [("delete",), ("show",), ("files",), ("download", "--to", "there")])
+def test_what_is_not_there_is_told(stocked: Machine, words: tuple[str, ...]) -> None:
+    before = stocked.state()
+    number = stocked.run("datastore", *words, "--name", "data", "--version", "2")
+    number.refused("There is no version 2 of data; it has version 1.")
+    name = stocked.run("datastore", *words, "--name", "other", "--version", "1")
+    name.refused("There is no version 1 of other")
+    assert not (stocked.home / "there").exists()
+    stocked.nothing_changed(before)
+
+
+def test_sessions_that_are_not_there_and_names_that_are_none_are_told(stocked: Machine) -> None:
+    before = stocked.state()
+    mount = ("--datastore_name", "data", "--datastore_version")
+    stocked.run("session", "create", "tuning", *mount, "2").refused("There is no version 2 of data")
+    stocked.run("session", "create", "tu/ning", *mount, "1").refused("is not a session name", code=2)
+    stocked.run("session", "create", "tuning", *mount, "latest").refused("is not a version", code=2)
+    for command in ("pause", "resume", "delete"):
+        stocked.run("session", command, "tuning").refused("There is no Session tuning.")
+    stocked.run("cancel", "training").refused("There is no Run training.")
+    stocked.nothing_changed(before)
+
+
+@pytest.mark.parametrize("quota", ["none", "0", "-1", "1.5", "9" * 5000])
+def test_a_quota_that_is_no_number_is_told(embedded: Machine, quota: str) -> None:
+    embedded.run("datastore", env={"GRID_QUOTA": quota}).refused("GRID_QUOTA is", "whole number from 1 on", code=2)
+    assert not embedded.directory.exists()
+
+
+def test_a_download_never_writes_into_what_is_there(stocked: Machine) -> None:
+    before = stocked.state()
+    full = folder_of(stocked.home, {"mine.txt": b"mine"}, "full")
+    (stocked.home / "file").write_text("mine")
+    (stocked.home / "empty").mkdir()
+    (stocked.home / "dangling").symlink_to("nowhere")
+    for there in ("full", "file", "empty", "dangling", ".", "", "/"):
+        said = stocked.run("datastore", "download", "--name", "data", "--version", "1", "--to", there)
+        said.refused("is there already", code=2)
+    for nowhere in ("no/parent", "file/below", "d" * 256):
+        said = stocked.run("datastore", "download", "--name", "data", "--version", "1", "--to", nowhere)
+        said.refused("cannot be made")
+    assert [path.name for path in full.iterdir()] == ["mine.txt"]
+    found = sorted(path.name for path in stocked.home.iterdir() if path.name != ".grid")
+    assert found == ["dangling", "empty", "file", "full", "stock"]
+    stocked.nothing_changed(before)
+
+
+def test_an_output_that_nobody_reads_is_no_traceback(stocked: Machine, tmp_path: Path) -> None:
+    before = stocked.state()
+    for words in ("", "-o json", "files --name data --version 1", "show --name data --version 1", "--help"):
+        said = stocked.run("-c", f'"$0" datastore {words} | head -0', stocked.grid, executable="/bin/sh")
+        assert said.err == "", said
+    closed = stocked.run("-c", 'exec "$0" datastore >&-', stocked.grid, executable="/bin/sh")
+    assert (closed.code, closed.err) == (0, ""), closed
+    with Path("/dev/full").open("w") as full:
+        stocked.run("datastore", stdout=full).refused("no space left")
+    stocked.nothing_changed(before)
+
+
+def test_the_name_of_the_person_need_not_be_one_for_a_user(embedded: Machine) -> None:
+    folder_of(embedded.home, {"a": b"1"})
+    said = embedded.run("datastore", "create", "source", "--name", "data", env={"LOGNAME": "!!!"})
+    assert said.done().startswith("Created version 1 of data")
+
+
+def test_a_data_folder_that_would_be_read_as_options_of_the_database_is_told(embedded: Machine) -> None:
+    said = embedded.run("datastore", env={"GRID_DIR": str(embedded.home / "what?")})
+    said.refused("GRID_DIR is", code=2)
+    assert list(embedded.home.iterdir()) == []
