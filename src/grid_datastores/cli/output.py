@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -31,10 +31,10 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for header in headers:
-        table.add_column(header, overflow="fold", no_wrap=not sys.stdout.isatty())
+        table.add_column(header, overflow="fold", no_wrap=not _terminal(sys.stdout))
     for row in rows:
         table.add_row(*(Text(plain(cell)) for cell in row))
-    console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
+    console = Console(width=None if _terminal(sys.stdout) else _PIPE_WIDTH, highlight=False)
     with console.capture() as captured:
         console.print(table)
     for line in captured.get().splitlines():
@@ -81,7 +81,7 @@ def kept(receipt: Receipt) -> str:
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[int], object]]:
     """A progress bar of `total` bytes on stderr, where a person can see it."""
-    if not sys.stderr.isatty():
+    if not _terminal(sys.stderr):
         yield lambda _count: None
         return
     from rich.console import Console
@@ -91,3 +91,8 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], object]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda count: bar.advance(task, count)
+
+
+def _terminal(stream: TextIO | None) -> bool:
+    """Whether a person reads the stream; one that was closed before the start is None."""
+    return stream is not None and stream.isatty()
