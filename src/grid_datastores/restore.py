@@ -25,9 +25,9 @@ def restore(
     progress: Callable[[int], object],
 ) -> None:
     """Write all files below `destination`, which must not be there yet. `read_object` streams an object by name."""
-    if destination.exists() or destination.is_symlink():
-        raise InvalidInput(f"{destination} is there already; name a folder that is not.")
     try:
+        if destination.exists() or destination.is_symlink():
+            raise InvalidInput(f"{destination} is there already; name a folder that is not.")
         aside = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", dir=destination.parent))
     except OSError as error:
         raise SourceFailed(f"{destination} cannot be made: {(error.strerror or str(error)).lower()}.") from error
