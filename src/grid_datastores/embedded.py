@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 from typing import TYPE_CHECKING
 
-from grid_datastores.errors import NotFound
+from grid_datastores.errors import InvalidInput
 from grid_datastores.restore import restore
 from grid_datastores.service import open_service
 
@@ -100,5 +100,5 @@ def _user_name() -> str:
 
     try:
         return name_from_source(getpass.getuser())
-    except (OSError, KeyError, NotFound):
+    except (OSError, KeyError, InvalidInput):
         return "local"
