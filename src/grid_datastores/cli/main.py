@@ -56,6 +56,13 @@ def main() -> None:
     except BrokenPipeError:
         _forget(sys.stdout)
         sys.exit(1)
+    except OSError as error:
+        if os.environ.get("GRID_DEBUG"):
+            raise
+        where = f" ({error.filename})" if error.filename else ""
+        click.echo(f"Error: This machine says: {(error.strerror or str(error)).lower()}{where}.", err=True)
+        _forget(sys.stdout)
+        sys.exit(1)
     except Exception as error:
         if os.environ.get("GRID_DEBUG"):
             raise
@@ -64,6 +71,8 @@ def main() -> None:
         sys.exit(1)
 
 
-def _forget(stream: IO[str]) -> None:
+def _forget(stream: IO[str] | None) -> None:
     """Whoever read our output is gone; writing the rest at exit would fail again."""
+    if stream is None:  # closed before the start
+        return
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
