@@ -13,6 +13,8 @@ from typing import Any
 from acceptance.server import Credentials, ServerProcess
 from acceptance.waiting import wait_until
 
+_POWERLESS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
+
 
 @dataclass(frozen=True)
 class Said:
@@ -81,8 +83,11 @@ class Machine:
             }
         return given | self.extra | extra
 
-    def start(self, *words: str | bytes, env: Mapping[str, str] | None = None, **how: Any) -> subprocess.Popen[str]:
-        """A command that is under way."""
+    def start(
+        self, *words: str | bytes, env: Mapping[str, str] | None = None, powerless: bool = False, **how: Any
+    ) -> subprocess.Popen[str]:
+        """A command that is under way; a powerless one obeys the permissions of files also where root runs it."""
+        prefix = _POWERLESS if powerless and os.geteuid() == 0 else ()
         ways: dict[str, Any] = {
             "cwd": self.home,
             "env": self.environment(**(env or {})),
@@ -91,7 +96,7 @@ class Machine:
             "stderr": subprocess.PIPE,
             "text": True,
         }
-        return subprocess.Popen([self.grid, *words], **(ways | how))
+        return subprocess.Popen([*prefix, self.grid, *words], **(ways | how))
 
     def run(self, *words: str | bytes, env: Mapping[str, str] | None = None, **how: Any) -> Said:
         """A command and all that it said."""

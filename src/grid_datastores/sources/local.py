@@ -30,7 +30,8 @@ class LocalFile:
     def chunks(self) -> Iterator[bytes]:
         """Its content; raises `SourceFailed` when it cannot be read or is not as it was."""
         try:
-            descriptor = os.open(self.location, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            # Without O_NONBLOCK, a pipe that took the file's place would be waited for.
+            descriptor = os.open(self.location, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             raise _unreadable(self.location, error) from error
         try:
@@ -64,12 +65,14 @@ class LocalSource:
 
 def scan(location: str) -> LocalSource:
     """The files of a file or folder. Raises `InvalidInput` when there is none, or one that a version cannot hold."""
+    if not location:
+        raise InvalidInput("Give a file or a folder; nothing stands for the current one but '.'.")
     given = Path(location)
     try:
         kind = given.stat().st_mode
     except OSError as error:
         raise InvalidInput(f"{location} cannot be read: {_why(error)}.") from error
-    base = os.path.realpath(location)
+    base = _utf8(os.path.realpath(location), "folder" if stat.S_ISDIR(kind) else "file")
     source = Source(SourceKind.FILES, base)
     if stat.S_ISREG(kind):
         return LocalSource(source, (_file(Path(base).name, base, given.stat()),))
@@ -102,11 +105,16 @@ def _walk(folder: str, prefix: str) -> Iterator[LocalFile]:
 
 
 def _file(path: str, location: str, found: os.stat_result) -> LocalFile:
-    try:
-        path.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidInput(f"The name of {location!r} is not valid UTF-8; rename the file.") from error
+    _utf8(location, "file")
     return LocalFile(check_path(path), location, found.st_size, found.st_mtime_ns)
+
+
+def _utf8(location: str, what: str) -> str:
+    try:
+        location.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"The name of {location!r} is not valid UTF-8; rename the {what}.") from error
+    return location
 
 
 def _unreadable(location: str, error: OSError) -> SourceFailed:

@@ -1,0 +1,161 @@
+"""What cannot be a version is told in one sentence; no version, number of files or byte is left of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from reliability.machine import Machine, finished, folder_of
+
+
+def test_what_holds_no_file_is_refused(stocked: Machine) -> None:
+    before = stocked.state()
+    (stocked.home / "empty" / "deep").mkdir(parents=True)
+    for source, why in [("empty", "holds no file"), ("gone", "no such file"), ("", "Give a file or a folder")]:
+        stocked.run("datastore", "create", source, "--name", "data").refused(why, code=2)
+    stocked.nothing_changed(before)
+
+
+def test_what_is_no_file_is_refused_not_followed_or_left_out(stocked: Machine) -> None:
+    before = stocked.state()
+    secret = stocked.home / "secret.txt"
+    secret.write_text("secret")
+    links = {"to-file": secret, "to-folder": stocked.home / "stock", "dangling": Path("nowhere"), "loop": Path("loop")}
+    for name, link in links.items():
+        (folder_of(stocked.home, {"a.csv": b"1"}, f"with-{name}") / name).symlink_to(link)
+        said = stocked.run("datastore", "create", f"with-{name}", "--name", "data")
+        said.refused("is a symbolic link", name, code=2)
+    os.mkfifo(folder_of(stocked.home, {"a.csv": b"1"}, "with-fifo") / "pipe")
+    stocked.run("datastore", "create", "with-fifo", "--name", "data").refused("neither a file nor a folder", code=2)
+    stocked.run("datastore", "create", "with-fifo/pipe", "--name", "data").refused("neither", code=2)
+    stocked.run("datastore", "create", "/dev/zero", "--name", "data").refused("neither", code=2)
+    address = folder_of(stocked.home, {"a.csv": b"1"}, "with-socket")
+    with socket.socket(socket.AF_UNIX) as listener, _at(address):
+        listener.bind("socket")
+        stocked.run("datastore", "create", "with-socket", "--name", "data").refused("neither", code=2)
+    for name in ("loop", "dangling"):
+        stocked.run("datastore", "create", f"with-{name}/{name}", "--name", "data").refused("cannot be read", code=2)
+    stocked.run("datastore", "create", "with-loop/loop").refused("cannot be read", code=2)
+    stocked.nothing_changed(before)
+
+
+def test_a_source_that_is_a_link_to_a_folder_is_that_folder(machine: Machine) -> None:
+    folder_of(machine.home, {"a.csv": b"1"}, "real")
+    (machine.home / "link").symlink_to("real")
+    machine.create("link")
+    assert machine.listing()[0]["spec"]["source"] == str((machine.home / "real").resolve())
+
+
+def test_names_that_are_not_utf8_are_refused(stocked: Machine) -> None:
+    before = stocked.state()
+    home = os.fsencode(stocked.home)
+    for where in (b"folder", b"folder/deep", b"f\xff"):
+        os.mkdir(home + b"/" + where)  # noqa: PTH102
+        with open(home + b"/" + where + b"/caf\xe9.csv", "wb") as file:  # noqa: PTH123
+            file.write(b"1")
+    for source in ("folder", b"folder/caf\xe9.csv", b"f\xff"):
+        said = stocked.run("datastore", "create", source, "--name", "data")
+        said.refused("is not valid UTF-8; rename the f", code=2)
+    (stocked.home / os.fsdecode(b"f\xff") / os.fsdecode(b"caf\xe9.csv")).rename(
+        stocked.home / os.fsdecode(b"f\xff") / "a"
+    )
+    stocked.run("datastore", "create", b"f\xff", "--name", "data").refused("is not valid UTF-8; rename the f", code=2)
+    stocked.nothing_changed(before)
+
+
+def test_control_codes_in_a_name_are_shown_not_obeyed(stocked: Machine) -> None:
+    before = stocked.state()
+    folder_of(stocked.home, {"a\x1b[2Jb\nc.csv": b"1"}, "codes")
+    said = stocked.run("datastore", "create", "codes", "--name", "data")
+    said.refused("must be relative and plain", code=2)
+    gone = stocked.run("datastore", "create", "x\x1b[2J\nError: y", "--name", "data")
+    assert "\x1b" not in said.err + gone.err, gone
+    gone.refused("\\x1b[2J\\nError: y", code=2)
+    stocked.nothing_changed(before)
+
+
+def test_a_file_that_its_reader_may_not_read_is_told(stocked: Machine) -> None:
+    before = stocked.state()
+    secret = folder_of(stocked.home, {"a.csv": b"1", "secret.csv": b"2", "closed/b.csv": b"3"}) / "secret.csv"
+    secret.chmod(0)
+    said = stocked.run("datastore", "create", "source", "--name", "data", powerless=True)
+    said.refused("secret.csv cannot be read: permission denied")
+    secret.chmod(0o644)
+    closed = stocked.home / "source" / "closed"
+    closed.chmod(0)
+    said = stocked.run("datastore", "create", "source", "--name", "data", powerless=True)
+    closed.chmod(0o755)
+    said.refused("closed cannot be read: permission denied")
+    stocked.nothing_changed(before)
+
+
+@pytest.mark.parametrize("change", ["grows", "shrinks", "is replaced by a folder", "is replaced by a pipe", "goes"])
+def test_a_file_that_changes_while_it_is_read_is_told(stocked: Machine, change: str) -> None:
+    """The second file changes while the first, a large one, is read: the command is halted meanwhile."""
+    before = stocked.state()
+    large = folder_of(stocked.home, {"a.bin": b"", "b.csv": b"1234"}, "changing")
+    os.truncate(large / "a.bin", 96 * 1024 * 1024)
+    process = stocked.start("datastore", "create", "changing", "--name", "data")
+    new = _first_new(stocked, before.folders, process)
+    with _stopped(process):
+        assert new, "it ended before it could be disturbed"
+        _change(large / "b.csv", change)
+    finished(process).refused("b.csv")
+    stocked.nothing_changed(before)
+
+
+def test_a_file_that_is_written_to_all_the_time_is_told(stocked: Machine) -> None:
+    before = stocked.state()
+    large = folder_of(stocked.home, {"log": b""}, "logs") / "log"
+    os.truncate(large, 64 * 1024 * 1024)
+    writer = subprocess.Popen(["sh", "-c", 'while :; do printf x >> "$0"; done', large])
+    try:
+        stocked.run("datastore", "create", "logs", "--name", "data").refused("changed while it was read")
+    finally:
+        writer.kill()
+        writer.wait()
+    stocked.nothing_changed(before)
+
+
+def _first_new(machine: Machine, known: frozenset[str], process: subprocess.Popen[str]) -> bool:
+    """Whether a version's folder appeared while the command was still under way."""
+    while process.poll() is None:
+        if {path.name for path in machine.storage.iterdir()} - known:
+            return True
+    return False
+
+
+def _change(file: Path, change: str) -> None:
+    if change == "grows":
+        file.write_bytes(b"12345")
+    elif change == "shrinks":
+        file.write_bytes(b"123")
+    else:
+        file.unlink()
+    if change == "is replaced by a folder":
+        file.mkdir()
+    elif change == "is replaced by a pipe":
+        os.mkfifo(file)
+
+
+@contextmanager
+def _stopped(process: subprocess.Popen[str]) -> Iterator[None]:
+    process.send_signal(signal.SIGSTOP)
+    yield
+    process.send_signal(signal.SIGCONT)
+
+
+@contextmanager
+def _at(folder: Path) -> Iterator[None]:
+    """The address of a socket may be no longer than about 100 characters."""
+    before = Path.cwd()
+    os.chdir(folder)
+    yield
+    os.chdir(before)
