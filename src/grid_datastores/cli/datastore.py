@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,7 @@ def create(source: str, name: str | None, output: str) -> None:
     from grid_datastores.rules import check_name, name_from_source
     from grid_datastores.sources import scan
 
-    wanted = name_from_source(str(Path(source).resolve())) if name is None else check_name(name)
+    wanted = name_from_source(os.path.realpath(source)) if name is None else check_name(name)
     data = scan(source)
     with open_datastores() as datastores, progress(f"Creating {wanted}", data.size_bytes) as advance:
         version = datastores.create(wanted, data, advance)
