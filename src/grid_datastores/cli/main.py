@@ -9,6 +9,7 @@ from typing import IO
 import click
 
 from grid_datastores.cli.datastore import datastore
+from grid_datastores.cli.output import plain
 from grid_datastores.cli.server import login, serve, status, user
 from grid_datastores.cli.session import cancel, session
 from grid_datastores.errors import Refusal
@@ -18,7 +19,8 @@ class _Failure(click.ClickException):
     """A failure that click shows as one sentence."""
 
     def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(message)
+        # Paths and a server's words stay text; the lines of a refusal's own list are indented by two.
+        super().__init__("\n  ".join(plain(line) for line in message.split("\n  ")))
         self._exit_code = exit_code
 
     def show(self, file: IO[str] | None = None) -> None:
@@ -59,14 +61,14 @@ def main() -> None:
     except OSError as error:
         if os.environ.get("GRID_DEBUG"):
             raise
-        where = f" ({error.filename})" if error.filename else ""
+        where = f" ({plain(str(error.filename))})" if error.filename else ""
         click.echo(f"Error: This machine says: {(error.strerror or str(error)).lower()}{where}.", err=True)
         _forget(sys.stdout)
         sys.exit(1)
     except Exception as error:
         if os.environ.get("GRID_DEBUG"):
             raise
-        said = " ".join(str(error).split()) or type(error).__name__
+        said = plain(" ".join(str(error).split())) or type(error).__name__
         click.echo(f"Error: {said} (set GRID_DEBUG=1 to see where)", err=True)
         sys.exit(1)
 
