@@ -12,7 +12,7 @@ site: docs
 	@$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory site
 
 docs: evidence
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	$(BIN)/pytest tests/docs --quiet
 
 # The acceptance run, where the evidence of the last one does not hold any more.

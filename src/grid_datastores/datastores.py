@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from grid_datastores.model import (
         Details,
-        FileEntry,
         Quota,
         Receipt,
+        Source,
         Verdict,
         Version,
         VersionRef,
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         WorkloadKind,
         WorkloadState,
     )
-    from grid_datastores.sources import LocalSource
+    from grid_datastores.storage import Manifest, ObjectSink
 
 
 class Datastores(Protocol):
@@ -36,17 +36,32 @@ class Datastores(Protocol):
     def quota(self) -> Quota:
         """How many versions the user has, and may have."""
 
+    def find(self, ref: VersionRef) -> Version:
+        """A version, deleted or not."""
+
     def details(self, ref: VersionRef) -> Details:
         """All that is known of a version, deleted or not."""
 
-    def files(self, ref: VersionRef) -> Sequence[FileEntry]:
-        """The files of a version, sorted by path."""
+    def manifest(self, version: Version) -> Manifest:
+        """The files of a version."""
 
-    def create(self, name: str, data: LocalSource, progress: Callable[[int], object]) -> Version:
-        """A new version of these files; `progress` hears of bytes sent. When it fails, nothing of it is left."""
+    def read_object(self, version: Version, name: str) -> Iterator[bytes]:
+        """The bytes of one object that the manifest names."""
 
-    def download(self, ref: VersionRef, destination: Path, progress: Callable[[int], object]) -> Version:
-        """The version's files in a new folder; `progress` hears of bytes written. When it fails, no folder is left."""
+    def local_object(self, version: Version, name: str) -> Path | None:
+        """Where that object lies, if it lies on this machine."""
+
+    def begin(self, name: str, source: Source) -> Version:
+        """A new version that takes objects."""
+
+    def sink(self, version: Version) -> ObjectSink:
+        """Where the objects of a version that is begun go."""
+
+    def finish(self, version: Version, manifest: Manifest) -> Version:
+        """All objects are there: the version, once it is available."""
+
+    def drop(self, version: Version) -> None:
+        """Leave nothing of a version that was not finished; what cannot be asked for is left to expire."""
 
     def delete(self, ref: VersionRef) -> Receipt:
         """Delete exactly this version, now and for ever."""
@@ -54,8 +69,16 @@ class Datastores(Protocol):
     def verdict(self, ref: VersionRef) -> Verdict:
         """What `delete` would answer at this moment."""
 
-    def start(self, kind: WorkloadKind, name: str, mounts: Mapping[VersionRef, str]) -> Workload:
-        """A running workload with these versions mounted, each at its path ("" for the usual one)."""
+    def start(
+        self, kind: WorkloadKind, name: str, mounts: Mapping[VersionRef, str], *, leased: bool = False
+    ) -> Workload:
+        """A running workload with these versions mounted, each at its path ("" for the usual one).
+
+        A leased one holds only as long as `heartbeat` is called in time.
+        """
+
+    def heartbeat(self, run: Workload) -> Workload:
+        """The Run is alive."""
 
     def workloads(self, kind: WorkloadKind) -> Sequence[Workload]:
         """The workloads of this kind, oldest first."""

@@ -6,18 +6,17 @@ import getpass
 from typing import TYPE_CHECKING
 
 from grid_datastores.errors import InvalidInput
-from grid_datastores.restore import restore
 from grid_datastores.service import open_service
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from grid_datastores.model import (
         Details,
-        FileEntry,
         Quota,
         Receipt,
+        Source,
         User,
         Verdict,
         Version,
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     )
     from grid_datastores.service import Service
     from grid_datastores.settings import Settings
-    from grid_datastores.sources import LocalSource
+    from grid_datastores.storage import Manifest, ObjectSink
 
 
 def open_embedded(settings: Settings) -> EmbeddedDatastores:
@@ -52,21 +51,32 @@ class EmbeddedDatastores:
     def quota(self) -> Quota:
         return self._service.reading.quota(self._user)
 
+    def find(self, ref: VersionRef) -> Version:
+        return self._service.reading.find(self._user, ref)
+
     def details(self, ref: VersionRef) -> Details:
         return self._service.reading.details(self._user, self._id(ref))
 
-    def files(self, ref: VersionRef) -> Sequence[FileEntry]:
-        return self._service.reading.manifest(self._user, self._id(ref)).files
+    def manifest(self, version: Version) -> Manifest:
+        return self._service.reading.manifest(self._user, version.id)
 
-    def create(self, name: str, data: LocalSource, progress: Callable[[int], object]) -> Version:
-        return self._service.uploads.from_files(self._user, name, data.source, data.files, progress)
+    def read_object(self, version: Version, name: str) -> Iterator[bytes]:
+        return self._service.reading.object(self._user, version.id, name)[1]
 
-    def download(self, ref: VersionRef, destination: Path, progress: Callable[[int], object]) -> Version:
-        version = self._service.reading.find(self._user, ref)
-        manifest = self._service.reading.manifest(self._user, version.id)
-        reading = self._service.reading
-        restore(manifest, lambda name: reading.object(self._user, version.id, name)[1], destination, progress)
-        return version
+    def local_object(self, version: Version, name: str) -> Path | None:
+        return self._service.context.storage.place(version.id, name)
+
+    def begin(self, name: str, source: Source) -> Version:
+        return self._service.uploads.begin(self._user, name, source)
+
+    def sink(self, version: Version) -> ObjectSink:
+        return self._service.uploads.sink(self._user, version.id)
+
+    def finish(self, version: Version, manifest: Manifest) -> Version:
+        return self._service.uploads.publish(self._user, version.id, manifest)
+
+    def drop(self, version: Version) -> None:
+        self._service.uploads.drop(self._user, version.id)
 
     def delete(self, ref: VersionRef) -> Receipt:
         return self._service.deletion.delete(self._user, self._id(ref))
@@ -74,9 +84,14 @@ class EmbeddedDatastores:
     def verdict(self, ref: VersionRef) -> Verdict:
         return self._service.deletion.verdict(self._user, self._id(ref))
 
-    def start(self, kind: WorkloadKind, name: str, mounts: Mapping[VersionRef, str]) -> Workload:
+    def start(
+        self, kind: WorkloadKind, name: str, mounts: Mapping[VersionRef, str], *, leased: bool = False
+    ) -> Workload:
         paths = {self._id(ref): path for ref, path in mounts.items()}
-        return self._service.workloads.start(self._user, kind, name, paths)
+        return self._service.workloads.start(self._user, kind, name, paths, leased=leased)
+
+    def heartbeat(self, run: Workload) -> Workload:
+        return self._service.workloads.heartbeat(self._user, run.id)
 
     def workloads(self, kind: WorkloadKind) -> Sequence[Workload]:
         return self._service.workloads.list(self._user, kind)

@@ -6,6 +6,7 @@ CLI's exit code (2 usage, 1 refused). The client rebuilds a refusal from its rea
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -87,7 +88,11 @@ class AlreadyDeleted(Refusal):
         """Says when it was deleted, and by whom."""
         when = moment(version.deleted_at) if version.deleted_at else "at an unknown time"
         who = f" by {version.deleted_by}" if version.deleted_by else ""
-        return cls(f"{_capital(version.ref)} was already deleted on {when}{who}. Nothing was changed.")
+        said = f"{_capital(version.ref)} was already deleted on {when}{who}. Nothing was changed."
+        if version.source.location:
+            again = f"grid datastore create {quote(version.source.location)} --name {version.ref.name}"
+            said += f" If its source is still there, make a new version of it with: {again}"
+        return cls(said)
 
 
 class InUse(Refusal):

@@ -177,6 +177,7 @@ class Kept:
 class Receipt:
     """What a deletion took and what it left."""
 
+    id: str
     ref: VersionRef
     source: Source
     file_count: int

@@ -23,8 +23,12 @@ def restore(
     read_object: Callable[[str], Iterable[bytes]],
     destination: Path,
     progress: Callable[[int], object],
+    lies_at: Callable[[FileEntry], Path | None] = lambda _file: None,
 ) -> None:
-    """Write all files below `destination`, which must not be there yet. `read_object` streams an object by name."""
+    """Write all files below `destination`, which must not be there yet. `read_object` streams an object by name.
+
+    A file that `lies_at` knows on this machine is linked, not written.
+    """
     try:
         if destination.exists() or destination.is_symlink():
             raise InvalidInput(f"{destination} is there already; name a folder that is not.")
@@ -32,7 +36,7 @@ def restore(
     except OSError as error:
         raise SourceFailed(f"{destination} cannot be made: {(error.strerror or str(error)).lower()}.") from error
     try:
-        _write_all(manifest, read_object, aside, progress)
+        _write_all(manifest, read_object, aside, progress, lies_at)
         aside.chmod(0o755)
         aside.rename(destination)
     except OSError as error:
@@ -46,16 +50,22 @@ def _write_all(
     read_object: Callable[[str], Iterable[bytes]],
     folder: Path,
     progress: Callable[[int], object],
+    lies_at: Callable[[FileEntry], Path | None],
 ) -> None:
     by_place = sorted(manifest.files, key=lambda file: (file.object, file.offset))
     for name, files in groupby(by_place, key=lambda file: file.object):
-        stream = _Stream(iter(read_object(name)))
+        stream: _Stream | None = None
         for file in files:
-            _write(file, stream, folder / file.path, progress)
+            target = folder / file.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if place := lies_at(file):
+                target.symlink_to(place)
+                continue
+            stream = stream or _Stream(iter(read_object(name)))
+            _write(file, stream, target, progress)
 
 
 def _write(file: FileEntry, stream: _Stream, target: Path, progress: Callable[[int], object]) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
     digest = sha256()
     with target.open("xb") as out:
         for chunk in stream.take(file.offset, file.size):

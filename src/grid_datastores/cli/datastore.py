@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from grid_datastores.cli.options import VersionNumber, name_option, output_option, version_option
-from grid_datastores.cli.output import counted, kept, plain, print_json, print_table, progress, size, when
+from grid_datastores.cli.options import name_option, output_option, version_option, version_ref
+from grid_datastores.cli.output import counted, plain, print_json, print_table, progress, size, when
 from grid_datastores.cli.target import open_datastores
 from grid_datastores.errors import Refusal
 
 if TYPE_CHECKING:
-    from grid_datastores.datastores import Datastores
-    from grid_datastores.model import Details, VersionRef
+    from grid_datastores.model import Details
 
 
 @click.group(invoke_without_command=True)
@@ -41,15 +41,18 @@ def list_command(output: str) -> None:
 def create(source: str, name: str | None, output: str) -> None:
     """Make a new version from SOURCE, a file or a folder.
 
-    Every upload under a name makes a new version: 1, 2, 3, and so on. Nothing of an upload that fails is kept.
+    Every upload under a name makes a new version: 1, 2, 3, and so on. Nothing of an upload that fails is kept; one
+    that is interrupted goes on with `grid datastore resume`.
     """
+    from grid_datastores import transfer
     from grid_datastores.rules import check_name, name_from_source
+    from grid_datastores.settings import read_settings
     from grid_datastores.sources import scan
 
     wanted = name_from_source(os.path.realpath(source)) if name is None else check_name(name)
     data = scan(source)
     with open_datastores() as datastores, progress(f"Creating {wanted}", data.size_bytes) as advance:
-        version = datastores.create(wanted, data, advance)
+        version = transfer.create(datastores, read_settings().directory, wanted, data, advance)
     if output == "json":
         from grid_datastores.wire.datastores import version_out
 
@@ -66,7 +69,7 @@ def create(source: str, name: str | None, output: str) -> None:
 def show(name: str, version: int, output: str) -> None:
     """Show all that is known of a version: its source, size, who uses it, what happened to it."""
     with open_datastores() as datastores:
-        details = datastores.details(_ref(name, version))
+        details = datastores.details(version_ref(name, version))
     if output == "json":
         from grid_datastores.wire.datastores import details_out
 
@@ -82,7 +85,7 @@ def show(name: str, version: int, output: str) -> None:
 def files(name: str, version: int, output: str) -> None:
     """List the files of a version, with their sizes in bytes."""
     with open_datastores() as datastores:
-        found = datastores.files(_ref(name, version))
+        found = datastores.manifest(datastores.find(version_ref(name, version))).files
     if output == "json":
         print_json([{"path": file.path, "size": file.size, "sha256": file.sha256} for file in found])
         return
@@ -97,73 +100,54 @@ def files(name: str, version: int, output: str) -> None:
 )
 def download(name: str, version: int, destination: Path | None) -> None:
     """Download a version's files into a new folder, checked byte for byte."""
-    ref = _ref(name, version)
+    from grid_datastores import transfer
+
+    ref = version_ref(name, version)
     target = destination or Path(f"{name}-{version}")
     with open_datastores() as datastores:
-        total = datastores.details(ref).version.size_bytes
+        total = datastores.find(ref).size_bytes
         with progress(f"Downloading {ref}", total) as advance:
-            found = datastores.download(ref, target, advance)
+            found = transfer.download(datastores, ref, target, advance)
     held = f"{counted(found.file_count, 'file')}, {size(found.size_bytes)}"
     click.echo(f"Downloaded version {version} of {name} to {target}: {held}.")
 
 
 @datastore.command()
-@name_option
-@click.option(
-    "--version",
-    "versions",
-    type=VersionNumber(),
-    required=True,
-    multiple=True,
-    help="Number of the version; repeat it to delete several, each with its own verdict.",
-)
-@click.option("--dry-run", is_flag=True, help="Say what would happen; delete nothing.")
-@output_option
-def delete(name: str, versions: tuple[int, ...], dry_run: bool, output: str) -> None:
-    """Delete exactly the versions that are named. This is immediate and cannot be undone.
+def resume() -> None:
+    """Go on with the uploads that were interrupted on this machine, where they stopped."""
+    from grid_datastores import transfer
+    from grid_datastores.journal import journals
+    from grid_datastores.settings import read_settings
 
-    It is refused while a Session or Run uses the version, and the refusal names who. There is no prompt.
-    """
-    answers: list[object] = []
-    refusals: list[Refusal] = []
     with open_datastores() as datastores:
-        for number in dict.fromkeys(versions):
-            try:
-                answers.append(_delete(datastores, _ref(name, number), dry_run, output))
-            except Refusal as error:
-                refusals.append(error)
-                if len(versions) > 1 and output == "text":
-                    click.echo(f"Error: {error.message}", err=True)
-    if output == "json" and answers:
-        print_json(answers if len(versions) > 1 else answers[0])
-    if not refusals:
-        return
-    if len(versions) == 1 or output == "json":
-        raise refusals[0]
-    done = len(answers)
-    raise Refusal(f"{done} of {counted(done + len(refusals), 'version')} could be deleted; each stands for itself.")
+        waiting = list(journals(read_settings().directory, datastores.place))
+        if not waiting:
+            click.echo("There is no interrupted upload to go on with.")
+        for journal in waiting:
+            with progress(f"Resuming {journal.ref}", journal.size_bytes) as advance:
+                resumed = transfer.resume(datastores, journal, advance)
+            sent = size(resumed.version.size_bytes - resumed.skipped)
+            click.echo(f"Finished {journal.ref}: {size(resumed.skipped)} were there already, {sent} were sent.")
 
 
-def _delete(datastores: Datastores, ref: VersionRef, dry_run: bool, output: str) -> object:
-    if dry_run:
-        verdict = datastores.verdict(ref)
-        if verdict.refusal:
-            raise Refusal(verdict.refusal)
-        receipt = verdict.receipt
-    else:
-        receipt = datastores.delete(ref)
-    if output == "json":
-        from grid_datastores.wire.datastores import receipt_out
+@datastore.command()
+def clearcache() -> None:
+    """Forget interrupted uploads, which cannot go on then, and remove the files that Runs left on this machine."""
+    from grid_datastores.journal import journals
+    from grid_datastores.mounting import clear_mounts
+    from grid_datastores.settings import read_settings
 
-        return receipt_out(receipt)
-    gone = f"{counted(receipt.file_count, 'file')}, {size(receipt.size_bytes)}"
-    before, after = receipt.quota_before, receipt.quota_after
-    if dry_run:
-        click.echo(f"V{str(ref)[1:]} can be deleted: {gone}. It would keep {kept(receipt)}. Nothing was deleted.")
-    else:
-        click.echo(f"Deleted {ref}: {gone}. This cannot be undone.")
-        click.echo(f"Kept {kept(receipt)}. You have {after.used} of {after.limit} versions (before: {before.used}).")
-    return receipt
+    directory = read_settings().directory
+    with open_datastores() as datastores:
+        waiting = list(journals(directory, datastores.place))
+        for journal in waiting:
+            with suppress(Refusal):
+                datastores.drop(datastores.find(journal.ref))
+            journal.forget()
+    removed = clear_mounts(directory)
+    click.echo(
+        f"Forgot {counted(len(waiting), 'interrupted upload')}, removed the files of {counted(removed, 'version')}."
+    )
 
 
 def _list(output: str) -> None:
@@ -219,9 +203,3 @@ def _print_details(details: Details) -> None:
         who = f" by {event.actor}" if event.actor else ""
         what = f": {event.message}" if event.message else ""
         click.echo(f"  {when(event.at)}  {event.kind}{who}{plain(what)}")
-
-
-def _ref(name: str, number: int) -> VersionRef:
-    from grid_datastores.model import VersionRef
-
-    return VersionRef(name, number)

@@ -9,7 +9,9 @@ from typing import IO
 import click
 
 from grid_datastores.cli.datastore import datastore
+from grid_datastores.cli.deletion import delete
 from grid_datastores.cli.output import plain
+from grid_datastores.cli.running import run
 from grid_datastores.cli.server import login, serve, status, user
 from grid_datastores.cli.session import cancel, session
 from grid_datastores.errors import Refusal
@@ -47,7 +49,8 @@ def cli() -> None:
     """
 
 
-for command in (datastore, session, cancel, serve, login, status, user):
+datastore.add_command(delete)
+for command in (datastore, session, run, cancel, serve, login, status, user):
     cli.add_command(command)
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from grid_datastores.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable
 
-Command = TypeVar("Command", bound="Callable[..., object]")
+    from click.shell_completion import CompletionItem
+
+    from grid_datastores.model import Version, VersionRef
 
 
 class VersionNumber(click.ParamType[int]):
@@ -28,6 +30,17 @@ class VersionNumber(click.ParamType[int]):
         except InvalidInput as error:
             self.fail(error.message, param, ctx)
 
+    def shell_complete(
+        self,
+        ctx: click.Context,
+        param: click.Parameter,  # noqa: ARG002 - click's signature
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """The numbers that the datastore has."""
+        given = ctx.params.get("name") or ctx.params.get("datastore")
+        name = given[0] if isinstance(given, tuple) else given
+        return _items((str(v.ref.number) for v in _known() if v.ref.name == name), incomplete)
+
     def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:  # noqa: ARG002
         """What to say when it is left out."""
         return "Give the number of the version; nothing stands for the latest or all."
@@ -38,6 +51,15 @@ class DatastoreName(click.ParamType[str]):
 
     name = "name"
 
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """The names that there are."""
+        return _items((version.ref.name for version in _known()), incomplete)
+
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The name, or a usage error."""
         from grid_datastores.rules import check_name
@@ -46,6 +68,30 @@ class DatastoreName(click.ParamType[str]):
             return check_name(value)
         except InvalidInput as error:
             self.fail(error.message, param, ctx)
+
+
+def _known() -> Iterable[Version]:
+    """The versions to complete from; none where they cannot be had, as a shell is no place for an error."""
+    from grid_datastores.cli.target import open_datastores
+
+    try:
+        with open_datastores() as datastores:
+            return datastores.versions()
+    except Exception:
+        return ()
+
+
+def _items(values: Iterable[str], incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(value) for value in dict.fromkeys(values) if value.startswith(incomplete)]
+
+
+def version_ref(name: str, number: int) -> VersionRef:
+    """The name and number together."""
+    from grid_datastores.model import VersionRef
+
+    return VersionRef(name, number)
 
 
 def once(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> str | None:

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
-    from grid_datastores.model import Receipt
-
 _PIPE_WIDTH = 10_000  # columns: a pipe is as wide as its longest line
 
 
@@ -68,14 +66,6 @@ def when(at: datetime | None) -> str:
     from grid_datastores.errors import moment
 
     return moment(at) if at else "-"
-
-
-def kept(receipt: Receipt) -> str:
-    """Which versions stay, as a sentence's part."""
-    if not receipt.kept:
-        return f"no other version of {receipt.ref.name}"
-    numbers = ", ".join(str(version.number) for version in receipt.kept)
-    return f"{'version' if len(receipt.kept) == 1 else 'versions'} {numbers} of {receipt.ref.name}"
 
 
 @contextmanager

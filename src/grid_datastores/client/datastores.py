@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, cast
 
 from grid_datastores.client.connection import Connection
-from grid_datastores.client.uploads import upload
+from grid_datastores.client.uploads import HttpSink
 from grid_datastores.credentials import Server
 from grid_datastores.errors import NotFound, Refusal, UploadInvalid
 from grid_datastores.model import Phase, Quota, Version, WorkloadKind, WorkloadState
-from grid_datastores.restore import restore
 from grid_datastores.rules import choose_named
 from grid_datastores.storage.manifest import Manifest
 from grid_datastores.wire import datastores as wire
 from grid_datastores.wire import workloads as workload_wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from grid_datastores.model import Details, FileEntry, Receipt, Verdict, VersionRef, Workload
-    from grid_datastores.sources import LocalSource
+    from grid_datastores.model import Details, Receipt, Source, Verdict, VersionRef, Workload
+    from grid_datastores.storage import ObjectSink
     from grid_datastores.wire import accounts
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.02, 1.0  # seconds between two looks at a version that is being finished
@@ -66,33 +65,45 @@ class HttpDatastores:
         with _understood(self.place):
             return wire.details_in(cast("wire.DetailsResponse", answer))
 
-    def files(self, ref: VersionRef) -> Sequence[FileEntry]:
-        return self._manifest(self._path(ref)).files
+    def find(self, ref: VersionRef) -> Version:
+        """The version, deleted or not. A server that knows no such query is asked for all, and chosen from."""
+        query = {"name": ref.name, "version": str(ref.number), "includeDeleted": "true"}
+        if found := [version for version in self._list(query) if version.ref == ref]:
+            return found[0]
+        raise NotFound.version(ref, [v.ref.number for v in self.versions() if v.ref.name == ref.name])
 
-    def create(self, name: str, data: LocalSource, progress: Callable[[int], object]) -> Version:
+    def manifest(self, version: Version) -> Manifest:
+        return Manifest.decode(self._connection.read(f"{self._path_of(version)}/manifest"))
+
+    def read_object(self, version: Version, name: str) -> Iterator[bytes]:
+        return self._connection.stream(f"{self._path_of(version)}/objects/{name}")
+
+    def local_object(self, _version: Version, _name: str) -> Path | None:
+        return None
+
+    def begin(self, name: str, source: Source) -> Version:
         spec = {
             "version": 0,
-            "source": data.source.location,
-            "sourceType": wire.SOURCE_TYPES[data.source.kind],
+            "source": source.location,
+            "sourceType": wire.SOURCE_TYPES[source.kind],
             "clusterId": self._cluster,
         }
         created = self._connection.call("POST", self._versions_path(), json={"name": name, "spec": spec})
         with _understood(self.place):
-            version = wire.version_in(cast("wire.Datastore", created))
-        path = f"{self._versions_path()}/{version.id}"
-        try:
-            upload(self._connection, path, data.files, progress)
-            return self._finished(path)
-        except BaseException:
-            self._drop(path)
-            raise
+            return wire.version_in(cast("wire.Datastore", created))
 
-    def download(self, ref: VersionRef, destination: Path, progress: Callable[[int], object]) -> Version:
-        version = self._find(ref)
-        path = f"{self._versions_path()}/{version.id}"
-        manifest = self._manifest(path)
-        restore(manifest, lambda name: self._connection.stream(f"{path}/objects/{name}"), destination, progress)
-        return version
+    def sink(self, version: Version) -> ObjectSink:
+        return HttpSink(self._connection, self._path_of(version))
+
+    def finish(self, version: Version, manifest: Manifest) -> Version:
+        path = self._path_of(version)
+        self._connection.call("PUT", f"{path}/manifest", content=manifest.encode())
+        self._connection.call("POST", f"{path}/completed", json={})
+        return self._finished(path)
+
+    def drop(self, version: Version) -> None:
+        with suppress(Refusal):
+            self._connection.call("DELETE", self._path_of(version))
 
     def delete(self, ref: VersionRef) -> Receipt:
         answer = cast("wire.DeleteDatastoreResponse", self._connection.call("DELETE", self._path(ref)))
@@ -104,14 +115,20 @@ class HttpDatastores:
         with _understood(self.place):
             return wire.verdict_in(cast("wire.VerdictResponse", answer))
 
-    def start(self, kind: WorkloadKind, name: str, mounts: Mapping[VersionRef, str]) -> Workload:
-        ids = {self._find(ref).id: path for ref, path in mounts.items()}
+    def start(
+        self, kind: WorkloadKind, name: str, mounts: Mapping[VersionRef, str], *, leased: bool = False
+    ) -> Workload:
+        ids = {self.find(ref).id: path for ref, path in mounts.items()}
         if kind is WorkloadKind.SESSION:
             inputs = [{"dsn": f"{workload_wire.DSN}{i}", "mountPath": path} for i, path in ids.items()]
         else:
             inputs = [{"id": i, "mountPath": path} for i, path in ids.items()]
-        body = {"name": name, "spec": {"clusterId": self._cluster, "datastores": inputs}}
+        body = {"name": name, "spec": {"clusterId": self._cluster, "datastores": inputs, "leased": leased}}
         return self._workload(self._connection.call("POST", self._workloads_path(kind), json=body), kind)
+
+    def heartbeat(self, run: Workload) -> Workload:
+        path = f"{self._workloads_path(WorkloadKind.RUN)}/{run.id}/heartbeat"
+        return self._workload(self._connection.call("POST", path), WorkloadKind.RUN)
 
     def workloads(self, kind: WorkloadKind) -> Sequence[Workload]:
         answer = self._connection.call("GET", self._workloads_path(kind))
@@ -138,22 +155,15 @@ class HttpDatastores:
         return "/v1/core/sessions" if kind is WorkloadKind.SESSION else f"/v1/core/{self._cluster}/runs"
 
     def _path(self, ref: VersionRef) -> str:
-        return f"{self._versions_path()}/{self._find(ref).id}"
+        return f"{self._versions_path()}/{self.find(ref).id}"
 
-    def _find(self, ref: VersionRef) -> Version:
-        """The version, deleted or not. A server that knows no such query is asked for all, and chosen from."""
-        query = {"name": ref.name, "version": str(ref.number), "includeDeleted": "true"}
-        if found := [version for version in self._list(query) if version.ref == ref]:
-            return found[0]
-        raise NotFound.version(ref, [v.ref.number for v in self.versions() if v.ref.name == ref.name])
+    def _path_of(self, version: Version) -> str:
+        return f"{self._versions_path()}/{version.id}"
 
     def _list(self, query: Mapping[str, str]) -> list[Version]:
         answer = cast("wire.ListDatastoresResponse", self._connection.call("GET", self._versions_path(), query=query))
         with _understood(self.place):
             return [wire.version_in(item) for item in answer["datastores"]]
-
-    def _manifest(self, path: str) -> Manifest:
-        return Manifest.decode(self._connection.read(f"{path}/manifest"))
 
     def _finished(self, path: str) -> Version:
         wait = _FIRST_WAIT
@@ -166,13 +176,6 @@ class HttpDatastores:
                 return version
             time.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
-
-    def _drop(self, path: str) -> None:
-        """Leave nothing of a version that could not be finished; a server that is gone cannot be asked."""
-        try:
-            self._connection.call("DELETE", path)
-        except Refusal:
-            return
 
     def _workload(self, answer: object, kind: WorkloadKind) -> Workload:
         with _understood(self.place):

@@ -1,31 +1,22 @@
-"""Sending a version: pack, send parts to the addresses that the server gives, hand over the manifest."""
+"""Sending objects: part by part, to the addresses that the server gives."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
-from grid_datastores.storage.manifest import Manifest
-from grid_datastores.storage.packing import pack
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterator
 
     from grid_datastores.client.connection import Connection
-    from grid_datastores.storage.packing import FileToPack
-    from grid_datastores.wire.datastores import UploadObject, UploadObjects
+    from grid_datastores.wire.uploads import UploadObject, UploadObjects
 
 PART = 50 * 1024 * 1024  # bytes, as in Grid's own client
 
 
-def upload(connection: Connection, path: str, files: Iterable[FileToPack], progress: Callable[[int], object]) -> None:
-    """Send all files to the version at this path of the API, and close it."""
-    manifest = Manifest.of(pack(files, _Sink(connection, path), progress))
-    connection.call("PUT", f"{path}/manifest", content=manifest.encode())
-    connection.call("POST", f"{path}/completed", json={})
+class HttpSink:
+    """The objects of one version on a server, at this path of the API."""
 
-
-class _Sink:
     def __init__(self, connection: Connection, path: str) -> None:
         self._connection = connection
         self._path = path

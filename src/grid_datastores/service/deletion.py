@@ -62,6 +62,7 @@ class Deletion:
         before = self._context.quota(tx, user)
         place = 1 if version.phase.takes_place else 0
         return Receipt(
+            id=version.id,
             ref=version.ref,
             source=version.source,
             file_count=version.file_count,

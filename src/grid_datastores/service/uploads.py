@@ -16,12 +16,12 @@ from grid_datastores.service.context import Context, owned
 from grid_datastores.storage import Manifest, check_path, pack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from grid_datastores.catalog import Transaction, Upload
     from grid_datastores.model import Source, User, Version, VersionRef
-    from grid_datastores.storage import FileToPack, LocalStorage
+    from grid_datastores.storage import LocalStorage, ObjectSink
 
 URL_LIFE = timedelta(hours=24)
 MOST_PARTS = 10_000
@@ -60,22 +60,21 @@ class Uploads:
             raise
         return version
 
-    def from_files(
-        self,
-        user: User,
-        name: str,
-        source: Source,
-        files: Iterable[FileToPack],
-        progress: Callable[[int], object],
-    ) -> Version:
-        """A version of files on this machine, straight into storage; when it fails, nothing of it is left."""
-        version = self.begin(user, name, source)
-        try:
-            sink = _Sink(self._context.storage, version.id)
-            return self._publish(version, Manifest.of(pack(files, sink, progress)), user.name)
-        except BaseException:
-            self.drop(user, version.id)
-            raise
+    def sink(self, user: User, version_id: str) -> ObjectSink:
+        """Where a client on this machine writes the objects of a version that is begun."""
+        return _Sink(self._context.storage, version_id, lambda: self._mark_active(user, version_id))
+
+    def publish(self, user: User, version_id: str, manifest: Manifest) -> Version:
+        """The objects of this manifest are in the sink: the version, available."""
+        with self._context.catalog.read() as tx:
+            version = owned(tx, user, version_id)
+        check_open(version)
+        return self._publish(version, manifest, user.name)
+
+    def _mark_active(self, user: User, version_id: str) -> None:
+        with self._context.catalog.write() as tx:
+            check_open(owned(tx, user, version_id, lock=True))
+            tx.versions.mark_active(version_id, self._context.clock())
 
     def drop(self, user: User, version_id: str) -> None:
         """Forget a version that was never finished, and leave no byte of it; its number stays used."""
@@ -93,7 +92,7 @@ class Uploads:
         with self._context.catalog.read() as tx:
             abandoned = tx.versions.abandoned(self._context.clock() - limit)
         for version in abandoned:
-            self._fail(version, "the upload was not finished in time")
+            self._fail(version, "the upload was not finished in time", limit)
 
     def announce(self, user: User, version_id: str, parts_of: Mapping[str, int]) -> list[Upload]:
         """The uploads of these keys, in order, each with its count of parts."""
@@ -183,7 +182,8 @@ class Uploads:
             announced = Manifest.decode(b"".join(storage.read(version.id, _ANNOUNCED)))
         except NotFound:
             files = [_Received(storage, version.id, key, name) for key, name in sorted(names.items())]
-            return Manifest.of(pack(files, _Sink(storage, version.id), lambda _: None))
+            packed = pack(files, _Sink(storage, version.id), lambda _: None)
+            return Manifest.of(entry for _name, entries in packed for entry in entries)
         if unknown := {file.object for file in announced.files} - set(names):
             raise UploadInvalid(f"The manifest names an object that was not uploaded: {min(unknown)!r}.")
         manifest = Manifest(tuple(replace(file, object=names[file.object]) for file in announced.files))
@@ -203,11 +203,14 @@ class Uploads:
             tx.versions.record(version.id, EventKind.UPLOADED, actor, f"{count} files, {size} bytes", now)
             return tx.versions.get(version.id) or version
 
-    def _fail(self, version: Version, why: str) -> None:
+    def _fail(self, version: Version, why: str, idle: timedelta | None = None) -> None:
+        """The version has failed, unless it went on meanwhile: to another phase or, with `idle`, within that time."""
         with self._context.catalog.write() as tx:
             now = self._context.clock()
             current = tx.versions.get(version.id, lock=True)
             if current is None or current.phase is not version.phase:
+                return
+            if idle is not None and current not in tx.versions.abandoned(now - idle):
                 return
             tx.versions.set_phase(version.id, Phase.FAILED, why)
             tx.versions.record(version.id, EventKind.FAILED, "", why, now)
@@ -243,8 +246,10 @@ def _object_name(upload: Upload) -> str:
 class _Sink:
     storage: LocalStorage
     version_id: str
+    begun: Callable[[], object] = lambda: None
 
     def object(self, name: str, _size: int | None) -> AbstractContextManager[BinaryIO]:
+        self.begun()
         return self.storage.new_object(self.version_id, name)
 
 

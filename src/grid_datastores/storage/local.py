@@ -41,8 +41,10 @@ class LocalStorage:
         """Write one object; it is there, whole and durable, when the context ends without an exception."""
         path = self._folder(version_id) / _checked(name)
         aside = path.with_name(f"{path.name}.new")
-        with _full_disk(), _begun(version_id), aside.open("wb") as file:
+        aside.unlink(missing_ok=True)
+        with _full_disk(), _begun(version_id), aside.open("xb") as file:
             yield file
+            os.fchmod(file.fileno(), 0o444)
             file.flush()
             os.fsync(file.fileno())
         with _begun(version_id):
@@ -96,6 +98,10 @@ class LocalStorage:
             return Manifest.decode((self._folder(version_id) / _MANIFEST).read_bytes())
         except FileNotFoundError as error:
             raise Damaged("The data of this version is missing from storage.") from error
+
+    def place(self, version_id: str, name: str) -> Path:
+        """Where an object lies, for who reads it as a file."""
+        return self._folder(version_id) / _checked(name)
 
     def size(self, version_id: str, name: str) -> int:
         """The size of an object in bytes; raises `NotFound` when it is not there."""

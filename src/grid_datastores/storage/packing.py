@@ -7,14 +7,14 @@ The same packing serves an upload over HTTP (the client packs) and one on this m
 from __future__ import annotations
 
 import tarfile
-from dataclasses import dataclass
 from hashlib import sha256
+from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
 from grid_datastores.model import FileEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
 LARGE_FILE = 1024 * 1024  # bytes: from this size on a file is an object of its own
@@ -53,59 +53,63 @@ class FileToPack(Protocol):
         """Its content."""
 
 
-@dataclass(slots=True)
-class _Names:
-    packs: int = 0
-    singles: int = 0
+def pack(
+    files: Iterable[FileToPack],
+    sink: ObjectSink,
+    progress: Callable[[int], object],
+    there: Mapping[str, Sequence[FileEntry]] | None = None,
+) -> Iterator[tuple[str, Sequence[FileEntry]]]:
+    """Write all files into the sink, in order; tells each object when it is there, and where each file lies in it.
 
-    def pack(self) -> str:
-        self.packs += 1
-        return f"pack-{self.packs:05}.tar"
+    Which file goes where depends on the order and sizes alone, so that an interrupted upload finds its objects again:
+    those that are `there` are not written again. `progress` hears of bytes written or there.
+    """
+    for name, group, size in _objects(files):
+        if there is not None and name in there:
+            progress(sum(entry.size for entry in there[name]))
+            yield name, there[name]
+            continue
+        with sink.object(name, size) as target:
+            entries = _write_single(group[0], name, target, progress) if size else _write(group, name, target, progress)
+        yield name, entries
 
-    def single(self) -> str:
-        self.singles += 1
-        return f"file-{self.singles:05}"
 
-
-def pack(files: Iterable[FileToPack], sink: ObjectSink, progress: Callable[[int], object]) -> list[FileEntry]:
-    """Write all files into the sink, in order; says where each lies. `progress` hears of bytes written."""
-    names = _Names()
-    entries: list[FileEntry] = []
+def _objects(files: Iterable[FileToPack]) -> Iterator[tuple[str, list[FileToPack], int | None]]:
+    """The objects: name, files, and size in bytes where it is known (a file of its own), None for a pack."""
+    packs = (f"pack-{number:05}.tar" for number in count(1))
+    singles = (f"file-{number:05}" for number in count(1))
     small: list[FileToPack] = []
     waiting = 0
     for file in files:
         if file.size >= LARGE_FILE:
-            entries.append(_single(file, names.single(), sink, progress))
+            yield next(singles), [file], file.size
             continue
         small.append(file)
         waiting += file.size + 2 * _BLOCK
         if waiting >= PACK_SIZE:
-            entries += _pack(small, names.pack(), sink, progress)
+            yield next(packs), small, None
             small, waiting = [], 0
     if small:
-        entries += _pack(small, names.pack(), sink, progress)
+        yield next(packs), small, None
+
+
+def _write_single(file: FileToPack, name: str, target: Writer, progress: Callable[[int], object]) -> list[FileEntry]:
+    return [_copy(file, name, 0, target, progress)]
+
+
+def _write(files: list[FileToPack], name: str, target: Writer, progress: Callable[[int], object]) -> list[FileEntry]:
+    entries: list[FileEntry] = []
+    offset = 0
+    for file in files:
+        header = _header(file)
+        target.write(header)
+        offset += len(header)
+        entries.append(_copy(file, name, offset, target, progress))
+        padding = -file.size % _BLOCK
+        target.write(bytes(padding))
+        offset += file.size + padding
+    target.write(bytes(-(offset + 2 * _BLOCK) % tarfile.RECORDSIZE + 2 * _BLOCK))
     return entries
-
-
-def _single(file: FileToPack, name: str, sink: ObjectSink, progress: Callable[[int], object]) -> FileEntry:
-    with sink.object(name, file.size) as target:
-        return _copy(file, name, 0, target, progress)
-
-
-def _pack(
-    files: list[FileToPack], name: str, sink: ObjectSink, progress: Callable[[int], object]
-) -> Iterator[FileEntry]:
-    with sink.object(name, None) as target:
-        offset = 0
-        for file in files:
-            header = _header(file)
-            target.write(header)
-            offset += len(header)
-            yield _copy(file, name, offset, target, progress)
-            padding = -file.size % _BLOCK
-            target.write(bytes(padding))
-            offset += file.size + padding
-        target.write(bytes(-(offset + 2 * _BLOCK) % tarfile.RECORDSIZE + 2 * _BLOCK))
 
 
 def _copy(file: FileToPack, name: str, offset: int, target: Writer, progress: Callable[[int], object]) -> FileEntry:

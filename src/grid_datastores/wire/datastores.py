@@ -110,50 +110,6 @@ class ListDatastoresResponse(TypedDict):
     nextPageToken: str
 
 
-class UploadUrl(TypedDict):
-    """Where one part goes, by PUT."""
-
-    partNumber: str
-    url: str
-
-
-class UploadObject(TypedDict, total=False):
-    """An object to upload: the client tells `key` and `partCount`, the server the rest."""
-
-    key: str
-    partCount: str
-    uploadId: str
-    expiryTime: str
-    urls: list[UploadUrl]
-
-
-class UploadObjects(TypedDict, total=False):
-    """Objects to upload, at most 3,000 a request."""
-
-    objects: list[UploadObject]
-
-
-class CompletedPart(TypedDict, total=False):
-    """A part that was sent, and the ETag that its PUT answered."""
-
-    partNumber: str
-    etag: str
-
-
-class CompletedObject(TypedDict, total=False):
-    """An object all of whose parts were sent."""
-
-    key: str
-    uploadId: str
-    urls: list[CompletedPart]
-
-
-class CompletedObjects(TypedDict, total=False):
-    """Objects all of whose parts were sent."""
-
-    objects: list[CompletedObject]
-
-
 class DatastoreFile(TypedDict):
     """One file of a version; `url` serves its content for a while, without credentials."""
 
@@ -218,6 +174,7 @@ class KeptJson(TypedDict):
 class ReceiptJson(TypedDict):
     """What a deletion took and what it left; sizes are bytes."""
 
+    id: str
     name: str
     version: int
     source: str
@@ -353,6 +310,7 @@ def details_in(data: DetailsResponse) -> Details:
 def receipt_out(receipt: Receipt) -> ReceiptJson:
     """A receipt as JSON."""
     return {
+        "id": receipt.id,
         "name": receipt.ref.name,
         "version": receipt.ref.number,
         "source": receipt.source.location,
@@ -369,6 +327,7 @@ def receipt_out(receipt: Receipt) -> ReceiptJson:
 def receipt_in(data: ReceiptJson) -> Receipt:
     """A receipt from JSON."""
     return Receipt(
+        id=data["id"],
         ref=VersionRef(data["name"], data["version"]),
         source=Source(SOURCE_KINDS[data["sourceType"]], data["source"]),
         file_count=int(data["fileCount"]),

@@ -13,6 +13,7 @@ from grid_datastores.model import Source, SourceKind
 from grid_datastores.server.state import CLUSTER, InCluster, State, TheState, TheUser
 from grid_datastores.service.uploads import CompletedObject
 from grid_datastores.wire import datastores as wire
+from grid_datastores.wire import uploads as objects_wire
 from grid_datastores.wire.common import Empty
 
 MOST_OBJECTS = 3000
@@ -39,8 +40,8 @@ def create_presigned_urls(
     user: TheUser,
     request: Request,
     datastoreId: str,
-    body: wire.UploadObjects,
-) -> wire.UploadObjects:
+    body: objects_wire.UploadObjects,
+) -> objects_wire.UploadObjects:
     """An address for each part of each object, in the order of the objects."""
     objects = body.get("objects", [])
     if not 1 <= len(objects) <= MOST_OBJECTS:
@@ -58,7 +59,7 @@ def complete_presigned_urls(
     state: TheState,
     user: TheUser,
     datastoreId: str,
-    body: wire.CompletedObjects,
+    body: objects_wire.CompletedObjects,
 ) -> Empty:
     """The parts of these objects have arrived, with these ETags."""
     completed = [
@@ -122,7 +123,7 @@ async def _receive(state: State, request: Request, upload_id: str, number: int) 
     return digest.hexdigest()
 
 
-def _object_out(state: State, base: str, upload: Upload) -> wire.UploadObject:
+def _object_out(state: State, base: str, upload: Upload) -> objects_wire.UploadObject:
     return {
         "key": upload.key,
         "uploadId": upload.id,

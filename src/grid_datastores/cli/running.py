@@ -1,0 +1,53 @@
+"""`grid run`: a command here, as a Run that holds a version while it lives."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+
+import click
+
+from grid_datastores.cli.options import DatastoreName, VersionNumber, once, version_ref
+from grid_datastores.cli.output import progress
+from grid_datastores.cli.target import open_datastores
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--name", required=True, help="Name of the Run.")
+@click.option(
+    "--datastore_name",
+    "datastore",
+    type=DatastoreName(),
+    required=True,
+    multiple=True,
+    callback=once,
+    help="Datastore to mount.",
+)
+@click.option(
+    "--datastore_version",
+    "version",
+    type=VersionNumber(),
+    required=True,
+    multiple=True,
+    callback=once,
+    help="Version of it to mount.",
+)
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def run(name: str, datastore: str, version: int, command: tuple[str, ...]) -> None:
+    """Run COMMAND here with a version mounted read-only; put -- before it.
+
+    In COMMAND, {NAME} stands for the folder of the datastore of that name; GRID_DATASTORE_NAME in its environment says
+    it, too. The version is held while the command lives. The exit code is the command's.
+    """
+    from grid_datastores.running import run_command
+    from grid_datastores.settings import read_settings
+
+    ref = version_ref(datastore, version)
+    with open_datastores() as datastores:
+        mounting = partial(progress, f"Mounting {ref}")
+        code = run_command(datastores, read_settings().directory, name, ref, command, mounting, _warn)
+    sys.exit(code)
+
+
+def _warn(message: str) -> None:
+    click.echo(f"Warning: {message}", err=True)

@@ -1,0 +1,118 @@
+"""Running a command here as a Run: it holds its version while it lives, by a lease that a heartbeat renews."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from grid_datastores.errors import InvalidInput, NotThatState, Refusal, Unreachable
+from grid_datastores.model import WorkloadKind, WorkloadState
+from grid_datastores.mounting import mount, mount_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+    from types import FrameType
+
+    from grid_datastores.datastores import Datastores
+    from grid_datastores.model import VersionRef, Workload
+
+_BEATS = 4  # heartbeats a lease: three may be lost
+_FORWARDED = (signal.SIGTERM, signal.SIGHUP)
+
+
+def run_command(
+    datastores: Datastores,
+    directory: Path,
+    name: str,
+    ref: VersionRef,
+    command: Sequence[str],
+    progress: Callable[[int], AbstractContextManager[Callable[[int], object]]],
+    warn: Callable[[str], object],
+) -> int:
+    """Run the command with the version mounted, as the Run of this name; answers the command's exit code.
+
+    Its arguments may say {NAME} for the folder of the version, and GRID_DATASTORE_NAME says it, too. `progress` shows
+    the mounting of so many bytes, `warn` a sentence.
+    """
+    program = shutil.which(command[0])
+    if program is None:
+        raise InvalidInput(f"{command[0]!r} cannot be run: there is no such command.")
+    version = datastores.find(ref)
+    folder = mount_folder(directory, version)
+    run = datastores.start(WorkloadKind.RUN, name, {ref: str(folder)}, leased=True)
+    code = 1
+    try:
+        with _heart(datastores, run, warn):
+            with progress(version.size_bytes) as advance:
+                mount(datastores, directory, version, advance)
+            words = [word.replace(f"{{{ref.name}}}", str(folder)) for word in command[1:]]
+            code = _execute([program, *words], {_variable(ref.name): str(folder)})
+    finally:
+        _end(datastores, run, WorkloadState.SUCCEEDED if code == 0 else WorkloadState.FAILED, warn)
+    return code
+
+
+def _variable(name: str) -> str:
+    return f"GRID_DATASTORE_{re.sub('[^A-Z0-9]', '_', name.upper())}"
+
+
+def _execute(command: Sequence[str], environment: dict[str, str]) -> int:
+    """The exit code of the command; 128 and the signal's number when a signal ended it, as shells say."""
+    with subprocess.Popen(command, env=os.environ | environment) as process:  # noqa: S603 - what the user typed
+
+        def forward(number: int, _frame: FrameType | None) -> None:
+            process.send_signal(number)
+
+        # At a terminal, Ctrl-C reaches the command by itself.
+        interrupt = signal.SIG_IGN if sys.stdin.isatty() else forward
+        before = {number: signal.signal(number, forward) for number in _FORWARDED}
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, interrupt)
+        try:
+            code = process.wait()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+    return code if code >= 0 else 128 - code
+
+
+@contextmanager
+def _heart(datastores: Datastores, run: Workload, warn: Callable[[str], object]) -> Iterator[None]:
+    """Renew the Run's lease from a thread, four times a lease."""
+    lease = (run.lease_until - run.created_at).total_seconds() if run.lease_until else 60.0
+    stopped = threading.Event()
+
+    def beat() -> None:
+        while not stopped.wait(lease / _BEATS):
+            try:
+                datastores.heartbeat(run)
+            except Unreachable:
+                continue  # the next beat may get through
+            except Refusal as error:
+                warn(error.message)
+                return
+
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def _end(datastores: Datastores, run: Workload, state: WorkloadState, warn: Callable[[str], object]) -> None:
+    try:
+        datastores.set_state(WorkloadKind.RUN, run.name, state)
+    except NotThatState:
+        return  # canceled, or given up for dead, meanwhile
+    except Refusal as error:
+        warn(f"The Run's end could not be told: {error.message}")

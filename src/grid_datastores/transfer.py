@@ -1,0 +1,100 @@
+"""Moving a version's bytes: creating one, going on with an interrupted upload, downloading, here and over HTTP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from grid_datastores.errors import InvalidInput, Refusal, SourceFailed, Unreachable
+from grid_datastores.journal import begin_journal
+from grid_datastores.model import Phase
+from grid_datastores.restore import restore
+from grid_datastores.sources import scan
+from grid_datastores.storage import Manifest, pack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from grid_datastores.datastores import Datastores
+    from grid_datastores.journal import Journal
+    from grid_datastores.model import Version, VersionRef
+    from grid_datastores.sources import LocalSource
+
+
+class UploadInterrupted(Refusal):
+    """The upload stopped in the middle; it can go on where it stopped (rule upload-resumed)."""
+
+    reason = "UPLOAD_INTERRUPTED"
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """A version that is available now, and the bytes that had not to be sent again."""
+
+    version: Version
+    skipped: int
+
+
+def create(
+    datastores: Datastores, directory: Path, name: str, data: LocalSource, progress: Callable[[int], object]
+) -> Version:
+    """A new version of these files. When it is interrupted it can go on; when it fails, nothing of it is left."""
+    version = datastores.begin(name, data.source)
+    try:
+        journal = begin_journal(directory, datastores.place, version, data)
+    except BaseException:
+        datastores.drop(version)
+        raise
+    return _send(datastores, journal, version, data, progress)
+
+
+def resume(datastores: Datastores, journal: Journal, progress: Callable[[int], object]) -> Resumed:
+    """Go on with an interrupted upload. A file that has changed since is noticed: `SourceFailed`."""
+    version = datastores.find(journal.ref)
+    if version.phase not in (Phase.UPLOADING, Phase.OPTIMIZING, Phase.AVAILABLE):
+        journal.forget()
+        raise SourceFailed(f"The upload of {journal.ref} cannot go on: it is {version.phase}. Create it again.")
+    skipped = sum(entry.size for entries in journal.objects.values() for entry in entries)
+    if version.phase is not Phase.UPLOADING:
+        journal.forget()
+        return Resumed(version, skipped)
+    data = scan(journal.location)
+    if not journal.same_files(data):
+        raise SourceFailed(
+            f"{journal.location} has changed since the upload of {journal.ref} began, so it cannot go on."
+            " Forget it with: grid datastore clearcache"
+        )
+    return Resumed(_send(datastores, journal, version, data, progress), skipped)
+
+
+def download(datastores: Datastores, ref: VersionRef, destination: Path, progress: Callable[[int], object]) -> Version:
+    """The version's files in a new folder, checked byte for byte. When it fails, no folder is left."""
+    if destination.exists() or destination.is_symlink():
+        raise InvalidInput(f"{destination} is there already; name a folder that is not.")
+    version = datastores.find(ref)
+    manifest = datastores.manifest(version)
+    restore(manifest, lambda name: datastores.read_object(version, name), destination, progress)
+    return version
+
+
+def _send(
+    datastores: Datastores, journal: Journal, version: Version, data: LocalSource, progress: Callable[[int], object]
+) -> Version:
+    try:
+        for name, entries in pack(data.files, datastores.sink(version), progress, journal.objects):
+            if name not in journal.objects:
+                journal.record(name, entries)
+        manifest = Manifest.of(entry for entries in journal.objects.values() for entry in entries)
+        finished = datastores.finish(version, manifest)
+    except (KeyboardInterrupt, Unreachable) as error:
+        why = error.message if isinstance(error, Unreachable) else "Interrupted."
+        raise UploadInterrupted(
+            f"{why} The upload of {version.ref} is not finished; go on with: grid datastore resume"
+        ) from error
+    except BaseException:
+        datastores.drop(version)
+        journal.forget()
+        raise
+    journal.forget()
+    return finished
