@@ -16,7 +16,7 @@ Feature: Versions in use
 
     @scenario:run-uses-it
     Scenario: A Run uses the version
-      Not on cli-embedded: Runs are started over the API.
+      Not on cli-embedded: a Run is a living command there, see "A Run uses its version while its process lives".
       Given "my-training-data" has version 1
       And version 1 of "my-training-data" is mounted into the Run "nightly"
       When I delete version 1 of "my-training-data"
@@ -72,7 +72,7 @@ Feature: Versions in use
 
     @scenario:run-ended
     Scenario Outline: A Run that has <ended> uses nothing
-      Not on cli-embedded: Runs are started over the API.
+      Not on cli-embedded: a Run ends there with its command.
       Given "my-training-data" has version 1
       And version 1 of "my-training-data" is mounted into the Run "nightly"
       And the Run "nightly" has <ended>
@@ -98,6 +98,51 @@ Feature: Versions in use
       Then it is refused
       And the refusal names the Session "tuning", that it is paused, since when, and how to release it
       When I resume the Session "tuning"
+      Then it is done
+
+  @rule:in-use-at-request
+  Rule: In use is judged at the moment the request is taken: a mount and a delete can never both succeed
+    Why: between looking and acting somebody else may act, and one of the two would lose its data.
+
+    @scenario:race
+    Scenario: Many mount and delete the same versions at the same moment
+      Given "my-training-data" has versions 1, 2, 3 and 4
+      When each version is mounted by one client and deleted by another at the same moment
+      Then of each version either the mount or the deletion succeeded, and not both
+      And the versions that were mounted are byte for byte what was uploaded
+
+  @rule:in-use-dead-holder
+  Rule: A Run whose process died stops using its version when no heartbeat has come for 60 seconds, or what the operator sets
+    Why: a crashed Run cannot release what it used. Waiting for it for ever would help nobody.
+
+    @scenario:run-lives
+    Scenario: A Run uses its version while its process lives
+      Given the operator lets a Run miss its heartbeat for 2 seconds
+      And "my-training-data" has version 1
+      And the Run "nightly" works with version 1 of "my-training-data" for longer than that
+      When I delete version 1 of "my-training-data"
+      Then it is refused
+      And the refusal names the Run "nightly", that it is running, since when, and how to release it
+
+    @scenario:run-died
+    Scenario: A Run whose process was killed
+      Given the operator lets a Run miss its heartbeat for 2 seconds
+      And "my-training-data" has version 1
+      And the Run "nightly" works with version 1 of "my-training-data"
+      When the Run's process is killed
+      And I delete version 1 of "my-training-data"
+      Then it is refused
+      When no heartbeat of it has come in time
+      And I delete version 1 of "my-training-data"
+      Then it is done
+
+    @scenario:run-ends
+    Scenario: A Run that ends releases its version at once
+      Given "my-training-data" has version 1
+      And the Run "nightly" works with version 1 of "my-training-data"
+      When its command ends with exit code 3
+      Then the Run passes exit code 3 on
+      When I delete version 1 of "my-training-data"
       Then it is done
 
   @rule:in-use-no-mount-after

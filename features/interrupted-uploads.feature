@@ -1,0 +1,60 @@
+Feature: Interrupted uploads
+  Large data takes long to upload, and networks, laptops and servers stop when they like.
+
+  @rule:upload-resumed
+  Rule: An interrupted upload resumes where it stopped; an abandoned one expires and leaves no bytes
+    Why: nobody sends the same gigabytes twice, and nobody's half-sent data takes up room for ever.
+    Not on api: there, a client sends the missing parts again; these scenarios are about the command line.
+
+    @scenario:client-killed
+    Scenario: The client is killed in the middle
+      Given a folder with three large files
+      And an upload of it to "field-notes" that is killed when two of them have arrived
+      When I resume the upload
+      Then I am told that two of the files were there already
+      And version 1 of "field-notes" is byte for byte what was uploaded
+
+    @scenario:ctrl-c
+    Scenario: Ctrl-C in the middle
+      Given a folder with three large files
+      And an upload of it to "field-notes" that is interrupted when two of them have arrived
+      When I resume the upload
+      Then I am told that two of the files were there already
+      And version 1 of "field-notes" is byte for byte what was uploaded
+
+    @scenario:server-restarted
+    Scenario: The server is restarted in the middle
+      Not on cli-embedded: there is no server.
+      Given a folder with three large files
+      And an upload of it to "field-notes" during which the server is restarted when two of them have arrived
+      When I resume the upload
+      Then I am told that two of the files were there already
+      And version 1 of "field-notes" is byte for byte what was uploaded
+
+    @scenario:changed-meanwhile
+    Scenario: A file that changed meanwhile is noticed
+      Given a folder with three large files
+      And an upload of it to "field-notes" that is interrupted when two of them have arrived
+      And one of the files has changed
+      When I try to resume the upload
+      Then it is refused
+      And I am told "has changed"
+      And "field-notes" has no versions
+
+    @scenario:forgotten
+    Scenario: An interrupted upload can be forgotten
+      Given a folder with three large files
+      And an upload of it to "field-notes" that is interrupted when two of them have arrived
+      When I forget interrupted uploads
+      And I try to resume the upload
+      Then I am told "no interrupted upload"
+      And no byte of version 1 of "field-notes" is left in storage
+
+    @scenario:abandoned
+    Scenario: An abandoned upload expires
+      Given the operator lets uploads expire after 1 second
+      And a folder with three large files
+      And an upload of it to "field-notes" that is interrupted when two of them have arrived
+      When nobody goes on with the upload in time
+      Then version 1 of "field-notes" has failed
+      And no byte of version 1 of "field-notes" is left in storage
