@@ -11,6 +11,7 @@ from grid_datastores.model import User
 from grid_datastores.rules import check_name
 
 if TYPE_CHECKING:
+    from grid_datastores.catalog import Transaction
     from grid_datastores.service.context import Context
 
 TOKEN_LIFE = timedelta(hours=12)
@@ -25,13 +26,10 @@ class Accounts:
     def add(self, name: str) -> tuple[User, str]:
         """A new user and their API key, which is kept nowhere: only its digest is."""
         check_name(name, "user")
-        key = secrets.token_urlsafe(32)
         with self._context.catalog.write() as tx:
             if tx.users.named(name):
                 raise NameTaken(f"There is a user {name} already.")
-            user = User(secrets.token_hex(8), name)
-            tx.users.add(user, key, self._context.clock())
-        return user, key
+            return self._add(tx, name)
 
     def first(self, name: str) -> tuple[User, str] | None:
         """The first user and their key, when there is none yet."""
@@ -43,8 +41,15 @@ class Accounts:
     def local(self, name: str) -> User:
         """The user of a data folder on this machine, made when new."""
         with self._context.catalog.read() as tx:
-            user = tx.users.named(name)
-        return user or self.add(name)[0]
+            if user := tx.users.named(name):
+                return user
+        with self._context.catalog.write() as tx:  # several commands may be the first at once
+            return tx.users.named(name) or self._add(tx, name)[0]
+
+    def _add(self, tx: Transaction, name: str) -> tuple[User, str]:
+        user, key = User(secrets.token_hex(8), name), secrets.token_urlsafe(32)
+        tx.users.add(user, key, self._context.clock())
+        return user, key
 
     def sign_in(self, id_or_name: str, key: str) -> User:
         """The user whose key this is."""
