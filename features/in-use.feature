@@ -117,7 +117,7 @@ Feature: Versions in use
 
     @scenario:run-lives
     Scenario: A Run uses its version while its process lives
-      Given the operator lets a Run miss its heartbeat for 2 seconds
+      Given the operator lets a Run miss its heartbeat for 4 seconds
       And "my-training-data" has version 1
       And the Run "nightly" works with version 1 of "my-training-data" for longer than that
       When I delete version 1 of "my-training-data"
@@ -126,7 +126,7 @@ Feature: Versions in use
 
     @scenario:run-died
     Scenario: A Run whose process was killed
-      Given the operator lets a Run miss its heartbeat for 2 seconds
+      Given the operator lets a Run miss its heartbeat for 10 seconds
       And "my-training-data" has version 1
       And the Run "nightly" works with version 1 of "my-training-data"
       When the Run's process is killed
@@ -138,6 +138,7 @@ Feature: Versions in use
 
     @scenario:run-ends
     Scenario: A Run that ends releases its version at once
+      Not on api: there, who sends the heartbeats tells the end; see "A Run that has succeeded uses nothing".
       Given "my-training-data" has version 1
       And the Run "nightly" works with version 1 of "my-training-data"
       When its command ends with exit code 3

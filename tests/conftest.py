@@ -9,4 +9,7 @@ pytest_plugins = [
     "acceptance.steps.finality",
     "acceptance.steps.using",
     "acceptance.steps.owning",
+    "acceptance.steps.quota",
+    "acceptance.steps.interrupting",
+    "acceptance.steps.running",
 ]

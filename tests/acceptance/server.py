@@ -24,6 +24,7 @@ class ServerProcess:
     grid: str
     folder: Path
     url: str = ""
+    operated: dict[str, str] = field(default_factory=dict)
     _process: subprocess.Popen[str] | None = field(default=None, init=False)
 
     def start(self) -> None:
@@ -38,6 +39,12 @@ class ServerProcess:
         ready = self._process.stdout.readline()
         assert "is at http://" in ready, f"grid serve said {ready!r}; its log is in {self.folder}"
         self.url = ready.split(" is at ")[1].split()[0]
+
+    def operate(self, settings: dict[str, str]) -> None:
+        """Start it again as an operator who set these variables."""
+        self.operated = settings
+        self.stop()
+        self.start()
 
     def kill(self) -> None:
         """Kill it as a power cut would."""
@@ -64,4 +71,4 @@ class ServerProcess:
         return self.folder / "data" / "versions"
 
     def _environment(self) -> dict[str, str]:
-        return {"PATH": os.environ["PATH"], "GRID_DIR": str(self.folder), "HOME": str(self.folder)}
+        return {"PATH": os.environ["PATH"], "GRID_DIR": str(self.folder), "HOME": str(self.folder)} | self.operated

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sysconfig
+import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -53,6 +55,11 @@ class World:
     subject: tuple[str, int] = ("", 0)
     folder: Path = Path()
     other: Surface | None = None
+    process: subprocess.Popen[str] | None = None
+    lease: float = 60.0
+    beating: threading.Event = field(default_factory=threading.Event)
+    pairs: list[tuple[bool, bool]] = field(default_factory=list)
+    cleanups: ExitStack = field(default_factory=ExitStack)
 
     def real(self, name: str) -> str:
         """The name to use for a name of the feature: the same, or one that no other run uses."""
@@ -73,10 +80,21 @@ class World:
         folder = self.home / "penguins"
         return sorted(folder.iterdir(), key=_variation_order) if folder.exists() else make_variations(folder)
 
+    def operate(self, variable: str, value: int) -> None:
+        """The operator sets this variable; it is as before when the scenario is over."""
+        if self.target is None:
+            for surface in (self.surface, self.arrange):
+                assert isinstance(surface, CliSurface)
+                surface.environment[variable] = str(value)
+            return
+        server = self.own_server()
+        self.cleanups.callback(server.operate, {})
+        server.operate({variable: str(value)})
+
     def own_server(self) -> ServerProcess:
         """The server's process, for a scenario that has to kill it."""
         if self.target is None or self.target.process is None:
-            self.evidence.not_run("This server is not the run's own, so it cannot be killed.")
+            self.evidence.not_run("This server is not the run's own, so it cannot be stopped or set up otherwise.")
         return self.target.process
 
     def storage(self) -> Path | None:
@@ -126,7 +144,8 @@ def world(
     if surface_name == "cli-embedded":
         surface = CliSurface(grid, home, "ana", None, evidence)
         arrange = CliSurface(grid, home, "ana", None, None)
-        yield World(surface, arrange, home, None, evidence, "")
+        with _closing_last(World(surface, arrange, home, None, evidence, "")) as world:
+            yield world
         return
     target = cast("Target", request.getfixturevalue("target"))
     evidence.rename(target.url, _SHOWN_URL)
@@ -134,10 +153,17 @@ def world(
     if suffix:
         evidence.rename(suffix, "")
     user = _user(target, "ana", evidence)
-    with closing(ApiSurface(target.url, user, None)) as api:
-        with closing(_surface(surface_name, grid, home, "ana", target, user, evidence)) as tested:
-            yield World(tested, api, home, target, evidence, suffix)
-        _clean(api, suffix)
+    with ExitStack() as stack:
+        api = stack.enter_context(closing(ApiSurface(target.url, user, None)))
+        stack.callback(_clean, api, suffix)
+        tested = stack.enter_context(closing(_surface(surface_name, grid, home, "ana", target, user, evidence)))
+        yield stack.enter_context(_closing_last(World(tested, api, home, target, evidence, suffix)))
+
+
+@contextmanager
+def _closing_last(world: World) -> Iterator[World]:
+    with world.cleanups:
+        yield world
 
 
 @pytest.fixture

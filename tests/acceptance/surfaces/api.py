@@ -115,6 +115,20 @@ class ApiSurface:
     def quota_used(self) -> int:
         return int(self.call("GET", f"/v1/core/{self._cluster}/quota").json()["used"])
 
+    def quota_limit(self) -> int:
+        return int(self.call("GET", f"/v1/core/{self._cluster}/quota").json()["limit"])
+
+    def leased_run(self, run: str, name: str, number: int) -> str:
+        """Start a Run that has to send heartbeats; answers its id."""
+        mounts = [{"id": self.version_id(name, number), "mountPath": "/data"}]
+        spec = {"clusterId": self._cluster, "datastores": mounts, "leased": True}
+        started = self.call("POST", f"/v1/core/{self._cluster}/runs", {"name": run, "spec": spec})
+        assert started.is_success, started.text
+        return str(started.json()["id"])
+
+    def heartbeat(self, run_id: str) -> None:
+        assert self.call("POST", f"/v1/core/{self._cluster}/runs/{run_id}/heartbeat", quiet=True).is_success
+
     def send_more(self, name: str, number: int) -> Outcome:
         """Ask for addresses to send more data to."""
         path = f"{self._versions}/{self.version_id(name, number)}/presigned-urls"
@@ -187,6 +201,10 @@ class ApiSurface:
         found = self.call("GET", f"{self._versions}?{query}", quiet=True).json()["datastores"]
         ids = [item["id"] for item in found if (item["name"], item["spec"]["version"]) == (name, number)]
         return ids[0] if ids else _NO_ID
+
+    def holders(self, name: str, number: int) -> list[str]:
+        details = self.call("GET", f"{self._versions}/{self.version_id(name, number)}/details").json()
+        return [holder["name"] for holder in details["holders"]]
 
     def state(self) -> str:
         datastores = self.call("GET", self._versions).json()["datastores"]

@@ -25,7 +25,7 @@ class CliSurface:
         self._grid = grid
         self._home = home
         self._evidence = evidence
-        self._environment = {
+        self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(home),
             "LANG": "C.UTF-8",
@@ -34,7 +34,7 @@ class CliSurface:
         }
         if server:
             url, credentials = server
-            self._environment |= {
+            self.environment |= {
                 "GRID_URL": url,
                 "GRID_USER_ID": credentials.user_id,
                 "GRID_API_KEY": credentials.api_key,
@@ -93,6 +93,11 @@ class CliSurface:
         assert found, said
         return int(found[1])
 
+    def quota_limit(self) -> int:
+        found = re.search(r"of (\d+) versions", self.type("status").said)
+        assert found
+        return int(found[1])
+
     def type(self, *words: str) -> Outcome:
         """Type a command and read all that it says."""
         done = subprocess.run([self._grid, *words], **self._ways(), capture_output=True, timeout=120)
@@ -104,6 +109,16 @@ class CliSurface:
         flat = said if done.returncode == 0 else " ".join(said.split())
         missing = "There is no version" in said
         return Outcome(done.returncode == 0, done.returncode == 2, missing, flat)
+
+    def begin(self, *words: str) -> subprocess.Popen[str]:
+        """Type a command and leave it at work, in a process group of its own."""
+        ways = {**self._ways(), "start_new_session": True}
+        return subprocess.Popen([self._grid, *words], **ways, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def arrived(self) -> int:
+        """How many objects of uploads under way have arrived, as far as this machine knows."""
+        journals = (self._home / ".grid" / "uploads").glob("*.jsonl")
+        return sum(line.startswith('{"object"') for journal in journals for line in journal.read_text().splitlines())
 
     def delete_and_die(self, name: str, number: int) -> None:
         """Delete, and kill the process the moment that it reports success."""
@@ -144,6 +159,10 @@ class CliSurface:
         shown = json.loads(self._quietly("datastore", "show", *_named(name, number), "-o", "json"))
         return str(shown["datastore"]["id"])
 
+    def holders(self, name: str, number: int) -> list[str]:
+        shown = json.loads(self._quietly("datastore", "show", *_named(name, number), "-o", "json"))
+        return [holder["name"] for holder in shown["holders"]]
+
     def state(self) -> str:
         return self._quietly("datastore", "list", "-o", "json") + self._quietly("session", "list", "-o", "json")
 
@@ -162,7 +181,7 @@ class CliSurface:
         return str(done.stdout)
 
     def _ways(self) -> dict[str, object]:
-        return {"cwd": self._home, "env": self._environment, "text": True, "stdin": subprocess.DEVNULL}
+        return {"cwd": self._home, "env": self.environment, "text": True, "stdin": subprocess.DEVNULL}
 
     def _relative(self, path: Path) -> str:
         return path.relative_to(self._home).as_posix()

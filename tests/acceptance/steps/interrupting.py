@@ -1,0 +1,114 @@
+"""Uploads that are interrupted, and what becomes of them."""
+
+from __future__ import annotations
+
+import signal
+
+from pytest_bdd import given, parsers, then, when
+
+from acceptance.surfaces.cli import CliSurface
+from acceptance.waiting import wait_until
+from acceptance.world import World
+
+_SMALLER = 3 * 1024 * 1024  # bytes
+_LARGEST = 128 * 1024 * 1024  # bytes: enough to be in the middle of it when the others have arrived
+
+
+@given("a folder with three large files")
+def three_large_files(world: World) -> None:
+    world.folder = world.home / "field-notes"
+    world.folder.mkdir()
+    for name, size in (("a.raw", _SMALLER), ("b.raw", _SMALLER), ("c.raw", _LARGEST)):
+        (world.folder / name).write_bytes(name.encode() * (size // 5))
+
+
+@given(parsers.parse('an upload of it to "{name}" that is killed when two of them have arrived'))
+def upload_killed(world: World, name: str) -> None:
+    begin_upload(world, name)
+    assert world.process
+    world.process.kill()
+    world.process.communicate()
+
+
+@given(parsers.parse('an upload of it to "{name}" that is interrupted when two of them have arrived'))
+def upload_interrupted(world: World, name: str) -> None:
+    begin_upload(world, name)
+    assert world.process
+    world.process.send_signal(signal.SIGINT)
+    expect_hint(world)
+
+
+@given(parsers.parse('an upload of it to "{name}" during which the server is restarted when two of them have arrived'))
+def upload_loses_server(world: World, name: str) -> None:
+    server = world.own_server()
+    begin_upload(world, name)
+    server.kill()
+    expect_hint(world)
+    server.start()
+
+
+@given("one of the files has changed")
+def file_changed(world: World) -> None:
+    (world.folder / "a.raw").write_bytes(b"something else")
+
+
+@when("I resume the upload")
+def resume(world: World) -> None:
+    try_to_resume(world)
+    assert world.last.done, world.last.said
+
+
+@when("I try to resume the upload")
+def try_to_resume(world: World) -> None:
+    world.do(cli(world).type("datastore", "resume"))
+
+
+@when("I forget interrupted uploads")
+def forget(world: World) -> None:
+    world.do(cli(world).type("datastore", "clearcache"))
+    assert world.last.done, world.last.said
+
+
+@when("nobody goes on with the upload in time")
+def abandoned(world: World) -> None:
+    name, number = world.subject
+
+    def failed() -> bool:
+        return "failed" in world.arrange.history(world.real(name), number)
+
+    wait_until(failed, "the upload has expired")
+
+
+@then("I am told that two of the files were there already")
+def told_of_skipped(world: World) -> None:
+    assert "6.3 MB were there already, 134.2 MB were sent" in world.last.said, world.last.said
+
+
+@then(parsers.parse('version {number:d} of "{name}" has failed'))
+def has_failed(world: World, name: str, number: int) -> None:
+    assert "failed" in world.surface.history(world.real(name), number)
+
+
+def begin_upload(world: World, name: str) -> None:
+    """Start an upload; go on when two of its three files have arrived."""
+    world.remember(name, 1, world.folder)
+    source = world.folder.relative_to(world.home).as_posix()
+    world.process = cli(world).begin("datastore", "create", source, "--name", world.real(name))
+    wait_until(lambda: cli(world).arrived() >= 2, "two files have arrived")
+    assert world.process.poll() is None, "the upload was over too soon"
+
+
+def expect_hint(world: World) -> None:
+    """The upload ends with a sentence that says how to go on."""
+    assert world.process
+    said, _ = world.process.communicate(timeout=60)
+    world.evidence.transcript("grid datastore create field-notes --name field-notes", said, world.process.returncode)
+    assert world.process.returncode == 1, said
+    assert "go on with: grid datastore resume" in said, said
+    assert "Traceback" not in said, said
+
+
+def cli(world: World) -> CliSurface:
+    """The command line under test."""
+    assert isinstance(world.surface, CliSurface)
+    return world.surface

@@ -1,0 +1,58 @@
+"""The quota, and what the operator sets."""
+
+from __future__ import annotations
+
+from pytest_bdd import given, parsers, then, when
+
+from acceptance.steps.deleting import look
+from acceptance.world import World
+
+
+@given(parsers.parse("the operator allows {count:d} versions"))
+def operator_allows(world: World, count: int) -> None:
+    world.operate("GRID_QUOTA", count)
+
+
+@given(parsers.parse("the operator lets uploads expire after {seconds:d} second"))
+def operator_expires_uploads(world: World, seconds: int) -> None:
+    world.operate("GRID_UPLOAD_EXPIRY", seconds)
+
+
+@given(parsers.parse("the operator lets a Run miss its heartbeat for {seconds:d} seconds"))
+def operator_sets_lease(world: World, seconds: int) -> None:
+    world.lease = seconds
+    world.operate("GRID_LEASE", seconds)
+
+
+@given(parsers.parse('version {number:d} of "{name}" was used after all others'))
+def was_used_last(world: World, name: str, number: int) -> None:
+    session = world.real("just-looking")
+    assert world.arrange.mount(session, world.real(name), number).done
+    assert world.arrange.end(session).done
+
+
+@when("I ask for my quota")
+def ask_for_quota(world: World) -> None:
+    world.quota_before = world.surface.quota_limit()
+
+
+@when(parsers.parse('I try to upload the raw penguin data to "{name}"'))
+def try_to_upload(world: World, name: str) -> None:
+    look(world)
+    world.do(world.surface.upload(world.real(name), world.variations()[0]))
+
+
+@then(parsers.parse("I may have {count:d} versions"))
+def may_have(world: World, count: int) -> None:
+    assert world.quota_before == count
+
+
+@then(
+    parsers.parse(
+        'I am told to delete version {first:d} of "{first_name}", or else version {second:d} of "{second_name}"'
+    )
+)
+def told_to_delete(world: World, first: int, first_name: str, second: int, second_name: str) -> None:
+    commands = [part.strip() for part in world.last.said.split("grid datastore delete ")[1:]]
+    wanted = [(first_name, first), (second_name, second)]
+    assert commands == [f"--name {world.real(name)} --version {number}" for name, number in wanted]

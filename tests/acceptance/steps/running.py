@@ -1,0 +1,125 @@
+"""Runs that really run, and races."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+from pytest_bdd import given, parsers, then, when
+
+from acceptance.steps.uploading import holds_what_was_uploaded
+from acceptance.surfaces.api import ApiSurface
+from acceptance.surfaces.cli import CliSurface
+from acceptance.waiting import wait_until
+from acceptance.world import World
+
+_WORK = "while [ ! -e stop ]; do sleep 0.05; done; exit 3"
+
+
+@given(parsers.re(r'the Run "(?P<run>[^"]+)" works with version (?P<number>\d+) of "(?P<name>[^"]+)"$'))
+def run_works(world: World, run: str, name: str, number: str) -> None:
+    real_run, real_name = world.real(run), world.real(name)
+    if isinstance(world.surface, CliSurface):
+        mounted = ("--datastore_name", real_name, "--datastore_version", number)
+        process = world.surface.begin("run", "--name", real_run, *mounted, "--", "sh", "-c", _WORK)
+        world.process = process
+        world.cleanups.callback(end_group, process)
+    else:
+        assert isinstance(world.surface, ApiSurface)
+        world.beating = beat(world, world.surface, world.surface.leased_run(real_run, real_name, int(number)))
+    wait_until(lambda: real_run in world.arrange.holders(real_name, int(number)), "the Run holds the version")
+
+
+@given(parsers.parse('the Run "{run}" works with version {number} of "{name}" for longer than that'))
+def run_works_long(world: World, run: str, name: str, number: str) -> None:
+    run_works(world, run, name, number)
+    began = time.monotonic()
+    wait_until(lambda: time.monotonic() - began > 1.5 * world.lease, "the Run outlived its first lease")
+
+
+@when("the Run's process is killed")
+def kill_run(world: World) -> None:
+    if world.process:
+        world.process.kill()
+        world.process.wait(timeout=60)
+    else:
+        world.beating.set()
+
+
+@when("no heartbeat of it has come in time")
+def lease_lapses(world: World) -> None:
+    name, number = world.subject
+    wait_until(lambda: not world.arrange.holders(world.real(name), number), "the Run's lease has lapsed")
+
+
+@when("its command ends with exit code 3")
+def command_ends(world: World) -> None:
+    (world.home / "stop").touch()
+
+
+@then("the Run passes exit code 3 on")
+def exit_code_passed_on(world: World) -> None:
+    assert world.process
+    assert world.process.wait(timeout=60) == 3
+
+
+@when("each version is mounted by one client and deleted by another at the same moment")
+def race(world: World) -> None:
+    versions = sorted(world.uploaded)
+    start = threading.Barrier(2 * len(versions))
+
+    def mount(name: str, number: int) -> bool:
+        start.wait()
+        return world.surface.mount(world.real(f"session-{number}"), world.real(name), number).done
+
+    def delete(name: str, number: int) -> bool:
+        start.wait()
+        return world.surface.delete(world.real(name), str(number)).done
+
+    with ThreadPoolExecutor(2 * len(versions)) as pool:
+        mounts = [pool.submit(mount, *version) for version in versions]
+        deletes = [pool.submit(delete, *version) for version in versions]
+        world.pairs = [(mounts[i].result(), deletes[i].result()) for i in range(len(versions))]
+
+
+@then("of each version either the mount or the deletion succeeded, and not both")
+def one_of_two(world: World) -> None:
+    assert all(mounted != deleted for mounted, deleted in world.pairs), world.pairs
+
+
+@then("the versions that were mounted are byte for byte what was uploaded")
+def mounted_are_whole(world: World) -> None:
+    for (name, number), (mounted, _deleted) in zip(sorted(world.uploaded), world.pairs, strict=True):
+        if mounted:
+            holds_what_was_uploaded(world, name, number)
+
+
+def beat(world: World, surface: ApiSurface, run_id: str) -> threading.Event:
+    """Send heartbeats from a thread, as a client does, until the event is set."""
+    stopped = threading.Event()
+
+    def keep_alive() -> None:
+        while not stopped.wait(world.lease / 4):
+            surface.heartbeat(run_id)
+
+    thread = threading.Thread(target=keep_alive)
+    thread.start()
+
+    def stop() -> None:
+        stopped.set()
+        thread.join()
+
+    world.cleanups.callback(stop)
+    return stopped
+
+
+def end_group(process: subprocess.Popen[str]) -> None:
+    """End a process and what it started; the command of a killed Run lives on."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
