@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from grid_datastores.client.connection import Connection
 from grid_datastores.client.uploads import upload
 from grid_datastores.credentials import Server
-from grid_datastores.errors import NotFound, Refusal, UploadInvalid
+from grid_datastores.errors import InvalidInput, NotFound, Refusal, UploadInvalid
 from grid_datastores.model import Phase, Quota, Version, WorkloadKind, WorkloadState
 from grid_datastores.restore import restore
 from grid_datastores.rules import choose_named
@@ -153,7 +153,11 @@ class HttpDatastores:
             return [wire.version_in(item) for item in answer["datastores"]]
 
     def _manifest(self, path: str) -> Manifest:
-        return Manifest.decode(self._connection.read(f"{path}/manifest"))
+        data = self._connection.read(f"{path}/manifest")
+        try:
+            return Manifest.decode(data)
+        except InvalidInput as error:
+            raise Refusal(f"The answer of {self.place} is not understood; does it speak Grid's v1 API?") from error
 
     def _finished(self, path: str) -> Version:
         wait = _FIRST_WAIT
