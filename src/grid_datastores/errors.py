@@ -200,6 +200,14 @@ class NoSpace(Refusal):
     status = 507
 
 
+class CatalogFailed(Refusal):
+    """The catalog cannot be opened, read or written."""
+
+    reason = "CATALOG_FAILED"
+    code = UNAVAILABLE
+    status = 503
+
+
 class Damaged(Refusal):
     """The stored bytes are not the ones that were uploaded."""
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import create_engine, event
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
 from grid_datastores.catalog.schema import metadata
 from grid_datastores.catalog.users import Users
 from grid_datastores.catalog.versions import Versions
 from grid_datastores.catalog.workloads import Workloads
+from grid_datastores.errors import CatalogFailed, Damaged, NoSpace
 
 if TYPE_CHECKING:
     import sqlite3
@@ -36,24 +38,45 @@ class Catalog:
     """The metadata of all versions and workloads, behind a SQLAlchemy URL. Makes its tables when new."""
 
     def __init__(self, url: str) -> None:
-        self._engine = _sqlite(url) if url.startswith("sqlite") else create_engine(url)
-        metadata.create_all(self._engine)
+        try:
+            self._engine = _sqlite(url) if url.startswith("sqlite") else create_engine(url)
+        except (ArgumentError, ImportError) as error:  # the URL may hold a password: it is not shown
+            raise CatalogFailed("The catalog has an address that is not understood; see GRID_DATABASE_URL.") from error
+        with self._told():
+            metadata.create_all(self._engine)
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
         """A transaction that changes; on SQLite it is the only writer from its first moment."""
-        with self._engine.begin() as connection:
+        with self._told(), self._engine.begin() as connection:
             yield _transaction(connection)
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """A transaction that sees one moment of the catalog and waits for nobody."""
-        with self._engine.connect().execution_options(read=True) as connection:
+        with self._told(), self._engine.connect().execution_options(read=True) as connection:
             yield _transaction(connection)
 
     def close(self) -> None:
         """Give the connections back."""
         self._engine.dispose()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What the database cannot do, in a sentence; a mistake in a query stays an exception."""
+        try:
+            yield
+        except DatabaseError as error:
+            if type(error) not in (DatabaseError, OperationalError):
+                raise
+            place, said = self._engine.url.database, str(error.orig)
+            if "is full" in said:
+                raise NoSpace(
+                    f"There is no space left where the catalog is kept, {place}; nothing was done."
+                ) from error
+            if "not a database" in said or "malformed" in said:
+                raise Damaged(f"The catalog {place} is damaged: {said}. Put a copy of it back.") from error
+            raise CatalogFailed(f"The catalog {place} cannot be used: {said.strip()}.") from error
 
 
 def _transaction(connection: Connection) -> Transaction:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from grid_datastores.client.connection import Connection
 from grid_datastores.client.uploads import HttpSink
 from grid_datastores.credentials import Server
-from grid_datastores.errors import NotFound, Refusal, UploadInvalid
+from grid_datastores.errors import InvalidInput, NotFound, Refusal, UploadInvalid
 from grid_datastores.model import Phase, Quota, Version, WorkloadKind, WorkloadState
 from grid_datastores.rules import choose_named
 from grid_datastores.storage.manifest import Manifest
@@ -73,7 +73,11 @@ class HttpDatastores:
         raise NotFound.version(ref, [v.ref.number for v in self.versions() if v.ref.name == ref.name])
 
     def manifest(self, version: Version) -> Manifest:
-        return Manifest.decode(self._connection.read(f"{self._path_of(version)}/manifest"))
+        data = self._connection.read(f"{self._path_of(version)}/manifest")
+        try:
+            return Manifest.decode(data)
+        except InvalidInput as error:
+            raise Refusal(f"The answer of {self.place} is not understood; does it speak Grid's v1 API?") from error
 
     def read_object(self, version: Version, name: str) -> Iterator[bytes]:
         return self._connection.stream(f"{self._path_of(version)}/objects/{name}")

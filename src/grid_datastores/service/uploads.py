@@ -78,6 +78,10 @@ class Uploads:
 
     def drop(self, user: User, version_id: str) -> None:
         """Forget a version that was never finished, and leave no byte of it; its number stays used."""
+        with self._context.catalog.read() as tx:
+            unfinished = owned(tx, user, version_id).phase.unfinished
+        if unfinished:  # a full disk has no room for the next transaction, either
+            self._context.storage.erase(version_id)
         with self._context.catalog.write() as tx:
             now = self._context.clock()
             version = owned(tx, user, version_id, lock=True)

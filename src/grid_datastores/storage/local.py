@@ -9,8 +9,9 @@ import shutil
 from contextlib import contextmanager
 from hashlib import md5
 from typing import TYPE_CHECKING, BinaryIO
+from uuid import uuid4
 
-from grid_datastores.errors import Damaged, NoSpace, NotFound
+from grid_datastores.errors import Damaged, InvalidInput, NoSpace, NotFound
 from grid_datastores.storage.manifest import Manifest
 from grid_datastores.storage.packing import CHUNK
 
@@ -40,15 +41,18 @@ class LocalStorage:
     def new_object(self, version_id: str, name: str) -> Iterator[BinaryIO]:
         """Write one object; it is there, whole and durable, when the context ends without an exception."""
         path = self._folder(version_id) / _checked(name)
-        aside = path.with_name(f"{path.name}.new")
-        aside.unlink(missing_ok=True)
-        with _full_disk(), _begun(version_id), aside.open("xb") as file:
-            yield file
-            os.fchmod(file.fileno(), 0o444)
-            file.flush()
-            os.fsync(file.fileno())
-        with _begun(version_id):
-            aside.replace(path)
+        aside = path.with_name(f"{path.name}.{uuid4().hex}.new")  # two who write the same object meet at its end only
+        try:
+            with _full_disk(), _begun(version_id), aside.open("wb") as file:
+                yield file
+                os.fchmod(file.fileno(), 0o444)
+                file.flush()
+                os.fsync(file.fileno())
+            with _begun(version_id):
+                aside.replace(path)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
 
     def part_name(self, upload_id: str, number: int) -> str:
         """The object that keeps one part of an upload until it is assembled."""
@@ -98,6 +102,8 @@ class LocalStorage:
             return Manifest.decode((self._folder(version_id) / _MANIFEST).read_bytes())
         except FileNotFoundError as error:
             raise Damaged("The data of this version is missing from storage.") from error
+        except InvalidInput as error:
+            raise Damaged("The list of files of this version is damaged in storage.") from error
 
     def place(self, version_id: str, name: str) -> Path:
         """Where an object lies, for who reads it as a file."""
