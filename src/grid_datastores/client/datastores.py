@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, cast
 from grid_datastores.client.connection import Connection
 from grid_datastores.client.uploads import HttpSink
 from grid_datastores.credentials import Server
-from grid_datastores.errors import InvalidInput, NotFound, Refusal, UploadInvalid
-from grid_datastores.model import Phase, Quota, Version, WorkloadKind, WorkloadState
-from grid_datastores.rules import choose_named
+from grid_datastores.errors import InvalidInput, NotFound, Refusal
+from grid_datastores.model import Quota, Version, WorkloadKind, WorkloadState
+from grid_datastores.rules import available, choose_named
 from grid_datastores.storage.manifest import Manifest
 from grid_datastores.wire import datastores as wire
 from grid_datastores.wire import workloads as workload_wire
@@ -105,6 +105,11 @@ class HttpDatastores:
         self._connection.call("POST", f"{path}/completed", json={})
         return self._finished(path)
 
+    def fetch(self, name: str, source: Source) -> Version:
+        path = self._path_of(self.begin(name, source))
+        self._connection.call("POST", f"{path}/completed", json={})
+        return self._finished(path)
+
     def drop(self, version: Version) -> None:
         with suppress(Refusal):
             self._connection.call("DELETE", self._path_of(version))
@@ -174,10 +179,8 @@ class HttpDatastores:
         while True:
             with _understood(self.place):
                 version = wire.version_in(cast("wire.Datastore", self._connection.call("GET", path)))
-            if version.phase is Phase.FAILED:
-                raise UploadInvalid(version.message)
             if not version.phase.unfinished:
-                return version
+                return available(version)
             time.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
 

@@ -28,8 +28,6 @@ def create_datastore(state: TheState, user: TheUser, body: wire.CreateDatastoreR
     """A new version under the name, with the next number; it takes data until it is completed."""
     spec = body.get("spec", {})
     kind = wire.SOURCE_KINDS.get(spec.get("sourceType", ""), SourceKind.FILES)
-    if kind is not SourceKind.FILES:
-        raise InvalidInput("This server takes versions of local files only.")
     version = state.service.uploads.begin(user, body.get("name", ""), Source(kind, spec.get("source", "")))
     return wire.version_out(version, CLUSTER)
 
