@@ -119,14 +119,14 @@ def _file(member: tarfile.TarInfo, names: Names, plain: BinaryIO) -> TarredFile:
             raise SourceFailed(f"The archive holds {shown(member.name)}, which is neither a file nor a folder.")
         raise SourceFailed(f"The archive holds {what}, {shown(member.name)}; a version keeps files only.")
     pieces = [(0, member.size)] if member.sparse is None else cast("list[tuple[int, int]]", member.sparse)
+    stored = tuple(piece for piece in pieces if piece[1])
     at = 0
-    for offset, length in pieces:
+    for offset, length in stored:
         if offset < at or length < 0:
             raise _damaged()
         at = offset + length
     if at > member.size:
         raise _damaged()
-    stored = tuple(piece for piece in pieces if piece[1])
     return TarredFile(names.add_file(member.name), member.size, plain.fileno(), member.offset_data, stored)
 
 

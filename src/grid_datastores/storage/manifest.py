@@ -77,6 +77,7 @@ def check_path(path: str) -> str:
         or len(path) > LONGEST_PATH
         or "\\" in path
         or path != path.translate(_CONTROL)
+        or any("\ud800" <= char <= "\udfff" for char in path)  # half a character: no disk takes it
         or any(part in ("", ".", "..") for part in parts)
     ):
         raise InvalidInput(f"{path[:60]!r} is not a file's path inside a version: it must be relative and plain.")
