@@ -190,6 +190,8 @@ class Uploads:
             return Manifest.of(entry for _name, entries in packed for entry in entries)
         if unknown := {file.object for file in announced.files} - set(names):
             raise UploadInvalid(f"The manifest names an object that was not uploaded: {min(unknown)!r}.")
+        if unnamed := set(names) - {file.object for file in announced.files}:
+            raise UploadInvalid(f"The manifest leaves out an object that was uploaded: {min(unnamed)!r}.")
         manifest = Manifest(tuple(replace(file, object=names[file.object]) for file in announced.files))
         check_bytes(storage, version.id, manifest)
         return manifest
@@ -219,6 +221,7 @@ class Uploads:
             tx.versions.set_phase(version.id, Phase.FAILED, why)
             tx.versions.record(version.id, EventKind.FAILED, "", why, now)
             tx.versions.queue_removal(version.id, now)
+        self._context.queued()
 
     def _unused(self, tx: Transaction, user: User) -> list[VersionRef]:
         now = self._context.clock()
