@@ -96,6 +96,8 @@ class Finishing:
             return Manifest.of(entry for _name, entries in packed for entry in entries)
         if unknown := {file.object for file in announced.files} - set(names):
             raise UploadInvalid(f"The manifest names an object that was not uploaded: {min(unknown)!r}.")
+        if unnamed := set(names) - {file.object for file in announced.files}:
+            raise UploadInvalid(f"The manifest leaves out an object that was uploaded: {min(unnamed)!r}.")
         manifest = Manifest(tuple(replace(file, object=names[file.object]) for file in announced.files))
         check_bytes(storage, version.id, manifest)
         return manifest
