@@ -38,6 +38,16 @@ class SourceKind(StrEnum):
     BUCKET = "bucket"
     REFERENCE = "reference"
 
+    @property
+    def how(self) -> str:
+        """How the data came, as people read it (rule source-shown)."""
+        return {
+            SourceKind.FILES: "files, uploaded",
+            SourceKind.ARCHIVE: "archive, fetched and extracted",
+            SourceKind.BUCKET: "bucket, copied",
+            SourceKind.REFERENCE: "reference; deleting removes the reference and leaves the bucket alone",
+        }[self]
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -88,9 +98,15 @@ class Version:
     bytes_gone_at: datetime | None = None
 
 
+ETAG = "etag:"
+
+
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """One file of a version: its content is `size` bytes of `object`, from `offset` on."""
+    """One file of a version: its content is `size` bytes of `object`, from `offset` on.
+
+    `sha256` is in hexadecimal; for a file that is referenced in a bucket, which nobody has read, "etag:" and its ETag.
+    """
 
     path: str
     size: int

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from grid_datastores.settings import Settings
 
 FIRST_USER = "admin"
+FINISHERS = 3  # versions that are checked, packed or fetched at once
 LONGEST_REST = 30.0  # seconds after which a worker looks for work by itself
 
 
@@ -30,7 +31,8 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[str, tuple[
     workers: list[Worker] = []
     service = open_service(settings, queued=lambda: _wake(workers))
     every = max(1.0, min(settings.limits.lease, settings.limits.upload_expiry, 2 * LONGEST_REST) / 2)
-    workers += [Worker("uploads", service.uploads.finish_waiting, every), Worker("tidying", service.tidy, every)]
+    workers += [Worker(f"finishing {n}", service.finishing.finish_waiting, every) for n in range(1, FINISHERS + 1)]
+    workers.append(Worker("tidying", service.tidy, every))
     for worker in workers:
         worker.start()
     try:

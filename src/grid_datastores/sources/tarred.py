@@ -98,7 +98,7 @@ def _files(plain: BinaryIO, limits: Limits) -> Iterator[TarredFile]:
         if member is None:
             break
         # A size below zero would lead tarfile back, to read the same for ever.
-        if member.offset <= last or member.size < 0 or len(archive.pax_headers) > _MOST_GLOBAL_HEADERS:
+        if member.offset <= last or len(archive.pax_headers) > _MOST_GLOBAL_HEADERS:
             raise _damaged()
         last = member.offset
         archive.members.clear()  # type: ignore[attr-defined]  # else tarfile keeps all of them
@@ -150,7 +150,7 @@ class _Guarded:
     def read(self, size: int = -1) -> bytes:
         """As a file does. Raises `SourceFailed`."""
         self.left -= size
-        if size < 0 or self.left < 0:
+        if self.left < 0:
             raise _damaged()
         return self._file.read(size)
 

@@ -46,7 +46,12 @@ class ArchiveServer(ThreadingHTTPServer):
 
     def redirect(self, path: str, to: str, status: int = 302) -> str:
         """Answer that it is elsewhere; returns the URL."""
-        self.answers[path] = lambda handler: handler.begin(status, {"Location": to, "Content-Length": "0"})
+
+        def answer(handler: Handler) -> None:
+            handler.close_connection = False
+            handler.begin(status, {"Location": to, "Content-Length": "0"})
+
+        self.answers[path] = answer
         return self.url(path)
 
     def refuse(self, path: str, status: int, body: bytes = b"", **headers: str) -> str:
@@ -70,12 +75,14 @@ class ArchiveServer(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One request."""
+    """One request; after a redirect the connection stays open for the next."""
 
+    protocol_version = "HTTP/1.1"
     server: ArchiveServer
 
     def do_GET(self) -> None:
         """Answer as the test says."""
+        self.close_connection = True
         path = self.path.partition("?")[0]
         self.server.seen.append((self.path, self.headers["Host"]))
         self.server.answers.get(path, lambda handler: handler.send_error(404))(self)

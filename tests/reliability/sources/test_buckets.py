@@ -69,8 +69,8 @@ def test_only_what_is_below_the_prefix_is_read(s3: S3) -> None:
 
 def test_objects_that_stand_for_folders_are_left_out_and_empty_files_are_not(s3: S3) -> None:
     markers = {"set/": b"", "set/images/": b"", "set/alone/": b"", "set/deep/er/": b""}
-    s3.make_bucket("birds", below("set/") | markers)
-    assert read("s3://birds/set/") == OBJECTS
+    s3.make_bucket("birds", below("set/") | markers | {"set/set": b"of the same name"})
+    assert read("s3://birds/set/") == OBJECTS | {"set": b"of the same name"}
 
 
 def test_more_objects_than_one_page_of_a_listing_are_read(s3: S3) -> None:

@@ -285,11 +285,13 @@ def test_a_name_that_turns_inside_is_refused_at_the_redirect(
     assert [path for path, _ in web.seen] == ["/data.zip"]
 
 
-def test_the_next_address_is_tried_when_one_does_not_take_the_connection(web: ArchiveServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("addresses", [["127.0.0.9", "127.0.0.1"], ["127.0.0.1", "127.0.0.9"]])
+def test_the_next_address_is_tried_when_one_does_not_take_the_connection(
+    web: ArchiveServer, tmp_path: Path, addresses: list[str]
+) -> None:
     web.serve("/data.zip", zipped())
-    two = ["127.0.0.9", "127.0.0.1"]
     url = web.url("/data.zip", "files.example")
-    assert fetch(url, tmp_path, ("files.example",), resolve=lambda host, port: two) == FILES
+    assert fetch(url, tmp_path, ("files.example",), resolve=lambda host, port: addresses) == FILES
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

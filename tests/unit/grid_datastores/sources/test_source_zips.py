@@ -203,6 +203,11 @@ def test_too_many_files_are_noticed_before_they_are_all_in_memory(
         read_archive(zip_of({str(n): b"" for n in range(10)}), tmp_path, Limits(files=9))
 
 
+def test_a_file_that_looks_like_a_table_of_contents_is_a_file(tmp_path: Path) -> None:
+    files = {"a": b"PK\1\2" * 1000, "b.zip": zip_of({str(n): b"" for n in range(20)})}
+    assert read_archive(zip_of(files, zipfile.ZIP_STORED), tmp_path, Limits(files=2)) == files
+
+
 def test_a_table_of_contents_that_would_fill_the_memory_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
