@@ -12,6 +12,7 @@ from living_spec.feed import write_feed
 from living_spec.issue_cli import issue
 from living_spec.issues import read_register
 from living_spec.lint import lint as find_problems
+from living_spec.report.command import report
 from living_spec.results import Kind, Standing
 from living_spec.spec import read_spec
 from living_spec.store import read_proof
@@ -80,6 +81,7 @@ def feed() -> None:
 
 
 main.add_command(issue)
+main.add_command(report)
 
 
 def _config() -> Config:

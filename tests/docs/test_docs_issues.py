@@ -12,11 +12,13 @@ from living_spec.issues import read_register
 from living_spec.spec import read_spec
 
 if TYPE_CHECKING:
+    import pytest
     from built_site import Site
-    from pytest import FixtureRequest
 
 
-def test_every_known_issue_is_listed_has_its_page_and_is_in_the_feed(site: Site, request: FixtureRequest) -> None:
+def test_every_known_issue_is_listed_has_its_page_and_is_in_the_feed(
+    site: Site, request: pytest.FixtureRequest
+) -> None:
     """The list links to it, its page tells the facts, the feed has its id."""
     issues = read_register(read_spec(find_config(request.config.rootpath))).issues
     feed = json.loads((site.folder / "known-issues" / "feed.json").read_text("utf-8"))
@@ -27,7 +29,7 @@ def test_every_known_issue_is_listed_has_its_page_and_is_in_the_feed(site: Site,
         assert words(site.page(f"known-issues/{issue.id}/").article).startswith(issue.title)
 
 
-def test_an_open_issue_warns_on_every_page_that_cites_its_rules(site: Site, request: FixtureRequest) -> None:
+def test_an_open_issue_warns_on_every_page_that_cites_its_rules(site: Site, request: pytest.FixtureRequest) -> None:
     """Beside the rule's sentence."""
     spec = read_spec(find_config(request.config.rootpath))
     for issue in read_register(spec).issues:
