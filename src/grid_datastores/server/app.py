@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from grid_datastores.errors import INTERNAL, INVALID_ARGUMENT, NOT_FOUND, InvalidInput, Refusal
-from grid_datastores.server.routes import accounts, contents, datastores, uploads, workloads
+from grid_datastores.server.routes import accounts, contents, datastores, graphql, uploads, workloads
 from grid_datastores.server.state import State
 from grid_datastores.wire.common import Error
 
@@ -43,6 +43,7 @@ def create_app(service: Service) -> FastAPI:
         uploads.parts,
         contents.router,
         workloads.runs,
+        graphql.router,
     ):
         app.include_router(router)
     app.add_exception_handler(Refusal, _refused)

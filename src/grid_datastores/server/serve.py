@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import socket
+from asyncio import CancelledError
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -14,14 +16,18 @@ from grid_datastores.server.app import create_app
 from grid_datastores.service import Service, open_service
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from types import FrameType
+
+    from fastapi import FastAPI
+    from starlette.types import Receive, Scope, Send
 
     from grid_datastores.model import User
     from grid_datastores.settings import Settings
 
 FIRST_USER = "admin"
 FINISHERS = 3  # versions that are checked, packed or fetched at once
+STALLED = 5  # seconds that requests under way have to end when the server stops
 LONGEST_REST = 30.0  # seconds after which a worker looks for work by itself
 
 
@@ -47,7 +53,13 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[str, tuple[
 def _run(service: Service, listener: socket.socket, ready: Callable[[str, tuple[User, str] | None], object]) -> None:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    config = uvicorn.Config(create_app(service), log_level="warning", access_log=False, lifespan="off")
+    config = uvicorn.Config(
+        _stoppable(create_app(service)),
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=STALLED,
+    )
     server = uvicorn.Server(config)
     ready(f"http://{shown}:{port}", service.accounts.first(FIRST_USER))
 
@@ -58,6 +70,16 @@ def _run(service: Service, listener: socket.socket, ready: Callable[[str, tuple[
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     server.run(sockets=[listener])
+
+
+def _stoppable(app: FastAPI) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    """A request that is ended because the server stops is no failure to be logged."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        with suppress(CancelledError):
+            await app(scope, receive, send)
+
+    return call
 
 
 def _wake(workers: list[Worker]) -> None:
