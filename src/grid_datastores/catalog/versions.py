@@ -113,6 +113,10 @@ class Versions:
         """The version goes on to this phase."""
         self._set(version_id, phase=phase.value, message=message)
 
+    def set_location(self, version_id: str, location: str) -> None:
+        """The source is shown as this from now on."""
+        self._set(version_id, source_location=location)
+
     def finish(self, version_id: str, *, size: int, files: int, fingerprint: str, at: datetime) -> None:
         """The version is available, with what it holds: `size` bytes in `files` files."""
         self._set(

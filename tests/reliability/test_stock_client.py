@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import httpx
 import pytest
-from fastapi.testclient import TestClient
 from graphql import get_introspection_query
 
-from grid_datastores.server.app import create_app
-from grid_datastores.service import open_service
-from grid_datastores.settings import Limits, Settings
+from acceptance.server import ServerProcess
+from acceptance.waiting import wait_until
 
+_NOBODY = httpx.Auth()
 _CLUSTER = "/v1/core/local"
 
 
 class Stock:
     """The client's requests, in its order."""
 
-    def __init__(self, http: TestClient, user_id: str, key: str) -> None:
+    def __init__(self, http: httpx.Client, user_id: str, key: str) -> None:
         self.http = http
         self.http.auth = (user_id, key)
         self.headers = {"X-Grid-User": user_id, "X-Grid-Key": key}
@@ -36,27 +36,25 @@ class Stock:
         done = [self._put(item, files[item["key"]]) for item in announced]
         self.http.post(f"{path}/presigned-urls/completed", json={"objects": done}).raise_for_status()
         self.http.post(f"{path}/completed", json={}).raise_for_status()
+        wait_until(lambda: self.http.get(path).json()["status"]["phase"].endswith("SUCCEEDED"), "it is available")
         return str(created["id"])
 
     def _put(self, item: dict[str, Any], content: bytes) -> dict[str, Any]:
-        answer = self.http.put(item["urls"][0]["url"], content=content, auth=None)
+        answer = httpx.put(item["urls"][0]["url"], content=content)
         part = {"etag": answer.headers["ETag"], "partNumber": item["urls"][0]["partNumber"]}
         return {"key": item["key"], "uploadId": item["uploadId"], "urls": [part]}
 
     def query(self, text: str) -> dict[str, Any]:
         """A GraphQL query, with the credentials in headers of its own."""
-        answer = self.http.post("/graphql", json={"query": text}, headers=self.headers, auth=None)
+        answer = self.http.post("/graphql", json={"query": text}, headers=self.headers, auth=_NOBODY)
         return dict(answer.raise_for_status().json())
 
 
 @pytest.fixture
-def stock(tmp_path: Path) -> Iterator[Stock]:
-    settings = Settings(tmp_path, f"sqlite:///{tmp_path / 'catalog.sqlite'}", Limits())
-    service = open_service(settings, queued=lambda: service.finishing.finish_waiting())
-    user, key = service.accounts.add("ana")
-    with TestClient(create_app(service), base_url="http://127.0.0.1") as http:
-        yield Stock(http, user.id, key)
-    service.context.catalog.close()
+def stock(shared_server: ServerProcess) -> Iterator[Stock]:
+    user_id, key = shared_server.add_user(f"ana-{uuid4().hex[:8]}")
+    with httpx.Client(base_url=shared_server.url, timeout=30) as http:
+        yield Stock(http, user_id, key)
 
 
 def test_the_schema_has_no_word_that_the_client_does_not_know(stock: Stock) -> None:
@@ -71,7 +69,7 @@ def test_the_client_learns_its_user_and_that_there_are_no_teams(stock: Stock) ->
 
     data = stock.query(f"query {{ {user} {teams} }}")["data"]
 
-    assert data["getUser"]["username"] == "ana"
+    assert data["getUser"]["userId"] == stock.headers["X-Grid-User"]
     assert data["getUser"]["isVerified"] is True
     assert data["getUserTeams"] == {"success": True, "message": "", "teams": []}
 
@@ -79,7 +77,7 @@ def test_the_client_learns_its_user_and_that_there_are_no_teams(stock: Stock) ->
 def test_a_wrong_key_in_the_headers_is_refused(stock: Stock) -> None:
     stock.headers["X-Grid-Key"] = "wrong"
 
-    answer = stock.http.post("/graphql", json={"query": "{ getUser { userId } }"}, headers=stock.headers, auth=None)
+    answer = stock.http.post("/graphql", json={"query": "{ getUser { userId } }"}, headers=stock.headers, auth=_NOBODY)
 
     assert answer.status_code == 401
 
