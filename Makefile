@@ -13,6 +13,7 @@ site: docs
 
 docs: evidence
 	$(BIN)/living-spec feed
+	PYTHONPATH=tools $(BIN)/python -m guide
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	$(BIN)/pytest tests/docs --quiet
 
