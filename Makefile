@@ -5,7 +5,7 @@ BIN := .venv/bin
 PROCESSES ?= auto
 PYTEST := $(BIN)/pytest --numprocesses $(PROCESSES)
 
-.PHONY: site docs test checks evidence setup lock clean
+.PHONY: site docs test checks evidence setup benchmarks lock clean
 
 site: docs
 	@echo "The site is at http://127.0.0.1:8000 (stop it with Ctrl-C)"
@@ -38,6 +38,10 @@ setup: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# Speed, as ratios; wants a quiet machine.
+benchmarks: setup
+	$(BIN)/python tests/benchmarks/run.py
 
 # Needs uv. Hashes only: a lock that names download addresses does not belong here.
 lock:
