@@ -15,6 +15,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, TypedDict, cast
 
 from living_spec.evidence import Key, Result, ResultJson, Screenshot, digest, result_from_json
+from living_spec.issues import read_register
 from living_spec.results import Proof
 from living_spec.spec import Spec, read_spec
 
@@ -103,6 +104,6 @@ def _replace(path: Path, content: bytes) -> None:
 
 
 def read_proof(config: Config) -> Proof:
-    """Everything that pages and checks speak of: the spec, the evidence there is, today's digest."""
+    """Everything that pages and checks speak of: the spec, the evidence there is, today's digest, known issues."""
     spec = read_spec(config)
-    return Proof(spec, read_evidence(spec), digest(config))
+    return Proof(spec, read_evidence(spec), digest(config), read_register(spec))
