@@ -38,6 +38,16 @@ class SourceKind(StrEnum):
     BUCKET = "bucket"
     REFERENCE = "reference"
 
+    @property
+    def how(self) -> str:
+        """How the data came, as people read it (rule source-shown)."""
+        return {
+            SourceKind.FILES: "files, uploaded",
+            SourceKind.ARCHIVE: "archive, fetched and extracted",
+            SourceKind.BUCKET: "bucket, copied",
+            SourceKind.REFERENCE: "reference; deleting removes the reference and leaves the bucket alone",
+        }[self]
+
 
 @dataclass(frozen=True, slots=True)
 class Source:

@@ -29,6 +29,7 @@ class Settings:
     directory: Path
     database_url: str
     limits: Limits
+    answered_hosts: tuple[str, ...] = ()
 
     @property
     def data(self) -> Path:
@@ -42,6 +43,7 @@ def read_settings() -> Settings:
     GRID_DIR: the folder of all that is kept (default ~/.grid). GRID_DATABASE_URL: the catalog (default SQLite below
     it). GRID_QUOTA: versions that a user may have (50). GRID_LEASE: seconds without a heartbeat after which a Run
     holds nothing (60). GRID_UPLOAD_EXPIRY: seconds after which an upload that nobody goes on with is dropped (a day).
+    GRID_ALLOWED_HOSTS: names that the server answers to beside this machine's own, with commas between them (none).
     """
     directory = Path(os.environ.get("GRID_DIR") or Path.home() / ".grid")
     if "?" in str(directory):  # it would begin the options of the database's URL
@@ -52,7 +54,8 @@ def read_settings() -> Settings:
         lease=_whole_number("GRID_LEASE", DEFAULT_LEASE),
         upload_expiry=_whole_number("GRID_UPLOAD_EXPIRY", DEFAULT_UPLOAD_EXPIRY),
     )
-    return Settings(directory, database, limits)
+    hosts = tuple(name.strip() for name in os.environ.get("GRID_ALLOWED_HOSTS", "").split(",") if name.strip())
+    return Settings(directory, database, limits, hosts)
 
 
 def _whole_number(variable: str, default: int) -> int:

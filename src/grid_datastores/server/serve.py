@@ -1,9 +1,10 @@
-"""Running the server process: the API, and the workers that finish uploads and erase what is deleted."""
+"""Running the server process: the API and the web UI, and the workers that finish uploads and erase what is deleted."""
 
 from __future__ import annotations
 
 import signal
 import socket
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -11,6 +12,8 @@ import uvicorn
 from grid_datastores.errors import InvalidInput
 from grid_datastores.removal import Worker
 from grid_datastores.server.app import create_app
+from grid_datastores.server.guard import Hosts
+from grid_datastores.server.ui import link_path
 from grid_datastores.service import Service, open_service
 
 if TYPE_CHECKING:
@@ -18,14 +21,28 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from grid_datastores.model import User
+    from grid_datastores.server.state import State
     from grid_datastores.settings import Settings
 
 FIRST_USER = "admin"
 LONGEST_REST = 30.0  # seconds after which a worker looks for work by itself
 
 
-def serve(settings: Settings, host: str, port: int, ready: Callable[[str, tuple[User, str] | None], object]) -> None:
-    """Serve until SIGINT or SIGTERM. `ready` hears the address, and the first user with their key when just made."""
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """What the operator is told when the server is ready.
+
+    Its address; the first user with their key, when just made; and a link that signs a user in, once.
+    """
+
+    url: str
+    first: tuple[User, str] | None
+    user: User
+    link: str
+
+
+def serve(settings: Settings, host: str, port: int, ready: Callable[[Welcome], object]) -> None:
+    """Serve until SIGINT or SIGTERM. `ready` hears what to tell the operator."""
     listener = _listen(host, port)
     workers: list[Worker] = []
     service = open_service(settings, queued=lambda: _wake(workers))
@@ -34,7 +51,7 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[str, tuple[
     for worker in workers:
         worker.start()
     try:
-        _run(service, listener, ready)
+        _run(service, listener, Hosts.of(host, settings.answered_hosts), ready)
     finally:
         for worker in workers:
             worker.stop()
@@ -42,12 +59,13 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[str, tuple[
         listener.close()
 
 
-def _run(service: Service, listener: socket.socket, ready: Callable[[str, tuple[User, str] | None], object]) -> None:
+def _run(service: Service, listener: socket.socket, hosts: Hosts, ready: Callable[[Welcome], object]) -> None:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    config = uvicorn.Config(create_app(service), log_level="warning", access_log=False, lifespan="off")
+    app = create_app(service, hosts)
+    config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
     server = uvicorn.Server(config)
-    ready(f"http://{shown}:{port}", service.accounts.first(FIRST_USER))
+    ready(_welcome(app.state.grid, f"http://{shown}:{port}"))
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         server.should_exit = True
@@ -56,6 +74,14 @@ def _run(service: Service, listener: socket.socket, ready: Callable[[str, tuple[
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     server.run(sockets=[listener])
+
+
+def _welcome(state: State, url: str) -> Welcome:
+    accounts = state.service.accounts
+    first = accounts.first(FIRST_USER)
+    user = first[0] if first else accounts.oldest()
+    assert user
+    return Welcome(url, first, user, f"{url}{link_path(state.links.new(user))}")
 
 
 def _wake(workers: list[Worker]) -> None:

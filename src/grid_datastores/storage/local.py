@@ -29,7 +29,9 @@ class LocalStorage:
 
     def __init__(self, root: Path) -> None:
         self._root = root / "versions"
+        self.scratch = root / "scratch"  # for what is fetched, until it is packed
         self._root.mkdir(parents=True, exist_ok=True)
+        self.scratch.mkdir(exist_ok=True)
 
     def begin(self, version_id: str) -> None:
         """A place for the version's objects: none can be made without it, so none after an erase."""
