@@ -12,4 +12,5 @@ pytest_plugins = [
     "acceptance.steps.quota",
     "acceptance.steps.interrupting",
     "acceptance.steps.running",
+    "acceptance.steps.browsing",
 ]
