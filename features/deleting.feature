@@ -34,6 +34,41 @@ Feature: Deleting a version
       Then it is done
       And "my-training-data" has no versions
 
+    @scenario:receipt
+    Scenario: The receipt says what went, what stays, and how many versions are left
+      Given "my-training-data" has versions 1 and 2
+      When I delete version 1 of "my-training-data"
+      Then the receipt says that version 1 went, with its files and bytes
+      And the receipt says that version 2 stays, with its fingerprint
+      And the receipt says that I had 2 versions and now have 1
+
+    @scenario:ask-first
+    Scenario: Ask what would happen before it happens
+      Given "my-training-data" has versions 1 and 2
+      When I ask what deleting version 1 of "my-training-data" would do
+      Then it is done
+      And the receipt says that version 2 stays, with its fingerprint
+      And nothing has changed
+
+    @scenario:ask-first-in-use
+    Scenario: The answer to that question is the one that a deletion would get
+      Given "my-training-data" has version 1
+      And version 1 of "my-training-data" is mounted into the Session "tuning"
+      When I ask what deleting version 1 of "my-training-data" would do
+      Then it is refused
+      And the refusal names the Session "tuning", that it is running, since when, and how to release it
+      And nothing has changed
+
+    @scenario:several-at-once
+    Scenario: Several versions in one command, each with its own verdict
+      Not on api: there, one request deletes one version.
+      Given "my-training-data" has versions 1, 2, 3 and 4
+      And version 3 of "my-training-data" is mounted into the Session "tuning"
+      When I type "grid datastore delete --name my-training-data --version 1 --version 3 --version 4"
+      Then it is refused
+      And the refusal names the Session "tuning", that it is running, since when, and how to release it
+      And "my-training-data" has versions 2 and 3
+
     @scenario:page-command
     Scenario: The command of the guide runs as it is written
       Not on api, ui: this is about the command line.
@@ -146,4 +181,5 @@ Feature: Deleting a version
       When I delete version 1 of "my-training-data"
       Then it is refused
       And I am told that it was already deleted, when and by whom
+      And I am told how to create it again
       And nothing has changed

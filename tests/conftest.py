@@ -13,4 +13,5 @@ pytest_plugins = [
     "acceptance.steps.interrupting",
     "acceptance.steps.running",
     "acceptance.steps.browsing",
+    "acceptance.steps.sourcing",
 ]

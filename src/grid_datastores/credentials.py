@@ -8,6 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from grid_datastores.errors import InvalidInput, NotSignedIn, SourceFailed
 
@@ -34,9 +35,10 @@ def find_server(settings: Settings) -> Server | None:
     also when they were kept for another server: a key is sent to no server but its own.
     """
     kept = _read(settings)
-    url = _checked_url(os.environ.get("GRID_URL", kept.get("URL", "")))
+    url = os.environ.get("GRID_URL", kept.get("URL", ""))
     if not url:
         return None
+    url = checked_url(url)
     kept = kept if kept.get("URL", url) == url else {}
     user_id = os.environ.get("GRID_USER_ID") or kept.get("UserID", "")
     api_key = os.environ.get("GRID_API_KEY") or kept.get("APIKey", "")
@@ -52,17 +54,27 @@ def keep(settings: Settings, server: Server) -> Path:
     try:
         settings.directory.mkdir(parents=True, exist_ok=True)
         descriptor, aside = tempfile.mkstemp(prefix=f".{_FILE}.", dir=settings.directory)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(content, file, indent=2)
-        Path(aside).replace(path)
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                json.dump(content, file, indent=2)
+            Path(aside).replace(path)
+        except BaseException:
+            Path(aside).unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise SourceFailed(f"{path} cannot be written: {(error.strerror or str(error)).lower()}.") from error
     return path
 
 
-def _checked_url(url: str) -> str:
-    if url and not url.startswith(("http://", "https://")):
-        raise InvalidInput(f"{url!r} is not a server's address; it begins with http:// or https://.")
+def checked_url(url: str) -> str:
+    """The address without a slash at its end; raises `InvalidInput` when it cannot be a server's."""
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        known = False
+    if not known or not url.isprintable() or " " in url:
+        raise InvalidInput(f"{url!r} is not a server's address; it is like http://127.0.0.1:8000.")
     return url.rstrip("/")
 
 
@@ -74,7 +86,7 @@ def _read(settings: Settings) -> dict[str, str]:
         return {}
     except OSError as error:
         raise SourceFailed(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NotSignedIn(f"{path} is damaged; sign in again with: grid login") from error
     if not isinstance(content, dict):
         raise NotSignedIn(f"{path} is damaged; sign in again with: grid login")

@@ -60,6 +60,9 @@ class Datastores(Protocol):
     def finish(self, version: Version, manifest: Manifest) -> Version:
         """All objects are there: the version, once it is available."""
 
+    def fetch(self, name: str, source: Source) -> Version:
+        """A new version of what the service fetches itself, once it is available; raises `SourceFailed`."""
+
     def drop(self, version: Version) -> None:
         """Leave nothing of a version that was not finished; what cannot be asked for is left to expire."""
 

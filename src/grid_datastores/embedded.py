@@ -6,6 +6,7 @@ import getpass
 from typing import TYPE_CHECKING
 
 from grid_datastores.errors import InvalidInput
+from grid_datastores.rules import available
 from grid_datastores.service import open_service
 
 if TYPE_CHECKING:
@@ -74,6 +75,12 @@ class EmbeddedDatastores:
 
     def finish(self, version: Version, manifest: Manifest) -> Version:
         return self._service.uploads.publish(self._user, version.id, manifest)
+
+    def fetch(self, name: str, source: Source) -> Version:
+        version = self.begin(name, source)
+        self._service.uploads.complete(self._user, version.id)
+        self._service.finishing.finish_waiting()
+        return available(self._service.reading.get(self._user, version.id))
 
     def drop(self, version: Version) -> None:
         self._service.uploads.drop(self._user, version.id)

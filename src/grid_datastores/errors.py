@@ -262,6 +262,19 @@ class Unreachable(Refusal):
     status = 503
 
 
+class NotUnderstood(Refusal):
+    """The server answered something that is not of Grid's v1 API."""
+
+    reason = "NOT_UNDERSTOOD"
+    code = UNAVAILABLE
+    status = 502
+
+    @classmethod
+    def of(cls, url: str, doubt: str = "") -> NotUnderstood:
+        """Says which server, and whether it is known what it did."""
+        return cls(f"The answer of {url} is not understood; does it speak Grid's v1 API?{doubt}")
+
+
 def moment(at: datetime) -> str:
     """A time as people read it, in UTC, to the second."""
     return at.strftime("%Y-%m-%d %H:%M:%S UTC")

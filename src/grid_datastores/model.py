@@ -98,9 +98,15 @@ class Version:
     bytes_gone_at: datetime | None = None
 
 
+ETAG = "etag:"
+
+
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """One file of a version: its content is `size` bytes of `object`, from `offset` on."""
+    """One file of a version: its content is `size` bytes of `object`, from `offset` on.
+
+    `sha256` is in hexadecimal; for a file that is referenced in a bucket, which nobody has read, "etag:" and its ETag.
+    """
 
     path: str
     size: int

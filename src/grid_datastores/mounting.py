@@ -11,6 +11,7 @@ import stat
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from grid_datastores.model import ETAG
 from grid_datastores.restore import restore
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def mount(datastores: Datastores, directory: Path, version: Version, progress: C
 
     def lies_at(file: FileEntry) -> Path | None:
         path = datastores.local_object(version, file.object)
-        return path if path and file.offset == 0 and path.stat().st_size == file.size else None
+        whole = path and file.offset == 0 and path.is_file() and path.stat().st_size == file.size
+        return path if whole else None
 
     restore(manifest, lambda name: datastores.read_object(version, name), folder, progress, lies_at)
     _make_read_only(folder)
@@ -85,7 +87,7 @@ def _holds(folder: Path, manifest: Manifest) -> bool:
     """Whether the folder holds exactly the manifest's files, byte for byte."""
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
     return there == {file.path for file in manifest.files} and all(
-        _digest(folder / file.path) == file.sha256 for file in manifest.files
+        not file.sha256.startswith(ETAG) and _digest(folder / file.path) == file.sha256 for file in manifest.files
     )
 
 

@@ -15,6 +15,7 @@ from grid_datastores.errors import (
     NotReadable,
     NotThatState,
     QuotaReached,
+    SourceFailed,
 )
 from grid_datastores.model import Phase, WorkloadKind, WorkloadState
 
@@ -97,6 +98,14 @@ def check_readable(version: Version) -> None:
     check_not_deleted(version)
     if version.phase is not Phase.AVAILABLE:
         raise NotReadable.of(version.ref, version.phase)
+
+
+def available(version: Version) -> Version:
+    """The version, if it came to be available; raises what kept it from that."""
+    if version.phase is Phase.FAILED:
+        raise SourceFailed(f"{version.message} (version {version.ref.number} of {version.ref.name} has failed)")
+    check_readable(version)
+    return version
 
 
 def check_open(version: Version) -> None:

@@ -20,6 +20,7 @@ class Limits:
     quota: int = DEFAULT_QUOTA
     lease: int = DEFAULT_LEASE
     upload_expiry: int = DEFAULT_UPLOAD_EXPIRY
+    allowed_hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ def read_settings() -> Settings:
     GRID_DIR: the folder of all that is kept (default ~/.grid). GRID_DATABASE_URL: the catalog (default SQLite below
     it). GRID_QUOTA: versions that a user may have (50). GRID_LEASE: seconds without a heartbeat after which a Run
     holds nothing (60). GRID_UPLOAD_EXPIRY: seconds after which an upload that nobody goes on with is dropped (a day).
+    GRID_ALLOW_SOURCE_HOSTS: hosts, or host:port, with commas between, that archives are fetched from although their
+    addresses are private or this machine's (none).
     GRID_ALLOWED_HOSTS: names that the server answers to beside this machine's own, with commas between them (none).
     """
     directory = Path(os.environ.get("GRID_DIR") or Path.home() / ".grid")
@@ -53,6 +56,7 @@ def read_settings() -> Settings:
         quota=_whole_number("GRID_QUOTA", DEFAULT_QUOTA),
         lease=_whole_number("GRID_LEASE", DEFAULT_LEASE),
         upload_expiry=_whole_number("GRID_UPLOAD_EXPIRY", DEFAULT_UPLOAD_EXPIRY),
+        allowed_hosts=tuple(filter(None, os.environ.get("GRID_ALLOW_SOURCE_HOSTS", "").split(","))),
     )
     hosts = tuple(name.strip() for name in os.environ.get("GRID_ALLOWED_HOSTS", "").split(",") if name.strip())
     return Settings(directory, database, limits, hosts)

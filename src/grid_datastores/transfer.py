@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from grid_datastores.errors import InvalidInput, Refusal, SourceFailed, Unreachable
+from grid_datastores.interrupts import interrupts_held
 from grid_datastores.journal import begin_journal
 from grid_datastores.model import Phase
 from grid_datastores.restore import restore
@@ -40,12 +41,19 @@ def create(
     datastores: Datastores, directory: Path, name: str, data: LocalSource, progress: Callable[[int], object]
 ) -> Version:
     """A new version of these files. When it is interrupted it can go on; when it fails, nothing of it is left."""
-    version = datastores.begin(name, data.source)
+    version: Version | None = None
     try:
-        journal = begin_journal(directory, datastores.place, version, data)
-    except BaseException:
-        datastores.drop(version)
-        raise
+        with interrupts_held():
+            version = datastores.begin(name, data.source)
+            try:
+                journal = begin_journal(directory, datastores.place, version, data)
+            except BaseException:
+                datastores.drop(version)
+                raise
+    except KeyboardInterrupt as error:
+        if version is None:
+            raise
+        raise _interrupted("Interrupted.", version) from error
     return _send(datastores, journal, version, data, progress)
 
 
@@ -89,12 +97,14 @@ def _send(
         finished = datastores.finish(version, manifest)
     except (KeyboardInterrupt, Unreachable) as error:
         why = error.message if isinstance(error, Unreachable) else "Interrupted."
-        raise UploadInterrupted(
-            f"{why} The upload of {version.ref} is not finished; go on with: grid datastore resume"
-        ) from error
+        raise _interrupted(why, version) from error
     except BaseException:
         datastores.drop(version)
         journal.forget()
         raise
     journal.forget()
     return finished
+
+
+def _interrupted(why: str, version: Version) -> UploadInterrupted:
+    return UploadInterrupted(f"{why} The upload of {version.ref} is not finished; go on with: grid datastore resume")

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 import pytest
 
+from acceptance.origins import BucketServer
 from acceptance.penguins import make_variations
 from acceptance.server import Credentials, ServerProcess
 from acceptance.surfaces import Arrange, Outcome, Surface
@@ -59,6 +60,8 @@ class World:
     other: Surface | None = None
     credentials: Credentials = field(default_factory=lambda: Credentials("", ""))
     process: subprocess.Popen[str] | None = None
+    origin: str = ""
+    bucket: BucketServer | None = None
     lease: float = 60.0
     beating: threading.Event = field(default_factory=threading.Event)
     pairs: list[tuple[bool, bool]] = field(default_factory=list)
@@ -83,16 +86,21 @@ class World:
         folder = self.home / "penguins"
         return sorted(folder.iterdir(), key=_variation_order) if folder.exists() else make_variations(folder)
 
-    def operate(self, variable: str, value: int) -> None:
-        """The operator sets this variable; it is as before when the scenario is over."""
+    def operate(self, settings: dict[str, str]) -> None:
+        """The operator sets these variables; they are as before when the scenario is over."""
         if self.target is None:
             for surface in (self.surface, self.arrange):
                 assert isinstance(surface, CliSurface)
-                surface.environment[variable] = str(value)
+                surface.environment |= settings
             return
         server = self.own_server()
         self.cleanups.callback(server.operate, {})
-        server.operate({variable: str(value)})
+        server.operate(settings)
+
+    def own_server_or_folder(self) -> None:
+        """This scenario can only run where the operator is the run itself."""
+        if self.target is not None:
+            self.own_server()
 
     def own_server(self) -> ServerProcess:
         """The server's process, for a scenario that has to kill it."""

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from grid_datastores.cli.options import name_option, output_option, version_option, version_ref
-from grid_datastores.cli.output import plain, print_json, print_table, progress, when
+from grid_datastores.cli.output import plain, print_json, print_table, progress, waiting, when
 from grid_datastores.cli.target import open_datastores
 from grid_datastores.errors import Refusal
 from grid_datastores.words import counted, size
 
 if TYPE_CHECKING:
-    from grid_datastores.model import Details
+    from grid_datastores.model import Details, Source, Version
 
 
 @click.group(invoke_without_command=True)
@@ -38,22 +38,25 @@ def list_command(output: str) -> None:
 @datastore.command()
 @click.argument("source")
 @click.option("--name", help="Name of the datastore; made from the source when left out.")
+@click.option("--no-copy", is_flag=True, help="Only refer to the objects of a bucket; they stay where they are.")
 @output_option
-def create(source: str, name: str | None, output: str) -> None:
-    """Make a new version from SOURCE, a file or a folder.
+def create(source: str, name: str | None, no_copy: bool, output: str) -> None:
+    """Make a new version from SOURCE.
+
+    SOURCE is a file or a folder, an http(s) URL of a .zip or .tar.gz, which is fetched and extracted, or an
+    s3://bucket/prefix, whose objects are copied.
 
     Every upload under a name makes a new version: 1, 2, 3, and so on. Nothing of an upload that fails is kept; one
     that is interrupted goes on with `grid datastore resume`.
     """
-    from grid_datastores import transfer
+    from grid_datastores.model import SourceKind
     from grid_datastores.rules import check_name, name_from_source
-    from grid_datastores.settings import read_settings
-    from grid_datastores.sources import scan
+    from grid_datastores.sources import parse_source
 
-    wanted = name_from_source(os.path.realpath(source)) if name is None else check_name(name)
-    data = scan(source)
-    with open_datastores() as datastores, progress(f"Creating {wanted}", data.size_bytes) as advance:
-        version = transfer.create(datastores, read_settings().directory, wanted, data, advance)
+    parsed = parse_source(source, no_copy)
+    local = parsed.kind is SourceKind.FILES
+    wanted = name_from_source(os.path.realpath(source) if local else source) if name is None else check_name(name)
+    version = _upload(source, wanted) if local else _fetch(parsed, wanted)
     if output == "json":
         from grid_datastores.wire.datastores import version_out
 
@@ -61,6 +64,21 @@ def create(source: str, name: str | None, output: str) -> None:
         return
     held = f"{counted(version.file_count, 'file')}, {size(version.size_bytes)}"
     click.echo(f"Created version {version.ref.number} of {version.ref.name}: {held}.")
+
+
+def _upload(source: str, name: str) -> Version:
+    from grid_datastores import transfer
+    from grid_datastores.settings import read_settings
+    from grid_datastores.sources import scan
+
+    data = scan(source)
+    with open_datastores() as datastores, progress(f"Creating {name}", data.size_bytes) as advance:
+        return transfer.create(datastores, read_settings().directory, name, data, advance)
+
+
+def _fetch(source: Source, name: str) -> Version:
+    with open_datastores() as datastores, waiting(f"Fetching {source.location}"):
+        return datastores.fetch(name, source)
 
 
 @datastore.command()
@@ -185,7 +203,7 @@ def _print_details(details: Details) -> None:
         ("Name", version.ref.name),
         ("Version", str(version.ref.number)),
         ("Phase", version.phase.value + (f": {version.message}" if version.message else "")),
-        ("Source", f"{version.source.location or 'not told'} ({version.source.kind})"),
+        ("Source", f"{version.source.location or 'not told'} ({version.source.kind.how})"),
         ("Files", str(version.file_count)),
         ("Size", f"{size(version.size_bytes)} ({version.size_bytes} bytes)"),
         ("Fingerprint", version.fingerprint or "-"),

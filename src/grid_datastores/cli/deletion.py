@@ -70,7 +70,7 @@ def _delete(datastores: Datastores, ref: VersionRef, dry_run: bool, output: str)
         from grid_datastores.wire.datastores import receipt_out
 
         return receipt_out(receipt)
-    gone = f"{counted(receipt.file_count, 'file')}, {size(receipt.size_bytes)}"
+    gone = _gone(receipt)
     before, after = receipt.quota_before, receipt.quota_after
     if dry_run:
         click.echo(f"V{str(ref)[1:]} can be deleted: {gone}. Nothing was deleted.")
@@ -80,6 +80,13 @@ def _delete(datastores: Datastores, ref: VersionRef, dry_run: bool, output: str)
         click.echo(f"Kept {_kept(receipt)}.")
         click.echo(f"You have {after.used} of {after.limit} versions now, {before.used} before.")
     return receipt
+
+
+def _gone(receipt: Receipt) -> str:
+    held = f"{counted(receipt.file_count, 'file')}, {size(receipt.size_bytes)}"
+    if receipt.source.kind.value == "reference":
+        return f"a reference to {held} in {receipt.source.location}, which stay there"
+    return held
 
 
 def _kept(receipt: Receipt) -> str:

@@ -52,6 +52,18 @@ def when(at: datetime | None) -> str:
 
 
 @contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """A sign of life on stderr, where a person can see it, while something takes its time."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(plain(what)):
+        yield
+
+
+@contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[int], object]]:
     """A progress bar of `total` bytes on stderr, where a person can see it."""
     if not _terminal(sys.stderr):

@@ -37,10 +37,10 @@ def serve(host: str, port: int) -> None:
 def login(url: str, username: str, key: str) -> None:
     """Sign in to a server; later commands work there. GRID_URL= (empty) before a command works on this machine."""
     from grid_datastores.client import sign_in
-    from grid_datastores.credentials import keep
+    from grid_datastores.credentials import checked_url, keep
     from grid_datastores.settings import read_settings
 
-    server = sign_in(url.rstrip("/"), username, key)
+    server = sign_in(checked_url(url), username, key)
     path = keep(read_settings(), server)
     click.echo(f"Signed in at {server.url} as {username}; the credentials are in {path}.")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import httpx
 
-from grid_datastores.errors import Refusal, Unreachable, by_reason
+from grid_datastores.errors import NotUnderstood, Refusal, Unreachable, by_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)  # seconds
 _CHANGING = {"POST", "PUT", "DELETE"}
+_DOUBT = " It is not known whether it was done; look with: grid datastore"
 
 
 class Connection:
@@ -42,7 +43,8 @@ class Connection:
         with self._failures(method):
             answer = self._http.request(method, path, json=json, content=content, params=query)
         _check(answer, self.url)
-        return answer.json() if answer.content else {}
+        with understood(self.url, _DOUBT if method in _CHANGING else ""):
+            return answer.json() if answer.content else {}
 
     def read(self, path: str) -> bytes:
         """The bytes that the operation answers."""
@@ -82,8 +84,17 @@ class Connection:
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             raise Unreachable(f"{self.url} is not a server's address: {error}.") from error
         except httpx.TransportError as error:
-            doubt = " It is not known whether it was done; look with: grid datastore" if method in _CHANGING else ""
+            doubt = _DOUBT if method in _CHANGING else ""
             raise Unreachable(f"The server at {self.url} stopped answering.{doubt}") from error
+
+
+@contextmanager
+def understood(url: str, doubt: str = "") -> Iterator[None]:
+    """What a server answers may be anything."""
+    try:
+        yield
+    except (LookupError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise NotUnderstood.of(url, doubt) from error
 
 
 def _check(answer: httpx.Response, url: str) -> None:
@@ -93,7 +104,9 @@ def _check(answer: httpx.Response, url: str) -> None:
         body = cast("Error", answer.json())
         detail = body["details"][0] if body.get("details") else {}
         message = detail.get("message") or body["message"]
+        if not isinstance(message, str):
+            raise TypeError
         refusal = by_reason(detail.get("reason", ""), message)
-    except (ValueError, KeyError, IndexError, AttributeError, TypeError):
+    except (LookupError, ValueError, TypeError, AttributeError, RecursionError):
         refusal = Refusal(f"The server at {url} answered {answer.status_code} {answer.reason_phrase}.")
     raise refusal

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
-from grid_datastores.client.connection import Connection
+from grid_datastores.client.connection import Connection, understood
 from grid_datastores.client.uploads import HttpSink
 from grid_datastores.credentials import Server
-from grid_datastores.errors import InvalidInput, NotFound, Refusal, UploadInvalid
-from grid_datastores.model import Phase, Quota, Version, WorkloadKind, WorkloadState
-from grid_datastores.rules import choose_named
+from grid_datastores.errors import InvalidInput, NotFound, NotUnderstood, Refusal
+from grid_datastores.model import Quota, Version, WorkloadKind, WorkloadState
+from grid_datastores.rules import available, choose_named
 from grid_datastores.storage.manifest import Manifest
 from grid_datastores.wire import datastores as wire
 from grid_datastores.wire import workloads as workload_wire
@@ -37,7 +37,8 @@ def sign_in(url: str, name: str, key: str) -> Server:
         try:
             user = cast("accounts.UserResponse", signed.call("GET", "/v1/auth/user"))
             clusters = cast("accounts.ListClustersResponse", signed.call("GET", "/v1/core/clusters"))
-            return Server(url, user["id"], key, clusters["defaultCluster"])
+            with understood(url):
+                return Server(url, user["id"], key, clusters["defaultCluster"])
         finally:
             signed.close()
     finally:
@@ -56,13 +57,13 @@ class HttpDatastores:
         return self._list({})
 
     def quota(self) -> Quota:
-        with _understood(self.place):
+        with understood(self.place):
             answer = cast("accounts.Quota", self._connection.call("GET", f"/v1/core/{self._cluster}/quota"))
-            return Quota(answer["used"], answer["limit"])
+            return Quota(int(answer["used"]), int(answer["limit"]))
 
     def details(self, ref: VersionRef) -> Details:
         answer = self._connection.call("GET", f"{self._path(ref)}/details")
-        with _understood(self.place):
+        with understood(self.place):
             return wire.details_in(cast("wire.DetailsResponse", answer))
 
     def find(self, ref: VersionRef) -> Version:
@@ -77,7 +78,7 @@ class HttpDatastores:
         try:
             return Manifest.decode(data)
         except InvalidInput as error:
-            raise Refusal(f"The answer of {self.place} is not understood; does it speak Grid's v1 API?") from error
+            raise NotUnderstood.of(self.place) from error
 
     def read_object(self, version: Version, name: str) -> Iterator[bytes]:
         return self._connection.stream(f"{self._path_of(version)}/objects/{name}")
@@ -93,7 +94,7 @@ class HttpDatastores:
             "clusterId": self._cluster,
         }
         created = self._connection.call("POST", self._versions_path(), json={"name": name, "spec": spec})
-        with _understood(self.place):
+        with understood(self.place):
             return wire.version_in(cast("wire.Datastore", created))
 
     def sink(self, version: Version) -> ObjectSink:
@@ -105,18 +106,23 @@ class HttpDatastores:
         self._connection.call("POST", f"{path}/completed", json={})
         return self._finished(path)
 
+    def fetch(self, name: str, source: Source) -> Version:
+        path = self._path_of(self.begin(name, source))
+        self._connection.call("POST", f"{path}/completed", json={})
+        return self._finished(path)
+
     def drop(self, version: Version) -> None:
         with suppress(Refusal):
             self._connection.call("DELETE", self._path_of(version))
 
     def delete(self, ref: VersionRef) -> Receipt:
         answer = cast("wire.DeleteDatastoreResponse", self._connection.call("DELETE", self._path(ref)))
-        with _understood(self.place):
+        with understood(self.place, " It is not known whether it was deleted; look with: grid datastore"):
             return wire.receipt_in(answer["receipt"])
 
     def verdict(self, ref: VersionRef) -> Verdict:
         answer = self._connection.call("GET", f"{self._path(ref)}/deletion")
-        with _understood(self.place):
+        with understood(self.place):
             return wire.verdict_in(cast("wire.VerdictResponse", answer))
 
     def start(
@@ -136,7 +142,7 @@ class HttpDatastores:
 
     def workloads(self, kind: WorkloadKind) -> Sequence[Workload]:
         answer = self._connection.call("GET", self._workloads_path(kind))
-        with _understood(self.place):
+        with understood(self.place):
             listed = cast("dict[str, list[workload_wire.Session | workload_wire.Run]]", answer)
             return [workload_wire.workload_in(item, kind) for item in listed[f"{kind.lower()}s"]]
 
@@ -166,30 +172,19 @@ class HttpDatastores:
 
     def _list(self, query: Mapping[str, str]) -> list[Version]:
         answer = cast("wire.ListDatastoresResponse", self._connection.call("GET", self._versions_path(), query=query))
-        with _understood(self.place):
+        with understood(self.place):
             return [wire.version_in(item) for item in answer["datastores"]]
 
     def _finished(self, path: str) -> Version:
         wait = _FIRST_WAIT
         while True:
-            with _understood(self.place):
+            with understood(self.place):
                 version = wire.version_in(cast("wire.Datastore", self._connection.call("GET", path)))
-            if version.phase is Phase.FAILED:
-                raise UploadInvalid(version.message)
             if not version.phase.unfinished:
-                return version
+                return available(version)
             time.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
 
     def _workload(self, answer: object, kind: WorkloadKind) -> Workload:
-        with _understood(self.place):
+        with understood(self.place):
             return workload_wire.workload_in(cast("workload_wire.Session | workload_wire.Run", answer), kind)
-
-
-@contextmanager
-def _understood(place: str) -> Iterator[None]:
-    """What a server answers may be anything."""
-    try:
-        yield
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise Refusal(f"The answer of {place} is not understood; does it speak Grid's v1 API?") from error

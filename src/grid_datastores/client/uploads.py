@@ -5,11 +5,13 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
+from grid_datastores.client.connection import understood
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from grid_datastores.client.connection import Connection
-    from grid_datastores.wire.uploads import UploadObject, UploadObjects
+    from grid_datastores.wire.uploads import UploadObjects
 
 PART = 50 * 1024 * 1024  # bytes, as in Grid's own client
 
@@ -37,32 +39,35 @@ class _Object:
         self._path = path
         self._name = name
         self._waiting = bytearray()
-        self._announced: UploadObject | None = None
+        self._upload_id: str | None = None
+        self._urls: dict[str, str] = {}
         self._etags: list[str] = []
 
     def announce(self, size: int) -> None:
         """Ask for the addresses of its parts; an empty object has one part."""
         wanted = {"key": self._name, "partCount": str(max(1, -(-size // PART)))}
         answer = self._connection.call("POST", f"{self._path}/presigned-urls", json={"objects": [wanted]})
-        self._announced = cast("UploadObjects", answer)["objects"][0]
+        with understood(self._connection.url):
+            announced = cast("UploadObjects", answer)["objects"][0]
+            self._upload_id = announced["uploadId"]
+            self._urls = {url["partNumber"]: url["url"] for url in announced["urls"]}
 
     def write(self, data: bytes) -> None:
         """More of it."""
         self._waiting += data
-        if self._announced is not None:
+        if self._upload_id is not None:
             self._send_full_parts()
 
     def finish(self) -> None:
         """Send what is left, and say that it is all there."""
-        if self._announced is None:
+        if self._upload_id is None:
             self.announce(len(self._waiting))
         self._send_full_parts()
         if self._waiting or not self._etags:
             self._send(bytes(self._waiting))
-        announced = self._announced or {}
         completed = {
             "key": self._name,
-            "uploadId": announced["uploadId"],
+            "uploadId": self._upload_id,
             "urls": [{"partNumber": str(number), "etag": etag} for number, etag in enumerate(self._etags, 1)],
         }
         path = f"{self._path}/presigned-urls/completed"
@@ -74,5 +79,6 @@ class _Object:
             self._send(part)
 
     def _send(self, part: bytes) -> None:
-        urls = {url["partNumber"]: url["url"] for url in (self._announced or {})["urls"]}
-        self._etags.append(self._connection.put_part(urls[str(len(self._etags) + 1)], part))
+        with understood(self._connection.url):
+            address = self._urls[str(len(self._etags) + 1)]
+        self._etags.append(self._connection.put_part(address, part))

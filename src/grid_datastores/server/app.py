@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from grid_datastores.errors import INTERNAL, INVALID_ARGUMENT, NOT_FOUND, InvalidInput, Refusal
 from grid_datastores.server import ui
@@ -32,6 +33,7 @@ def create_app(service: Service, hosts: Hosts | None = None) -> FastAPI:
         version="v1",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         responses={"default": {"model": Error, "description": "Nothing was done; `message` says why."}},
     )
     app.state.grid = State(service, service.accounts.signing_key())
@@ -50,6 +52,8 @@ def create_app(service: Service, hosts: Hosts | None = None) -> FastAPI:
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _no_such_operation)
+    app.add_exception_handler(UnicodeEncodeError, _half_a_character)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _broken)
     return app
 
@@ -74,9 +78,21 @@ def _no_such_operation(request: Request, error: Exception) -> Response:
         raise error
     if _is_page(request):
         return ui.no_such_page(request, error.status_code)
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        message = "The request is not well formed: its body cannot be read."
+        return json_error(error.status_code, INVALID_ARGUMENT, message, InvalidInput.reason, {})
     code = NOT_FOUND if error.status_code == HTTPStatus.NOT_FOUND else INVALID_ARGUMENT
     message = f"There is no operation {request.method} {request.url.path}; nothing was done."
     return json_error(error.status_code, code, message, "NO_SUCH_OPERATION", {})
+
+
+def _half_a_character(request: Request, _error: Exception) -> Response:
+    return _refused(request, InvalidInput("The request is not well formed: it holds half a character."))
+
+
+def _gone(_request: Request, _error: Exception) -> Response:
+    """Nobody is left to read an answer."""
+    return Response(status_code=HTTPStatus.BAD_REQUEST)
 
 
 def _broken(request: Request, _error: Exception) -> Response:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import socket
+from asyncio import CancelledError
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,14 +19,19 @@ from grid_datastores.server.ui import link_path
 from grid_datastores.service import Service, open_service
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from types import FrameType
+
+    from fastapi import FastAPI
+    from starlette.types import Receive, Scope, Send
 
     from grid_datastores.model import User
     from grid_datastores.server.state import State
     from grid_datastores.settings import Settings
 
 FIRST_USER = "admin"
+FINISHERS = 3  # versions that are checked, packed or fetched at once
+STALLED = 5  # seconds that requests under way have to end when the server stops
 LONGEST_REST = 30.0  # seconds after which a worker looks for work by itself
 
 
@@ -47,7 +54,8 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[Welcome], o
     workers: list[Worker] = []
     service = open_service(settings, queued=lambda: _wake(workers))
     every = max(1.0, min(settings.limits.lease, settings.limits.upload_expiry, 2 * LONGEST_REST) / 2)
-    workers += [Worker("uploads", service.uploads.finish_waiting, every), Worker("tidying", service.tidy, every)]
+    workers += [Worker(f"finishing {n}", service.finishing.finish_waiting, every) for n in range(1, FINISHERS + 1)]
+    workers.append(Worker("tidying", service.tidy, every))
     for worker in workers:
         worker.start()
     try:
@@ -63,7 +71,13 @@ def _run(service: Service, listener: socket.socket, hosts: Hosts, ready: Callabl
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     app = create_app(service, hosts)
-    config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
+    config = uvicorn.Config(
+        _stoppable(app),
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=STALLED,
+    )
     server = uvicorn.Server(config)
     ready(_welcome(app.state.grid, f"http://{shown}:{port}"))
 
@@ -82,6 +96,16 @@ def _welcome(state: State, url: str) -> Welcome:
     user = first[0] if first else accounts.oldest()
     assert user
     return Welcome(url, first, user, f"{url}{link_path(state.links.new(user))}")
+
+
+def _stoppable(app: FastAPI) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    """A request that is ended because the server stops is no failure to be logged."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        with suppress(CancelledError):
+            await app(scope, receive, send)
+
+    return call
 
 
 def _wake(workers: list[Worker]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 import hmac
 from base64 import b64decode
 from dataclasses import dataclass, field
@@ -68,7 +67,7 @@ def _user(request: Request, state: Annotated[State, Depends(_state)]) -> User:
         raise NotSignedIn("Nobody is signed in; sign in with: grid login")
     try:
         name, _, key = b64decode(secret, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise NotSignedIn("The credentials cannot be read; sign in with: grid login") from error
     return state.sign_in(request, name, key)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from grid_datastores.errors import Damaged, NotFound
-from grid_datastores.model import Details
+from grid_datastores.model import ETAG, Details
 from grid_datastores.rules import check_not_deleted, check_readable
 from grid_datastores.service.context import Context, owned
 
@@ -69,13 +69,24 @@ class Reading:
         """One file of the version and its content."""
         for entry in self.manifest(user, version_id).files:
             if entry.path == path:
-                storage = self._context.storage
-                return entry, storage.read(version_id, entry.object, entry.offset, entry.size)
+                return entry, self._content(user, version_id, entry)
         raise NotFound(f"This version holds no file {path!r}.")
 
     def object(self, user: User, version_id: str, name: str) -> tuple[int, Iterator[bytes]]:
         """One object that the manifest names: its size in bytes and its content."""
-        if name not in {entry.object for entry in self.manifest(user, version_id).files}:
+        entry = next((entry for entry in self.manifest(user, version_id).files if entry.object == name), None)
+        if entry is None:
             raise NotFound.id("object", name)
+        if entry.sha256.startswith(ETAG):
+            return entry.size, self._content(user, version_id, entry)
         storage = self._context.storage
         return storage.size(version_id, name), storage.read(version_id, name)
+
+    def _content(self, user: User, version_id: str, entry: FileEntry) -> Iterator[bytes]:
+        if not entry.sha256.startswith(ETAG):
+            return self._context.storage.read(version_id, entry.object, entry.offset, entry.size)
+        from grid_datastores.sources.bucket import Bucket
+        from grid_datastores.sources.limits import Limits
+
+        bucket = Bucket(self.get(user, version_id).source.location, Limits())
+        return bucket.file(entry.path, entry.size, entry.sha256.removeprefix(ETAG)).chunks()

@@ -10,6 +10,7 @@ from grid_datastores.removal import run_removals
 from grid_datastores.service.accounts import Accounts
 from grid_datastores.service.context import Context
 from grid_datastores.service.deletion import Deletion
+from grid_datastores.service.finishing import Finishing
 from grid_datastores.service.reading import Reading
 from grid_datastores.service.uploads import Uploads
 from grid_datastores.service.workloads import Workloads
@@ -28,6 +29,7 @@ class Service:
     context: Context
     accounts: Accounts
     uploads: Uploads
+    finishing: Finishing
     reading: Reading
     deletion: Deletion
     workloads: Workloads
@@ -35,19 +37,21 @@ class Service:
     def tidy(self) -> None:
         """End what nobody goes on with (Runs without a heartbeat, uploads), then erase the bytes of what is deleted."""
         self.workloads.end_lapsed()
-        self.uploads.expire()
+        self.finishing.expire()
         run_removals(self.context.catalog, self.context.storage, self.context.clock)
 
 
 def open_service(settings: Settings, queued: Callable[[], object]) -> Service:
     """The service on the settings' catalog and storage; `queued` is called when there is work for
-    `tidy` or `uploads.finish_waiting`."""
+    `tidy` or `finishing.finish_waiting`."""
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     context = Context(Catalog(settings.database_url), LocalStorage(settings.data), settings.limits, queued)
+    finishing = Finishing(context)
     return Service(
         context,
         Accounts(context),
-        Uploads(context),
+        Uploads(context, finishing),
+        finishing,
         Reading(context),
         Deletion(context),
         Workloads(context),

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
-from hashlib import sha256
-from itertools import groupby
 from typing import TYPE_CHECKING, BinaryIO
 
-from grid_datastores.errors import InvalidInput, NotFound, Refusal, UploadInvalid
-from grid_datastores.model import EventKind, Phase
+from grid_datastores.errors import InvalidInput, NotFound, UploadInvalid
+from grid_datastores.model import EventKind, Phase, Source, SourceKind
 from grid_datastores.rules import check_name, check_open, check_quota
 from grid_datastores.service.context import Context, owned
-from grid_datastores.storage import Manifest, check_path, pack
+from grid_datastores.service.finishing import ANNOUNCED, Finishing, Sink, object_name
+from grid_datastores.sources import parse_source
+from grid_datastores.storage import Manifest, check_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator, Mapping, Sequence
 
     from grid_datastores.catalog import Transaction, Upload
-    from grid_datastores.model import Source, User, Version, VersionRef
-    from grid_datastores.storage import LocalStorage, ObjectSink
+    from grid_datastores.model import User, Version, VersionRef
+    from grid_datastores.storage import ObjectSink
 
 URL_LIFE = timedelta(hours=24)
 MOST_PARTS = 10_000
-_ANNOUNCED = "announced.jsonl"  # the client's manifest, kept until it is checked against the bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +38,14 @@ class CompletedObject:
 class Uploads:
     """The use cases of uploading."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, finishing: Finishing) -> None:
         self._context = context
+        self._finishing = finishing
 
     def begin(self, user: User, name: str, source: Source) -> Version:
         """A new version under the name, with the next number, that takes data (rule version-per-upload)."""
         check_name(name)
+        _check_source(source)
         with self._context.catalog.write() as tx:
             now = self._context.clock()
             tx.users.lock(user.id)
@@ -62,14 +62,14 @@ class Uploads:
 
     def sink(self, user: User, version_id: str) -> ObjectSink:
         """Where a client on this machine writes the objects of a version that is begun."""
-        return _Sink(self._context.storage, version_id, lambda: self._mark_active(user, version_id))
+        return Sink(self._context.storage, version_id, lambda: self._mark_active(user, version_id))
 
     def publish(self, user: User, version_id: str, manifest: Manifest) -> Version:
         """The objects of this manifest are in the sink: the version, available."""
         with self._context.catalog.read() as tx:
             version = owned(tx, user, version_id)
         check_open(version)
-        return self._publish(version, manifest, user.name)
+        return self._finishing.publish(version, manifest, user.name)
 
     def _mark_active(self, user: User, version_id: str) -> None:
         with self._context.catalog.write() as tx:
@@ -89,14 +89,6 @@ class Uploads:
                 tx.versions.mark_deleted(version.id, user.name, now)
                 tx.versions.record(version.id, EventKind.DELETED, user.name, "never finished", now)
         self._context.queued()
-
-    def expire(self) -> None:
-        """Drop the uploads that nobody has gone on with for too long (rule upload-resumed)."""
-        limit = timedelta(seconds=self._context.limits.upload_expiry)
-        with self._context.catalog.read() as tx:
-            abandoned = tx.versions.abandoned(self._context.clock() - limit)
-        for version in abandoned:
-            self._fail(version, "the upload was not finished in time", limit)
 
     def announce(self, user: User, version_id: str, parts_of: Mapping[str, int]) -> list[Upload]:
         """The uploads of these keys, in order, each with its count of parts."""
@@ -145,80 +137,28 @@ class Uploads:
         for number, etag in item.etags.items():
             if storage.part_digest(upload.version_id, upload.id, number) != etag.strip('"'):
                 raise UploadInvalid(f"Part {number} of {upload.key!r} did not arrive as it was sent.")
-        storage.assemble(upload.version_id, upload.id, upload.parts, _object_name(upload))
+        storage.assemble(upload.version_id, upload.id, upload.parts, object_name(upload))
 
     def announce_manifest(self, user: User, version_id: str, data: bytes) -> None:
         """The client's own manifest, whose objects are the uploads' keys; it is checked before it counts."""
         with self._context.catalog.read() as tx:
             check_open(owned(tx, user, version_id))
         Manifest.decode(data)
-        with self._context.storage.new_object(version_id, _ANNOUNCED) as target:
+        with self._context.storage.new_object(version_id, ANNOUNCED) as target:
             target.write(data)
 
     def complete(self, user: User, version_id: str) -> None:
-        """All objects have arrived: the version takes no more data and is finished in the background."""
+        """All is there, or can be fetched: the version takes no more data and is finished in the background."""
         with self._context.catalog.write() as tx:
-            check_open(owned(tx, user, version_id, lock=True))
+            version = owned(tx, user, version_id, lock=True)
+            check_open(version)
             uploads = tx.versions.uploads(version_id)
-            if not uploads:
+            if not uploads and version.source.kind is SourceKind.FILES:
                 raise UploadInvalid("Nothing was uploaded; a version needs at least one file.")
             if missing := [upload.key for upload in uploads if not upload.completed]:
                 raise UploadInvalid(f"{len(missing)} objects are not complete yet, {missing[0]!r} is one.")
             tx.versions.set_phase(version_id, Phase.OPTIMIZING)
         self._context.queued()
-
-    def finish_waiting(self) -> None:
-        """Finish every version that is optimizing; one that cannot be finished has failed, and says why."""
-        with self._context.catalog.read() as tx:
-            waiting = [(version, tx.users.get(version.owner_id)) for version in tx.versions.in_phase(Phase.OPTIMIZING)]
-        for version, user in waiting:
-            try:
-                self._publish(version, self._received(version), user.name if user else "")
-            except Refusal as error:
-                self._fail(version, error.message)
-
-    def _received(self, version: Version) -> Manifest:
-        storage = self._context.storage
-        with self._context.catalog.read() as tx:
-            uploads = tx.versions.uploads(version.id)
-        names = {upload.key: _object_name(upload) for upload in uploads}
-        try:
-            announced = Manifest.decode(b"".join(storage.read(version.id, _ANNOUNCED)))
-        except NotFound:
-            files = [_Received(storage, version.id, key, name) for key, name in sorted(names.items())]
-            packed = pack(files, _Sink(storage, version.id), lambda _: None)
-            return Manifest.of(entry for _name, entries in packed for entry in entries)
-        if unknown := {file.object for file in announced.files} - set(names):
-            raise UploadInvalid(f"The manifest names an object that was not uploaded: {min(unknown)!r}.")
-        manifest = Manifest(tuple(replace(file, object=names[file.object]) for file in announced.files))
-        check_bytes(storage, version.id, manifest)
-        return manifest
-
-    def _publish(self, version: Version, manifest: Manifest, actor: str) -> Version:
-        self._context.storage.publish(version.id, manifest)
-        with self._context.catalog.write() as tx:
-            now = self._context.clock()
-            current = tx.versions.get(version.id, lock=True)
-            if current is None or not current.phase.unfinished:
-                tx.versions.queue_removal(version.id, now)
-                return current or version
-            size, count = manifest.size_bytes, len(manifest.files)
-            tx.versions.finish(version.id, size=size, files=count, fingerprint=manifest.fingerprint, at=now)
-            tx.versions.record(version.id, EventKind.UPLOADED, actor, f"{count} files, {size} bytes", now)
-            return tx.versions.get(version.id) or version
-
-    def _fail(self, version: Version, why: str, idle: timedelta | None = None) -> None:
-        """The version has failed, unless it went on meanwhile: to another phase or, with `idle`, within that time."""
-        with self._context.catalog.write() as tx:
-            now = self._context.clock()
-            current = tx.versions.get(version.id, lock=True)
-            if current is None or current.phase is not version.phase:
-                return
-            if idle is not None and current not in tx.versions.abandoned(now - idle):
-                return
-            tx.versions.set_phase(version.id, Phase.FAILED, why)
-            tx.versions.record(version.id, EventKind.FAILED, "", why, now)
-            tx.versions.queue_removal(version.id, now)
 
     def _unused(self, tx: Transaction, user: User) -> list[VersionRef]:
         now = self._context.clock()
@@ -226,49 +166,9 @@ class Uploads:
         return [v.ref for v in sorted(free, key=lambda v: v.last_used_at or v.created_at)]
 
 
-def check_bytes(storage: LocalStorage, version_id: str, manifest: Manifest) -> None:
-    """Every file's bytes are where the manifest says, with its SHA-256, and no two files share any."""
-    by_place = sorted(manifest.files, key=lambda file: (file.object, file.offset))
-    for name, files in groupby(by_place, key=lambda file: file.object):
-        end, size = 0, storage.size(version_id, name)
-        for file in files:
-            if file.offset < end or file.offset + file.size > size:
-                raise UploadInvalid(f"The manifest places {file.path!r} where its bytes are not.")
-            digest = sha256()
-            for chunk in storage.read(version_id, name, file.offset, file.size):
-                digest.update(chunk)
-            if digest.hexdigest() != file.sha256:
-                raise UploadInvalid(f"The bytes of {file.path!r} are not the ones that its manifest tells.")
-            end = file.offset + file.size
-
-
-def _object_name(upload: Upload) -> str:
-    return f"object-{upload.id}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Sink:
-    storage: LocalStorage
-    version_id: str
-    begun: Callable[[], object] = lambda: None
-
-    def object(self, name: str, _size: int | None) -> AbstractContextManager[BinaryIO]:
-        self.begun()
-        return self.storage.new_object(self.version_id, name)
-
-
-@dataclass(frozen=True, slots=True)
-class _Received:
-    """A file that a stock client sent as an object of its own, on its way into a pack."""
-
-    storage: LocalStorage
-    version_id: str
-    path: str
-    name: str
-
-    @property
-    def size(self) -> int:
-        return self.storage.size(self.version_id, self.name)
-
-    def chunks(self) -> Iterator[bytes]:
-        return self.storage.read(self.version_id, self.name)
+def _check_source(source: Source) -> None:
+    """A source that the server is to fetch is an address of its kind; a path of files is told, not asked."""
+    if source.kind is SourceKind.FILES:
+        return
+    if parse_source(source.location, no_copy=source.kind is SourceKind.REFERENCE).kind is not source.kind:
+        raise InvalidInput(f"{source.location[:60]!r} is no address of this kind of source.")

@@ -58,7 +58,7 @@ class BucketFile:
     def read(self, offset: int, size: int) -> Iterator[bytes]:
         """`size` bytes from `offset` on. Raises `SourceFailed` when it is not there or not as it was listed."""
         end = offset + size
-        if size == 0:
+        if self.size == 0:
             yield from self.bucket.part(self, 0, 0)
         while offset < end:
             for chunk in self.bucket.part(self, offset, min(end, offset + _PART)):
@@ -185,7 +185,7 @@ def _sentence(error: Exception, bucket: str, location: str) -> str:
         return f"The server's credentials for {bucket} are wrong or have expired ({code})."
     if status in ("401", "403"):
         return f"The server may not read {bucket}; its operator can give it credentials that may."
-    if status.startswith("3") or code == "AuthorizationHeaderMalformed":
+    if code == "AuthorizationHeaderMalformed" or "redirect without LOCATION" in text:
         return f"{bucket[0].upper()}{bucket[1:]} is in another region than the one that the server asks in."
     if status:
         return f"{bucket[0].upper()}{bucket[1:]} answered {status}{f' ({code})' if code else ''}."

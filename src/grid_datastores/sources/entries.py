@@ -55,14 +55,14 @@ class Names:
         parts = [part for part in name.split("/") if part not in ("", ".")]
         if ".." in parts:
             raise SourceFailed(f"The archive holds a path that leads out of it, {shown(name)}.")
+        path = "/".join(parts)
         try:
-            path = check_path("/".join(parts))
             path.encode()
-        except InvalidInput as error:
-            raise SourceFailed(f"The archive holds a name that a version's file cannot have, {shown(name)}.") from error
+            return check_path(path)
         except UnicodeEncodeError as error:
             raise SourceFailed(f"The archive holds a name that is not valid UTF-8, {shown(name)}.") from error
-        return path
+        except InvalidInput as error:
+            raise SourceFailed(f"The archive holds a name that a version's file cannot have, {shown(name)}.") from error
 
     def _add_parents(self, path: str) -> None:
         parent = path.rpartition("/")[0]

@@ -98,7 +98,7 @@ def _files(plain: BinaryIO, limits: Limits) -> Iterator[TarredFile]:
         if member is None:
             break
         # A size below zero would lead tarfile back, to read the same for ever.
-        if member.offset <= last or member.size < 0 or len(archive.pax_headers) > _MOST_GLOBAL_HEADERS:
+        if member.offset <= last or len(archive.pax_headers) > _MOST_GLOBAL_HEADERS:
             raise _damaged()
         last = member.offset
         archive.members.clear()  # type: ignore[attr-defined]  # else tarfile keeps all of them
@@ -119,14 +119,14 @@ def _file(member: tarfile.TarInfo, names: Names, plain: BinaryIO) -> TarredFile:
             raise SourceFailed(f"The archive holds {shown(member.name)}, which is neither a file nor a folder.")
         raise SourceFailed(f"The archive holds {what}, {shown(member.name)}; a version keeps files only.")
     pieces = [(0, member.size)] if member.sparse is None else cast("list[tuple[int, int]]", member.sparse)
+    stored = tuple(piece for piece in pieces if piece[1])
     at = 0
-    for offset, length in pieces:
+    for offset, length in stored:
         if offset < at or length < 0:
             raise _damaged()
         at = offset + length
     if at > member.size:
         raise _damaged()
-    stored = tuple(piece for piece in pieces if piece[1])
     return TarredFile(names.add_file(member.name), member.size, plain.fileno(), member.offset_data, stored)
 
 
@@ -150,7 +150,7 @@ class _Guarded:
     def read(self, size: int = -1) -> bytes:
         """As a file does. Raises `SourceFailed`."""
         self.left -= size
-        if size < 0 or self.left < 0:
+        if self.left < 0:
             raise _damaged()
         return self._file.read(size)
 

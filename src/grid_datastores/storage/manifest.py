@@ -63,7 +63,7 @@ class Manifest:
         try:
             rows = [json.loads(line) for line in data.decode().splitlines()]
             return cls.of(_entry(row) for row in rows)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise InvalidInput(
                 "That is not a manifest: every line holds a path, size, SHA-256, object and offset."
             ) from error
@@ -77,6 +77,7 @@ def check_path(path: str) -> str:
         or len(path) > LONGEST_PATH
         or "\\" in path
         or path != path.translate(_CONTROL)
+        or any("\ud800" <= char <= "\udfff" for char in path)  # half a character: no disk takes it
         or any(part in ("", ".", "..") for part in parts)
     ):
         raise InvalidInput(f"{path[:60]!r} is not a file's path inside a version: it must be relative and plain.")
@@ -85,6 +86,10 @@ def check_path(path: str) -> str:
 
 def _entry(row: object) -> FileEntry:
     match row:
-        case [str(path), int(size), str(digest), str(name), int(offset)] if size >= 0 and offset >= 0:
+        case [str(path), int(size), str(digest), str(name), int(offset)] if _count(size) and _count(offset):
             return FileEntry(path, size, digest, name, offset)
     raise ValueError(row)
+
+
+def _count(value: int) -> bool:
+    return value >= 0 and not isinstance(value, bool)

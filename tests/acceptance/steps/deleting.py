@@ -81,6 +81,38 @@ def told_already_deleted(world: World) -> None:
     assert re.search(r"already deleted on \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC by \w+", world.last.said), world.last.said
 
 
+@then("I am told how to create it again")
+def told_how_to_create_again(world: World) -> None:
+    assert f"grid datastore create {world.variations()[0]} --name" in world.last.said, world.last.said
+
+
+@when(parsers.parse('I ask what deleting version {number:d} of "{name}" would do'))
+def ask_first(world: World, name: str, number: int) -> None:
+    look(world)
+    world.do(world.surface.verdict(world.real(name), number))
+
+
+@then(parsers.parse("the receipt says that version {number:d} went, with its files and bytes"))
+def receipt_of_gone(world: World, number: int) -> None:
+    content = world.uploaded["my-training-data", number]
+    receipt = world.surface.receipt(world.last)
+    assert (receipt.gone, receipt.files) == (number, len(content))
+    assert receipt.size in (sum(map(len, content.values())), None)
+
+
+@then(parsers.parse("the receipt says that version {number:d} stays, with its fingerprint"))
+def receipt_of_kept(world: World, number: int) -> None:
+    (kept, fingerprint), *others = world.surface.receipt(world.last).kept
+    assert (kept, others) == (number, [])
+    assert world.fingerprints["my-training-data", number].startswith(fingerprint)
+    assert len(fingerprint) >= 8
+
+
+@then(parsers.parse("the receipt says that I had {before:d} versions and now have {after:d}"))
+def receipt_of_quota(world: World, before: int, after: int) -> None:
+    assert world.surface.receipt(world.last).quota == (before, after)
+
+
 @then("nothing has changed")
 def nothing_has_changed(world: World) -> None:
     assert world.arrange.state() == world.before

@@ -10,18 +10,18 @@ from acceptance.world import World
 
 @given(parsers.parse("the operator allows {count:d} versions"))
 def operator_allows(world: World, count: int) -> None:
-    world.operate("GRID_QUOTA", count)
+    world.operate({"GRID_QUOTA": str(count)})
 
 
 @given(parsers.parse("the operator lets uploads expire after {seconds:d} second"))
 def operator_expires_uploads(world: World, seconds: int) -> None:
-    world.operate("GRID_UPLOAD_EXPIRY", seconds)
+    world.operate({"GRID_UPLOAD_EXPIRY": str(seconds)})
 
 
 @given(parsers.parse("the operator lets a Run miss its heartbeat for {seconds:d} seconds"))
 def operator_sets_lease(world: World, seconds: int) -> None:
     world.lease = seconds
-    world.operate("GRID_LEASE", seconds)
+    world.operate({"GRID_LEASE": str(seconds)})
 
 
 @given(parsers.parse('version {number:d} of "{name}" was used after all others'))

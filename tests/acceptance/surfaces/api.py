@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from acceptance.server import Credentials
-from acceptance.surfaces import Outcome
+from acceptance.surfaces import Outcome, Receipt
 from living_spec.recorder import Recorder
 
 _INVALID_ARGUMENT = 3
@@ -20,6 +20,14 @@ _PHASES = {
     "DATASTORE_OPTIMIZATION_STATUS_DELETED": "deleted",
 }
 _FILES = "DATASTORE_SOURCE_TYPE_EXPANDED_FILES"
+
+# What Grid's names for a source mean, in the words of the guide.
+_HOW = {
+    _FILES: "files, uploaded",
+    "DATASTORE_SOURCE_TYPE_HTTP_URL": "archive, fetched and extracted",
+    "DATASTORE_SOURCE_TYPE_OBJECT_STORE": "bucket, copied",
+    "DATASTORE_SOURCE_TYPE_OBJECT_STORE_REFERENCE_ONLY": "reference; deleting leaves the bucket alone",
+}
 
 
 class ApiSurface:
@@ -51,6 +59,20 @@ class ApiSurface:
         closed = self.call("POST", f"{path}/completed", {}, quiet=True)
         self._wait(path)
         return _outcome(closed, f"version {created.json()['spec']['version']}")
+
+    def fetch(self, name: str, location: str, *, refer: bool = False) -> Outcome:
+        kind = "HTTP_URL" if location.startswith("http") else "OBJECT_STORE_REFERENCE_ONLY" if refer else "OBJECT_STORE"
+        created = self._create(name, location, f"DATASTORE_SOURCE_TYPE_{kind}")
+        if created.is_error:
+            return _outcome(created)
+        path = f"{self._versions}/{created.json()['id']}"
+        self.call("POST", f"{path}/completed", {})
+        phase = self._wait(path)
+        return Outcome(phase == "available", False, False, self.call("GET", path).json()["status"]["message"])
+
+    def source(self, name: str, number: int) -> str:
+        spec = self.call("GET", f"{self._versions}/{self.version_id(name, number)}").json()["spec"]
+        return f"{spec['source']} ({_HOW[spec['sourceType']]})"
 
     def versions(self, name: str) -> list[int]:
         answer = self.call("GET", f"{self._versions}?available=true").json()
@@ -94,6 +116,17 @@ class ApiSurface:
         known = version.isdigit() and len(version) < 9
         wanted = self.version_id(name, int(version)) if known else version
         return _outcome(self.call("DELETE", f"{self._versions}/{wanted}"))
+
+    def verdict(self, name: str, number: int) -> Outcome:
+        answer = self.call("GET", f"{self._versions}/{self.version_id(name, number)}/deletion")
+        refusal = answer.json().get("refusal", "")
+        return Outcome(False, False, False, refusal) if refusal else _outcome(answer)
+
+    def receipt(self, outcome: Outcome) -> Receipt:
+        told = json.loads(outcome.said)["receipt"]
+        kept = [(item["version"], item["fingerprint"]) for item in told["kept"]]
+        quota = told["quotaBefore"]["used"], told["quotaAfter"]["used"]
+        return Receipt(told["version"], int(told["fileCount"]), int(told["sizeBytes"]), kept, quota)
 
     def mount(self, session: str, name: str, number: int) -> Outcome:
         mounts = [{"dsn": f"datastore://grid/{self.version_id(name, number)}"}]
@@ -215,8 +248,8 @@ class ApiSurface:
     def _versions(self) -> str:
         return f"/v1/core/{self._cluster}/datastores"
 
-    def _create(self, name: str, source: str) -> httpx.Response:
-        spec = {"clusterId": self._cluster, "version": 0, "source": source, "sourceType": _FILES}
+    def _create(self, name: str, source: str, source_type: str = _FILES) -> httpx.Response:
+        spec = {"clusterId": self._cluster, "version": 0, "source": source, "sourceType": source_type}
         return self.call("POST", self._versions, {"name": name, "spec": spec})
 
     def _send(self, path: str, file: Path, folder: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 from acceptance.server import Credentials
-from acceptance.surfaces import Outcome
+from acceptance.surfaces import Outcome, Receipt
 from living_spec.recorder import Recorder
 
 
@@ -46,6 +46,13 @@ class CliSurface:
     def upload(self, name: str, folder: Path) -> Outcome:
         return self.type("datastore", "create", self._relative(folder), "--name", name)
 
+    def fetch(self, name: str, location: str, *, refer: bool = False) -> Outcome:
+        how = ("--no-copy",) if refer else ()
+        return self.type("datastore", "create", location, "--name", name, *how)
+
+    def source(self, name: str, number: int) -> str:
+        return next(line for line in self._show(name, number).splitlines() if line.startswith("Source:"))
+
     def versions(self, name: str) -> list[int]:
         lines = self.type("datastore").said.splitlines()
         rows = [line.split() for line in lines]
@@ -70,6 +77,17 @@ class CliSurface:
         named = () if name is None else ("--name", name)
         numbered = () if version is None else ("--version", version)
         return self.type("datastore", "delete", *named, *numbered)
+
+    def verdict(self, name: str, number: int) -> Outcome:
+        return self.type("datastore", "delete", *_named(name, number), "--dry-run")
+
+    def receipt(self, outcome: Outcome) -> Receipt:
+        gone = re.search(r"ersion (\d+) of \S+?:? (?:can be deleted: )?(\d+) files?, ", outcome.said)
+        assert gone, outcome.said
+        kept = [(int(number), digest) for number, digest in re.findall(r"(\d+) \(([0-9a-f]+)\)", outcome.said)]
+        quota = re.search(r"You have (\d+) of \d+ versions now, (\d+) before", outcome.said)
+        counts = (int(quota[2]), int(quota[1])) if quota else None
+        return Receipt(int(gone[1]), int(gone[2]), None, kept, counts)
 
     def mount(self, session: str, name: str, number: int) -> Outcome:
         mounted = ("--datastore_name", name, "--datastore_version", str(number))

@@ -27,7 +27,7 @@ def list_files(
     pageSize: str = "",
 ) -> wire.ListFilesResponse:
     """The files of a version by path, a page at a time; each with an address of its content."""
-    start, size = _whole(pageToken, 0, "pageToken"), _whole(pageSize, PAGE, "pageSize")
+    start, size = _whole(pageToken, 0, "pageToken"), _whole(pageSize, PAGE, "pageSize") or PAGE
     reading = state.service.reading
     version, files = reading.get(user, id), reading.manifest(user, id).files
     expires = state.service.context.clock() + URL_LIFE
@@ -74,5 +74,5 @@ def _whole(text: str, default: int, field: str) -> int:
     if not text:
         return default
     if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise InvalidInput(f"{field} is {text!r}; it must be a whole number.")
+        raise InvalidInput(f"{field} is {text[:20]!r}; it must be a whole number.")
     return int(text)

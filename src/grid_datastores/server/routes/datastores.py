@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 
 from grid_datastores.errors import Immutable, InvalidInput, NotFound
 from grid_datastores.model import Phase, VersionRef
+from grid_datastores.rules import LARGEST_NUMBER
 from grid_datastores.server.state import CLUSTER, InCluster, TheState, TheUser
 from grid_datastores.wire import datastores as wire
 
@@ -20,7 +21,7 @@ def list_datastores(
     user: TheUser,
     available: bool = False,
     name: str = "",
-    version: Annotated[int, Query(ge=0)] = 0,
+    version: Annotated[int, Query(ge=0, le=LARGEST_NUMBER)] = 0,
     includeDeleted: bool = False,
 ) -> wire.ListDatastoresResponse:
     """The user's versions; `available` leaves out unfinished and failed ones, name and version choose."""

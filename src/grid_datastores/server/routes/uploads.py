@@ -17,6 +17,7 @@ from grid_datastores.wire import uploads as objects_wire
 from grid_datastores.wire.common import Empty
 
 MOST_OBJECTS = 3000
+MOST_ADDRESSES = 100_000
 MOST_MANIFEST = 256 * 1024 * 1024  # bytes
 
 router = APIRouter(prefix="/v1/core/{clusterId}/datastores", tags=["uploads"], dependencies=[InCluster])
@@ -28,8 +29,6 @@ def create_datastore(state: TheState, user: TheUser, body: wire.CreateDatastoreR
     """A new version under the name, with the next number; it takes data until it is completed."""
     spec = body.get("spec", {})
     kind = wire.SOURCE_KINDS.get(spec.get("sourceType", ""), SourceKind.FILES)
-    if kind is not SourceKind.FILES:
-        raise InvalidInput("This server takes versions of local files only.")
     version = state.service.uploads.begin(user, body.get("name", ""), Source(kind, spec.get("source", "")))
     return wire.version_out(version, CLUSTER)
 
@@ -49,6 +48,8 @@ def create_presigned_urls(
     parts_of = {item.get("key", ""): _number(item.get("partCount", "1"), "partCount") for item in objects}
     if len(parts_of) != len(objects):
         raise InvalidInput("The same key is announced twice.")
+    if sum(parts_of.values()) > MOST_ADDRESSES:
+        raise InvalidInput(f"Announce at most {MOST_ADDRESSES} parts a request.")
     uploads = state.service.uploads.announce(user, datastoreId, parts_of)
     base = str(request.base_url).rstrip("/")
     return {"objects": [_object_out(state, base, upload) for upload in uploads]}
@@ -140,6 +141,6 @@ def _object_out(state: State, base: str, upload: Upload) -> objects_wire.UploadO
 
 
 def _number(text: str, field: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise InvalidInput(f"{field} is {text!r}; it must be a whole number.")
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise InvalidInput(f"{field} is {text[:20]!r}; it must be a whole number.")
     return int(text)

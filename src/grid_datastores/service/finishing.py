@@ -1,0 +1,203 @@
+"""Finishing versions whose data is complete: check it, pack it or fetch it, and publish. Works in the background."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from hashlib import sha256
+from itertools import groupby
+from typing import TYPE_CHECKING, BinaryIO
+
+from grid_datastores.errors import NotFound, Refusal, SourceFailed, UploadInvalid
+from grid_datastores.model import ETAG, EventKind, FileEntry, Phase, SourceKind
+from grid_datastores.storage import Manifest, pack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from grid_datastores.catalog import Upload
+    from grid_datastores.model import Version
+    from grid_datastores.service.context import Context
+    from grid_datastores.sources.bucket import BucketFile
+    from grid_datastores.storage import LocalStorage
+
+ANNOUNCED = "announced.jsonl"  # the client's manifest, kept until it is checked against the bytes
+
+
+class Finishing:
+    """The use cases that no user asks for."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._lock = threading.Lock()
+        self._taken: set[str] = set()
+
+    def finish_waiting(self) -> None:
+        """Finish every version that is optimizing; one that cannot be finished has failed, and says why.
+
+        Several threads may do this at once: each takes versions that no other has taken.
+        """
+        with self._context.catalog.read() as tx:
+            waiting = [(version, tx.users.get(version.owner_id)) for version in tx.versions.in_phase(Phase.OPTIMIZING)]
+        for version, user in waiting:
+            with self._take(version) as taken:
+                if taken:
+                    self._finish(version, user.name if user else "")
+
+    def publish(self, version: Version, manifest: Manifest, actor: str) -> Version:
+        """The version, available with what the manifest says; gone, if it was deleted meanwhile."""
+        self._context.storage.publish(version.id, manifest)
+        with self._context.catalog.write() as tx:
+            now = self._context.clock()
+            current = tx.versions.get(version.id, lock=True)
+            if current is None or not current.phase.unfinished:
+                tx.versions.queue_removal(version.id, now)
+                return current or version
+            size, count = manifest.size_bytes, len(manifest.files)
+            tx.versions.finish(version.id, size=size, files=count, fingerprint=manifest.fingerprint, at=now)
+            tx.versions.record(version.id, EventKind.UPLOADED, actor, f"{count} files, {size} bytes", now)
+            return tx.versions.get(version.id) or version
+
+    def expire(self) -> None:
+        """Drop the uploads that nobody has gone on with for too long (rule upload-resumed)."""
+        limit = timedelta(seconds=self._context.limits.upload_expiry)
+        with self._context.catalog.read() as tx:
+            abandoned = tx.versions.abandoned(self._context.clock() - limit)
+        for version in abandoned:
+            self._fail(version, "the upload was not finished in time", limit)
+
+    def _finish(self, version: Version, actor: str) -> None:
+        with self._context.catalog.read() as tx:
+            current = tx.versions.get(version.id)
+        if current is None or current.phase is not Phase.OPTIMIZING:
+            return
+        try:
+            manifest = self._received(version) if version.source.kind is SourceKind.FILES else self._fetched(version)
+            self.publish(version, manifest, actor)
+        except Refusal as error:
+            self._fail(version, error.message)
+        except Exception:
+            self._fail(version, "something broke in the server; its log says what")
+            raise
+
+    def _received(self, version: Version) -> Manifest:
+        storage = self._context.storage
+        with self._context.catalog.read() as tx:
+            uploads = tx.versions.uploads(version.id)
+        names = {upload.key: object_name(upload) for upload in uploads}
+        try:
+            announced = Manifest.decode(b"".join(storage.read(version.id, ANNOUNCED)))
+        except NotFound:
+            files = [_Received(storage, version.id, key, name) for key, name in sorted(names.items())]
+            packed = pack(files, Sink(storage, version.id), lambda _: None)
+            return Manifest.of(entry for _name, entries in packed for entry in entries)
+        if unknown := {file.object for file in announced.files} - set(names):
+            raise UploadInvalid(f"The manifest names an object that was not uploaded: {min(unknown)!r}.")
+        if unnamed := set(names) - {file.object for file in announced.files}:
+            raise UploadInvalid(f"The manifest leaves out an object that was uploaded: {min(unnamed)!r}.")
+        manifest = Manifest(tuple(replace(file, object=names[file.object]) for file in announced.files))
+        check_bytes(storage, version.id, manifest)
+        return manifest
+
+    def _fetched(self, version: Version) -> Manifest:
+        """Fetch an archive or the objects of a bucket; of a reference, only the list of its objects."""
+        from grid_datastores.sources.bucket import BucketFile
+        from grid_datastores.sources.remote import open_remote
+
+        storage = self._context.storage
+        hosts = self._context.limits.allowed_hosts
+        with open_remote(version.source, storage.scratch, allowed_hosts=hosts) as remote:
+            if version.source.kind is SourceKind.REFERENCE:
+                listed = [file for file in remote.files if isinstance(file, BucketFile)]
+                return Manifest.of(_referenced(file, number) for number, file in enumerate(listed, 1))
+            packed = pack(remote.files, Sink(storage, version.id), lambda _: None)
+            manifest = Manifest.of(entry for _name, entries in packed for entry in entries)
+        if not manifest.files:
+            raise SourceFailed(f"{version.source.location} holds no file; a version needs at least one.")
+        return manifest
+
+    def _fail(self, version: Version, why: str, idle: timedelta | None = None) -> None:
+        """The version has failed, unless it went on meanwhile: to another phase or, with `idle`, within that time."""
+        with self._context.catalog.write() as tx:
+            now = self._context.clock()
+            current = tx.versions.get(version.id, lock=True)
+            if current is None or current.phase is not version.phase:
+                return
+            if idle is not None and current not in tx.versions.abandoned(now - idle):
+                return
+            tx.versions.set_phase(version.id, Phase.FAILED, why)
+            tx.versions.record(version.id, EventKind.FAILED, "", why, now)
+            tx.versions.queue_removal(version.id, now)
+        self._context.queued()
+
+    @contextmanager
+    def _take(self, version: Version) -> Iterator[bool]:
+        with self._lock:
+            free = version.id not in self._taken
+            self._taken.add(version.id)
+        try:
+            yield free
+        finally:
+            if free:
+                with self._lock:
+                    self._taken.discard(version.id)
+
+
+def check_bytes(storage: LocalStorage, version_id: str, manifest: Manifest) -> None:
+    """Every file's bytes are where the manifest says, with its SHA-256, and no two files share any."""
+    by_place = sorted(manifest.files, key=lambda file: (file.object, file.offset))
+    for name, files in groupby(by_place, key=lambda file: file.object):
+        end, size = 0, storage.size(version_id, name)
+        for file in files:
+            if file.offset < end or file.offset + file.size > size:
+                raise UploadInvalid(f"The manifest places {file.path!r} where its bytes are not.")
+            digest = sha256()
+            for chunk in storage.read(version_id, name, file.offset, file.size):
+                digest.update(chunk)
+            if digest.hexdigest() != file.sha256:
+                raise UploadInvalid(f"The bytes of {file.path!r} are not the ones that its manifest tells.")
+            end = file.offset + file.size
+
+
+def object_name(upload: Upload) -> str:
+    """The object that an upload makes; no name of a user's."""
+    return f"object-{upload.id}"
+
+
+def _referenced(file: BucketFile, number: int) -> FileEntry:
+    """A file that stays in its bucket: an object of its own, known by its ETag."""
+    return FileEntry(file.path, file.size, f"{ETAG}{file.etag}", f"ref-{number:05}", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """Objects of one version, written straight to storage; `begun` is called before each."""
+
+    storage: LocalStorage
+    version_id: str
+    begun: Callable[[], object] = lambda: None
+
+    def object(self, name: str, _size: int | None) -> AbstractContextManager[BinaryIO]:
+        """See `ObjectSink`."""
+        self.begun()
+        return self.storage.new_object(self.version_id, name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Received:
+    """A file that a stock client sent as an object of its own, on its way into a pack."""
+
+    storage: LocalStorage
+    version_id: str
+    path: str
+    name: str
+
+    @property
+    def size(self) -> int:
+        return self.storage.size(self.version_id, self.name)
+
+    def chunks(self) -> Iterator[bytes]:
+        return self.storage.read(self.version_id, self.name)

@@ -1,0 +1,129 @@
+"""Where data comes from, for real: a web server and a server that speaks S3, each on this machine."""
+
+from __future__ import annotations
+
+import functools
+import io
+import socket
+import subprocess
+import sys
+import tarfile
+import threading
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+
+from acceptance.waiting import wait_until
+
+# The server checks no signature, but wants one where something changes.
+_SIGNED = "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
+BUCKET = "penguins"
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def web_server(folder: Path) -> Iterator[str]:
+    """Serves the folder; answers its host and port."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@dataclass(frozen=True)
+class BucketServer:
+    """A process that speaks S3, with one bucket."""
+
+    url: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What its operator sets for a program that is to use it."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+        }
+
+    def put(self, files: dict[str, bytes]) -> None:
+        """Put these objects, by key, into the bucket."""
+        self._ask("PUT", "")
+        for key, content in files.items():
+            self._ask("PUT", f"/{key}", content)
+
+    def get(self, key: str) -> bytes:
+        """An object's content."""
+        return httpx.get(f"{self.url}/{BUCKET}/{key}", headers={"Authorization": _SIGNED}).raise_for_status().content
+
+    def remove(self, key: str) -> None:
+        """One object less."""
+        self._ask("DELETE", f"/{key}")
+
+    def _ask(self, method: str, path: str, content: bytes = b"") -> None:
+        headers = {"Authorization": _SIGNED, "Content-Type": "application/octet-stream"}
+        httpx.request(method, f"{self.url}/{BUCKET}{path}", content=content, headers=headers).raise_for_status()
+
+
+@contextmanager
+def bucket_server(folder: Path) -> Iterator[BucketServer]:
+    """Starts the process; returns when it answers."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with (folder / "s3.log").open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    server = BucketServer(f"http://127.0.0.1:{port}")
+
+    def answers() -> bool:
+        assert process.poll() is None, (folder / "s3.log").read_text()
+        try:
+            return httpx.get(f"{server.url}/moto-api/").is_success
+        except httpx.TransportError:
+            return False
+
+    try:
+        wait_until(answers, "the S3 server answers")
+        yield server
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def zip_of(files: dict[str, bytes]) -> bytes:
+    """A .zip of these files."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, content in files.items():
+            archive.writestr(path, content)
+    return buffer.getvalue()
+
+
+def tar_of(files: dict[str, bytes], link: str = "") -> bytes:
+    """A .tar.gz of these files, and a symbolic link if one is named."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for path, content in files.items():
+            info = tarfile.TarInfo(path)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+        if link:
+            info = tarfile.TarInfo(link)
+            info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+            archive.addfile(info)
+    return buffer.getvalue()

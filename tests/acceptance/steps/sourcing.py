@@ -1,0 +1,154 @@
+"""Archives on the web, buckets, and names made from sources."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pytest_bdd import given, parsers, then, when
+
+from acceptance.origins import BUCKET, bucket_server, tar_of, web_server, zip_of
+from acceptance.penguins import DATA
+from acceptance.steps.deleting import look
+from acceptance.steps.interrupting import cli
+from acceptance.steps.uploading import holds_what_was_uploaded
+from acceptance.surfaces.cli import CliSurface
+from acceptance.world import World
+
+_PENGUINS = {f"penguins/{path.name}": path.read_bytes() for path in (DATA / "penguins.csv", DATA / "penguins-raw.csv")}
+_SHOWN_HOST = "data.example.org"
+
+
+@given(parsers.parse('an archive of the penguin data at "{path}" of a web server'))
+def archive_on_web(world: World, path: str) -> None:
+    archive = zip_of(_PENGUINS) if path.endswith(".zip") else tar_of(_PENGUINS)
+    serve(world, path, archive, allowed=True)
+
+
+@given(parsers.parse('an archive with a path that leads out of it at "{path}" of a web server'))
+def archive_leading_out(world: World, path: str) -> None:
+    serve(world, path, tar_of({"../../.bashrc": b"echo gotcha"}), allowed=True)
+
+
+@given(parsers.parse('an archive with a symbolic link at "{path}" of a web server'))
+def archive_with_link(world: World, path: str) -> None:
+    serve(world, path, tar_of(_PENGUINS, link="passwords.csv"), allowed=True)
+
+
+@given(parsers.parse('an archive that is cut off at "{path}" of a web server'))
+def archive_cut_off(world: World, path: str) -> None:
+    archive = tar_of(_PENGUINS)
+    serve(world, path, archive[: len(archive) // 2], allowed=True)
+
+
+@given(parsers.parse('a web page at "{path}" of a web server'))
+def web_page(world: World, path: str) -> None:
+    serve(world, path, b"<!doctype html><h1>Sign in to download</h1>", allowed=True)
+
+
+@given("a web server inside the network that the operator has not allowed")
+def inner_server(world: World) -> None:
+    serve(world, "secrets.zip", zip_of(_PENGUINS), allowed=False)
+
+
+@given("the penguin data in a bucket")
+def data_in_bucket(world: World, tmp_path: Path) -> None:
+    world.own_server_or_folder()
+    world.bucket = world.cleanups.enter_context(bucket_server(tmp_path))
+    world.bucket.put({f"2026/{path}": content for path, content in _PENGUINS.items()})
+    world.operate(world.bucket.environment)
+    world.origin = f"s3://{BUCKET}/2026"
+
+
+@given(parsers.parse('a folder or file "{source}"'))
+def folder_or_file(world: World, source: str) -> None:
+    path = world.home / source
+    if path.suffix:
+        path.write_text("a,b\n1,2\n")
+    else:
+        path.mkdir()
+        (path / "notes.txt").write_text("wind from the south\n")
+
+
+@when(parsers.re(r'I create a version of (?:the|its) archive in "(?P<name>[^"]+)"$'))
+def create_from_archive(world: World, name: str) -> None:
+    look(world)
+    world.do(world.surface.fetch(world.real(name), world.origin))
+    world.uploaded[name, 1] = _PENGUINS
+
+
+@when(parsers.parse('I create a version of the bucket in "{name}"'))
+def create_from_bucket(world: World, name: str) -> None:
+    create_from_archive(world, name)
+    assert world.last.done, world.last.said
+
+
+@when(parsers.parse('I create a version in "{name}" that only refers to the bucket'))
+def create_reference(world: World, name: str) -> None:
+    look(world)
+    world.do(world.surface.fetch(world.real(name), world.origin, refer=True))
+    assert world.last.done, world.last.said
+    world.uploaded[name, 1] = _PENGUINS
+
+
+@when("the bucket is emptied")
+def empty_bucket(world: World) -> None:
+    assert world.bucket
+    for path in _PENGUINS:
+        world.bucket.remove(f"2026/{path}")
+
+
+@when(parsers.parse('I upload "{source}" without a name'))
+def upload_without_name(world: World, source: str) -> None:
+    world.do(cli(world).type("datastore", "create", source))
+    assert world.last.done, world.last.said
+
+
+@then(parsers.re(r'version (?P<number>\d+) of "(?P<name>[^"]+)" is byte for byte what (?:is|was) in the \w+$'))
+def holds_what_was_there(world: World, name: str, number: str) -> None:
+    assert world.last.done, world.last.said
+    holds_what_was_uploaded(world, name, int(number))
+
+
+@then("the bucket still holds the penguin data")
+def bucket_untouched(world: World) -> None:
+    assert world.bucket
+    assert {path: world.bucket.get(f"2026/{path}") for path in _PENGUINS} == _PENGUINS
+
+
+@then(parsers.parse('version {number:d} of "{name}" shows the folder that it came from'))
+def shows_folder(world: World, name: str, number: int) -> None:
+    shown = world.surface.source(world.real(name), number)
+    assert str(world.variations()[0]) in shown, shown
+    assert "files, uploaded" in shown, shown
+
+
+@then(parsers.parse('version {number:d} of "{name}" shows the address that it came from'))
+def shows_address(world: World, name: str, number: int) -> None:
+    shown = world.surface.source(world.real(name), number)
+    assert world.origin in shown, shown
+    assert "archive, fetched and extracted" in shown, shown
+
+
+@then(parsers.parse('version {number:d} of "{name}" shows the bucket that it refers to'))
+def shows_reference(world: World, name: str, number: int) -> None:
+    shown = world.surface.source(world.real(name), number)
+    assert world.origin in shown, shown
+    assert "leaves the bucket alone" in shown, shown
+
+
+@then("I am told that the bucket was left alone")
+def told_bucket_left_alone(world: World) -> None:
+    words = "which stay there" if isinstance(world.surface, CliSurface) else "OBJECT_STORE_REFERENCE_ONLY"
+    assert words in world.last.said, world.last.said
+
+
+def serve(world: World, path: str, content: bytes, *, allowed: bool) -> None:
+    """Serve these bytes at the path of a web server; the operator may allow it."""
+    world.own_server_or_folder()
+    folder = world.home / "web"
+    folder.mkdir()
+    (folder / path).write_bytes(content)
+    host = world.cleanups.enter_context(web_server(folder))
+    world.evidence.rename(host, _SHOWN_HOST)
+    world.operate({"GRID_ALLOW_SOURCE_HOSTS": host if allowed else ""})
+    world.origin = f"http://{host}/{path}"

@@ -1,0 +1,277 @@
+"""Ctrl-C, kill -9 and bytes that cannot be erased: nothing is half done, and what was begun is finished later."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from acceptance.server import ServerProcess
+from acceptance.waiting import wait_until
+from reliability.machine import Machine, finished, folder_of
+
+LARGE = 24 * 1024 * 1024
+
+
+def _large(machine: Machine) -> Path:
+    folder = folder_of(machine.home, {"a.csv": b"1"}, "large")
+    for number in range(4):
+        with (folder / f"{number}.bin").open("wb") as file:
+            file.truncate(LARGE)
+    return folder
+
+
+def _when(process: subprocess.Popen[str], seen: Callable[[], object]) -> None:
+    """Wait until something is seen, while the command is still under way."""
+    wait_until(lambda: seen() or process.poll() is not None, "the command is in the middle")
+    assert process.poll() is None, f"it ended too soon: {process.communicate()}"
+
+
+def _halt(process: subprocess.Popen[str], seen: Callable[[], object]) -> None:
+    """Hold the command still in the middle, so that what follows meets it there."""
+    _when(process, seen)
+    process.send_signal(signal.SIGSTOP)
+
+
+def _go_on(process: subprocess.Popen[str], number: int) -> None:
+    process.send_signal(number)
+    process.send_signal(signal.SIGCONT)
+
+
+def test_ctrl_c_in_a_create_can_be_gone_on_with_or_forgotten(stocked: Machine) -> None:
+    before = stocked.state()
+    _large(stocked)
+    for number, command in ((2, "clearcache"), (3, "resume")):
+        process = stocked.start("datastore", "create", "large", "--name", "data")
+        _halt(process, lambda: {p.name for p in stocked.storage.iterdir()} - before.folders)
+        _go_on(process, signal.SIGINT)
+        finished(process).refused(f"version {number} of data is not finished; go on with: grid datastore resume")
+        stocked.run("datastore", command).done()
+        assert list((stocked.directory / "uploads").iterdir()) == []
+        if command == "clearcache":
+            stocked.nothing_changed(before)
+    assert stocked.phases() == [(1, "SUCCEEDED"), (3, "SUCCEEDED")]
+
+
+def test_ctrl_c_in_a_download_leaves_no_folder(machine: Machine) -> None:
+    machine.create(_large(machine))
+    before = machine.state()
+    process = machine.start("datastore", "download", "--name", "data", "--version", "1")
+    _halt(process, lambda: list(machine.home.glob(".data-1.*")))
+    _go_on(process, signal.SIGINT)
+    finished(process).refused("Interrupted")
+    assert sorted(path.name for path in machine.home.iterdir() if path.name != ".grid") == ["large"]
+    machine.nothing_changed(before)
+
+
+def _lock(machine: Machine) -> sqlite3.Connection:
+    """Another writer that holds the catalog: a command that wants to write waits for it."""
+    place = machine.server.folder if machine.server else machine.directory
+    catalog = sqlite3.connect(place / "data" / "catalog.sqlite", isolation_level=None)
+    catalog.execute("BEGIN IMMEDIATE")
+    return catalog
+
+
+def test_ctrl_c_in_a_delete_that_waits_deletes_nothing_or_all_of_it(embedded: Machine) -> None:
+    embedded.create(folder_of(embedded.home, {"a": b"1"}))
+    before = embedded.state()
+    lock = _lock(embedded)
+    process = embedded.start("datastore", "delete", "--name", "data", "--version", "1")
+    catalog = str(embedded.directory / "data" / "catalog.sqlite")
+    _when(process, lambda: catalog in _open_files(process))
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    lock.execute("ROLLBACK")
+    lock.close()
+    said = finished(process)
+    if said.code == 0:  # it was too late: it is deleted, and says so
+        assert embedded.phases() == []
+        return
+    said.refused("Interrupted")
+    embedded.nothing_changed(before)
+
+
+def _open_files(process: subprocess.Popen[str]) -> set[str]:
+    try:
+        return {str(fd.readlink()) for fd in Path(f"/proc/{process.pid}/fd").iterdir()}
+    except OSError:
+        return set()
+
+
+def test_ctrl_c_at_a_server_that_does_not_answer_is_told(embedded: Machine) -> None:
+    folder_of(embedded.home, {"a": b"1"})
+    commands = [
+        ("datastore",),
+        ("datastore", "delete", "--name=data", "--version=1"),
+        ("datastore", "create", "source"),
+    ]
+    for words in commands:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+            process = embedded.start(*words, env={"GRID_URL": url, "GRID_USER_ID": "a", "GRID_API_KEY": "b"})
+            silent.settimeout(30)
+            connection, _ = silent.accept()
+            assert connection.recv(16)
+            process.send_signal(signal.SIGINT)
+            finished(process).refused("Interrupted")
+            connection.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_server_ends_at_once_also_with_an_upload_in_the_middle(own_server: ServerProcess, number: int) -> None:
+    user = own_server.add_user("ana")
+    with httpx.Client(base_url=own_server.url, auth=user) as http:
+        made = http.post("/v1/core/local/datastores", json={"name": "data", "spec": {}}).json()
+        body = {"objects": [{"key": "a", "partCount": "1"}]}
+        path = f"/v1/core/local/datastores/{made['id']}/presigned-urls"
+        target = http.post(path, json=body).json()["objects"][0]["urls"][0]["url"]
+    url = urlsplit(target)
+    with socket.create_connection((url.hostname, url.port), timeout=30) as connection:
+        head = f"PUT {url.path}?{url.query} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nhalf"
+        connection.sendall(head.encode())
+        wait_until(lambda: list((own_server.data / made["id"]).iterdir()), "the part is under way")
+        process = own_server._process
+        assert process
+        process.send_signal(number)
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Traceback" not in out + (own_server.folder / "serve.log").read_text()
+    own_server.start()
+    with httpx.Client(base_url=own_server.url, auth=user) as http:
+        assert http.delete(f"/v1/core/local/datastores/{made['id']}").is_success
+
+
+def test_a_killed_client_leaves_a_version_that_can_be_seen_and_deleted(machine: Machine) -> None:
+    _large(machine)
+    before = machine.state().folders
+    process = machine.start("datastore", "create", "large", "--name", "data")
+    _halt(process, lambda: {p.name for p in machine.storage.iterdir()} - before)
+    _go_on(process, signal.SIGKILL)
+    assert finished(process).code == -signal.SIGKILL
+    assert machine.phases() == [(1, "UNSPECIFIED")]
+    (held,) = [machine.storage / item["id"] for item in machine.listing()]
+    machine.run("datastore", "download", "--name", "data", "--version", "1").refused("not available")
+    machine.run("datastore", "delete", "--name", "data", "--version", "1").done()
+    wait_until(lambda: not held.exists(), "no byte of it is left")
+    machine.run("datastore", "resume").refused("cannot go on: it is deleted")
+    assert machine.create(folder_of(machine.home, {"a": b"1"})) == 2
+
+
+def _catalog(place: Path) -> sqlite3.Connection:
+    return sqlite3.connect(place / "data" / "catalog.sqlite", isolation_level=None)
+
+
+def _immovable(folder: Path) -> None:
+    """Let nobody erase this folder: it holds what cannot be unlinked. Root needs another way than others."""
+    if os.geteuid() == 0:
+        (folder / "mounted").mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder / "mounted"], check=True)
+    else:
+        folder.chmod(0o500)
+
+
+def _movable(folder: Path) -> None:
+    if os.geteuid() == 0:
+        subprocess.run(["umount", folder / "mounted"], check=True)
+    else:
+        folder.chmod(0o700)
+
+
+def test_bytes_that_a_killed_command_left_are_erased_by_the_next(embedded: Machine) -> None:
+    embedded.create(folder_of(embedded.home, {"a": b"1"}))
+    (held,) = embedded.storage.iterdir()
+    _immovable(held)
+    try:
+        process = embedded.start("datastore", "delete", "--name", "data", "--version", "1")
+        assert process.stdout
+        assert process.stdout.readline().startswith("Deleted version 1 of data")
+        process.kill()
+        process.communicate()
+        assert held.exists()
+        assert json.loads(embedded.run("datastore", "-o", "json").out) == [], "it is deleted, though its bytes are not"
+        assert held.exists()
+    finally:
+        _movable(held)
+    embedded.run("datastore").done()
+    assert list(embedded.storage.iterdir()) == []
+    history = embedded.run("datastore", "show", "--name", "data", "--version", "1").done()
+    assert history.count("bytes gone by removal") == 1
+
+
+def test_bytes_that_a_killed_server_left_are_erased_by_the_next(own_server: ServerProcess, embedded: Machine) -> None:
+    machine = Machine(embedded.grid, embedded.home, own_server, own_server.add_user("ana"))
+    machine.create(folder_of(machine.home, {"a": b"1"}))
+    (held,) = own_server.data.iterdir()
+    _immovable(held)
+    try:
+        machine.run("datastore", "delete", "--name", "data", "--version", "1").done()
+        wait_until(lambda: "could not be erased yet" in (own_server.folder / "serve.log").read_text(), "it was tried")
+        own_server.kill()
+    finally:
+        _movable(held)
+    assert held.exists()
+    own_server.start()
+    wait_until(lambda: not held.exists(), "no byte is left")
+
+    def told() -> bool:
+        return "bytes gone" in machine.run("datastore", "show", "--name", "data", "--version", "1").done()
+
+    wait_until(told, "the moment is recorded")
+
+
+def test_one_version_that_cannot_be_erased_does_not_keep_the_others(embedded: Machine) -> None:
+    folder = folder_of(embedded.home, {"a": b"1"})
+    embedded.create(folder)
+    (stuck,) = embedded.storage.iterdir()
+    embedded.create(folder)
+    _immovable(stuck)
+    try:
+        said = embedded.run("datastore", "delete", "--name", "data", "--version", "1", "--version", "2")
+        assert said.code == 0, said
+        assert list(embedded.storage.iterdir()) == [stuck]
+    finally:
+        _movable(stuck)
+    embedded.run("datastore").done()
+    assert list(embedded.storage.iterdir()) == []
+
+
+def test_what_a_killed_server_was_finishing_is_finished_by_the_next(own_server: ServerProcess) -> None:
+    """The server is killed the moment that it has taken the last word of the upload."""
+    user = own_server.add_user("ana")
+    paths = []
+    with httpx.Client(base_url=own_server.url, auth=user, timeout=30) as http:
+        for _ in range(3):
+            made = http.post("/v1/core/local/datastores", json={"name": "data", "spec": {}}).json()
+            path = f"/v1/core/local/datastores/{made['id']}"
+            body = {"objects": [{"key": "a.bin", "partCount": "1"}]}
+            upload = http.post(f"{path}/presigned-urls", json=body).json()["objects"][0]
+            etag = httpx.put(upload["urls"][0]["url"], content=bytes(LARGE), timeout=30).headers["etag"]
+            parts = [{"partNumber": "1", "etag": etag}]
+            done = {"objects": [{"key": "a.bin", "uploadId": upload["uploadId"], "urls": parts}]}
+            http.post(f"{path}/presigned-urls/completed", json=done).raise_for_status()
+            paths.append(path)
+        for path in paths:
+            http.post(f"{path}/completed", json={}).raise_for_status()
+        own_server.kill()
+    catalog = _catalog(own_server.folder)
+    assert catalog.execute("SELECT count(*) FROM versions WHERE phase = 'optimizing'").fetchone()[0] > 0
+    catalog.close()
+    own_server.start()
+    with httpx.Client(base_url=own_server.url, auth=user, timeout=30) as http:
+        for path in paths:
+            wait_until(
+                lambda path=path: http.get(path).json()["status"]["phase"].endswith("SUCCEEDED"),  # type: ignore[misc]
+                "it is finished",
+            )
+            assert http.get(path).json()["spec"]["sizeBytes"] == str(LARGE)
+    held = sorted(path.name for path in own_server.data.rglob("*") if path.name.endswith(".new"))
+    assert held == []

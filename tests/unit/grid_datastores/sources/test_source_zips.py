@@ -1,0 +1,244 @@
+"""A zip gives its files byte for byte, or is refused with one sentence."""
+
+import stat
+import struct
+import subprocess
+import warnings
+import zipfile
+from pathlib import Path
+
+import pytest
+from source_archives import FILES, read_archive, zip_entry, zip_of
+
+from grid_datastores.errors import SourceFailed
+from grid_datastores.sources.limits import Limits
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_zip_gives_all_its_files(tmp_path: Path, method: int) -> None:
+    assert read_archive(zip_of(FILES, method), tmp_path) == FILES
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_what_the_zip_program_makes_of_a_folder_is_read(tmp_path: Path, locale: str) -> None:
+    for path, content in FILES.items():
+        (tmp_path / "in" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / path).write_bytes(content)
+    subprocess.run(["zip", "-qr", "../a.zip", "."], cwd=tmp_path / "in", check=True, env={"LC_ALL": locale})
+    assert read_archive((tmp_path / "a.zip").read_bytes(), tmp_path) == FILES
+
+
+def test_a_zip_written_as_a_stream_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"sizes come after the content " * 99)
+    piped = subprocess.run(["zip", "-q", "-", "a"], cwd=tmp_path, stdout=subprocess.PIPE, check=True)
+    assert read_archive(piped.stdout, tmp_path) == {"a": b"sizes come after the content " * 99}
+
+
+def test_a_zip64_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive, archive.open("big", "w", force_zip64=True) as file:
+        file.write(b"64")
+    assert read_archive(path.read_bytes(), tmp_path) == {"big": b"64"}
+
+
+def test_a_zip_with_a_comment_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a", b"1")
+        archive.comment = b"made by hand"
+    assert read_archive(path.read_bytes(), tmp_path) == {"a": b"1"}
+
+
+def test_names_in_utf8_are_read_where_the_zip_does_not_say_so(tmp_path: Path) -> None:
+    data = zip_of({"p\u00e9.txt": b"1"})
+    assert read_archive(data.replace(b"\x00\x08", b"\x00\x00"), tmp_path) == {"p\u00e9.txt": b"1"}
+
+
+def test_names_that_are_not_utf8_are_code_page_437(tmp_path: Path) -> None:
+    data = zip_of({"pXX.txt": b"1"}).replace(b"pXX.txt", b"p\x82\x82.txt")
+    assert read_archive(data, tmp_path) == {"p\u00e9\u00e9.txt": b"1"}
+
+
+def test_folders_of_a_zip_are_no_files(tmp_path: Path) -> None:
+    assert read_archive(zip_of([("./", b""), ("a/", b""), ("a/b", b"1"), ("empty/", b"")]), tmp_path) == {"a/b": b"1"}
+
+
+def test_a_leading_dot_is_no_part_of_a_path(tmp_path: Path) -> None:
+    assert read_archive(zip_of({"./a/./b": b"1"}), tmp_path) == {"a/b": b"1"}
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("/etc/passwd", "an absolute path"),
+        ("C:/Windows/x", "an absolute path"),
+        ("C:\\Windows\\x", "an absolute path"),
+        ("\\\\host\\x", "an absolute path"),
+        ("../x", "leads out of it"),
+        ("a/../../x", "leads out of it"),
+        ("a/..", "leads out of it"),
+        ("a\\..\\x", "cannot have"),
+        ("a\nb", "cannot have"),
+        ("x" * 2000, "cannot have"),
+    ],
+)
+def test_a_path_that_is_not_inside_is_refused(tmp_path: Path, name: str, why: str) -> None:
+    with pytest.raises(SourceFailed, match=why):
+        read_archive(zip_of({"ok": b"1", name: b"2"}), tmp_path)
+
+
+def test_a_name_cut_by_a_zero_byte_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceFailed, match="cannot have"):
+        read_archive(zip_of({"a.csvXtxt": b"1"}).replace(b"a.csvXtxt", b"a.csv\0txt"), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a/b", "./a/b", "a//b", "a/./b"])
+def test_the_same_file_twice_is_refused(tmp_path: Path, name: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        data = zip_of([("a/b", b"1"), ("c", b"2"), (name, b"3")])
+    with pytest.raises(SourceFailed, match="'a/b' twice"):
+        read_archive(data, tmp_path)
+
+
+@pytest.mark.parametrize("names", [("a", "a/b"), ("a/b", "a"), ("a", "a/"), ("a/", "a"), ("x/a/b/c", "x/a")])
+def test_a_file_that_is_a_folder_too_is_refused(tmp_path: Path, names: tuple[str, ...]) -> None:
+    with pytest.raises(SourceFailed, match="as a file and as a folder"):
+        read_archive(zip_of([(name, b"") for name in names]), tmp_path)
+
+
+def test_a_folder_with_content_is_refused(tmp_path: Path) -> None:
+    data = zip_of({"aX": b"content", "b": b"1"}).replace(b"aX", b"a/")
+    with pytest.raises(SourceFailed, match="as a file and as a folder"):
+        read_archive(data, tmp_path)
+
+
+@pytest.mark.parametrize("create_system", [3, 0])
+def test_a_symbolic_link_in_a_zip_is_refused(tmp_path: Path, create_system: int) -> None:
+    link = zip_entry("link", stat.S_IFLNK | 0o777, create_system)
+    with pytest.raises(SourceFailed, match="symbolic link, 'link'"):
+        read_archive(zip_of([("ok", b"1"), (link, b"/etc/passwd")]), tmp_path)
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFSOCK])
+def test_a_device_or_pipe_in_a_zip_is_refused(tmp_path: Path, kind: int | bytes) -> None:
+    with pytest.raises(SourceFailed, match="'odd', which is neither a file nor a folder"):
+        read_archive(zip_of([(zip_entry("odd", kind | 0o644), b"")]), tmp_path)
+
+
+def test_an_encrypted_zip_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"secret")
+    subprocess.run(["zip", "-q", "-P", "hunter2", "a.zip", "a"], cwd=tmp_path, check=True)
+    with pytest.raises(SourceFailed, match=r"The zip is encrypted \('a'\)"):
+        read_archive((tmp_path / "a.zip").read_bytes(), tmp_path)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_method_that_unpacks_without_bounds_is_refused(tmp_path: Path, method: int) -> None:
+    with pytest.raises(SourceFailed, match="use the usual one, deflate"):
+        read_archive(zip_of({"a": b"1" * 99}, method), tmp_path)
+
+
+def test_a_wrong_checksum_is_noticed(tmp_path: Path) -> None:
+    data = zip_of({"a": b"right content"}, zipfile.ZIP_STORED).replace(b"right", b"wrong")
+    with pytest.raises(SourceFailed, match="'a' does not unpack to what"):
+        read_archive(data, tmp_path)
+
+
+def test_damaged_packed_bytes_are_noticed(tmp_path: Path) -> None:
+    data = bytearray(zip_of({"a": b"abcdefgh" * 1000}))
+    data[35:40] = b"\xff" * 5
+    with pytest.raises(SourceFailed, match="'a' does not unpack to what"):
+        read_archive(bytes(data), tmp_path)
+
+
+@pytest.mark.parametrize("told", [1, 49_999])
+def test_a_file_that_is_longer_than_its_size_is_noticed(tmp_path: Path, told: int) -> None:
+    content = b"x" * 50_000
+    data = zip_of({"a": content}).replace(struct.pack("<L", len(content)), struct.pack("<L", told))
+    with pytest.raises(SourceFailed, match="'a' does not unpack to what"):
+        read_archive(data, tmp_path)
+
+
+def test_a_file_that_ends_before_its_size_is_noticed_even_when_the_checksum_fits(tmp_path: Path) -> None:
+    data = zip_of({"a": b"x" * 50_000}).replace(struct.pack("<L", 50_000), struct.pack("<L", 99_999))
+    with pytest.raises(SourceFailed, match="'a' does not unpack to what"):
+        read_archive(data, tmp_path)
+
+
+@pytest.mark.parametrize("keep", [3, 40, -1, -30])
+def test_a_zip_that_is_cut_short_is_refused(tmp_path: Path, keep: int) -> None:
+    with pytest.raises(SourceFailed, match=r"cut short or damaged|neither a .zip nor"):
+        read_archive(zip_of(FILES)[:keep], tmp_path)
+
+
+def test_files_that_share_bytes_of_the_zip_are_refused(tmp_path: Path) -> None:
+    data = zip_of({"a": b"1" * 3000, "b": b"1" * 3000})
+    second = data.index(b"PK\3\4", 4)
+    overlapping = data.replace(struct.pack("<L", second) + b"b", struct.pack("<L", 0) + b"b")
+    assert overlapping != data
+    with pytest.raises(SourceFailed, match="the same bytes for 'a' and 'b'"):
+        read_archive(overlapping, tmp_path)
+
+
+def test_a_zip_of_too_many_bytes_is_refused_and_one_of_just_enough_is_not(tmp_path: Path) -> None:
+    data = zip_of({"a": b"1" * 600, "b": b"2" * 400})
+    assert read_archive(data, tmp_path, Limits(total_bytes=1000))
+    with pytest.raises(SourceFailed, match="more than the 999 bytes that are allowed"):
+        read_archive(data, tmp_path, Limits(total_bytes=999))
+
+
+def test_a_zip_of_too_many_files_is_refused_and_one_of_just_enough_is_not(tmp_path: Path) -> None:
+    data = zip_of([(f"{n}/", b"") for n in range(5)] + [(f"f{n}", b"") for n in range(5)])
+    assert len(read_archive(data, tmp_path, Limits(files=10))) == 5
+    with pytest.raises(SourceFailed, match="more than the 9 files that are allowed"):
+        read_archive(data, tmp_path, Limits(files=9))
+
+
+def test_too_many_files_are_noticed_before_they_are_all_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zipfile.ZipInfo, "_decodeExtra", lambda *_: pytest.fail("a file was looked at"), raising=True)
+    with pytest.raises(SourceFailed, match="more than the 9 files"):
+        read_archive(zip_of({str(n): b"" for n in range(10)}), tmp_path, Limits(files=9))
+
+
+def test_a_file_that_looks_like_a_table_of_contents_is_a_file(tmp_path: Path) -> None:
+    files = {"a": b"PK\1\2" * 1000, "b.zip": zip_of({str(n): b"" for n in range(20)})}
+    assert read_archive(zip_of(files, zipfile.ZIP_STORED), tmp_path, Limits(files=2)) == files
+
+
+def test_a_table_of_contents_that_would_fill_the_memory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("grid_datastores.sources.zipped._LARGEST_TABLE", 100)
+    with pytest.raises(SourceFailed, match="table of contents of the zip is too large"):
+        read_archive(zip_of({f"{n:090}": b"" for n in range(10)}), tmp_path)
+
+
+def test_a_zip_bomb_is_refused_by_its_ratio_and_a_small_one_is_let_be(tmp_path: Path) -> None:
+    data = zip_of({"zeros": bytes(100_000)})
+    assert read_archive(data, tmp_path, Limits(ratio=100, ratio_from=100_000))
+    with pytest.raises(SourceFailed, match="swells to more than 100 times its size"):
+        read_archive(data, tmp_path, Limits(ratio=100, ratio_from=99_999))
+
+
+def test_a_zip_without_a_file_is_refused(tmp_path: Path) -> None:
+    for data in (zip_of({}), zip_of({"folder/": b""})):
+        with pytest.raises(SourceFailed, match="holds no file"):
+            read_archive(data, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"", "nothing"),
+        (b"\n<!DOCTYPE html><html>Sign in</html>", "a web page"),
+        (b"<html>", "a web page"),
+        (b"Rar!\x1a\x07\x00", "something else"),
+        (b"7z\xbc\xaf\x27\x1c", "something else"),
+    ],
+)
+def test_what_is_no_archive_is_told_for_what_it_is(tmp_path: Path, data: bytes, what: str) -> None:
+    with pytest.raises(SourceFailed, match=f"neither a .zip nor a .tar.gz but {what}"):
+        read_archive(data, tmp_path)
