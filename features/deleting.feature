@@ -61,7 +61,7 @@ Feature: Deleting a version
 
     @scenario:several-at-once
     Scenario: Several versions in one command, each with its own verdict
-      Not on api: there, one request deletes one version.
+      Not on api, ui: there, one request or button deletes one version.
       Given "my-training-data" has versions 1, 2, 3 and 4
       And version 3 of "my-training-data" is mounted into the Session "tuning"
       When I type "grid datastore delete --name my-training-data --version 1 --version 3 --version 4"

@@ -24,7 +24,7 @@ from playwright.sync_api import (
 )
 
 from acceptance.server import Credentials
-from acceptance.surfaces import Outcome
+from acceptance.surfaces import Outcome, Receipt
 from browser import FLAGS
 from living_spec.recorder import Recorder
 
@@ -88,11 +88,23 @@ class UiSurface:
         with self._tab() as page:
             page.goto("/upload")
             page.get_by_label("Name of the datastore").first.fill(name)
-            page.get_by_label("A folder").set_input_files(folder)
+            page.get_by_label("A folder" if folder.is_dir() else "Or files").set_input_files(folder)
             self._picture(page, "the upload page")
             page.get_by_role("button", name="Upload").click()
             page.locator("[role=alert], h1:has-text('Version ')").first.wait_for()
             return _outcome(page, None)
+
+    def fetch(self, name: str, location: str, *, refer: bool = False) -> Outcome:
+        with self._tab() as page:
+            page.goto("/upload")
+            form = page.get_by_role("region", name="From an address")
+            form.get_by_label("Address").fill(location)
+            form.get_by_label("Name of the datastore").fill(name)
+            form.get_by_label("Only refer to the bucket").set_checked(refer)
+            self._picture(page, "the upload page")
+            answer = _press(page, form.get_by_role("button"))
+            page.locator("[role=alert], dd:text-is('available')").first.wait_for()  # the page looks again by itself
+            return _outcome(page, answer)
 
     def versions(self, name: str) -> list[int]:
         with self._tab() as page:
@@ -158,6 +170,21 @@ class UiSurface:
                 return _outcome(page, answer)
             self._picture(page, "the page that asks")
             return None
+
+    def verdict(self, name: str, number: int) -> Outcome:
+        refused = self.ask_to_delete(name, str(number))
+        return refused or Outcome(True, False, False, self.said())
+
+    def receipt(self, outcome: Outcome) -> Receipt:
+        said = outcome.said
+        gone = re.search(r"^Deleted? version (\d+) of", said, re.MULTILINE)
+        held = re.search(r"It h(?:eld|olds)\s+(\d+) file", said)
+        assert gone, said
+        assert held, said
+        kept = re.findall(r"^version (\d+) of \S+ ([0-9a-f]{8})$", said, re.MULTILINE)
+        quota = re.search(r"You have (\d+) of \d+ versions now, (\d+) before", said)
+        numbers = [(int(number), fingerprint) for number, fingerprint in kept]
+        return Receipt(int(gone[1]), int(held[1]), None, numbers, (int(quota[2]), int(quota[1])) if quota else None)
 
     def confirm(self) -> Outcome:
         """Press the one button that deletes."""

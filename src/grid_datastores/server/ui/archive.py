@@ -6,17 +6,17 @@ import tarfile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from grid_datastores.model import FileEntry
 
 
-def tar(files: Iterable[FileEntry], read: Callable[[FileEntry], Iterator[bytes]]) -> Iterator[bytes]:
-    """The tar file, piece by piece; `read` gives the content of one file."""
-    for file in files:
+def tar(files: Iterable[tuple[FileEntry, Iterator[bytes]]]) -> Iterator[bytes]:
+    """The tar file of these files and their contents, piece by piece."""
+    for file, content in files:
         info = tarfile.TarInfo(file.path)
         info.size = file.size
         yield info.tobuf(tarfile.PAX_FORMAT)
-        yield from read(file)
+        yield from content
         yield bytes(-file.size % tarfile.BLOCKSIZE)
     yield bytes(2 * tarfile.BLOCKSIZE)

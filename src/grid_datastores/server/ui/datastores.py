@@ -65,9 +65,7 @@ def download(visit: TheVisit, name: str, number: str) -> Response:
     """All files of a version, as one tar file."""
     version = find(visit, name, number)
     check_readable(version)
-    reading = visit.state.service.reading
-    files = reading.manifest(visit.user, version.id).files
-    content = tar(files, lambda file: reading.file(visit.user, version.id, file.path)[1])
+    content = tar(visit.state.service.reading.files(visit.user, version.id))
     return _attachment(f"{version.ref.name}-{version.ref.number}.tar", content, "application/x-tar")
 
 
