@@ -92,6 +92,13 @@ Feature: Where data comes from
       When I create a version of the archive in "my-training-data"
       Then version 1 of "my-training-data" shows the address that it came from
 
+    @scenario:secret-not-shown
+    Scenario: A key in an address is not kept
+      Given an archive of the penguin data at "penguins.zip" of a web server, behind a key in its address
+      When I create a version of the archive in "my-training-data"
+      Then version 1 of "my-training-data" shows the address without the key
+      And the history of version 1 of "my-training-data" does not hold the key
+
     @scenario:reference-shown
     Scenario: A reference is shown as one
       Given the penguin data in a bucket

@@ -113,6 +113,10 @@ class Versions:
         """The version goes on to this phase."""
         self._set(version_id, phase=phase.value, message=message)
 
+    def set_location(self, version_id: str, location: str) -> None:
+        """The source is shown as this from now on."""
+        self._set(version_id, source_location=location)
+
     def finish(self, version_id: str, *, size: int, files: int, fingerprint: str, at: datetime) -> None:
         """The version is available, with what it holds: `size` bytes in `files` files."""
         self._set(
@@ -162,10 +166,13 @@ class Versions:
         table = schema.versions
         return self._all(select(table).where(table.c.phase == phase.value).order_by(table.c.created_at))
 
-    def mark_bytes_gone(self, version_id: str, at: datetime) -> None:
-        """The removal is done with this version."""
-        self._connection.execute(delete(schema.removals).where(schema.removals.c.version_id == version_id))
+    def mark_bytes_gone(self, version_id: str, at: datetime) -> bool:
+        """The removal is done with this version; False when another process has said so already."""
+        query = delete(schema.removals).where(schema.removals.c.version_id == version_id)
+        if not self._connection.execute(query).rowcount:
+            return False
         self._set(version_id, bytes_gone_at=at)
+        return True
 
     def open_uploads(self, version_id: str, keys: dict[str, int], expires_at: datetime) -> list[Upload]:
         """The uploads of these keys (with their part counts), in order; an announced one stays as it was."""

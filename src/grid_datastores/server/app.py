@@ -15,7 +15,7 @@ from grid_datastores.errors import INTERNAL, INVALID_ARGUMENT, NOT_FOUND, Invali
 from grid_datastores.server import ui
 from grid_datastores.server.answers import json_error, json_refusal
 from grid_datastores.server.guard import Guard, Hosts
-from grid_datastores.server.routes import accounts, contents, datastores, uploads, workloads
+from grid_datastores.server.routes import accounts, contents, datastores, graphql, uploads, workloads
 from grid_datastores.server.state import State
 from grid_datastores.wire.common import Error
 
@@ -45,6 +45,7 @@ def create_app(service: Service, hosts: Hosts | None = None) -> FastAPI:
         uploads.parts,
         contents.router,
         workloads.runs,
+        graphql.router,
     ):
         app.include_router(router)
     ui.add_to(app)
@@ -105,4 +106,4 @@ def _broken(request: Request, _error: Exception) -> Response:
 
 def _is_page(request: Request) -> bool:
     """Whether a person asked, in a browser: everything outside of the API is a page."""
-    return not request.url.path.startswith("/v1/")
+    return not request.url.path.startswith(("/v1/", "/graphql"))

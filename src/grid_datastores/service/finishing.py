@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from grid_datastores.errors import NotFound, Refusal, SourceFailed, UploadInvalid
 from grid_datastores.model import ETAG, EventKind, FileEntry, Phase, SourceKind
+from grid_datastores.sources.parse import shown_url
 from grid_datastores.storage import Manifest, pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from grid_datastores.catalog import Upload
+    from grid_datastores.catalog import Transaction, Upload
     from grid_datastores.model import Version
     from grid_datastores.service.context import Context
     from grid_datastores.sources.bucket import BucketFile
@@ -57,6 +58,7 @@ class Finishing:
                 tx.versions.queue_removal(version.id, now)
                 return current or version
             size, count = manifest.size_bytes, len(manifest.files)
+            self._forget_secrets(tx, version)
             tx.versions.finish(version.id, size=size, files=count, fingerprint=manifest.fingerprint, at=now)
             tx.versions.record(version.id, EventKind.UPLOADED, actor, f"{count} files, {size} bytes", now)
             return tx.versions.get(version.id) or version
@@ -128,10 +130,16 @@ class Finishing:
                 return
             if idle is not None and current not in tx.versions.abandoned(now - idle):
                 return
+            self._forget_secrets(tx, version)
             tx.versions.set_phase(version.id, Phase.FAILED, why)
             tx.versions.record(version.id, EventKind.FAILED, "", why, now)
             tx.versions.queue_removal(version.id, now)
         self._context.queued()
+
+    def _forget_secrets(self, tx: Transaction, version: Version) -> None:
+        """An address can hold a key in its query, which nobody needs once the archive is fetched."""
+        if version.source.kind is SourceKind.ARCHIVE:
+            tx.versions.set_location(version.id, shown_url(version.source.location))
 
     @contextmanager
     def _take(self, version: Version) -> Iterator[bool]:

@@ -13,6 +13,7 @@ from grid_datastores.rules import check_name, check_open, check_quota
 from grid_datastores.service.context import Context, owned
 from grid_datastores.service.finishing import ANNOUNCED, Finishing, Sink, object_name
 from grid_datastores.sources import parse_source
+from grid_datastores.sources.parse import shown_url
 from grid_datastores.storage import Manifest, check_path
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ class Uploads:
             quota = self._context.quota(tx, user)
             check_quota(quota, self._unused(tx, user))
             version = tx.versions.create(user.id, name, source, now)
-            tx.versions.record(version.id, EventKind.CREATED, user.name, source.location, now)
+            shown = shown_url(source.location) if source.kind is SourceKind.ARCHIVE else source.location
+            tx.versions.record(version.id, EventKind.CREATED, user.name, shown, now)
         try:
             self._context.storage.begin(version.id)
         except BaseException:

@@ -41,9 +41,17 @@ class DatastoreInput(TypedDict, total=False):
     version: int
 
 
+class Resources(TypedDict, total=False):
+    """What a Session has of a machine: nothing here, but Grid's own client reads it."""
+
+    storageGb: str
+
+
 class SessionSpec(TypedDict, total=False):
     """What a Session is, and is to be."""
 
+    resources: Resources
+    instanceType: str
     clusterId: str
     userId: str
     datastores: list[DatastoreInput]
@@ -60,7 +68,10 @@ class SessionStatus(TypedDict, total=False):
 
 
 class Session(TypedDict):
-    """One Session."""
+    """One Session; it costs nothing."""
+
+    cost: float
+    hourlyCost: float
 
     id: str
     name: str
@@ -160,8 +171,12 @@ def session_out(workload: Workload, cluster: str) -> Session:
     return {
         "id": workload.id,
         "name": workload.name,
+        "cost": 0.0,
+        "hourlyCost": 0.0,
         "createdAt": time_out(workload.created_at),
         "spec": {
+            "resources": {"storageGb": "0"},
+            "instanceType": "",
             "clusterId": cluster,
             "userId": workload.owner_id,
             "datastores": [

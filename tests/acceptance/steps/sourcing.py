@@ -17,13 +17,20 @@ from acceptance.surfaces.ui import UiSurface
 from acceptance.world import World
 
 _PENGUINS = {f"penguins/{path.name}": path.read_bytes() for path in (DATA / "penguins.csv", DATA / "penguins-raw.csv")}
+_KEY = "open-sesame"
 _SHOWN_HOST = "data.example.org"
 
 
-@given(parsers.parse('an archive of the penguin data at "{path}" of a web server'))
+@given(parsers.re(r'an archive of the penguin data at "(?P<path>[^"]+)" of a web server$'))
 def archive_on_web(world: World, path: str) -> None:
     archive = zip_of(_PENGUINS) if path.endswith(".zip") else tar_of(_PENGUINS)
     serve(world, path, archive, allowed=True)
+
+
+@given(parsers.parse('an archive of the penguin data at "{path}" of a web server, behind a key in its address'))
+def archive_behind_key(world: World, path: str) -> None:
+    archive_on_web(world, path)
+    world.origin += f"?key={_KEY}"
 
 
 @given(parsers.parse('an archive with a path that leads out of it at "{path}" of a web server'))
@@ -132,6 +139,21 @@ def shows_address(world: World, name: str, number: int) -> None:
     shown = world.surface.source(world.real(name), number)
     assert world.origin in shown, shown
     assert "archive, fetched and extracted" in shown, shown
+
+
+@then(parsers.parse('version {number:d} of "{name}" shows the address without the key'))
+def shows_no_key(world: World, name: str, number: int) -> None:
+    assert world.last.done, world.last.said
+    shown = world.surface.source(world.real(name), number)
+    assert world.origin.partition("?")[0] in shown, shown
+    assert _KEY not in shown, shown
+
+
+@then(parsers.parse('the history of version {number:d} of "{name}" does not hold the key'))
+def history_without_key(world: World, name: str, number: int) -> None:
+    history = world.surface.history(world.real(name), number)
+    assert "created" in history, history
+    assert _KEY not in history, history
 
 
 @then(parsers.parse('version {number:d} of "{name}" shows the bucket that it refers to'))

@@ -230,6 +230,12 @@ def test_headers_for_all_files_that_pile_up_are_refused(tmp_path: Path) -> None:
         read_archive(gzip.compress(buffer.getvalue()), tmp_path)
 
 
+def test_a_sparse_file_that_leads_back_is_refused(tmp_path: Path) -> None:
+    two_files = raw_tar({"a": b"1", "b": b"2"})[:2048]
+    with pytest.raises(SourceFailed, match="sound tar"):
+        read_archive(gzip.compress(two_files + header_of(tarfile.GNUTYPE_SPARSE, -1536) + bytes(1024)), tmp_path)
+
+
 def test_a_sparse_file_that_tells_more_bytes_than_there_are_is_refused(tmp_path: Path) -> None:
     info = tarfile.TarInfo("a")
     info.pax_headers = {"GNU.sparse.map": "0,99999", "GNU.sparse.size": "99999"}
