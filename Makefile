@@ -30,7 +30,12 @@ checks: setup
 	$(BIN)/living-spec lint
 	$(BIN)/pytest tests/acceptance --collect-only --quiet --quiet --lint-steps --numprocesses 0
 
-setup: .venv/ready
+setup: .venv/ready .venv/browser
+
+# The browser of the web UI's tests: found, or installed where that is possible; says what it did.
+.venv/browser: .venv/ready tests/browser.py
+	$(BIN)/python tests/browser.py
+	@touch $@
 
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; name one: make PYTHON=python3.12")'

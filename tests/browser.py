@@ -37,7 +37,7 @@ def find_browser() -> str | None:
 
 def missing() -> str:
     """Why there is no browser, for the page that shows it."""
-    return "There is no Chromium on this machine; install one and run: make setup."
+    return "There is no Chromium on this machine. Install one, then: .venv/bin/pytest tests/acceptance --surface ui"
 
 
 def needed() -> bool:
@@ -51,7 +51,7 @@ def main() -> int:
     if found:
         print(f"The web UI is tested in {found}")
         return 0
-    print(f"{missing()} Until then the web UI is shown as not run.", file=sys.stderr)
+    print(f"{missing()}\nUntil then the web UI is shown as not run.", file=sys.stderr)
     return 1 if needed() else 0
 
 
