@@ -12,6 +12,8 @@ site: docs
 	@$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory site
 
 docs: evidence
+	$(BIN)/living-spec pictures
+	$(BIN)/living-spec feed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	$(BIN)/pytest tests/docs --quiet
 

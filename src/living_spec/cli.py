@@ -1,4 +1,4 @@
-"""The command `living-spec`: is the evidence fresh, and are the features and pages in order?"""
+"""The command `living-spec`: is the evidence fresh, are the features and pages in order, where are the pictures?"""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ from pathlib import Path
 import click
 
 from living_spec.config import Config, SpecError, find_config
+from living_spec.feed import write_feed
+from living_spec.issue_cli import issue
+from living_spec.issues import read_register
 from living_spec.lint import lint as find_problems
+from living_spec.report.command import report
 from living_spec.results import Kind, Standing
-from living_spec.store import read_proof
+from living_spec.spec import read_spec
+from living_spec.store import publish_pictures, read_proof
 
 _NAMED_AT_MOST = 3
+_WORDS = {Kind.FAILS: "failing", Kind.FIXED: Kind.FIXED.value}
 
 
 @click.group()
@@ -21,26 +27,39 @@ def main() -> None:
 
 
 @main.command()
-def check() -> None:
-    """Say whether every scenario has a fresh result on every surface; exit 1 if not."""
+@click.option("--edition", metavar="NAME", help="The edition to look at; the first one when left out.")
+def check(edition: str | None) -> None:
+    """Say whether every scenario has a fresh result on every surface; exit 1 if not.
+
+    For another edition than the first: on every surface that its open issues name.
+    """
     try:
         proof = read_proof(_config())
     except SpecError as error:
         raise click.ClickException(str(error)) from error
-    edition = proof.spec.config.first_edition
+    editions = proof.spec.config.editions
+    edition = edition or proof.spec.config.first_edition
+    if edition not in editions:
+        raise click.UsageError(f"There is no edition {edition!r}; known are {', '.join(editions)}.")
     problems: dict[str, list[str]] = {}
+    surfaces = proof.required(edition)
     for scenario in proof.spec.scenarios.values():
-        for surface in proof.spec.config.surfaces:
+        for surface in surfaces:
             verdict = proof.scenario(scenario, surface, edition)
             if verdict.unproven:
-                failing = verdict.standing is Standing.FRESH and verdict.kind is Kind.FAILS
-                word = "failing" if failing else verdict.standing.value
+                word = _WORDS[verdict.kind] if verdict.standing is Standing.FRESH else verdict.standing.value
                 problems.setdefault(word, []).append(f"{scenario.id} on {surface}")
     if problems:
         click.echo("The evidence does not stand: " + "; ".join(map(_counted, problems.items())) + ".")
         sys.exit(1)
     count = len(proof.spec.scenarios)
-    click.echo(f"The evidence is fresh: {count} scenarios on {len(proof.spec.config.surfaces)} surfaces.")
+    click.echo(f"The evidence of {editions[edition]} is fresh: {count} scenarios on {len(surfaces)} surfaces.")
+
+
+@main.command()
+def pictures() -> None:
+    """Put the pictures of the evidence beside the pages, for the builder of the site."""
+    publish_pictures(_config())
 
 
 @main.command()
@@ -55,6 +74,20 @@ def lint() -> None:
         click.echo(f"{problem.path.relative_to(config.root)}:{problem.line}: {problem.sentence}")
     if problems:
         sys.exit(1)
+
+
+@main.command()
+def feed() -> None:
+    """Write the feed of known issues, a JSON file beside their pages."""
+    try:
+        spec = read_spec(_config())
+        click.echo(write_feed(spec, read_register(spec).issues))
+    except SpecError as error:
+        raise click.ClickException(str(error)) from error
+
+
+main.add_command(issue)
+main.add_command(report)
 
 
 def _config() -> Config:

@@ -23,6 +23,7 @@ class Config:
     features: Path
     pages: Path
     evidence: Path
+    issues: Path
     digest: tuple[Path, ...]
     surfaces: Mapping[str, str]
     editions: Mapping[str, str]
@@ -54,6 +55,7 @@ def read_config(root: Path) -> Config:
         features=root / _text(table, "features"),
         pages=root / _text(table, "pages"),
         evidence=root / _text(table, "evidence"),
+        issues=root / (_text(table, "issues") if "issues" in table else f"{_text(table, 'pages')}/known-issues"),
         digest=tuple(root / path for path in _texts(table, "digest")),
         surfaces=_names(table, "surfaces", root),
         editions=_names(table, "editions", root),

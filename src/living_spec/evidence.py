@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from living_spec.config import Config
@@ -64,6 +64,8 @@ class Screenshot:
 
 Record = Transcript | Exchange | Screenshot
 
+_ASSERTION = f"{AssertionError.__name__}:"
+
 
 @dataclass(frozen=True)
 class StepEvidence:
@@ -91,6 +93,16 @@ class Result:
     duration: float
     steps: tuple[StepEvidence, ...]
     digest: str = ""
+
+
+def noticed(steps: Sequence[StepEvidence]) -> bool:
+    """Whether the scenario saw something else than it says: an assertion failed, from its first When on.
+
+    Set-up that breaks, a step without a definition and a crash show nothing about the software.
+    """
+    words = [step.keyword for step in steps]
+    acting = words.index("When") if "When" in words else words.index("Then") if "Then" in words else len(words)
+    return any(step.outcome is Outcome.FAILED and step.message.startswith(_ASSERTION) for step in steps[acting:])
 
 
 def digest(config: Config) -> str:

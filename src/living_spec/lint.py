@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from living_spec.features import identity_problems, read_features
+from living_spec.issues import register_problems
 from living_spec.pages import page_blocks
+from living_spec.spec import Spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,10 +36,13 @@ class Problem:
 def lint(config: Config) -> list[Problem]:
     """All problems of the features and pages of a project, in the order of files and lines."""
     features = read_features(config.features)
-    problems = {Problem(*place) for place in identity_problems(features, config.surfaces)}
+    identities = {Problem(*place) for place in identity_problems(features, config.surfaces)}
+    problems = set(identities)
     for feature in features:
         problems |= set(_feature(feature))
     problems |= set(_pages(config, features))
+    if not identities:
+        problems |= {Problem(*place) for place in register_problems(Spec(config, features))}
     return sorted(problems)
 
 

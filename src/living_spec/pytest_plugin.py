@@ -17,6 +17,7 @@ from pytest_bdd.scenario import scenario_wrapper_template_registry
 
 from living_spec.config import Config, SpecError, read_config
 from living_spec.evidence import Key, Outcome, Result, ResultJson, digest, result_from_json
+from living_spec.issues import Issue, Register, read_register
 from living_spec.recorder import Recorder
 from living_spec.spec import Spec, read_spec
 from living_spec.step_lint import step_problems
@@ -41,11 +42,23 @@ class _Run:
     surfaces: tuple[str, ...]
     edition: str
     rules: frozenset[str]
+    issue: str | None
 
     @cached_property
     def spec(self) -> Spec:
         """The features; read when the first scenario is met, so that other tests run without them."""
         return read_spec(self.config)
+
+    @cached_property
+    def register(self) -> Register:
+        """The known issues."""
+        return read_register(self.spec)
+
+    def wanted(self, scenario: Scenario, rules: set[str]) -> bool:
+        """Whether a scenario of these rules was asked for."""
+        if self.issue is not None and not self.register.issue(self.issue).about(scenario):
+            return False
+        return not self.rules or bool(self.rules & rules)
 
 
 class _Parcel(TypedDict):
@@ -73,6 +86,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--rule", action="append", metavar="ID", help="run the scenarios of this rule only (repeatable; all)"
     )
     group.addoption(
+        "--issue", metavar="ID", help="reproduce this known issue: run its scenarios, where it says they fail"
+    )
+    group.addoption(
+        "--known-issues", metavar="FOLDER", help="the register of known issues of what the run is aimed at, if another"
+    )
+    group.addoption(
         "--evidence",
         metavar="FOLDER",
         help="write the evidence there instead: for a run that is not to count as the site's",
@@ -90,10 +109,16 @@ def pytest_configure(config: pytest.Config) -> None:
         settings = read_config(config.rootpath)
     except SpecError as error:
         raise pytest.UsageError(str(error)) from error
-    surfaces = cast("list[str] | None", config.getoption("surface")) or list(settings.surfaces)
-    edition = cast("str | None", config.getoption("edition")) or settings.first_edition
     if folder := cast("str | None", config.getoption("evidence")):
         settings = replace(settings, evidence=config.invocation_params.dir / folder)
+    if folder := cast("str | None", config.getoption("known_issues")):
+        settings = replace(settings, issues=config.invocation_params.dir / folder)
+    issue = cast("str | None", config.getoption("issue"))
+    meant = _issue(settings, issue) if issue else None
+    surfaces = cast("list[str] | None", config.getoption("surface"))
+    surfaces = surfaces or list(meant.surfaces if meant else settings.surfaces)
+    edition = cast("str | None", config.getoption("edition"))
+    edition = edition or (meant.editions[0] if meant else settings.first_edition)
     for word, names, known in (
         ("surface", surfaces, settings.surfaces),
         ("edition", [edition], settings.editions),
@@ -105,7 +130,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("--lint-steps looks at the steps collected in this process: add -n 0.")
     rules = cast("list[str] | None", config.getoption("rule")) or []
     chosen = tuple(name for name in settings.surfaces if name in surfaces)
-    config.stash[_run] = run = _Run(settings, chosen, edition, frozenset(rules))
+    config.stash[_run] = run = _Run(settings, chosen, edition, frozenset(rules), issue)
     for rule in rules:
         _check_rule(run, rule)
     if not hasattr(config, "workerinput"):
@@ -125,7 +150,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     run = metafunc.config.stash[_run]
     scenario = _scenario(template, run)
-    wanted = not run.rules or any(tag.removeprefix("rule:") in run.rules for tag in _rule_tags(template))
+    wanted = run.wanted(scenario, {tag.removeprefix("rule:") for tag in _rule_tags(template)})
     surfaces = [name for name in run.surfaces if wanted and scenario.not_on(name) is None]
     if surfaces:
         # Only steps ask for it, which pytest cannot see.
@@ -205,6 +230,8 @@ def pytest_runtest_makereport(
             skipped = call.excinfo.errisinstance(pytest.skip.Exception)
             outcome = Outcome.NOT_RUN if skipped else Outcome.FAILED
             recorder.end_phase(outcome, str(call.excinfo.value) if skipped else call.excinfo.exconly())
+        if call.when == "call":
+            _expect(report, recorder, item.config.stash[_run].register)
         if call.when == "teardown":
             steps = [(step.keyword, step.name) for step in template.render(recorder.values).steps]
             parcel: _Parcel = {
@@ -213,6 +240,21 @@ def pytest_runtest_makereport(
             }
             report.user_properties.append((_PROPERTY, json.dumps(parcel)))
     return report
+
+
+def _expect(report: pytest.TestReport, recorder: Recorder, register: Register) -> None:
+    """Turn the report round where an open issue expects a failure; tell of one that is back."""
+    if issue := register.open_for(recorder.key):
+        if report.passed:
+            report.outcome = "failed"
+            report.longrepr = f"Known issue {issue.id} is fixed here: close it ({issue.path})."
+        elif report.failed and recorder.noticed:
+            report.outcome = "skipped"
+            report.wasxfail = f"known issue {issue.id}: {issue.title}"
+    elif report.failed and (issue := register.closed_for(recorder.key)):
+        report.sections.append(
+            ("known issue", f"{issue.id} is closed, and is back: open it, or fix it ({issue.path}).")
+        )
 
 
 class _Writer:
@@ -255,6 +297,13 @@ def _rule_tags(template: ScenarioTemplate) -> set[str]:
 def _check_rule(run: _Run, rule: str) -> None:
     try:
         run.spec.rule(rule)
+    except SpecError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def _issue(settings: Config, id_: str) -> Issue:
+    try:
+        return read_register(read_spec(settings)).issue(id_)
     except SpecError as error:
         raise pytest.UsageError(str(error)) from error
 

@@ -20,6 +20,7 @@ from living_spec.evidence import (
     Screenshot,
     StepEvidence,
     Transcript,
+    noticed,
 )
 from living_spec.text import plain
 
@@ -82,6 +83,11 @@ class Recorder:
         """Take the outcome of setup, call or teardown; the first that did not pass is that of the test."""
         if self._outcome is Outcome.PASSED:
             self._outcome, self._reason = outcome, self._shown(reason)
+
+    @property
+    def noticed(self) -> bool:
+        """Whether the steps so far saw something else than the scenario says."""
+        return noticed(self._steps)
 
     def result(self, steps: Sequence[tuple[str, str]]) -> Result:
         """The result, given all steps of the scenario: those that never ended were not run."""

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from living_spec.evidence import Key, Outcome, Result
+from living_spec.evidence import Key, Outcome, Result, noticed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from living_spec.features import Rule, Scenario
+    from living_spec.issues import Register
     from living_spec.spec import Spec
 
 
@@ -19,6 +20,8 @@ class Kind(Enum):
     """The closed set of what can be said of a rule or scenario on a surface, worst first."""
 
     FAILS = "fails"
+    FIXED = "fixed but still listed"
+    KNOWN_ISSUE = "known issue"
     NOT_RUN = "not run"
     HOLDS = "holds"
     NOT_ON_SURFACE = "not on this surface"
@@ -43,16 +46,28 @@ class Verdict:
     @property
     def unproven(self) -> bool:
         """Whether a page that relies on it must warn its reader."""
-        return self.standing is not Standing.FRESH or self.kind is Kind.FAILS
+        return self.standing is not Standing.FRESH or self.kind in (Kind.FAILS, Kind.FIXED)
 
 
 @dataclass(frozen=True)
 class Proof:
-    """The spec with its evidence, and the digest that fresh results carry."""
+    """The spec with its evidence, its known issues, and the digest that fresh results carry."""
 
     spec: Spec
     evidence: Mapping[Key, Result]
     digest: str
+    register: Register
+
+    def required(self, edition: str) -> tuple[str, ...]:
+        """The surfaces that an edition must have been run on: all for the first, else those of open issues."""
+        config = self.spec.config
+        wanted = config.surfaces if edition == config.first_edition else self.register.surfaces(edition)
+        return tuple(surface for surface in config.surfaces if surface in wanted)
+
+    def covered(self, edition: str) -> tuple[str, ...]:
+        """The surfaces that there is something to say about: those required, and those with evidence."""
+        seen = {key.surface for key in self.evidence if key.edition == edition} | set(self.required(edition))
+        return tuple(surface for surface in self.spec.config.surfaces if surface in seen)
 
     def row(self, scenario: Scenario, row: int, surface: str, edition: str) -> Verdict:
         """What one example row showed on a surface."""
@@ -63,7 +78,7 @@ class Proof:
         if result is None:
             return Verdict(Kind.NOT_RUN, "no run has shown it yet", Standing.MISSING)
         standing = Standing.FRESH if result.digest == self.digest else Standing.STALE
-        return Verdict(_KINDS[result.outcome], result.reason, standing)
+        return Verdict(*judge(result, self.register), standing)
 
     def scenario(self, scenario: Scenario, surface: str, edition: str) -> Verdict:
         """What all rows of a scenario showed on a surface."""
@@ -77,6 +92,19 @@ class Proof:
         """The results there are of a scenario on a surface, by row."""
         keys = (Key(edition, surface, scenario.id, row) for row in scenario.rows)
         return tuple(self.evidence[key] for key in keys if key in self.evidence)
+
+
+def judge(result: Result, register: Register) -> tuple[Kind, str]:
+    """What a result means, given what is known, and the reason for it."""
+    kind = _KINDS[result.outcome]
+    issue = register.open_for(result.key)
+    if issue is None or kind is Kind.NOT_RUN:
+        closed = register.closed_for(result.key)
+        back = f"Issue {closed.id} is closed, and is back. " if closed and kind is Kind.FAILS else ""
+        return kind, back + result.reason
+    if kind is Kind.HOLDS:
+        return Kind.FIXED, f"{issue.title} ({issue.id}): close it."
+    return (Kind.KNOWN_ISSUE, f"{issue.title}.") if noticed(result.steps) else (kind, result.reason)
 
 
 _KINDS = {Outcome.PASSED: Kind.HOLDS, Outcome.FAILED: Kind.FAILS, Outcome.NOT_RUN: Kind.NOT_RUN}

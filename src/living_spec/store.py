@@ -15,6 +15,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, TypedDict, cast
 
 from living_spec.evidence import Key, Result, ResultJson, Screenshot, digest, result_from_json
+from living_spec.issues import read_register
 from living_spec.results import Proof
 from living_spec.spec import Spec, read_spec
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from living_spec.config import Config
+
+
+PICTURES = "pictures"  # the folder of the pages that holds them
 
 
 class _File(TypedDict):
@@ -57,6 +61,22 @@ def write_evidence(spec: Spec, results: Iterable[Result], pictures: Mapping[str,
             edition, surface, scenario = place
             _replace(spec.config.evidence / edition / surface / f"{scenario}.json", text.encode())
     _drop_leftovers(spec, known)
+
+
+def publish_pictures(config: Config) -> None:
+    """Put the pictures of the first edition beside the pages, where a site's builder finds them; drop others there.
+
+    A picture's name is the digest of its content, so one that is there is the right one.
+    """
+    target = config.pages / PICTURES
+    target.mkdir(exist_ok=True)
+    wanted = {path.name: path for path in config.evidence.glob(f"{config.first_edition}/*/pictures/*.png")}
+    for path in target.glob("*.png"):
+        if path.name not in wanted:
+            path.unlink()
+    for name, path in wanted.items():
+        if not (target / name).exists():
+            _replace(target / name, path.read_bytes())
 
 
 def _read(path: Path) -> Iterator[Result]:
@@ -103,6 +123,6 @@ def _replace(path: Path, content: bytes) -> None:
 
 
 def read_proof(config: Config) -> Proof:
-    """Everything that pages and checks speak of: the spec, the evidence there is, today's digest."""
+    """Everything that pages and checks speak of: the spec, the evidence there is, today's digest, known issues."""
     spec = read_spec(config)
-    return Proof(spec, read_evidence(spec), digest(config))
+    return Proof(spec, read_evidence(spec), digest(config), read_register(spec))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from living_spec.features import Rule, Scenario
+    from living_spec.issues import Issue
     from living_spec.pages import Block
     from living_spec.results import Proof, Verdict
 
@@ -44,6 +45,31 @@ class Context:
         home = self.homes.get(self.proof.spec.feature_of(rule).name)
         return f"[{text}]({home}#{rule.id})" if home else text
 
+    def issue_link(self, issue: Issue, text: str) -> str:
+        """`text` as a link to the page of an issue."""
+        return f"[{text}](/{issue.path.relative_to(self.proof.spec.config.pages).as_posix()})"
+
+    def where(self, issue: Issue) -> str:
+        """The surfaces and editions of an issue, in words."""
+        config = self.proof.spec.config
+        surfaces = " and ".join(config.surfaces[surface] for surface in issue.surfaces)
+        editions = " and ".join(config.editions[edition] for edition in issue.editions)
+        return f"{surfaces}, in the edition {editions}" if len(config.editions) > 1 else surfaces
+
+    def warnings(self, rule: Rule) -> Lines:
+        """A warning for each open issue that breaks a rule."""
+        lines: Lines = []
+        for issue in self.proof.register.issues:
+            if issue.open and any(map(issue.about, rule.scenarios)):
+                lines += [
+                    '!!! warning "Known issue"',
+                    "",
+                    *indent([f"{self.issue_link(issue, authored(issue.title))}: on {literal(self.where(issue))}.", ""]),
+                    *indent([f"**What to do:** {authored(issue.workaround)}"]),
+                    "",
+                ]
+        return lines
+
     def rule(self, rule: Rule) -> dict[str, Verdict]:
         """What is known of a rule on each surface."""
         return {surface: self.proof.rule(rule, surface, self.edition) for surface in self.surfaces}
@@ -53,20 +79,21 @@ class Context:
         return {surface: self.proof.scenario(scenario, surface, self.edition) for surface in self.surfaces}
 
     def results(self, verdicts: Mapping[str, Verdict], *more: str) -> Lines:
-        """One row of results, a surface each, and what else belongs there."""
+        """One row of results: an element around each surface and its result, and around what else belongs there."""
         parts = [
             f'<span class="spec-surface">{literal(self.surfaces[surface])}</span> {result(verdict)}'
             for surface, verdict in verdicts.items()
         ]
-        return paragraph(" · ".join([*parts, *more]), "spec-results")
+        row = " ".join(f'<span class="spec-on" role="listitem">{part}</span>' for part in [*parts, *more])
+        return paragraph(row, "spec-results", role="list")
 
     def reasons(self, verdicts: Mapping[str, Verdict]) -> Lines:
         """Why it is not on a surface, was not run, or fails, a paragraph each."""
         lines: Lines = []
         for surface, verdict in verdicts.items():
             if verdict.reason and verdict.kind is not Kind.HOLDS:
-                # A feature's reason is prose; the others come from a run.
-                text = authored if verdict.kind is Kind.NOT_ON_SURFACE else literal
+                # What features and issues say is prose; the others come from a run.
+                text = literal if verdict.kind in (Kind.FAILS, Kind.NOT_RUN) else authored
                 name = literal(self.surfaces[surface])
                 lines += paragraph(f"{name}: {verdict.kind.value}: {text(verdict.reason)}", "spec-reason")
         return lines

@@ -18,6 +18,8 @@ Lines = list[str]
 _SYMBOLS = {
     Kind.HOLDS: ("✓", "spec-holds"),
     Kind.FAILS: ("✗", "spec-fails"),
+    Kind.FIXED: ("!", "spec-fixed"),
+    Kind.KNOWN_ISSUE: ("⚠", "spec-known"),
     Kind.NOT_RUN: ("○", "spec-not-run"),
     Kind.NOT_ON_SURFACE: ("–", "spec-not-on"),
 }
@@ -37,9 +39,9 @@ def authored(text: str) -> str:
     )
 
 
-def paragraph(text: str, css: str) -> Lines:
-    """A paragraph with a class."""
-    return [text, f"{{ .{css} }}", ""]
+def paragraph(text: str, css: str, role: str = "") -> Lines:
+    """A paragraph with a class, and an ARIA role where it has one."""
+    return [text, f"{{ .{css}{f' role={role}' if role else ''} }}", ""]
 
 
 def fence(language: str, content: str) -> Lines:

@@ -14,49 +14,68 @@ if TYPE_CHECKING:
     from living_spec.markdown.context import Context
     from living_spec.markdown.markup import Lines
     from living_spec.pages import Block
-    from living_spec.results import Verdict
+    from living_spec.results import Proof, Verdict
 
-_COLUMNS = (Kind.HOLDS, Kind.FAILS, Kind.NOT_RUN, Kind.NOT_ON_SURFACE)
+_COLUMNS = (Kind.HOLDS, Kind.KNOWN_ISSUE, Kind.FIXED, Kind.FAILS, Kind.NOT_RUN, Kind.NOT_ON_SURFACE)
+_WHEN_SEEN = (Kind.KNOWN_ISSUE, Kind.FIXED)  # columns that are there when they count something
 
 
 def matrix(context: Context, block: Block) -> Lines:
-    """`::: matrix`: every rule on every surface, in every edition."""
+    """`::: matrix`: every rule on every surface, in every edition that a run was aimed at."""
     block.expect(0)
-    config = context.proof.spec.config
-    columns = [(edition, surface) for edition in config.editions for surface in config.surfaces]
-    several = len(config.editions) > 1
-    head = [
-        config.surfaces[surface] + (f", {config.editions[edition]}" if several else "") for edition, surface in columns
-    ]
+    proof = context.proof
+    columns = _columns(proof)
     problems: dict[str, Verdict] = {}
     rows: list[list[str]] = []
-    for rule in context.proof.spec.rules.values():
-        verdicts = [context.proof.rule(rule, surface, edition) for edition, surface in columns]
-        problems |= {f"{rule.id} on {name}": verdict for name, verdict in zip(head, verdicts, strict=True)}
-        rows.append([context.link(rule, authored(rule.sentence)), *map(result, verdicts)])
-    return [*banner(block, problems), *table(["Rule", *map(literal, head)], rows), *_caption(context)]
+    for rule in proof.spec.rules.values():
+        verdicts = {(edition, surface): proof.rule(rule, surface, edition) for edition, surface in columns}
+        problems |= {
+            f"{rule.id} on {columns[column]}": verdict
+            for column, verdict in verdicts.items()
+            if _counts(proof, *column)
+        }
+        rows.append([context.link(rule, authored(rule.sentence)), *map(result, verdicts.values())])
+    return [*banner(block, problems), *table(["Rule", *map(literal, columns.values())], rows), *_caption(context)]
 
 
 def summary(context: Context, block: Block) -> Lines:
     """`::: summary`: how many rules, scenarios and results of each kind there are."""
     block.expect(0)
-    spec = context.proof.spec
+    proof = context.proof
     problems: dict[str, Verdict] = {}
-    rows: list[list[str]] = []
-    for surface, name in context.surfaces.items():
+    counts: dict[str, Counter[Kind]] = {}
+    for (edition, surface), name in _columns(proof).items():
         verdicts = {
-            f"{scenario.id} on {name}": context.proof.scenario(scenario, surface, context.edition)
-            for scenario in spec.scenarios.values()
+            f"{scenario.id} on {name}": proof.scenario(scenario, surface, edition)
+            for scenario in proof.spec.scenarios.values()
         }
-        problems |= verdicts
-        counts = Counter(verdict.kind for verdict in verdicts.values())
-        rows.append([literal(name), *(str(counts[kind]) for kind in _COLUMNS)])
+        problems |= verdicts if _counts(proof, edition, surface) else {}
+        counts[name] = Counter(verdict.kind for verdict in verdicts.values())
+    kinds = [kind for kind in _COLUMNS if kind not in _WHEN_SEEN or any(count[kind] for count in counts.values())]
+    rows = [[literal(name), *(str(count[kind]) for kind in kinds)] for name, count in counts.items()]
+    many = (len(proof.spec.rules), "rule"), (len(proof.spec.scenarios), "scenario")
     return [
         *banner(block, problems),
-        *paragraph(f"{_count(len(spec.rules), 'rule')}, {_count(len(spec.scenarios), 'scenario')}.", "spec-summary"),
-        *table(["Scenarios on", *(kind.value for kind in _COLUMNS)], rows),
+        *paragraph(f"{', '.join(_count(*one) for one in many)}.", "spec-summary"),
+        *table(["Scenarios on", *(kind.value for kind in kinds)], rows),
         *_caption(context),
     ]
+
+
+def _columns(proof: Proof) -> dict[tuple[str, str], str]:
+    """The (edition, surface) there is something to say about, each with its name."""
+    config = proof.spec.config
+    columns = [(edition, surface) for edition in config.editions for surface in proof.covered(edition)]
+    several = len({edition for edition, _ in columns}) > 1
+    return {
+        (edition, surface): config.surfaces[surface] + (f", {config.editions[edition]}" if several else "")
+        for edition, surface in columns
+    }
+
+
+def _counts(proof: Proof, edition: str, surface: str) -> bool:
+    """Whether a build relies on what was seen there."""
+    return surface in proof.required(edition)
 
 
 def _count(number: int, word: str) -> str:

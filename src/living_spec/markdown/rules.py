@@ -23,6 +23,7 @@ def rule(context: Context, block: Block) -> Lines:
         *banner(block, {context.surfaces[surface]: verdict for surface, verdict in verdicts.items()}),
         *paragraph(authored(found.sentence), "spec-rule"),
         *context.results(verdicts, context.link(found, f"Rule {found.id}")),
+        *context.warnings(found),
     ]
 
 
@@ -71,6 +72,7 @@ def _rule(context: Context, one: Rule) -> Lines:
         *one.reason.split("\n"),
         "",
         *context.results(verdicts),
+        *context.warnings(one),
     ]
     for item in one.scenarios:
         lines += _whole(context, item)

@@ -36,12 +36,16 @@ _PICTURED = {
     "uploads-are-counted",
     "paused",
     "no-byte-left",
+    "every-file-byte-for-byte",
 }
 _SIZE = {"width": 1200, "height": 700}
 _PATIENCE = 30_000  # milliseconds
-_SHOW = """([real, shown]) => {
+# As in transcripts, a picture shows names and folders that are the same in every run.
+_SHOW = """(names) => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) walker.currentNode.data = walker.currentNode.data.replaceAll(real, shown);
+  while (walker.nextNode()) {
+    for (const [real, shown] of names) walker.currentNode.data = walker.currentNode.data.replaceAll(real, shown);
+  }
 }"""
 
 
@@ -69,12 +73,14 @@ def chromium(executable: str) -> Iterator[Chromium]:
 class UiSurface:
     """One signed-in person."""
 
-    def __init__(self, url: str, user: Credentials, chromium: Chromium, evidence: Recorder, shown: str) -> None:
+    def __init__(
+        self, url: str, user: Credentials, chromium: Chromium, evidence: Recorder, home: Path, name: str
+    ) -> None:
         self._url = url
         self._chromium = chromium
         self._pictured = evidence if evidence.key.scenario in _PICTURED else None
         self._labels: set[str] = set()
-        self._shown = shown
+        self._home, self._name = home, name
         self._thread = threading.get_ident()
         self._here = threading.local()
         self._context = _person(chromium.browser, url)
@@ -308,7 +314,9 @@ class UiSurface:
         if not self._pictured or label in self._labels:
             return
         self._labels.add(label)
-        page.evaluate(_SHOW, [page.locator(".who").inner_text(), self._shown])
+        page.evaluate(
+            _SHOW, [[str(self._home), f"/home/{self._name}"], [page.locator(".who").inner_text(), self._name]]
+        )
         for theme in ("light", "dark"):
             page.emulate_media(color_scheme=theme)
             self._pictured.screenshot(f"{label} ({theme})", page.screenshot(full_page=True))

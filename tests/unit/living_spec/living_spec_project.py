@@ -113,6 +113,23 @@ validation:
 """
 
 
+ISSUE = """---
+id: loses-two
+title: The second item goes, too
+status: open
+editions: [reference]
+surfaces: [cli]
+scenarios: [delete-two]
+since: 2026-03-01
+workaround: Use the API.
+---
+
+# The second item goes, too
+
+::: known-issue loses-two
+"""
+
+
 @dataclass(frozen=True)
 class Done:
     """How a command ended."""
@@ -143,12 +160,13 @@ class Project:
         return self._run("pytest", "-q", *arguments)
 
     def mkdocs(self, *arguments: str) -> Done:
-        """Build its site."""
+        """Build its site, with the pictures beside its pages."""
+        self._run("living_spec.cli", "pictures")
         return self._run("mkdocs", "build", *arguments)
 
-    def living_spec(self, command: str) -> Done:
+    def living_spec(self, *words: str) -> Done:
         """Run `living-spec`."""
-        return self._run("living_spec.cli", command)
+        return self._run("living_spec.cli", *words)
 
     def proof(self) -> Proof:
         """What the evidence on disk shows."""

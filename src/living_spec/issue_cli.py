@@ -1,0 +1,106 @@
+"""`living-spec issue`: open and close a known issue without an editor."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from living_spec.config import SpecError, find_config
+from living_spec.issues import read_register, register_problems
+from living_spec.spec import read_spec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PAGE = """---
+id: {id}
+title: {title}
+status: open
+editions: [{editions}]
+surfaces: [{surfaces}]
+scenarios: [{scenarios}]
+since: {since}
+workaround: {workaround}
+---
+
+# {heading}
+
+::: known-issue {id}
+"""
+
+
+@click.group()
+def issue() -> None:
+    """Open and close known issues; each is a page with front matter."""
+
+
+@issue.command(name="open")
+@click.argument("id")
+@click.option("--title", required=True, help="What is wrong, as its reader would say it.")
+@click.option(
+    "--scenario", "scenarios", required=True, multiple=True, help="A scenario that fails; repeat it for several."
+)
+@click.option("--surface", "surfaces", required=True, multiple=True, help="Where it fails; repeat it for several.")
+@click.option("--edition", "editions", multiple=True, help="In which edition; the first one when left out.")
+@click.option("--workaround", required=True, help="What its reader can do meanwhile.")
+def open_issue(
+    id: str,
+    title: str,
+    scenarios: tuple[str, ...],
+    surfaces: tuple[str, ...],
+    editions: tuple[str, ...],
+    workaround: str,
+) -> None:
+    """Write the page of a new known issue."""
+    with _told():
+        spec = read_spec(find_config(Path.cwd()))
+        path = spec.config.issues / f"{id}.md"
+        if path.exists():
+            raise SpecError(f"{path} is there already.")
+        text = _PAGE.format(
+            id=id,
+            title=json.dumps(title, ensure_ascii=False),
+            heading=title,
+            editions=", ".join(editions or [spec.config.first_edition]),
+            surfaces=", ".join(surfaces),
+            scenarios=", ".join(scenarios),
+            since=datetime.now(UTC).date(),
+            workaround=json.dumps(workaround, ensure_ascii=False),
+        )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+        for place, _line, sentence in register_problems(spec):
+            if place == path:
+                path.unlink()
+                raise SpecError(sentence)
+    click.echo(path.relative_to(spec.config.root))
+
+
+@issue.command(name="close")
+@click.argument("id")
+def close_issue(id: str) -> None:
+    """Say that a known issue is fixed; from now on its scenarios must hold."""
+    with _told():
+        spec = read_spec(find_config(Path.cwd()))
+        found = read_register(spec).issue(id)
+        if not found.open:
+            raise SpecError(f"The issue {id!r} is closed already.")
+        text = found.path.read_text("utf-8")
+        found.path.write_text(text.replace("\nstatus: open\n", "\nstatus: closed\n", 1), "utf-8")
+        if read_register(spec).issue(id).open:
+            raise SpecError(f"{found.path} has no line 'status: open' to change.")
+    click.echo(found.path.relative_to(spec.config.root))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn a SpecError into an error of the command."""
+    try:
+        yield
+    except SpecError as error:
+        raise click.ClickException(str(error)) from error

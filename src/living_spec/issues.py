@@ -1,0 +1,195 @@
+"""Known issues: a page each, whose front matter says which scenarios fail, where, and since when.
+
+    ---
+    id: wrong-item-deleted            the name of its file
+    title: The web page deletes the item above
+    status: open                      or closed
+    editions: [shipped]
+    surfaces: [ui]
+    scenarios: [delete-two]           delete-each/2 is the second example of a scenario
+    since: 2026-03-01
+    workaround: Use the command line.
+    ---
+
+An open issue's scenarios must fail there; a closed one's must not. `index.md` in the same folder is no issue.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, cast
+
+import yaml  # type: ignore[import-untyped]
+
+from living_spec.config import SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from living_spec.evidence import Key
+    from living_spec.features import Scenario
+    from living_spec.spec import Spec
+
+_FRONT = re.compile(r"---\n(?P<fields>.*?)^---$", re.DOTALL | re.MULTILINE)
+_TEXTS = ("id", "title", "status", "since", "workaround")
+_LISTS = ("editions", "surfaces", "scenarios")
+_STATES = ("open", "closed")
+_OPTIONAL = ("description",)  # what site builders read
+
+
+@dataclass(frozen=True)
+class Issue:
+    """A known issue: the scenarios that fail, on these surfaces of these editions."""
+
+    id: str
+    title: str
+    open: bool
+    editions: tuple[str, ...]
+    surfaces: tuple[str, ...]
+    scenarios: tuple[str, ...]
+    since: date
+    workaround: str
+    path: Path
+
+    def covers(self, key: Key) -> bool:
+        """Whether it speaks of this result."""
+        named = {key.scenario, f"{key.scenario}/{key.row + 1}"} & set(self.scenarios)
+        return bool(named) and key.surface in self.surfaces and key.edition in self.editions
+
+    def about(self, scenario: Scenario) -> bool:
+        """Whether it speaks of this scenario, or of an example of it."""
+        return scenario.id in {_scenario_id(name) for name in self.scenarios}
+
+
+@dataclass(frozen=True)
+class Register:
+    """All known issues, open and closed, in the order of their ids."""
+
+    issues: tuple[Issue, ...]
+
+    def issue(self, id_: str) -> Issue:
+        """The issue with this id; SpecError if there is none."""
+        for issue in self.issues:
+            if issue.id == id_:
+                return issue
+        raise SpecError(f"There is no known issue {id_!r}{_hint(id_, [issue.id for issue in self.issues])}")
+
+    def open_for(self, key: Key) -> Issue | None:
+        """The open issue that expects this result to be a failure."""
+        return next((issue for issue in self.issues if issue.open and issue.covers(key)), None)
+
+    def closed_for(self, key: Key) -> Issue | None:
+        """The closed issue that expects this result to hold from now on."""
+        return next((issue for issue in self.issues if not issue.open and issue.covers(key)), None)
+
+    def surfaces(self, edition: str) -> frozenset[str]:
+        """The surfaces that open issues name for an edition: a run has to look at these."""
+        return frozenset(
+            name for issue in self.issues if issue.open and edition in issue.editions for name in issue.surfaces
+        )
+
+
+def read_register(spec: Spec) -> Register:
+    """Read the issues of a project; SpecError where one cannot be relied on."""
+    for path, line, sentence in register_problems(spec):
+        raise SpecError(f"{path}:{line}: {sentence}")
+    return Register(tuple(_issue(path, _front(path)[0]) for path in _pages(spec)))
+
+
+def register_problems(spec: Spec) -> Iterator[tuple[Path, int, str]]:
+    """What is wrong with the issues' pages, as (file, line, sentence)."""
+    for path in _pages(spec):
+        fields, lines = _front(path)
+        for key, sentence in _problems(path, fields, spec):
+            yield path, lines.get(key, 1), sentence
+
+
+def _pages(spec: Spec) -> list[Path]:
+    return [path for path in sorted(spec.config.issues.glob("*.md")) if path.name != "index.md"]
+
+
+def _front(path: Path) -> tuple[Mapping[str, object], Mapping[str, int]]:
+    """The front matter, and the line of each of its fields."""
+    found = _FRONT.match(path.read_text("utf-8"))
+    if found is None:
+        return {}, {}
+    try:
+        fields = yaml.safe_load(found["fields"])
+    except yaml.YAMLError as error:
+        raise SpecError(f"{path}:1: Its front matter is no YAML: {' '.join(str(error).split())}") from error
+    lines = {
+        line.partition(":")[0]: number
+        for number, line in enumerate(found["fields"].splitlines(), 2)
+        if line[:1].isalpha()
+    }
+    return (fields if isinstance(fields, dict) else {}), lines
+
+
+def _problems(path: Path, fields: Mapping[str, object], spec: Spec) -> Iterator[tuple[str, str]]:
+    for key in (*_TEXTS, *_LISTS):
+        if not fields.get(key):
+            yield key, f"An issue says its {key}, and this one does not."
+    for key in fields:
+        if key not in (*_TEXTS, *_LISTS, *_OPTIONAL):
+            yield key, f"An issue has no field {key!r}{_hint(key, [*_TEXTS, *_LISTS])}"
+    if fields.get("id") and fields["id"] != path.stem:
+        yield "id", f"The id of this issue is that of its file, {path.stem!r}, not {fields['id']!r}."
+    if fields.get("status") and fields["status"] not in _STATES:
+        yield "status", f"An issue is open or closed, not {fields['status']!r}."
+    if fields.get("since") and not isinstance(fields["since"], date):
+        yield "since", f"{fields['since']!r} is no date like 2026-03-01."
+    yield from _pointing_nowhere(fields, spec)
+
+
+def _pointing_nowhere(fields: Mapping[str, object], spec: Spec) -> Iterator[tuple[str, str]]:
+    known = {"editions": spec.config.editions, "surfaces": spec.config.surfaces, "scenarios": _scenario_names(spec)}
+    for key, names in known.items():
+        if fields.get(key) and not isinstance(fields[key], list):
+            yield key, f"The {key} are a list: [a, b]."
+            continue
+        for name in _list(fields, key):
+            if name not in names:
+                yield key, f"There is no {key[:-1]} {name!r}{_hint(name, list(names))}"
+    for name in _list(fields, "scenarios"):
+        scenario = spec.scenarios.get(_scenario_id(name))
+        for surface in _list(fields, "surfaces") if scenario else ():
+            if scenario and scenario.not_on(surface) is not None:
+                yield "scenarios", f"The scenario {name!r} is not on the surface {surface!r}: it cannot fail there."
+
+
+def _scenario_names(spec: Spec) -> set[str]:
+    """All that an issue can name: scenarios, and single examples of them."""
+    examples = {f"{scenario.id}/{row + 1}" for scenario in spec.scenarios.values() for row in scenario.rows}
+    return {*spec.scenarios, *examples}
+
+
+def _scenario_id(name: str) -> str:
+    return name.partition("/")[0]
+
+
+def _issue(path: Path, fields: Mapping[str, object]) -> Issue:
+    return Issue(
+        id=path.stem,
+        title=str(fields["title"]),
+        open=fields["status"] == "open",
+        editions=_list(fields, "editions"),
+        surfaces=_list(fields, "surfaces"),
+        scenarios=_list(fields, "scenarios"),
+        since=cast("date", fields["since"]),
+        workaround=str(fields["workaround"]),
+        path=path,
+    )
+
+
+def _list(fields: Mapping[str, object], key: str) -> tuple[str, ...]:
+    value = fields.get(key)
+    return tuple(map(str, value)) if isinstance(value, list) else ()
+
+
+def _hint(name: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; is {close[0]!r} meant?" if close else "."

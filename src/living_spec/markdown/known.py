@@ -1,0 +1,76 @@
+"""The blocks `known-issues` and `known-issue`: what does not hold, for whom, and what to do meanwhile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from living_spec.markdown.context import banner
+from living_spec.markdown.markup import authored, literal, paragraph, table
+from living_spec.results import Verdict, combine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from living_spec.features import Rule
+    from living_spec.issues import Issue
+    from living_spec.markdown.context import Context
+    from living_spec.markdown.markup import Lines
+    from living_spec.pages import Block
+
+
+def known_issues(context: Context, block: Block) -> Lines:
+    """`::: known-issues`: the open ones, then the closed ones."""
+    block.expect(0)
+    issues = context.proof.register.issues
+    opened = [issue for issue in issues if issue.open]
+    closed = [issue for issue in issues if not issue.open]
+    lines = banner(block, {issue.id: _verdict(context, issue) for issue in issues})
+    lines += _table(context, opened) if opened else paragraph("No issue is open.", "spec-caption")
+    if closed:
+        lines += [
+            *paragraph("Closed, and watched by their scenarios from now on:", "spec-caption"),
+            *_table(context, closed),
+        ]
+    return lines
+
+
+def known_issue(context: Context, block: Block) -> Lines:
+    """`::: known-issue ID`: the facts of one, for its own page."""
+    issue = context.proof.register.issue(block.argument())
+    rows = [
+        ["State", f"open since {issue.since}" if issue.open else f"closed; was open since {issue.since}"],
+        ["Where", literal(context.where(issue))],
+        ["Rules", "<br>".join(context.link(rule, authored(rule.sentence)) for rule in _rules(context, issue))],
+        ["Scenarios", ", ".join(f"`{name}`" for name in issue.scenarios)],
+        ["What to do", authored(issue.workaround)],
+        ["Reproduce it", f"`.venv/bin/pytest tests/acceptance --issue {issue.id}`"],
+    ]
+    return [*banner(block, {issue.id: _verdict(context, issue)}), *table(["Known issue", literal(issue.id)], rows)]
+
+
+def _table(context: Context, issues: Iterable[Issue]) -> Lines:
+    rows = [
+        [
+            context.issue_link(issue, authored(issue.title)),
+            literal(context.where(issue)),
+            str(issue.since),
+            authored(issue.workaround),
+        ]
+        for issue in issues
+    ]
+    return table(["Issue", "Where", "Since", "What to do"], rows)
+
+
+def _rules(context: Context, issue: Issue) -> list[Rule]:
+    return [rule for rule in context.proof.spec.rules.values() if any(map(issue.about, rule.scenarios))]
+
+
+def _verdict(context: Context, issue: Issue) -> Verdict:
+    """What the evidence says of all that the issue names."""
+    return combine(
+        context.proof.scenario(scenario, surface, edition)
+        for scenario in context.proof.spec.scenarios.values()
+        if issue.about(scenario)
+        for surface in issue.surfaces
+        for edition in issue.editions
+    )

@@ -1,0 +1,63 @@
+"""`living-spec report`: write reports from the evidence of a run, and tell by the exit code what it found."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from living_spec.config import SpecError, find_config
+from living_spec.report.findings import Exit, find
+from living_spec.report.messages import messages
+from living_spec.report.summary import summary
+from living_spec.store import read_proof
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.option("--edition", metavar="NAME", help="The edition that the run was aimed at; the first one when left out.")
+@click.option("--surface", "surfaces", multiple=True, metavar="NAME", help="Look at this surface only (repeatable).")
+@click.option("--evidence", type=_FOLDER, help="Where the run wrote its evidence, if elsewhere.")
+@click.option("--known-issues", "issues", type=_FOLDER, help="The register of known issues of the run, if another.")
+@click.option(
+    "--summary", "summary_file", type=_FILE, help="Write the summary, Markdown, there; printed when left out."
+)
+@click.option("--messages", "messages_file", type=_FILE, help="Write Cucumber Messages, NDJSON, there.")
+@click.option("--accept-known", is_flag=True, help="Exit 0 instead of 4.")
+def report(
+    edition: str | None,
+    surfaces: tuple[str, ...],
+    evidence: Path | None,
+    issues: Path | None,
+    summary_file: Path | None,
+    messages_file: Path | None,
+    accept_known: bool,
+) -> None:
+    """Write reports of a run from its evidence.
+
+    Exit 0: everything holds. 4: only what open issues list fails. 3: an open issue is fixed, close it. 1: something
+    else fails, or was not run.
+    """
+    try:
+        config = find_config(Path.cwd())
+        config = replace(config, evidence=(evidence or config.evidence).resolve())
+        config = replace(config, issues=(issues or config.issues).resolve())
+        findings = find(read_proof(config), edition or config.first_edition, surfaces)
+        if messages_file:
+            _write(messages_file, "".join(f"{line}\n" for line in messages(findings)))
+        if summary_file:
+            _write(summary_file, summary(findings))
+        else:
+            click.echo(summary(findings), nl=False)
+    except SpecError as error:
+        raise click.ClickException(str(error)) from error
+    sys.exit(Exit.HOLDS if accept_known and findings.exit is Exit.KNOWN else findings.exit)
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")

@@ -1,0 +1,195 @@
+"""Cucumber Messages (NDJSON) of a run, as the Cucumber HTML formatter and its relatives read them.
+
+Each surface gets a copy of the features of its own, `api/deleting.feature`, so that a scenario has one result. A known
+issue is "pending", one that is fixed but still listed is "failed", a scenario that is not on the surface "skipped".
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from base64 import b64encode
+from datetime import datetime, timedelta
+from importlib.metadata import version
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any, cast
+
+from gherkin.ast_builder import AstBuilder
+from gherkin.parser import Parser
+from gherkin.pickles.compiler import Compiler
+from gherkin.stream.id_generator import IdGenerator
+
+from living_spec.evidence import Exchange, Key, Outcome, Screenshot, Transcript
+from living_spec.results import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from gherkin.pickles.compiler import GherkinDocumentWithURI, Pickle
+
+    from living_spec.evidence import Record, Result
+    from living_spec.features import Feature
+    from living_spec.report.findings import Finding, Findings
+
+Message = dict[str, Any]
+
+_RUN = "run"
+_NO_TIME = {"seconds": 0, "nanos": 0}
+
+
+def messages(findings: Findings) -> Iterator[str]:
+    """The lines."""
+    for message in _Writer(findings).all():
+        yield json.dumps(message, ensure_ascii=False)
+
+
+class _Writer:
+    """Writes the messages of one run; ids count up through all of it."""
+
+    def __init__(self, findings: Findings) -> None:
+        self.findings = findings
+        self.ids = IdGenerator()
+        self.found = {(one.surface, one.scenario.id, one.row): one for one in findings.all}
+        started = [datetime.fromisoformat(result.started) for result in self.results()]
+        self.begin = min(started, default=datetime.fromisoformat("1970-01-01T00:00:00+00:00"))
+        self.end = max(
+            (_end(result) for result in self.results()),
+            default=self.begin,
+        )
+
+    def results(self) -> Iterator[Result]:
+        """The results that the run has on its surfaces."""
+        for key, result in self.findings.proof.evidence.items():
+            if key.edition == self.findings.edition and key.surface in self.findings.surfaces:
+                yield result
+
+    def all(self) -> Iterator[Message]:
+        """Everything, in the order in which a reader wants it."""
+        yield {"meta": _meta()}
+        cases = []
+        for surface in self.findings.surfaces:
+            for feature in self.findings.proof.spec.features:
+                pickles = yield from self.feature(surface, feature)
+                cases += [(surface, pickle, row) for pickle, row in pickles]
+        yield {"testRunStarted": {"id": _RUN, "timestamp": _moment(self.begin)}}
+        for surface, pickle, row in cases:
+            yield from self.case(surface, pickle, row)
+        success = not self.findings.regressions
+        yield {
+            "testRunFinished": {"testRunStartedId": _RUN, "timestamp": _moment(self.end), "success": success},
+        }
+
+    def feature(self, surface: str, feature: Feature) -> Generator[Message, None, list[tuple[Pickle, int]]]:
+        """The source, document and pickles of a feature; returns the pickles with the numbers of their rows."""
+        uri = f"{surface}/{feature.path.name}"
+        text = feature.path.read_text("utf-8")
+        yield {"source": {"uri": uri, "data": text, "mediaType": "text/x.cucumber.gherkin+plain"}}
+        document = cast("GherkinDocumentWithURI", Parser(AstBuilder(self.ids)).parse(text))
+        document["uri"] = uri
+        yield {"gherkinDocument": document}
+        rows: dict[str, int] = {}
+        pickles = []
+        for pickle in Compiler(self.ids).compile(document):
+            yield {"pickle": pickle}
+            id_ = _scenario_id(pickle)
+            rows[id_] = rows.get(id_, -1) + 1
+            pickles.append((pickle, rows[id_]))
+        return pickles
+
+    def case(self, surface: str, pickle: Pickle, row: int) -> Iterator[Message]:
+        """The test case of a pickle, and what became of it."""
+        found = self.found[surface, _scenario_id(pickle), row]
+        result = self.findings.proof.evidence.get(self.key(found))
+        case, attempt = self.ids.get_next_id(), self.ids.get_next_id()
+        steps = [(self.ids.get_next_id(), step["id"]) for step in pickle["steps"]]
+        test_steps = [{"id": id_, "pickleStepId": step, "stepDefinitionIds": []} for id_, step in steps]
+        yield {
+            "testCase": {"id": case, "pickleId": pickle["id"], "testSteps": test_steps, "testRunStartedId": _RUN},
+        }
+        begin = datetime.fromisoformat(result.started) if result else self.begin
+        end = _moment(_end(result) if result else self.begin)
+        yield {
+            "testCaseStarted": {"id": attempt, "testCaseId": case, "attempt": 0, "timestamp": _moment(begin)},
+        }
+        outcomes = _outcomes(found, result, len(steps))
+        evidence = result.steps if result else ()
+        for (id_, _step), (status, message), seen in zip_longest(steps, outcomes, evidence[: len(steps)]):
+            place = {"testCaseStartedId": attempt, "testStepId": id_}
+            yield {"testStepStarted": {**place, "timestamp": _moment(begin)}}
+            for record in seen.records if seen else ():
+                yield {"attachment": {**place, **self.attachment(found, record)}}
+            told = {"message": message} if message else {}
+            yield {
+                "testStepFinished": {
+                    **place,
+                    "timestamp": end,
+                    "testStepResult": {"status": status, "duration": _NO_TIME, **told},
+                },
+            }
+        yield {"testCaseFinished": {"testCaseStartedId": attempt, "timestamp": end, "willBeRetried": False}}
+
+    def key(self, found: Finding) -> Key:
+        """The key of the evidence for a finding."""
+        return Key(self.findings.edition, found.surface, found.scenario.id, found.row)
+
+    def attachment(self, found: Finding, record: Record) -> Message:
+        """A record as an attachment."""
+        if isinstance(record, Screenshot):
+            folder = self.findings.proof.spec.config.evidence / self.findings.edition / found.surface / "pictures"
+            body = b64encode((folder / record.file).read_bytes()).decode()
+            return {
+                "body": body,
+                "contentEncoding": "BASE64",
+                "mediaType": "image/png",
+                "fileName": f"{record.label}.png",
+            }
+        return {"body": _text(record), "contentEncoding": "IDENTITY", "mediaType": "text/plain"}
+
+
+def _outcomes(found: Finding, result: Result | None, count: int) -> list[tuple[str, str]]:
+    """The status and message of each step."""
+    kind, reason = found.verdict.kind, found.verdict.reason
+    if result is None or kind in (Kind.NOT_ON_SURFACE, Kind.NOT_RUN):
+        return [("SKIPPED", f"{kind.value}: {reason}" if step == 0 else "") for step in range(count)]
+    failed = "PENDING" if kind is Kind.KNOWN_ISSUE else "FAILED"
+    words = {Outcome.PASSED: "PASSED", Outcome.FAILED: failed, Outcome.NOT_RUN: "SKIPPED"}
+    outcomes = [(words[step.outcome], step.message) for step in result.steps[:count]]
+    outcomes += [("SKIPPED", "")] * (count - len(outcomes))
+    if kind is Kind.KNOWN_ISSUE:
+        outcomes = [(word, f"{kind.value}: {reason}\n{text}" if word == failed else text) for word, text in outcomes]
+    elif kind is Kind.FIXED:
+        outcomes[-1] = ("FAILED", f"{kind.value}: {reason}")
+    elif kind is Kind.FAILS and "FAILED" not in dict(outcomes):  # set-up or clean-up broke
+        outcomes[0] = ("FAILED", reason)
+    return outcomes
+
+
+def _scenario_id(pickle: Pickle) -> str:
+    tags = [tag["name"] for tag in pickle["tags"]]
+    return str(next(name.removeprefix("@scenario:") for name in tags if name.startswith("@scenario:")))
+
+
+def _text(record: Record) -> str:
+    if isinstance(record, Transcript):
+        return f"$ {record.command}\n{record.output}\nexit code {record.exit_code}"
+    if isinstance(record, Exchange):
+        return f"{record.method} {record.path}\n{record.request_body}\n\n{record.status}\n{record.response_body}"
+    return record.label
+
+
+def _end(result: Result) -> datetime:
+    return datetime.fromisoformat(result.started) + timedelta(seconds=result.duration)
+
+
+def _moment(at: datetime) -> dict[str, int]:
+    return {"seconds": int(at.timestamp()), "nanos": at.microsecond * 1000}
+
+
+def _meta() -> Message:
+    return {
+        "protocolVersion": "27.0.0",
+        "implementation": {"name": "living-spec", "version": version("pytest-bdd")},
+        "runtime": {"name": platform.python_implementation(), "version": platform.python_version()},
+        "os": {"name": platform.system()},
+        "cpu": {"name": platform.machine()},
+    }

@@ -1,0 +1,62 @@
+"""The summary of a run in Markdown, short enough for a comment on a pull request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from living_spec.report.findings import Exit
+from living_spec.results import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from living_spec.report.findings import Finding, Findings
+
+_HEADINGS = {
+    Exit.REGRESSION: "The spec does not hold",
+    Exit.FIXED: "The spec holds, and a known issue is fixed: close it",
+    Exit.KNOWN: "The spec holds, but for known issues",
+    Exit.HOLDS: "The spec holds",
+}
+_REASON_LENGTH = 300
+
+
+def summary(findings: Findings) -> str:
+    """The whole summary."""
+    config = findings.proof.spec.config
+    names = ", ".join(config.surfaces[surface] for surface in findings.surfaces) or "no surface"
+    parts = [
+        f"## {_HEADINGS[findings.exit]}",
+        f"{config.editions[findings.edition]}, on {names}.",
+        _counts(findings),
+        *_section("Regressions", findings, findings.regressions),
+        *_section("Fixed but still listed: close them", findings, findings.of(Kind.FIXED)),
+        *_section("Known issues", findings, findings.of(Kind.KNOWN_ISSUE)),
+        *_section("Not run", findings, findings.of(Kind.NOT_RUN)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _counts(findings: Findings) -> str:
+    counted = {"fails": len(findings.regressions)} | {
+        kind.value: len(findings.of(kind))
+        for kind in (Kind.KNOWN_ISSUE, Kind.FIXED, Kind.HOLDS, Kind.NOT_RUN, Kind.NOT_ON_SURFACE)
+    }
+    head = " | ".join(counted)
+    return f"| {head} |\n|{' --- |' * len(counted)}\n| {' | '.join(map(str, counted.values()))} |"
+
+
+def _section(title: str, findings: Findings, found: Iterable[Finding]) -> Iterator[str]:
+    lines = [_line(findings, one) for one in found]
+    if lines:
+        yield f"### {title}"
+        yield "\n".join(lines)
+
+
+def _line(findings: Findings, found: Finding) -> str:
+    surface = findings.proof.spec.config.surfaces[found.surface]
+    rule = f"{found.rule.sentence}: " if found.rule else ""
+    example = f" (example {found.row + 1})" if found.scenario.examples else ""
+    reason = " ".join(found.verdict.reason.split()).replace("`", "'")
+    shown = reason if len(reason) <= _REASON_LENGTH else f"{reason[:_REASON_LENGTH]}…"
+    return f"- {rule}**{found.scenario.name}**{example} on {surface}" + (f"\n  `{shown}`" if shown else "")

@@ -1,0 +1,198 @@
+"""The decisions, one by one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from grid_datastores import rules
+from grid_datastores.errors import (
+    AlreadyDeleted,
+    Immutable,
+    InUse,
+    InvalidInput,
+    NotFound,
+    NotMountable,
+    NotReadable,
+    NotThatState,
+    QuotaReached,
+    Refusal,
+)
+from grid_datastores.model import (
+    Holder,
+    Phase,
+    Quota,
+    Source,
+    SourceKind,
+    Version,
+    VersionRef,
+    Workload,
+    WorkloadKind,
+    WorkloadState,
+)
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+SESSION, RUN = WorkloadKind.SESSION, WorkloadKind.RUN
+
+
+def _version(phase: Phase) -> Version:
+    source = Source(SourceKind.FILES, "/data")
+    return Version("id", "owner", VersionRef("data", 3), source, phase, NOW, deleted_at=NOW, deleted_by="ana")
+
+
+def _workload(
+    kind: WorkloadKind, state: WorkloadState, lease: datetime | None = None, name: str = "w", age: int = 0
+) -> Workload:
+    return Workload(f"{name}{age}", kind, "owner", name, state, NOW, NOW - timedelta(days=age), (), lease)
+
+
+@pytest.mark.parametrize("name", ["a", "7", "my-training-data", "a_b", "a" * 63, "0-0"])
+def test_names(name: str) -> None:
+    assert rules.check_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["", "A", "a b", "a/b", "-a", "a-", "_a", "a.b", "a" * 64, "é", "a\n", "🐧", "\x00"])
+def test_what_is_no_name(name: str) -> None:
+    with pytest.raises(InvalidInput, match="is not a datastore name"):
+        rules.check_name(name)
+
+
+def test_the_nearest_name_that_is_one_is_offered() -> None:
+    with pytest.raises(InvalidInput, match=r"Try my-data\.$"):
+        rules.check_name("My Data!")
+    with pytest.raises(InvalidInput) as refused:
+        rules.check_name("x" * 300)
+    assert len(refused.value.message) < 350, "a long name is not repeated whole"
+
+
+@pytest.mark.parametrize(
+    ("location", "name"),
+    [
+        ("/home/ana/Penguins", "penguins"),
+        ("/home/ana/penguins/", "penguins"),
+        ("penguins.tar.gz", "penguins"),
+        ("https://example.org/a/Penguins.ZIP?token=1#top", "penguins"),
+        ("s3://bucket/prefix/Palmer Penguins", "palmer-penguins"),
+        ("/data/.hidden", "hidden"),
+        ("/data/" + "d" * 100, "d" * 63),
+        ("/data/été 2026", "t-2026"),
+    ],
+)
+def test_names_from_sources(location: str, name: str) -> None:
+    assert rules.name_from_source(location) == name
+    assert rules.check_name(name) == name
+
+
+@pytest.mark.parametrize("location", ["", "/", "///", "/data/🐧", "...", "?x"])
+def test_sources_that_give_no_name(location: str) -> None:
+    with pytest.raises(InvalidInput, match="--name"):
+        rules.name_from_source(location)
+
+
+@pytest.mark.parametrize(("text", "number"), [("1", 1), ("007", 7), ("2147483647", 2**31 - 1)])
+def test_numbers(text: str, number: int) -> None:
+    assert rules.parse_number(text) == number
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "00", "-1", "+1", "1.0", "1e3", " 1", "latest", "all", "2147483648", "9" * 5000, "¹", "١", "0x1"]
+)
+def test_what_is_no_number(text: str) -> None:
+    with pytest.raises(InvalidInput, match="Nothing stands for latest or all") as refused:
+        rules.parse_number(text)
+    assert len(refused.value.message) < 150
+
+
+@pytest.mark.parametrize(("used", "fits"), [(0, True), (49, True), (50, False), (51, False)])
+def test_the_quota(used: int, fits: bool) -> None:
+    quota, unused = Quota(used, 50), [VersionRef("old", 1), VersionRef("older", 2)]
+    if fits:
+        rules.check_quota(quota, unused)
+        return
+    with pytest.raises(QuotaReached) as refused:
+        rules.check_quota(quota, unused)
+    assert "grid datastore delete --name old --version 1" in refused.value.message
+    with pytest.raises(QuotaReached, match="all of them are in use"):
+        rules.check_quota(quota, [])
+
+
+PHASES = [Phase.UPLOADING, Phase.OPTIMIZING, Phase.AVAILABLE, Phase.FAILED, Phase.DELETED]
+EXPECTED: dict[str, list[type[Refusal] | None]] = {
+    "check_mountable": [NotMountable, NotMountable, None, NotMountable, NotMountable],
+    "check_readable": [NotReadable, NotReadable, None, NotReadable, AlreadyDeleted],
+    "check_open": [None, Immutable, Immutable, Immutable, AlreadyDeleted],
+    "check_not_deleted": [None, None, None, None, AlreadyDeleted],
+}
+
+
+@pytest.mark.parametrize("check", EXPECTED)
+@pytest.mark.parametrize("place", range(5))
+def test_what_each_phase_allows(check: str, place: int) -> None:
+    expected = EXPECTED[check][place]
+    if expected is None:
+        getattr(rules, check)(_version(PHASES[place]))
+        return
+    with pytest.raises(expected) as refused:
+        getattr(rules, check)(_version(PHASES[place]))
+    assert "ersion 3 of data" in refused.value.message
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_what_is_held_is_never_deletable(phase: Phase) -> None:
+    holder = Holder(SESSION, "1", "tuning", WorkloadState.PAUSED, NOW)
+    run = Holder(RUN, "2", "training", WorkloadState.RUNNING, NOW)
+    with pytest.raises(AlreadyDeleted if phase is Phase.DELETED else InUse) as refused:
+        rules.check_deletable(_version(phase), [holder, run])
+    if phase is not Phase.DELETED:
+        for part in ("Session tuning (paused since 2026-01-02 03:04:05 UTC", "grid session delete tuning", "training"):
+            assert part in refused.value.message
+        rules.check_deletable(_version(phase), [])
+
+
+@pytest.mark.parametrize(
+    ("state", "lease", "holding"),
+    [
+        (WorkloadState.RUNNING, None, True),
+        (WorkloadState.PAUSED, None, True),
+        (WorkloadState.RUNNING, timedelta(seconds=1), True),
+        (WorkloadState.RUNNING, timedelta(0), False),
+        (WorkloadState.RUNNING, timedelta(seconds=-1), False),
+        (WorkloadState.SUCCEEDED, None, False),
+        (WorkloadState.DELETED, timedelta(hours=1), False),
+    ],
+)
+def test_who_holds(state: WorkloadState, lease: timedelta | None, holding: bool) -> None:
+    assert rules.holds(_workload(RUN, state, None if lease is None else NOW + lease), NOW) is holding
+
+
+ALLOWED = {
+    (SESSION, "running"): {"running", "paused", "deleted", "failed"},
+    (SESSION, "paused"): {"paused", "running", "deleted", "failed"},
+    (SESSION, "deleted"): {"deleted"},
+    (RUN, "running"): {"running", "succeeded", "failed", "canceled", "deleted"},
+    (RUN, "succeeded"): {"succeeded", "deleted"},
+    (RUN, "deleted"): {"deleted"},
+}
+
+
+@pytest.mark.parametrize(("kind", "state"), ALLOWED)
+@pytest.mark.parametrize("wanted", WorkloadState)
+def test_steps_of_workloads(kind: WorkloadKind, state: str, wanted: WorkloadState) -> None:
+    workload = _workload(kind, WorkloadState(state))
+    if wanted.value in ALLOWED[kind, state]:
+        rules.check_step(workload, wanted)
+        return
+    with pytest.raises(NotThatState):
+        rules.check_step(workload, wanted)
+
+
+def test_of_several_workloads_of_a_name_the_live_one_is_meant_else_the_newest() -> None:
+    ended = _workload(SESSION, WorkloadState.FAILED)
+    live = _workload(SESSION, WorkloadState.PAUSED, age=9)
+    older = _workload(SESSION, WorkloadState.FAILED, age=5)
+    other = _workload(SESSION, WorkloadState.RUNNING, name="other")
+    assert rules.choose_named([older, ended, live, other], SESSION, "w") is live
+    assert rules.choose_named([ended, older], SESSION, "w") is ended
+    with pytest.raises(NotFound, match="There is no Session x"):
+        rules.choose_named([other], SESSION, "x")

@@ -1,0 +1,262 @@
+"""Known issues: what they expect of a run, say on pages, and are refused for."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import lxml.html
+import pytest
+from living_spec_project import ISSUE
+
+from living_spec.config import read_config
+from living_spec.lint import lint
+from living_spec.results import Kind
+
+if TYPE_CHECKING:
+    from living_spec_project import Project
+
+PAGE = "docs/known-issues/loses-two.md"
+STEPS = "tests/test_tiny.py"
+DELETING = "def _(shelf, item, evidence):"
+BUG = f"{DELETING}\n    assert not (item == '1' and shelf.startswith('cli')), 'the second one went, too'"
+
+
+@pytest.fixture
+def listed(project: Project) -> Project:
+    """The tiny project with the bug, and an open issue about it."""
+    project.write(PAGE, ISSUE)
+    project.change(STEPS, DELETING, BUG)
+    return project
+
+
+def kind(project: Project, surface: str = "cli") -> Kind:
+    proof = project.proof()
+    return proof.scenario(proof.spec.scenario("delete-two"), surface, "reference").kind
+
+
+# The run
+
+
+@pytest.mark.parametrize("processes", ["0", "2"])
+def test_a_listed_failure_does_not_fail_the_run(listed: Project, processes: str) -> None:
+    done = listed.pytest("-n", processes)
+    assert done.code == 0, done.output
+    assert "3 passed, 1 xfailed" in done.output
+    assert kind(listed) is Kind.KNOWN_ISSUE
+    assert kind(listed, "api") is Kind.HOLDS
+    assert listed.living_spec("check").code == 0
+
+
+@pytest.mark.parametrize("processes", ["0", "2"])
+def test_a_listed_failure_that_passes_fails_the_run_and_says_what_to_do(listed: Project, processes: str) -> None:
+    listed.change(STEPS, BUG, DELETING)
+    done = listed.pytest("-n", processes)
+    assert done.code == 1
+    assert "Known issue loses-two is fixed here: close it" in done.output
+    assert kind(listed) is Kind.FIXED
+    check = listed.living_spec("check")
+    assert check.code == 1
+    assert "1 fixed but still listed (delete-two on cli)" in check.output
+
+
+def test_a_failure_that_is_not_listed_fails_the_run(listed: Project) -> None:
+    listed.change(STEPS, "shelf.startswith('cli')", "shelf")
+    assert listed.pytest().code == 1
+    assert (kind(listed), kind(listed, "api")) == (Kind.KNOWN_ISSUE, Kind.FAILS)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {BUG: DELETING, '"these are left"': '"those are left"'},
+        {"    evidence.rename(": "    assert False\n    evidence.rename("},
+        {"    assert not (": "    raise OSError('no server')\n    assert not ("},
+    ],
+    ids=["a step without a definition", "set-up", "a crash"],
+)
+def test_only_an_assertion_of_the_scenario_counts_as_the_listed_failure(
+    listed: Project, changes: dict[str, str]
+) -> None:
+    for old, new in changes.items():
+        listed.change(STEPS, old, new)
+    assert listed.pytest("--surface", "cli", "-k", "delete_two").code == 1
+    assert kind(listed) is Kind.FAILS
+
+
+def test_a_closed_issue_whose_scenario_fails_fails_the_run_and_is_told(listed: Project) -> None:
+    listed.change(PAGE, "status: open", "status: closed")
+    done = listed.pytest()
+    assert done.code == 1
+    assert "loses-two is closed, and is back" in done.output
+    proof = listed.proof()
+    assert (
+        "Issue loses-two is closed, and is back."
+        in proof.scenario(proof.spec.scenario("delete-two"), "cli", "reference").reason
+    )
+
+
+def test_one_example_of_a_scenario_can_be_listed(listed: Project) -> None:
+    listed.change(PAGE, "[delete-two]", "[delete-each/2]")
+    listed.change(STEPS, "item == '1'", "item == 'b'")
+    done = listed.pytest()
+    assert "3 passed, 1 xfailed" in done.output
+
+
+def test_an_issue_is_reproduced_by_its_id(listed: Project) -> None:
+    listed.change(PAGE, "[reference]", "[shipped]")
+    done = listed.pytest("--issue", "loses-two")
+    assert "1 xfailed" in done.output
+    assert "passed" not in done.output
+    assert [path.name for path in (listed.root / "build/evidence").glob("*")] == ["shipped"]
+    assert "There is no known issue 'loses-tow'; is 'loses-two' meant?" in listed.pytest("--issue", "loses-tow").output
+
+
+def test_a_server_can_have_a_register_of_its_own(listed: Project) -> None:
+    assert listed.pytest("--known-issues", "elsewhere").code == 1
+    (listed.root / "elsewhere").mkdir()
+    (listed.root / PAGE).rename(listed.root / "elsewhere/loses-two.md")
+    assert listed.pytest().code == 1
+    assert listed.pytest("--known-issues", "elsewhere").code == 0
+
+
+# The pages
+
+
+def article(project: Project, page: str) -> lxml.html.HtmlElement:
+    return lxml.html.parse(project.root / "site" / page).getroot().xpath("//article")[0]
+
+
+def test_pages_warn_of_an_open_issue_and_list_it(listed: Project) -> None:
+    listed.write("docs/known-issues/index.md", "# Known issues\n\n::: known-issues\n")
+    listed.write("docs/matrix.md", "# All\n\n::: matrix\n\n::: summary\n")
+    listed.pytest()
+    done = listed.mkdocs("--strict")
+    assert done.code == 0, done.output
+    rule = article(listed, "index.html")
+    assert "CLI ⚠ known issue" in " ".join(rule.text_content().split())
+    [warning] = rule.xpath("//div[@class='admonition warning']")
+    assert "The second item goes, too: on CLI, in the edition Reference." in warning.text_content()
+    assert "What to do: Use the API." in warning.text_content()
+    assert warning.xpath(".//a/@href") == ["known-issues/loses-two/"]
+    [row] = article(listed, "known-issues/index.html").xpath("//tbody/tr")
+    assert [" ".join(cell.text_content().split()) for cell in row] == [
+        "The second item goes, too",
+        "CLI, in the edition Reference",
+        "2026-03-01",
+        "Use the API.",
+    ]
+    facts = article(listed, "known-issues/loses-two/index.html")
+    assert facts.xpath(".//td/a/@href") == ["../../spec/deleting/#delete-one"]
+    assert "--issue loses-two" in facts.text_content()
+    everything = article(listed, "matrix/index.html")
+    assert [cell.text_content() for cell in everything.xpath(".//th")][-5:] == [
+        "holds",
+        "known issue",
+        "fails",
+        "not run",
+        "not on this surface",
+    ]
+
+
+def test_a_closed_issue_is_listed_below_and_warns_of_nothing(proven: Project) -> None:
+    proven.write(PAGE, ISSUE.replace("open", "closed"))
+    proven.write("docs/known-issues/index.md", "# Known issues\n\n::: known-issues\n")
+    assert proven.mkdocs("--strict").code == 0
+    assert not article(proven, "index.html").xpath("//div[@class='admonition warning']")
+    text = " ".join(article(proven, "known-issues/index.html").text_content().split())
+    assert "No issue is open." in text
+    assert "Closed, and watched" in text
+
+
+@pytest.mark.parametrize("state", ["fixed", "back"])
+def test_a_register_that_is_wrong_fails_a_strict_build(listed: Project, state: str) -> None:
+    if state == "fixed":
+        listed.change(STEPS, BUG, DELETING)
+    else:
+        listed.change(PAGE, "status: open", "status: closed")
+    listed.pytest()
+    done = listed.mkdocs("--strict")
+    assert done.code == 1
+    assert {"fixed": "fixed but still listed", "back": "fails"}[state] in done.output
+
+
+def test_the_feed_has_every_issue_newest_first(listed: Project) -> None:
+    listed.write("docs/known-issues/older.md", ISSUE.replace("loses-two", "older").replace("2026", "2025"))
+    done = listed.living_spec("feed")
+    assert done.code == 0, done.output
+    feed = json.loads((listed.root / "docs/known-issues/feed.json").read_text("utf-8"))
+    assert feed["version"] == "https://jsonfeed.org/version/1.1"
+    assert [item["id"] for item in feed["items"]] == ["loses-two", "older"]
+    assert feed["items"][0]["tags"] == ["open"]
+    assert feed["items"][0]["_living_spec"]["rules"] == ["delete-one"]
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("[delete-two]", "[delete-tow]", "7: There is no scenario 'delete-tow'; is 'delete-two' meant?"),
+        ("[delete-two]", "[delete-each/3]", "7: There is no scenario 'delete-each/3'"),
+        ("[delete-two]", "[]", "7: An issue says its scenarios"),
+        ("[delete-two]", "delete-two", "7: The scenarios are a list"),
+        ("surfaces: [cli]", "surfaces: [ui]", "6: There is no surface 'ui'."),
+        ("[delete-two]", "[delete-each]", ""),
+        ("[reference]", "[staging]", "5: There is no edition 'staging'."),
+        ("status: open", "status: opened", "4: An issue is open or closed"),
+        ("id: loses-two", "id: loses-tow", "2: The id of this issue is that of its file"),
+        ("2026-03-01", "lately", "8: 'lately' is no date"),
+        ("workaround: Use the API.", "", "1: An issue says its workaround"),
+        ("workaround:", "workround: x\nworkaround:", "9: An issue has no field 'workround'; is 'workaround' meant?"),
+    ],
+)
+def test_an_issue_that_points_at_nothing_is_named(project: Project, old: str, new: str, problem: str) -> None:
+    project.write(PAGE, ISSUE.replace(old, new, 1))
+    found = [
+        f"{one.path.relative_to(project.root)}:{one.line}: {one.sentence}" for one in lint(read_config(project.root))
+    ]
+    assert [line for line in found if not line.startswith(f"{PAGE}:{problem}")] == []
+    assert bool(found) is bool(problem)
+    if problem:
+        assert project.pytest().code != 0
+
+
+def test_a_scenario_that_is_not_on_the_surface_cannot_fail_there(project: Project) -> None:
+    project.write(PAGE, ISSUE.replace("[delete-two]", "[delete-each]").replace("[cli]", "[api]"))
+    [problem] = lint(read_config(project.root))
+    assert problem.sentence == "The scenario 'delete-each' is not on the surface 'api': it cannot fail there."
+
+
+# The commands
+
+OPENING = (
+    "issue",
+    "open",
+    "loses-two",
+    "--title",
+    'It "goes"',
+    "--surface",
+    "cli",
+    "--workaround",
+    "Wait: it will come.",
+)
+
+
+def test_an_issue_is_opened_and_closed_by_one_command_each(project: Project) -> None:
+    project.change(STEPS, DELETING, BUG)
+    assert project.living_spec(*OPENING, "--scenario", "delete-two").output == f"{PAGE}\n"
+    [issue] = project.proof().register.issues
+    assert (issue.title, issue.open, issue.editions) == ('It "goes"', True, ("reference",))
+    assert project.pytest().code == 0
+    assert project.living_spec("issue", "close", "loses-two").code == 0
+    assert project.pytest().code == 1
+
+
+def test_an_issue_that_points_at_nothing_is_not_opened(project: Project) -> None:
+    done = project.living_spec(*OPENING, "--scenario", "delete-tow")
+    assert done.code == 1
+    assert "There is no scenario 'delete-tow'; is 'delete-two' meant?" in done.output
+    assert not (project.root / PAGE).exists()
+    assert project.living_spec("issue", "close", "loses-two").code == 1
