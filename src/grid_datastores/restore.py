@@ -30,9 +30,8 @@ def restore(
 
     A file that `lies_at` knows on this machine is linked, not written.
     """
+    check_new(destination)
     try:
-        if destination.exists() or destination.is_symlink():
-            raise InvalidInput(f"{destination} is there already; name a folder that is not.")
         aside = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", dir=destination.parent))
     except OSError as error:
         raise SourceFailed(f"{destination} cannot be made: {(error.strerror or str(error)).lower()}.") from error
@@ -44,6 +43,16 @@ def restore(
         raise SourceFailed(f"{destination} cannot be written: {(error.strerror or str(error)).lower()}.") from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def check_new(destination: Path) -> None:
+    """Nothing is there yet, as far as can be seen."""
+    try:
+        there = destination.exists() or destination.is_symlink()
+    except OSError as error:
+        raise SourceFailed(f"{destination} cannot be made: {(error.strerror or str(error)).lower()}.") from error
+    if there:
+        raise InvalidInput(f"{destination} is there already; name a folder that is not.")
 
 
 def _write_all(

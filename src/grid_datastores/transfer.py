@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from grid_datastores.errors import InvalidInput, Refusal, SourceFailed, Unreachable
+from grid_datastores.errors import Refusal, SourceFailed, Unreachable
 from grid_datastores.interrupts import interrupts_held
 from grid_datastores.journal import begin_journal
 from grid_datastores.model import Phase
-from grid_datastores.restore import restore
+from grid_datastores.restore import check_new, restore
 from grid_datastores.sources import scan
 from grid_datastores.storage import Manifest, pack
 
@@ -78,8 +78,7 @@ def resume(datastores: Datastores, journal: Journal, progress: Callable[[int], o
 
 def download(datastores: Datastores, ref: VersionRef, destination: Path, progress: Callable[[int], object]) -> Version:
     """The version's files in a new folder, checked byte for byte. When it fails, no folder is left."""
-    if destination.exists() or destination.is_symlink():
-        raise InvalidInput(f"{destination} is there already; name a folder that is not.")
+    check_new(destination)
     version = datastores.find(ref)
     manifest = datastores.manifest(version)
     restore(manifest, lambda name: datastores.read_object(version, name), destination, progress)
