@@ -12,6 +12,7 @@ site: docs
 	@$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory site
 
 docs: evidence
+	$(BIN)/living-spec pictures
 	$(BIN)/living-spec feed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	$(BIN)/pytest tests/docs --quiet
@@ -31,7 +32,12 @@ checks: setup
 	$(BIN)/living-spec lint
 	$(BIN)/pytest tests/acceptance --collect-only --quiet --quiet --lint-steps --numprocesses 0
 
-setup: .venv/ready
+setup: .venv/ready .venv/browser
+
+# The browser of the web UI's tests: found, or installed where that is possible; says what it did.
+.venv/browser: .venv/ready tests/browser.py
+	$(BIN)/python tests/browser.py
+	@touch $@
 
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; name one: make PYTHON=python3.12")'

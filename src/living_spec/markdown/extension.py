@@ -29,6 +29,7 @@ _BLOCKS = {
     "feature": rules.feature,
     "transcript": records.transcript,
     "exchange": records.exchange,
+    "screenshot": records.screenshot,
     "known-issues": known.known_issues,
     "known-issue": known.known_issue,
     "matrix": overview.matrix,
