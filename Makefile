@@ -5,7 +5,7 @@ BIN := .venv/bin
 PROCESSES ?= auto
 PYTEST := $(BIN)/pytest --numprocesses $(PROCESSES)
 
-.PHONY: site docs test checks evidence setup benchmarks lock clean
+.PHONY: site docs test checks evidence defects benchmarks setup lock clean
 
 site: docs
 	@echo "The site is at http://127.0.0.1:8000 (stop it with Ctrl-C)"
@@ -14,6 +14,7 @@ site: docs
 docs: evidence
 	$(BIN)/living-spec pictures
 	$(BIN)/living-spec feed
+	PYTHONPATH=tools $(BIN)/python -m guide
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	$(BIN)/pytest tests/docs --quiet
 
@@ -31,6 +32,10 @@ checks: setup
 	$(BIN)/lint-imports
 	$(BIN)/living-spec lint
 	$(BIN)/pytest tests/acceptance --collect-only --quiet --quiet --lint-steps --numprocesses 0
+
+# Would the spec notice? A defect at a time, on the scenarios of its rule; takes about half an hour.
+defects: setup
+	cd tests && ../$(BIN)/python -m defects.run $(DEFECTS)
 
 setup: .venv/ready .venv/browser
 
