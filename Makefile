@@ -5,13 +5,14 @@ BIN := .venv/bin
 PROCESSES ?= auto
 PYTEST := $(BIN)/pytest --numprocesses $(PROCESSES)
 
-.PHONY: site docs test checks evidence defects setup lock clean
+.PHONY: site docs test checks evidence defects benchmarks setup lock clean
 
 site: docs
 	@echo "The site is at http://127.0.0.1:8000 (stop it with Ctrl-C)"
 	@$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory site
 
 docs: evidence
+	$(BIN)/living-spec pictures
 	$(BIN)/living-spec feed
 	PYTHONPATH=tools $(BIN)/python -m guide
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
@@ -36,7 +37,12 @@ checks: setup
 defects: setup
 	cd tests && ../$(BIN)/python -m defects.run $(DEFECTS)
 
-setup: .venv/ready
+setup: .venv/ready .venv/browser
+
+# The browser of the web UI's tests: found, or installed where that is possible; says what it did.
+.venv/browser: .venv/ready tests/browser.py
+	$(BIN)/python tests/browser.py
+	@touch $@
 
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; name one: make PYTHON=python3.12")'
@@ -44,6 +50,10 @@ setup: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# Speed, as ratios; wants a quiet machine.
+benchmarks: setup
+	$(BIN)/python tests/benchmarks/run.py
 
 # Needs uv. Hashes only: a lock that names download addresses does not belong here.
 lock:

@@ -61,7 +61,7 @@ Feature: Deleting a version
 
     @scenario:several-at-once
     Scenario: Several versions in one command, each with its own verdict
-      Not on api: there, one request deletes one version.
+      Not on api, ui: there, one request or button deletes one version.
       Given "my-training-data" has versions 1, 2, 3 and 4
       And version 3 of "my-training-data" is mounted into the Session "tuning"
       When I type "grid datastore delete --name my-training-data --version 1 --version 3 --version 4"
@@ -71,7 +71,7 @@ Feature: Deleting a version
 
     @scenario:page-command
     Scenario: The command of the guide runs as it is written
-      Not on api: this is about the command line.
+      Not on api, ui: this is about the command line.
       Given "my-training-data" has versions 1, 2, 3 and 4
       When I type "grid datastore delete --name my-training-data --version 1"
       Then it is done
@@ -83,6 +83,7 @@ Feature: Deleting a version
 
     @scenario:version-missing
     Scenario: Without a version nothing is deleted
+      Not on ui: a deletion begins there at the version itself, see "The page that asks names one version".
       Given "my-training-data" has versions 1 and 2
       When I ask to delete "my-training-data" without a version
       Then it is a usage error
@@ -90,6 +91,7 @@ Feature: Deleting a version
 
     @scenario:name-missing
     Scenario: Without a name nothing is deleted
+      Not on ui: a deletion begins there at the version itself, see "The page that asks names one version".
       Given "my-training-data" has versions 1 and 2
       When I ask to delete version 1 without a name
       Then it is a usage error
@@ -97,7 +99,7 @@ Feature: Deleting a version
 
     @scenario:not-a-name
     Scenario Outline: What cannot be a name is told so, and nothing is deleted
-      Not on api: there a version is named by its id.
+      Not on api, ui: there a version is named by its id, or chosen from a list.
       Given "my-training-data" has version 1
       When I ask to delete version 1 of <name>
       Then it is a usage error
@@ -112,6 +114,24 @@ Feature: Deleting a version
         | "🐧"                    |
         | ""                      |
         | a name of 300 letters   |
+
+    @scenario:page-names-one
+    Scenario: The page that asks names one version
+      Not on api, cli, cli-embedded: this is about the pages of the web UI.
+      Given "my-training-data" has versions 1, 2, 3 and 4
+      When I am asked whether to delete version 1 of "my-training-data"
+      Then the heading and the only button name version 1 of "my-training-data"
+      And I see what it holds, where it came from, and that versions 2, 3 and 4 stay
+      And nothing has changed
+
+    @scenario:button-pressed-twice
+    Scenario: Pressing the button again deletes nothing more
+      Not on api, cli, cli-embedded: this is about the pages of the web UI.
+      Given "my-training-data" has versions 1, 2 and 3
+      When I am asked in two windows whether to delete version 1 of "my-training-data"
+      And I press the button in both
+      Then the second one tells that it was already deleted, when and by whom
+      And "my-training-data" has versions 2 and 3
 
   @rule:no-default-version
   Rule: Nothing in deletion has a default version

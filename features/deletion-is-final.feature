@@ -22,7 +22,7 @@ Feature: Deletion is immediate and final
 
     @scenario:no-way-back
     Scenario: No operation brings a deleted version back
-      Not on cli, cli-embedded: there is no command that could; the API is asked for every one it might have.
+      Not on cli, ui, cli-embedded: there is no command or button that could; the API is asked for every one it might have.
       Given "my-training-data" has version 1
       When I delete version 1 of "my-training-data"
       And I try every way to bring version 1 of "my-training-data" back

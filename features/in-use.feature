@@ -34,6 +34,27 @@ Feature: Versions in use
       And the refusal names the Session "tuning", that it is running, since when, and how to release it
       And the refusal names the Session "exploring", that it is running, since when, and how to release it
 
+    @scenario:same-sentence
+    Scenario: The refusal is the same sentence wherever it is asked
+      Not on api, cli, cli-embedded: this asks on the API, the command line and the web UI in one run.
+      Given "my-training-data" has versions 1 and 2
+      And version 1 of "my-training-data" is mounted into the Session "tuning"
+      When I delete version 1 of "my-training-data" on the API, on the command line and in the web UI
+      Then each of them is refused
+      And each says the same sentence
+      And nothing has changed
+
+    @scenario:asked-before-mounted
+    Scenario: The page that asks was opened before somebody mounted the version
+      Not on api, cli, cli-embedded: this is about the pages of the web UI.
+      Given "my-training-data" has version 1
+      When I am asked whether to delete version 1 of "my-training-data"
+      And version 1 of "my-training-data" is mounted into the Session "tuning"
+      And I press the button
+      Then it is refused
+      And the refusal names the Session "tuning", that it is running, since when, and how to release it
+      And "my-training-data" has version 1
+
   @rule:in-use-this-version
   Rule: A mount holds that version only, not its siblings
     Why: versions are independent; work on one is no reason to keep another.
@@ -138,7 +159,7 @@ Feature: Versions in use
 
     @scenario:run-ends
     Scenario: A Run that ends releases its version at once
-      Not on api: there, who sends the heartbeats tells the end; see "A Run that has succeeded uses nothing".
+      Not on api, ui: there, who sends the heartbeats tells the end; see "A Run that has succeeded uses nothing".
       Given "my-training-data" has version 1
       And the Run "nightly" works with version 1 of "my-training-data"
       When its command ends with exit code 3

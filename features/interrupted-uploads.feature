@@ -4,7 +4,7 @@ Feature: Interrupted uploads
   @rule:upload-resumed
   Rule: An interrupted upload resumes where it stopped; an abandoned one expires and leaves no bytes
     Why: nobody sends the same gigabytes twice, and nobody's half-sent data takes up room for ever.
-    Not on api: there, a client sends the missing parts again; these scenarios are about the command line.
+    Not on api, ui: a client of the API sends the missing parts again, a browser all; this is about the command line.
 
     @scenario:client-killed
     Scenario: The client is killed in the middle

@@ -82,6 +82,7 @@ Feature: Where data comes from
 
     @scenario:path-shown
     Scenario: The path of local files is shown
+      Not on ui: a browser tells the names of files and folders, and keeps to itself where they lie.
       When I upload the raw penguin data to "my-training-data"
       Then version 1 of "my-training-data" shows the folder that it came from
 

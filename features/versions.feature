@@ -85,7 +85,7 @@ Feature: Versions
 
     @scenario:late-data-refused
     Scenario: Data that arrives after a version is finished is refused
-      Not on cli, cli-embedded: no command can send data to a version that is finished.
+      Not on cli, ui, cli-embedded: no command or page can send data to a version that is finished.
       Given "my-training-data" has version 1
       When I send more data to version 1 of "my-training-data"
       Then it is refused

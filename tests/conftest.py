@@ -12,5 +12,6 @@ pytest_plugins = [
     "acceptance.steps.quota",
     "acceptance.steps.interrupting",
     "acceptance.steps.running",
+    "acceptance.steps.browsing",
     "acceptance.steps.sourcing",
 ]

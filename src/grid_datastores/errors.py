@@ -55,6 +55,44 @@ class NotSignedIn(Refusal):
     status = 401
 
 
+class TooManyAttempts(Refusal):
+    """Somebody tries keys; for a while not even the right one is taken."""
+
+    reason = "TOO_MANY_ATTEMPTS"
+    code = RESOURCE_EXHAUSTED
+    status = 429
+
+    @classmethod
+    def wait(cls, seconds: int) -> TooManyAttempts:
+        """Says how long to wait."""
+        return cls(
+            f"There were too many attempts to sign in with a wrong key; try again in {seconds} seconds.",
+            {"retryAfter": str(seconds)},
+        )
+
+
+class HostRefused(Refusal):
+    """The request was sent to a name that this server does not answer to: a trick of DNS may have led it here."""
+
+    reason = "HOST_NOT_ALLOWED"
+    status = 421
+
+    @classmethod
+    def of(cls, host: str) -> HostRefused:
+        """Says how the operator can allow it."""
+        return cls(
+            f"This server does not answer to the name {host[:100]!r}; nothing was done."
+            " Its operator can allow the name with GRID_ALLOWED_HOSTS."
+        )
+
+
+class FormRefused(Refusal):
+    """A form that was not sent from a page of the session it comes with."""
+
+    reason = "FORM_NOT_YOURS"
+    status = 403
+
+
 class NotFound(Refusal):
     """Nothing of that name or id is there for this user (rules delete-unknown, private-to-owner)."""
 

@@ -30,6 +30,7 @@ class Settings:
     directory: Path
     database_url: str
     limits: Limits
+    answered_hosts: tuple[str, ...] = ()
 
     @property
     def data(self) -> Path:
@@ -45,6 +46,7 @@ def read_settings() -> Settings:
     holds nothing (60). GRID_UPLOAD_EXPIRY: seconds after which an upload that nobody goes on with is dropped (a day).
     GRID_ALLOW_SOURCE_HOSTS: hosts, or host:port, with commas between, that archives are fetched from although their
     addresses are private or this machine's (none).
+    GRID_ALLOWED_HOSTS: names that the server answers to beside this machine's own, with commas between them (none).
     """
     directory = Path(os.environ.get("GRID_DIR") or Path.home() / ".grid")
     if "?" in str(directory):  # it would begin the options of the database's URL
@@ -56,7 +58,8 @@ def read_settings() -> Settings:
         upload_expiry=_whole_number("GRID_UPLOAD_EXPIRY", DEFAULT_UPLOAD_EXPIRY),
         allowed_hosts=tuple(filter(None, os.environ.get("GRID_ALLOW_SOURCE_HOSTS", "").split(","))),
     )
-    return Settings(directory, database, limits)
+    hosts = tuple(name.strip() for name in os.environ.get("GRID_ALLOWED_HOSTS", "").split(",") if name.strip())
+    return Settings(directory, database, limits, hosts)
 
 
 def _whole_number(variable: str, default: int) -> int:

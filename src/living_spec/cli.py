@@ -1,4 +1,4 @@
-"""The command `living-spec`: is the evidence fresh, and are the features and pages in order?"""
+"""The command `living-spec`: is the evidence fresh, are the features and pages in order, where are the pictures?"""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from living_spec.lint import lint as find_problems
 from living_spec.report.command import report
 from living_spec.results import Kind, Standing
 from living_spec.spec import read_spec
-from living_spec.store import read_proof
+from living_spec.store import publish_pictures, read_proof
 
 _NAMED_AT_MOST = 3
 _WORDS = {Kind.FAILS: "failing", Kind.FIXED: Kind.FIXED.value}
@@ -54,6 +54,12 @@ def check(edition: str | None) -> None:
         sys.exit(1)
     count = len(proof.spec.scenarios)
     click.echo(f"The evidence of {editions[edition]} is fresh: {count} scenarios on {len(surfaces)} surfaces.")
+
+
+@main.command()
+def pictures() -> None:
+    """Put the pictures of the evidence beside the pages, for the builder of the site."""
+    publish_pictures(_config())
 
 
 @main.command()

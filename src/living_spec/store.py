@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from living_spec.config import Config
 
 
+PICTURES = "pictures"  # the folder of the pages that holds them
+
+
 class _File(TypedDict):
     results: list[ResultJson]
 
@@ -58,6 +61,22 @@ def write_evidence(spec: Spec, results: Iterable[Result], pictures: Mapping[str,
             edition, surface, scenario = place
             _replace(spec.config.evidence / edition / surface / f"{scenario}.json", text.encode())
     _drop_leftovers(spec, known)
+
+
+def publish_pictures(config: Config) -> None:
+    """Put the pictures of the first edition beside the pages, where a site's builder finds them; drop others there.
+
+    A picture's name is the digest of its content, so one that is there is the right one.
+    """
+    target = config.pages / PICTURES
+    target.mkdir(exist_ok=True)
+    wanted = {path.name: path for path in config.evidence.glob(f"{config.first_edition}/*/pictures/*.png")}
+    for path in target.glob("*.png"):
+        if path.name not in wanted:
+            path.unlink()
+    for name, path in wanted.items():
+        if not (target / name).exists():
+            _replace(target / name, path.read_bytes())
 
 
 def _read(path: Path) -> Iterator[Result]:

@@ -40,6 +40,15 @@ class ServerProcess:
         assert "is at http://" in ready, f"grid serve said {ready!r}; its log is in {self.folder}"
         self.url = ready.split(" is at ")[1].split()[0]
 
+    def restart_and_read_link(self) -> str:
+        """Start it again; the link that it prints, which signs in."""
+        self.stop()
+        self.start()
+        assert self._process
+        assert self._process.stdout
+        self._process.stdout.readline()
+        return self._process.stdout.readline().strip()
+
     def operate(self, settings: dict[str, str]) -> None:
         """Start it again as an operator who set these variables."""
         self.operated = settings

@@ -23,6 +23,8 @@ from acceptance.server import Credentials, ServerProcess
 from acceptance.surfaces import Arrange, Outcome, Surface
 from acceptance.surfaces.api import ApiSurface
 from acceptance.surfaces.cli import CliSurface
+from acceptance.surfaces.ui import Chromium, UiSurface, chromium
+from browser import find_browser, missing, needed
 from living_spec.recorder import Recorder
 
 _SHOWN_URL = "http://127.0.0.1:8000"
@@ -56,6 +58,7 @@ class World:
     subject: tuple[str, int] = ("", 0)
     folder: Path = Path()
     other: Surface | None = None
+    credentials: Credentials = field(default_factory=lambda: Credentials("", ""))
     process: subprocess.Popen[str] | None = None
     origin: str = ""
     bucket: BucketServer | None = None
@@ -141,6 +144,18 @@ def target(pytestconfig: pytest.Config, grid: str, tmp_path_factory: pytest.Temp
     process.stop()
 
 
+@pytest.fixture(scope="session")
+def shared_chromium() -> Iterator[Chromium | None]:
+    """One browser for all scenarios of a process; None where there is none on this machine."""
+    executable = find_browser()
+    if executable is None:
+        assert not needed(), missing()
+        yield None
+        return
+    with chromium(executable) as started:
+        yield started
+
+
 @pytest.fixture
 def world(
     request: pytest.FixtureRequest, surface_name: str, evidence: Recorder, tmp_path: Path, grid: str
@@ -164,8 +179,9 @@ def world(
     with ExitStack() as stack:
         api = stack.enter_context(closing(ApiSurface(target.url, user, None)))
         stack.callback(_clean, api, suffix)
-        tested = stack.enter_context(closing(_surface(surface_name, grid, home, "ana", target, user, evidence)))
-        yield stack.enter_context(_closing_last(World(tested, api, home, target, evidence, suffix)))
+        tested = stack.enter_context(closing(_surface(request, surface_name, home, "ana", target, user, evidence)))
+        world = World(tested, api, home, target, evidence, suffix, credentials=user)
+        yield stack.enter_context(_closing_last(world))
 
 
 @contextmanager
@@ -175,23 +191,35 @@ def _closing_last(world: World) -> Iterator[World]:
 
 
 @pytest.fixture
-def ben(world: World, surface_name: str, tmp_path: Path, grid: str) -> Iterator[Surface]:
+def ben(request: pytest.FixtureRequest, world: World, surface_name: str, tmp_path: Path) -> Iterator[Surface]:
     """Another user of the same server."""
     assert world.target
     user = _user(world.target, "ben", world.evidence)
     home = tmp_path / "ben"
     home.mkdir()
     world.evidence.rename(str(home), "/home/ben")
-    with closing(_surface(surface_name, grid, home, "ben", world.target, user, world.evidence)) as surface:
+    with closing(_surface(request, surface_name, home, "ben", world.target, user, world.evidence)) as surface:
         yield surface
 
 
 def _surface(
-    name: str, grid: str, home: Path, user: str, target: Target, credentials: Credentials, evidence: Recorder
-) -> ApiSurface | CliSurface:
+    request: pytest.FixtureRequest,
+    name: str,
+    home: Path,
+    user: str,
+    target: Target,
+    credentials: Credentials,
+    evidence: Recorder,
+) -> ApiSurface | CliSurface | UiSurface:
     if name == "api":
         return ApiSurface(target.url, credentials, evidence)
-    return CliSurface(grid, home, user, (target.url, credentials), evidence)
+    if name == "cli":
+        grid = cast("str", request.getfixturevalue("grid"))
+        return CliSurface(grid, home, user, (target.url, credentials), evidence)
+    browser = cast("Chromium | None", request.getfixturevalue("shared_chromium"))
+    if browser is None:
+        evidence.not_run(missing())
+    return UiSurface(target.url, credentials, browser, evidence, home, user)
 
 
 def _user(target: Target, name: str, evidence: Recorder) -> Credentials:

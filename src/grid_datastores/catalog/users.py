@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 
 from grid_datastores.catalog import schema
 from grid_datastores.model import User
@@ -30,6 +30,11 @@ class Users:
     def count(self) -> int:
         """How many there are."""
         return len(self._connection.execute(select(schema.users.c.id)).all())
+
+    def oldest(self) -> User | None:
+        """The user who was added first."""
+        row = self._connection.execute(select(schema.users).order_by(schema.users.c.created_at).limit(1)).one_or_none()
+        return User(row.id, row.name) if row else None
 
     def get(self, user_id: str) -> User | None:
         """The user with this id."""
@@ -65,6 +70,10 @@ class Users:
             .where(tokens.c.token_hash == digest(token), tokens.c.expires_at > now)
         ).one_or_none()
         return User(row.id, row.name) if row else None
+
+    def drop_token(self, token: str) -> None:
+        """The token stands for nobody any more."""
+        self._connection.execute(delete(schema.tokens).where(schema.tokens.c.token_hash == digest(token)))
 
     def lock(self, user_id: str) -> None:
         """Wait for, then be, the only transaction that changes this user's versions or workloads."""

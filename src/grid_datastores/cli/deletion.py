@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from grid_datastores.cli.options import VersionNumber, name_option, output_option, version_ref
-from grid_datastores.cli.output import counted, print_json, size
+from grid_datastores.cli.output import print_json
 from grid_datastores.cli.target import open_datastores
 from grid_datastores.errors import Refusal
+from grid_datastores.words import counted, size
 
 if TYPE_CHECKING:
     from grid_datastores.datastores import Datastores

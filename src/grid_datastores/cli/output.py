@@ -44,23 +44,6 @@ def plain(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
-def size(count: int) -> str:
-    """A size in bytes as people read it, in decimal units."""
-    if count < 1000:
-        return counted(count, "byte")
-    amount = float(count)
-    for unit in ("kB", "MB", "GB", "TB"):
-        amount /= 1000
-        if amount < 999.95 or unit == "TB":
-            break
-    return f"{amount:.1f} {unit}"
-
-
-def counted(count: int, thing: str) -> str:
-    """A count with its noun."""
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
-
-
 def when(at: datetime | None) -> str:
     """A time as people read it, or a dash."""
     from grid_datastores.errors import moment

@@ -10,7 +10,7 @@ from grid_datastores.cli.options import output_option
 from grid_datastores.cli.output import print_json
 
 if TYPE_CHECKING:
-    from grid_datastores.model import User
+    from grid_datastores.server.serve import Welcome
 
 
 @click.command()
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     show_default=True,
 )
 def serve(host: str, port: int) -> None:
-    """Serve the HTTP API until Ctrl-C. The first start makes a first user and prints their key."""
+    """Serve the HTTP API and the web UI until Ctrl-C. The first start makes a first user and prints their key."""
     from grid_datastores.server.serve import serve as run
     from grid_datastores.settings import read_settings
 
@@ -82,9 +82,11 @@ def add(name: str, output: str) -> None:
     click.echo(f"Sign in with: grid login --url URL --username {added.name} --key {key}")
 
 
-def _say_ready(url: str, first: tuple[User, str] | None) -> None:
-    click.echo(f"Grid Datastores is at {url} (stop it with Ctrl-C)")
-    if first:
-        added, key = first
-        click.echo(f"The first user is {added.name}; the key is shown only now. Sign in with:")
-        click.echo(f"  grid login --url {url} --username {added.name} --key {key}")
+def _say_ready(welcome: Welcome) -> None:
+    click.echo(f"Grid Datastores is at {welcome.url} (stop it with Ctrl-C)")
+    click.echo(f"Open it in a browser, signed in as {welcome.user.name}; the link works once, for an hour:")
+    click.echo(f"  {welcome.link}")
+    if welcome.first:
+        added, key = welcome.first
+        click.echo(f"The first user is {added.name}; the key is shown only now. On the command line, sign in with:")
+        click.echo(f"  grid login --url {welcome.url} --username {added.name} --key {key}")

@@ -1,4 +1,4 @@
-"""The web application: routes and the one form of every error."""
+"""The web application: the API and the pages, and what they say of errors."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from grid_datastores.errors import INTERNAL, INVALID_ARGUMENT, NOT_FOUND, InvalidInput, Refusal
+from grid_datastores.server import ui
+from grid_datastores.server.answers import json_error, json_refusal
+from grid_datastores.server.guard import Guard, Hosts
 from grid_datastores.server.routes import accounts, contents, datastores, graphql, uploads, workloads
 from grid_datastores.server.state import State
 from grid_datastores.wire.common import Error
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-def create_app(service: Service) -> FastAPI:
-    """The HTTP API on this service."""
+def create_app(service: Service, hosts: Hosts | None = None) -> FastAPI:
+    """The HTTP API and the web UI on this service, for requests to these hosts (this machine, when left out)."""
     app = FastAPI(
         title="Grid Datastores",
         summary="Grid's v1 API, as far as datastores, Sessions and Runs go, with a few operations beside it.",
@@ -46,6 +48,8 @@ def create_app(service: Service) -> FastAPI:
         graphql.router,
     ):
         app.include_router(router)
+    ui.add_to(app)
+    app.add_middleware(Guard, hosts=hosts or Hosts.of("localhost"))
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _no_such_operation)
@@ -55,46 +59,36 @@ def create_app(service: Service) -> FastAPI:
     return app
 
 
-def _answer(status: int, code: int, message: str, reason: str, metadata: dict[str, str]) -> JSONResponse:
-    """Exactly one detail with the message: the stock client shows that one to its user."""
-    body: Error = {
-        "code": code,
-        "message": message,
-        "details": [{"message": message, "reason": reason, "metadata": metadata}],
-    }
-    headers = {"WWW-Authenticate": 'Basic realm="Grid"'} if status == HTTPStatus.UNAUTHORIZED else None
-    return JSONResponse(body, status, headers)
-
-
-def _refused(_request: Request, error: Exception) -> JSONResponse:
+def _refused(request: Request, error: Exception) -> Response:
     if not isinstance(error, Refusal):
         raise error
-    return _answer(error.status, error.code, error.message, error.reason, error.metadata)
+    return ui.refused(request, error) if _is_page(request) else json_refusal(error)
 
 
-def _malformed(_request: Request, error: Exception) -> JSONResponse:
+def _malformed(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
     message = f"The request is not well formed: {place}: {first['msg']}."
-    return _answer(InvalidInput.status, InvalidInput.code, message, InvalidInput.reason, {})
+    return _refused(request, InvalidInput(message))
 
 
-def _no_such_operation(request: Request, error: Exception) -> JSONResponse:
+def _no_such_operation(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
+    if _is_page(request):
+        return ui.no_such_page(request, error.status_code)
     if error.status_code == HTTPStatus.BAD_REQUEST:
         message = "The request is not well formed: its body cannot be read."
-        return _answer(error.status_code, INVALID_ARGUMENT, message, InvalidInput.reason, {})
+        return json_error(error.status_code, INVALID_ARGUMENT, message, InvalidInput.reason, {})
     code = NOT_FOUND if error.status_code == HTTPStatus.NOT_FOUND else INVALID_ARGUMENT
     message = f"There is no operation {request.method} {request.url.path}; nothing was done."
-    return _answer(error.status_code, code, message, "NO_SUCH_OPERATION", {})
+    return json_error(error.status_code, code, message, "NO_SUCH_OPERATION", {})
 
 
-def _half_a_character(_request: Request, _error: Exception) -> JSONResponse:
-    message = "The request is not well formed: it holds half a character."
-    return _answer(InvalidInput.status, InvalidInput.code, message, InvalidInput.reason, {})
+def _half_a_character(request: Request, _error: Exception) -> Response:
+    return _refused(request, InvalidInput("The request is not well formed: it holds half a character."))
 
 
 def _gone(_request: Request, _error: Exception) -> Response:
@@ -102,7 +96,14 @@ def _gone(_request: Request, _error: Exception) -> Response:
     return Response(status_code=HTTPStatus.BAD_REQUEST)
 
 
-def _broken(request: Request, _error: Exception) -> JSONResponse:
+def _broken(request: Request, _error: Exception) -> Response:
     _log.error("%s %s failed", request.method, request.url.path)
     message = "Something broke in the server; its log says what. It is safe to try again."
-    return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL, message, "INTERNAL", {})
+    if _is_page(request):
+        return ui.broken(request, message)
+    return json_error(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL, message, "INTERNAL", {})
+
+
+def _is_page(request: Request) -> bool:
+    """Whether a person asked, in a browser: everything outside of the API is a page."""
+    return not request.url.path.startswith(("/v1/", "/graphql"))

@@ -1,4 +1,4 @@
-"""Running the server process: the API, and the workers that finish uploads and erase what is deleted."""
+"""Running the server process: the API and the web UI, and the workers that finish uploads and erase what is deleted."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import signal
 import socket
 from asyncio import CancelledError
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -13,6 +14,8 @@ import uvicorn
 from grid_datastores.errors import InvalidInput
 from grid_datastores.removal import Worker
 from grid_datastores.server.app import create_app
+from grid_datastores.server.guard import Hosts
+from grid_datastores.server.ui import link_path
 from grid_datastores.service import Service, open_service
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from grid_datastores.model import User
+    from grid_datastores.server.state import State
     from grid_datastores.settings import Settings
 
 FIRST_USER = "admin"
@@ -31,8 +35,21 @@ STALLED = 5  # seconds that requests under way have to end when the server stops
 LONGEST_REST = 30.0  # seconds after which a worker looks for work by itself
 
 
-def serve(settings: Settings, host: str, port: int, ready: Callable[[str, tuple[User, str] | None], object]) -> None:
-    """Serve until SIGINT or SIGTERM. `ready` hears the address, and the first user with their key when just made."""
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """What the operator is told when the server is ready.
+
+    Its address; the first user with their key, when just made; and a link that signs a user in, once.
+    """
+
+    url: str
+    first: tuple[User, str] | None
+    user: User
+    link: str
+
+
+def serve(settings: Settings, host: str, port: int, ready: Callable[[Welcome], object]) -> None:
+    """Serve until SIGINT or SIGTERM. `ready` hears what to tell the operator."""
     listener = _listen(host, port)
     workers: list[Worker] = []
     service = open_service(settings, queued=lambda: _wake(workers))
@@ -42,7 +59,7 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[str, tuple[
     for worker in workers:
         worker.start()
     try:
-        _run(service, listener, ready)
+        _run(service, listener, Hosts.of(host, settings.answered_hosts), ready)
     finally:
         for worker in workers:
             worker.stop()
@@ -50,18 +67,19 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[str, tuple[
         listener.close()
 
 
-def _run(service: Service, listener: socket.socket, ready: Callable[[str, tuple[User, str] | None], object]) -> None:
+def _run(service: Service, listener: socket.socket, hosts: Hosts, ready: Callable[[Welcome], object]) -> None:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
+    app = create_app(service, hosts)
     config = uvicorn.Config(
-        _stoppable(create_app(service)),
+        _stoppable(app),
         log_level="warning",
         access_log=False,
         lifespan="off",
         timeout_graceful_shutdown=STALLED,
     )
     server = uvicorn.Server(config)
-    ready(f"http://{shown}:{port}", service.accounts.first(FIRST_USER))
+    ready(_welcome(app.state.grid, f"http://{shown}:{port}"))
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         server.should_exit = True
@@ -70,6 +88,14 @@ def _run(service: Service, listener: socket.socket, ready: Callable[[str, tuple[
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     server.run(sockets=[listener])
+
+
+def _welcome(state: State, url: str) -> Welcome:
+    accounts = state.service.accounts
+    first = accounts.first(FIRST_USER)
+    user = first[0] if first else accounts.oldest()
+    assert user
+    return Welcome(url, first, user, f"{url}{link_path(state.links.new(user))}")
 
 
 def _stoppable(app: FastAPI) -> Callable[[Scope, Receive, Send], Awaitable[None]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hmac
 from base64 import b64decode
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
+from time import monotonic
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -14,6 +15,7 @@ from fastapi import Depends, Request
 
 from grid_datastores.errors import NotFound, NotSignedIn
 from grid_datastores.model import User
+from grid_datastores.server.signing_in import Attempts, Links
 from grid_datastores.service import Service
 
 CLUSTER = "local"
@@ -21,10 +23,12 @@ CLUSTER = "local"
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The service and the key that signs the URLs of parts and contents."""
+    """The service, the key that signs the URLs of parts and contents, and who tries to sign in."""
 
     service: Service
     signing_key: bytes
+    attempts: Attempts = field(default_factory=lambda: Attempts(monotonic))
+    links: Links = field(default_factory=lambda: Links(monotonic))
 
     def sign(self, path: str, query: dict[str, str], expires: datetime) -> str:
         """The path with a query that lets its holder use it, without credentials, until it expires."""
@@ -38,6 +42,11 @@ class State:
         now = self.service.context.clock().timestamp()
         if not hmac.compare_digest(known.encode(), signature.encode()) or int(expires) < now:
             raise NotSignedIn("This address has expired or was changed; ask for a new one.")
+
+    def sign_in(self, request: Request, name: str, key: str) -> User:
+        """The user whose key this is; wrong keys are counted for the address that they come from."""
+        address = request.client.host if request.client else ""
+        return self.attempts.sign_in(self.service.accounts, name, key, address)
 
     def _signature(self, path: str, query: dict[str, str], expires: str) -> str:
         text = "\n".join([path, *(f"{key}={query[key]}" for key in sorted(query)), expires])
@@ -60,7 +69,7 @@ def _user(request: Request, state: Annotated[State, Depends(_state)]) -> User:
         name, _, key = b64decode(secret, validate=True).decode().partition(":")
     except ValueError as error:
         raise NotSignedIn("The credentials cannot be read; sign in with: grid login") from error
-    return state.service.accounts.sign_in(name, key)
+    return state.sign_in(request, name, key)
 
 
 def check_cluster(cluster: str) -> None:

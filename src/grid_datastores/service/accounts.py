@@ -74,6 +74,16 @@ class Accounts:
             raise NotSignedIn("The token is wrong or has expired; sign in again with: grid login")
         return user
 
+    def end_token(self, token: str) -> None:
+        """The token stands for nobody any more: its holder has signed out."""
+        with self._context.catalog.write() as tx:
+            tx.users.drop_token(token)
+
+    def oldest(self) -> User | None:
+        """The user who was added first."""
+        with self._context.catalog.read() as tx:
+            return tx.users.oldest()
+
     def get(self, user_id: str) -> User:
         """The user with this id."""
         with self._context.catalog.read() as tx:

@@ -72,6 +72,11 @@ class Reading:
                 return entry, self._content(user, version_id, entry)
         raise NotFound(f"This version holds no file {path!r}.")
 
+    def files(self, user: User, version_id: str) -> Iterator[tuple[FileEntry, Iterator[bytes]]]:
+        """Every file of the version and its content, by path."""
+        entries = self.manifest(user, version_id).files
+        return ((entry, self._content(user, version_id, entry)) for entry in entries)
+
     def object(self, user: User, version_id: str, name: str) -> tuple[int, Iterator[bytes]]:
         """One object that the manifest names: its size in bytes and its content."""
         entry = next((entry for entry in self.manifest(user, version_id).files if entry.object == name), None)

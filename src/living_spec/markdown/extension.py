@@ -29,6 +29,7 @@ _BLOCKS = {
     "feature": rules.feature,
     "transcript": records.transcript,
     "exchange": records.exchange,
+    "screenshot": records.screenshot,
     "coverage": coverage.coverage,
     "defects": coverage.defects,
     "known-issues": known.known_issues,

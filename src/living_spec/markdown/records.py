@@ -1,4 +1,4 @@
-"""The blocks `transcript` and `exchange`, and the evidence of a scenario as a whole."""
+"""The blocks `transcript`, `exchange` and `screenshot`, and the evidence of a scenario as a whole."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 
 from living_spec.config import SpecError
-from living_spec.evidence import Exchange, Result, Transcript
+from living_spec.evidence import Exchange, Result, Screenshot, Transcript
 from living_spec.markdown.context import banner, warn
 from living_spec.markdown.markup import details, fence, literal, paragraph
+from living_spec.results import Kind, Standing
+from living_spec.store import PICTURES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +22,10 @@ if TYPE_CHECKING:
     from living_spec.markdown.markup import Lines
     from living_spec.pages import Block
 
-R = TypeVar("R", bound=Transcript | Exchange)
+R = TypeVar("R", bound=Transcript | Exchange | Screenshot)
+
+# What ends the label of a picture of one theme, and what Material hides in the other one.
+_THEMES = {" (light)": "#only-light", " (dark)": "#only-dark"}
 
 
 def transcript(context: Context, block: Block) -> Lines:
@@ -35,6 +40,22 @@ def exchange(context: Context, block: Block) -> Lines:
     scenario = context.proof.spec.scenario(block.argument("match"))
     part = block.options.get("match", "")
     return _selected(context, block, scenario, Exchange, lambda record: part in f"{record.method} {record.path}")
+
+
+def screenshot(context: Context, block: Block) -> Lines:
+    """`::: screenshot ID [surface=…] [label=…]`: pictures; of two labelled "… (light)" and "… (dark)" the theme's own.
+
+    Where the surface could not be run, the reason: a machine without a browser builds the pages all the same.
+    """
+    scenario = context.proof.spec.scenario(block.argument("surface", "label"))
+    surface = _surface(context, block, scenario, Screenshot)
+    verdict = context.proof.scenario(scenario, surface, context.edition)
+    if verdict.kind is Kind.NOT_RUN and verdict.standing is Standing.FRESH:
+        return context.reasons({surface: verdict})
+    label = block.options.get("label")
+    return _selected(
+        context, block, scenario, Screenshot, lambda record: label in (None, record.label, _label(record)[0])
+    )
 
 
 def evidence(context: Context, scenario: Scenario) -> Lines:
@@ -52,7 +73,7 @@ def evidence(context: Context, scenario: Scenario) -> Lines:
 def _result(result: Result) -> Lines:
     lines: Lines = []
     for step in result.steps:
-        shown = [line for record in step.records for line in _record(record)]
+        shown = [line for record in step.records for line in _record(record, step.text)]
         if shown or step.message:
             lines += [f"**{literal(step.keyword)}** {literal(step.text)}", "", *shown]
         if step.message:
@@ -75,7 +96,7 @@ def _selected(context: Context, block: Block, scenario: Scenario, kind: type[R],
         if isinstance(record, kind) and chosen(record)
     ]
     if records:
-        return [*lines, *(line for record in records for line in _record(record))]
+        return [*lines, *(line for record in records for line in _record(record, scenario.name))]
     if lines:
         return lines  # the run that is missing may show it
     if verdict.reason:  # not run, or not on this surface
@@ -109,7 +130,8 @@ def _steps(block: Block, result: Result) -> tuple[StepEvidence, ...]:
     return result.steps[int(asked) - 1 : int(asked)]
 
 
-def _record(record: Record) -> Lines:
+def _record(record: Record, place: str) -> Lines:
+    """One record; a picture is told to those who do not see it by its label and place, a step or scenario."""
     if isinstance(record, Transcript):
         prompt = "\n> ".join(record.command.split("\n"))
         lines = fence("console", f"$ {prompt}\n{record.output}")
@@ -127,7 +149,17 @@ def _record(record: Record) -> Lines:
             *paragraph(f"Answer: <code>{literal(status)}</code>", "spec-caption"),
             *_body(record.response_body),
         ]
-    return []  # pictures have no block yet
+    label, theme = _label(record)
+    words = literal(f"{label}: {place}")
+    return [f"![{words}](/{PICTURES}/{record.file}{theme}){{ .spec-picture loading=lazy }}", ""]
+
+
+def _label(picture: Screenshot) -> tuple[str, str]:
+    """The label of a picture without its theme, and the fragment that shows it in that theme only."""
+    for ending, fragment in _THEMES.items():
+        if picture.label.endswith(ending):
+            return picture.label.removesuffix(ending), fragment
+    return picture.label, ""
 
 
 def _body(body: str) -> Lines:

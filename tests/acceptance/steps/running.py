@@ -15,6 +15,7 @@ from pytest_bdd import given, parsers, then, when
 from acceptance.steps.uploading import holds_what_was_uploaded
 from acceptance.surfaces.api import ApiSurface
 from acceptance.surfaces.cli import CliSurface
+from acceptance.surfaces.ui import UiSurface
 from acceptance.waiting import wait_until
 from acceptance.world import World
 
@@ -30,8 +31,9 @@ def run_works(world: World, run: str, name: str, number: str) -> None:
         world.process = process
         world.cleanups.callback(end_group, process)
     else:
-        assert isinstance(world.surface, ApiSurface)
-        world.beating = beat(world, world.surface, world.surface.leased_run(real_run, real_name, int(number)))
+        program = world.surface if isinstance(world.surface, ApiSurface) else world.arrange
+        assert isinstance(program, ApiSurface)
+        world.beating = beat(world, program, program.leased_run(real_run, real_name, int(number)))
     wait_until(lambda: real_run in world.arrange.holders(real_name, int(number)), "the Run holds the version")
 
 
@@ -71,13 +73,24 @@ def exit_code_passed_on(world: World) -> None:
 @when("each version is mounted by one client and deleted by another at the same moment")
 def race(world: World) -> None:
     versions = sorted(world.uploaded)
-    start = threading.Barrier(2 * len(versions))
+    start = threading.Barrier(2 * len(versions), timeout=120)
 
     def mount(name: str, number: int) -> bool:
+        session, real = world.real(f"session-{number}"), world.real(name)
+        if isinstance(world.surface, UiSurface):
+            with world.surface.another_browser():
+                assert world.surface.ask_to_mount(session, real, number) is None
+                start.wait()
+                return world.surface.start().done
         start.wait()
-        return world.surface.mount(world.real(f"session-{number}"), world.real(name), number).done
+        return world.surface.mount(session, real, number).done
 
     def delete(name: str, number: int) -> bool:
+        if isinstance(world.surface, UiSurface):
+            with world.surface.another_browser():
+                assert world.surface.ask_to_delete(world.real(name), str(number)) is None
+                start.wait()
+                return world.surface.confirm().done
         start.wait()
         return world.surface.delete(world.real(name), str(number)).done
 

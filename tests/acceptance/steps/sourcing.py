@@ -11,7 +11,9 @@ from acceptance.penguins import DATA
 from acceptance.steps.deleting import look
 from acceptance.steps.interrupting import cli
 from acceptance.steps.uploading import holds_what_was_uploaded
+from acceptance.surfaces.api import ApiSurface
 from acceptance.surfaces.cli import CliSurface
+from acceptance.surfaces.ui import UiSurface
 from acceptance.world import World
 
 _PENGUINS = {f"penguins/{path.name}": path.read_bytes() for path in (DATA / "penguins.csv", DATA / "penguins-raw.csv")}
@@ -106,7 +108,10 @@ def empty_bucket(world: World) -> None:
 
 @when(parsers.parse('I upload "{source}" without a name'))
 def upload_without_name(world: World, source: str) -> None:
-    world.do(cli(world).type("datastore", "create", source))
+    if isinstance(world.surface, UiSurface):
+        world.do(world.surface.upload("", world.home / source))
+    else:
+        world.do(cli(world).type("datastore", "create", source))
     assert world.last.done, world.last.said
 
 
@@ -160,8 +165,12 @@ def shows_reference(world: World, name: str, number: int) -> None:
 
 @then("I am told that the bucket was left alone")
 def told_bucket_left_alone(world: World) -> None:
-    words = "which stay there" if isinstance(world.surface, CliSurface) else "OBJECT_STORE_REFERENCE_ONLY"
-    assert words in world.last.said, world.last.said
+    words = {
+        CliSurface: "which stay there",
+        ApiSurface: "OBJECT_STORE_REFERENCE_ONLY",
+        UiSurface: "leaves the bucket alone",
+    }
+    assert words[type(world.surface)] in world.last.said, world.last.said
 
 
 def serve(world: World, path: str, content: bytes, *, allowed: bool) -> None:

@@ -13,6 +13,7 @@ _MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
 
 
 @given(parsers.parse('version {number:d} of "{name}" is mounted into the Session "{session}"'))
+@when(parsers.parse('version {number:d} of "{name}" is mounted into the Session "{session}"'))
 def session_mounts(world: World, name: str, number: int, session: str) -> None:
     outcome = world.arrange.mount(world.real(session), world.real(name), number)
     assert outcome.done, outcome.said

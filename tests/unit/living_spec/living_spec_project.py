@@ -160,7 +160,8 @@ class Project:
         return self._run("pytest", "-q", *arguments)
 
     def mkdocs(self, *arguments: str) -> Done:
-        """Build its site."""
+        """Build its site, with the pictures beside its pages."""
+        self._run("living_spec.cli", "pictures")
         return self._run("mkdocs", "build", *arguments)
 
     def living_spec(self, *words: str) -> Done:

@@ -129,6 +129,47 @@ def test_an_exchange_shows_request_and_answer(at: Project) -> None:
     assert texts(page, "//pre") == ['{ "why": "held" }']
 
 
+def test_a_screenshot_is_a_picture_beside_the_pages_with_words(at: Project) -> None:
+    [picture] = render("::: screenshot delete-two surface=cli label=shelf").xpath("//img")
+    [file] = (at.root / "build/evidence/reference/cli/pictures").iterdir()
+    assert picture.get("src") == f"/pictures/{file.name}"
+    assert picture.get("alt") == "shelf: Delete two of four"
+    assert at.mkdocs("--strict").code == 0
+    assert (at.root / "site/pictures" / file.name).read_bytes() == b"PNG"
+
+
+def test_of_two_themes_each_shows_its_own_picture(at: Project) -> None:
+    shots = """evidence.screenshot("a [shelf] (light)", b"LIGHT"); evidence.screenshot("a [shelf] (dark)", b"DARK")"""
+    at.change("tests/test_tiny.py", """evidence.screenshot("shelf", b"PNG")""", shots)
+    assert at.pytest().code == 0
+    pictures = render("::: screenshot delete-two 'label=a [shelf]'").xpath("//img")
+    assert [picture.get("src").partition("#")[2] for picture in pictures] == ["only-light", "only-dark"]
+    assert {picture.get("alt") for picture in pictures} == {"a [shelf]: Delete two of four"}
+    assert len(render("::: screenshot delete-two 'label=a [shelf] (dark)'").xpath("//img")) == 1
+
+
+def test_pictures_that_the_evidence_does_not_name_any_more_are_dropped(at: Project) -> None:
+    assert at.living_spec("pictures").code == 0
+    [before] = (at.root / "docs/pictures").iterdir()
+    at.change("tests/test_tiny.py", 'b"PNG"', 'b"NEW"')
+    assert at.pytest().code == 0
+    assert at.living_spec("pictures").code == 0
+    [after] = (at.root / "docs/pictures").iterdir()
+    assert (after.read_bytes(), after.name == before.name) == (b"NEW", False)
+
+
+def test_a_screenshot_of_a_surface_that_could_not_be_run_is_the_reason(
+    at: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    at.change(
+        "tests/test_tiny.py", """    evidence.screenshot("shelf", b"PNG")""", """    evidence.not_run("No browser.")"""
+    )
+    assert at.pytest().code == 0
+    page = render("::: screenshot delete-two surface=cli label=shelf")
+    assert texts(page, "//p[@class='spec-reason']") == ["CLI: not run: No browser."]
+    assert not caplog.records
+
+
 def test_a_transcript_of_a_surface_that_the_scenario_is_not_on_is_a_warning_with_the_reason(
     at: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -158,6 +199,7 @@ def test_a_transcript_that_has_not_been_recorded_yet_is_a_banner(at: Project) ->
         ("transcript delete-two step=9", "The run recorded no such transcript on API"),
         ("transcript delete-two command=nothing", "The run recorded no such transcript on API"),
         ("exchange delete-two match=POST", "The run recorded no such exchange on API"),
+        ("screenshot delete-two label=door", "The run recorded no such screenshot on API"),
         ('rule "delete-one', "a quote does not end"),
     ],
 )
@@ -207,7 +249,9 @@ def test_nothing_in_the_evidence_is_read_as_markup(at: Project, block: str) -> N
     assert done.code == 0, done.output
     page = render(f"::: {block}")
     assert "\n".join(["$ rm shelf/1", *NASTY]) in [pre.text_content().rstrip("\n") for pre in page.xpath("//pre")]
-    assert not page.xpath("//img | //script | //a | //*[@id='z'] | //*[@id='id'] | //h1 | //b | //em")
+    assert not page.xpath(
+        "//img[not(@class='spec-picture')] | //script | //a | //*[@id='z'] | //*[@id='id'] | //h1 | //b | //em"
+    )
     if block == "feature deleting":
         assert 'When item "1" _is_ <b>not</b> [x](y) {: #z } deleted' in texts(page, "//li")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from grid_datastores.server.state import CLUSTER, InCluster, TheState, TheUser
 from grid_datastores.wire import accounts as wire
@@ -12,11 +12,10 @@ router = APIRouter(tags=["accounts"])
 
 
 @router.post("/v1/auth/login")
-def login(state: TheState, body: wire.LoginRequest) -> wire.LoginResponse:
+def login(state: TheState, request: Request, body: wire.LoginRequest) -> wire.LoginResponse:
     """Sign in with a user's id or name and key; answers a token."""
-    accounts = state.service.accounts
-    user = accounts.sign_in(body.get("username", ""), body.get("apiKey", ""))
-    return {"token": accounts.new_token(user)}
+    user = state.sign_in(request, body.get("username", ""), body.get("apiKey", ""))
+    return {"token": state.service.accounts.new_token(user)}
 
 
 @router.get("/v1/auth/user")

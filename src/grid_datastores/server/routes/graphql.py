@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Header, Request
 from typing_extensions import TypedDict
 
 from grid_datastores.server.state import TheState
@@ -49,6 +49,7 @@ class GraphQLRequest(TypedDict, total=False):
 @router.post("/graphql")
 def graphql(
     state: TheState,
+    request: Request,
     body: GraphQLRequest,
     x_grid_user: Annotated[str, Header()] = "",
     x_grid_key: Annotated[str, Header()] = "",
@@ -56,7 +57,7 @@ def graphql(
     """Answer a query on the user, whom Grid's client names in two headers here; a user of this server has no teams."""
     from graphql import graphql_sync
 
-    user = state.service.accounts.sign_in(x_grid_user, x_grid_key)
+    user = state.sign_in(request, x_grid_user, x_grid_key)
     root = {
         "getUser": {
             "userId": user.id,

@@ -1,0 +1,102 @@
+"""Looking: all versions by name, one version, its files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from fastapi import APIRouter, Response
+from fastapi.responses import StreamingResponse
+
+from grid_datastores.model import Phase, VersionRef, WorkloadKind
+from grid_datastores.rules import check_readable, holds, parse_number
+from grid_datastores.server.ui.archive import tar
+from grid_datastores.server.ui.visit import TheVisit, Visit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from grid_datastores.model import FileEntry, Version, Workload
+
+FILES_A_PAGE = 100
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """One page of a version's files; pages count from 1."""
+
+    shown: Sequence[FileEntry]
+    page: int
+    pages: int
+
+
+def find(visit: Visit, name: str, number: str) -> Version:
+    """The person's version, deleted or not. A word is no number (rule no-default-version)."""
+    return visit.state.service.reading.find(visit.user, VersionRef(name, parse_number(number)))
+
+
+@router.get("/")
+def show_datastores(visit: TheVisit) -> Response:
+    """All versions, by name."""
+    reading = visit.state.service.reading
+    versions = reading.versions(visit.user)
+    named = [(name, list(group)) for name, group in groupby(versions, key=lambda version: version.ref.name)]
+    return visit.page("datastores.html", named=named, quota=reading.quota(visit.user), users=_users(visit))
+
+
+@router.get("/datastores/{name}/versions/{number}")
+def show_version(visit: TheVisit, name: str, number: str, page: int = 1) -> Response:
+    """All that is known of one version; of a deleted one, what is left to know."""
+    reading = visit.state.service.reading
+    details = reading.details(visit.user, find(visit, name, number).id)
+    files = None
+    if details.version.phase is Phase.AVAILABLE:
+        files = _page_of(reading.manifest(visit.user, details.version.id).files, page)
+    quota = reading.quota(visit.user)
+    return visit.page("version.html", version=details.version, details=details, files=files, quota=quota)
+
+
+@router.get("/datastores/{name}/versions/{number}/download")
+def download(visit: TheVisit, name: str, number: str) -> Response:
+    """All files of a version, as one tar file."""
+    version = find(visit, name, number)
+    check_readable(version)
+    content = tar(visit.state.service.reading.files(visit.user, version.id))
+    return _attachment(f"{version.ref.name}-{version.ref.number}.tar", content, "application/x-tar")
+
+
+@router.get("/datastores/{name}/versions/{number}/files/{path:path}")
+def download_file(visit: TheVisit, name: str, number: str, path: str) -> Response:
+    """One file of a version."""
+    version = find(visit, name, number)
+    check_readable(version)
+    file, content = visit.state.service.reading.file(visit.user, version.id, path)
+    answer = _attachment(path.rpartition("/")[2], content, "application/octet-stream")
+    answer.headers["Content-Length"] = str(file.size)
+    return answer
+
+
+def _attachment(name: str, content: object, kind: str) -> StreamingResponse:
+    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}"}
+    return StreamingResponse(content, media_type=kind, headers=headers)  # type: ignore[arg-type]
+
+
+def _users(visit: Visit) -> dict[str, list[Workload]]:
+    """Which Sessions and Runs use each version, by its id."""
+    now = visit.state.service.context.clock()
+    users: dict[str, list[Workload]] = {}
+    for kind in WorkloadKind:
+        for workload in visit.state.service.workloads.list(visit.user, kind):
+            for mount in workload.mounts if holds(workload, now) else ():
+                users.setdefault(mount.version_id, []).append(workload)
+    return users
+
+
+def _page_of(files: Sequence[FileEntry], page: int) -> Files:
+    pages = max(1, -(-len(files) // FILES_A_PAGE))
+    page = min(max(page, 1), pages)
+    return Files(files[(page - 1) * FILES_A_PAGE : page * FILES_A_PAGE], page, pages)

@@ -1,0 +1,80 @@
+"""Deleting one version: the page that asks, and the receipt. No form here can name two versions."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, Response
+
+from grid_datastores.errors import Refusal
+from grid_datastores.model import Phase, VersionRef
+from grid_datastores.rules import check_not_deleted
+from grid_datastores.server.ui.datastores import find
+from grid_datastores.server.ui.pages import version_path
+from grid_datastores.server.ui.visit import OwnForm, TheVisit, Visit, see
+
+if TYPE_CHECKING:
+    from grid_datastores.model import Receipt
+
+RECEIPT_LIFE = timedelta(hours=1)
+
+router = APIRouter(prefix="/datastores/{name}/versions/{number}")
+
+
+@router.get("/delete")
+def ask(visit: TheVisit, name: str, number: str) -> Response:
+    """Name the one version, what it holds and what stays; say who uses it, where somebody does."""
+    return _dialog(visit, name, number, "", 200)
+
+
+@router.post("/delete")
+def delete(visit: TheVisit, name: str, number: str, form: OwnForm) -> Response:  # noqa: ARG001 - checked
+    """Delete this version and no other, or say why not."""
+    version = find(visit, name, number)
+    try:
+        receipt = visit.state.service.deletion.delete(visit.user, version.id)
+    except Refusal as error:
+        return _dialog(visit, name, number, error.message, error.status)
+    return see(_receipt_path(visit, receipt))
+
+
+@router.get("/receipt")
+def show_receipt(
+    visit: TheVisit, name: str, number: str, before: str = "", expires: str = "", signature: str = ""
+) -> Response:
+    """What went and what stays. Looking again, or reloading, deletes nothing."""
+    version = find(visit, name, number)
+    if version.phase is not Phase.DELETED:
+        return see(version_path(version.ref))
+    reading = visit.state.service.reading
+    try:
+        visit.state.check(f"{version_path(version.ref)}/receipt", {"before": before}, expires, signature)
+    except Refusal:  # an old address, or one that was typed: nobody remembers how many there were
+        before = ""
+    versions = reading.versions(visit.user)
+    kept = [(other.ref, other.fingerprint) for other in versions if other.ref.name == version.ref.name]
+    return visit.page("receipt.html", version=version, kept=kept, quota=reading.quota(visit.user), before=before)
+
+
+def _receipt_path(visit: Visit, receipt: Receipt) -> str:
+    """Where the receipt is; for an hour it tells how many versions there were before."""
+    expires = receipt.deleted_at + RECEIPT_LIFE
+    return visit.state.sign(f"{version_path(receipt.ref)}/receipt", {"before": str(receipt.quota_before.used)}, expires)
+
+
+def _dialog(visit: Visit, name: str, number: str, refusal: str, status: int) -> Response:
+    version = find(visit, name, number)
+    check_not_deleted(version)
+    service = visit.state.service
+    verdict = service.deletion.verdict(visit.user, version.id)
+    holders = service.reading.details(visit.user, version.id).holders
+    return visit.page(
+        "delete.html",
+        status,
+        version=version,
+        receipt=verdict.receipt,
+        kept=[(VersionRef(version.ref.name, other.number), other.fingerprint) for other in verdict.receipt.kept],
+        refusal=refusal or verdict.refusal,
+        holders=holders,
+    )

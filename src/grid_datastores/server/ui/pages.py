@@ -1,0 +1,43 @@
+"""Making a page of a template. Whatever is put into one is escaped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from grid_datastores.errors import moment
+from grid_datastores.words import counted, size
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from grid_datastores.model import VersionRef
+
+_templates = Environment(
+    loader=PackageLoader("grid_datastores.server.ui"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def page(template: str, status: int = 200, **values: object) -> HTMLResponse:
+    """The page that the template makes of these values."""
+    return HTMLResponse(_templates.get_template(template).render(values), status)
+
+
+def version_path(ref: VersionRef) -> str:
+    """Where a version's page is; its deletion and its files are below."""
+    return f"/datastores/{quote(ref.name, safe='')}/versions/{ref.number}"
+
+
+def _when(at: datetime | None) -> str:
+    return moment(at) if at else "never"
+
+
+_templates.filters.update(size=size, when=_when)
+_templates.globals.update(counted=counted, version_path=version_path)

@@ -1,0 +1,48 @@
+"""What a page says when something is not done: the very sentence that the other surfaces say."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from grid_datastores.server.ui.pages import page
+from grid_datastores.server.ui.visit import SignInFirst, see, visit_or_none
+
+if TYPE_CHECKING:
+    from fastapi import Request, Response
+
+    from grid_datastores.errors import Refusal
+
+
+def refused(request: Request, refusal: Refusal) -> Response:
+    """The page of a refusal."""
+    answer = _page(request, refusal.status, "Not done", refusal.message)
+    if "retryAfter" in refusal.metadata:
+        answer.headers["Retry-After"] = refusal.metadata["retryAfter"]
+    return answer
+
+
+def sign_in_first(_request: Request, error: Exception) -> Response:
+    """Lead to the page that signs in."""
+    if not isinstance(error, SignInFirst):
+        raise error
+    return see(error.location)
+
+
+def no_such_page(request: Request, status: int) -> Response:
+    """There is nothing at that address, or it does not take such a request."""
+    if status == HTTPStatus.NOT_FOUND:
+        return _page(request, status, "No such page", f"There is no page {request.url.path}.")
+    return _page(request, status, "Not done", f"{request.url.path} does not take this request; nothing was done.")
+
+
+def broken(request: Request, message: str) -> Response:
+    """Something nobody foresaw."""
+    return _page(request, HTTPStatus.INTERNAL_SERVER_ERROR, "Something broke", message)
+
+
+def _page(request: Request, status: int, title: str, message: str) -> Response:
+    visit = visit_or_none(request)
+    if visit is None:
+        return page("problem.html", status, title=title, message=message)
+    return visit.page("problem.html", status, title=title, message=message)

@@ -1,0 +1,141 @@
+"""Taking in a form with files, while it arrives: any number of them, through one scratch file, in little memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.concurrency import run_in_threadpool
+
+from grid_datastores.errors import UploadInvalid
+from grid_datastores.storage import CHUNK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from fastapi import Request
+
+_LONGEST_FIELD = 4096  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedFile:
+    """One file in the scratch file: the field it was in, its path as the browser told it, where its bytes are."""
+
+    field: str
+    path: str
+    offset: int
+    size: int
+    scratch: BinaryIO
+
+    def chunks(self) -> Iterator[bytes]:
+        """Its content."""
+        self.scratch.seek(self.offset)
+        left = self.size
+        while left:
+            chunk = self.scratch.read(min(left, CHUNK))
+            left -= len(chunk)
+            yield chunk
+
+
+@dataclass(slots=True)
+class ReceivedForm:
+    """The fields and files of a form, as far as they have arrived."""
+
+    scratch: BinaryIO
+    fields: dict[str, str] = field(default_factory=dict)
+    files: list[ReceivedFile] = field(default_factory=list)
+
+
+async def receive(
+    request: Request, scratch: BinaryIO, first_file: Callable[[Mapping[str, str]], object]
+) -> ReceivedForm:
+    """The form of this request. `first_file` sees the fields before any file is kept, and may refuse."""
+    kind, options = parse_options_header(request.headers.get("content-type"))
+    boundary = options.get(b"boundary")
+    if kind != b"multipart/form-data" or not boundary:
+        raise UploadInvalid("That is not a form with files.")
+    parts = _Parts(ReceivedForm(scratch), first_file)
+    parser = MultipartParser(
+        boundary,
+        {
+            "on_part_begin": parts.begin,
+            "on_header_field": parts.header_name,
+            "on_header_value": parts.header_value,
+            "on_header_end": parts.header_end,
+            "on_headers_finished": parts.headers_finished,
+            "on_part_data": parts.data,
+            "on_part_end": parts.end,
+        },
+    )
+    try:
+        async for chunk in request.stream():
+            await run_in_threadpool(parser.write, chunk)
+        parser.finalize()
+    except FormParserError as error:
+        raise UploadInvalid("The form did not arrive whole; nothing was kept.") from error
+    if not parts.form.files:
+        first_file(parts.form.fields)
+    return parts.form
+
+
+class _Parts:
+    """What the parser tells, put together."""
+
+    def __init__(self, form: ReceivedForm, first_file: Callable[[Mapping[str, str]], object]) -> None:
+        self.form = form
+        self._first_file = first_file
+        self._headers: dict[bytes, bytes] = {}
+        self._name = self._value = b""
+        self._field = ""
+        self._path: str | None = None
+        self._text = bytearray()
+        self._offset = 0
+
+    def begin(self) -> None:
+        self._headers = {}
+        self._text = bytearray()
+        self._offset = self.form.scratch.tell()
+
+    def header_name(self, data: bytes, start: int, end: int) -> None:
+        self._name += data[start:end]
+
+    def header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def header_end(self) -> None:
+        self._headers[self._name.lower()] = self._value
+        self._name = self._value = b""
+
+    def headers_finished(self) -> None:
+        _kind, options = parse_options_header(self._headers.get(b"content-disposition"))
+        self._field = _told(options.get(b"name", b""))
+        self._path = _told(options[b"filename"]) if b"filename" in options else None
+        if self._path and not self.form.files:
+            self._first_file(self.form.fields)
+
+    def data(self, data: bytes, start: int, end: int) -> None:
+        if self._path is not None:
+            self.form.scratch.write(data[start:end])
+            return
+        self._text += data[start:end]
+        if len(self._text) > _LONGEST_FIELD:
+            raise UploadInvalid(f"The field {self._field[:60]!r} is too long.")
+
+    def end(self) -> None:
+        if self._path is None:
+            self.form.fields[self._field] = self._text.decode(errors="replace").strip()
+        elif self._path:  # a field for files that was left empty is sent as a file without a name
+            size = self.form.scratch.tell() - self._offset
+            file = ReceivedFile(self._field, self._path, self._offset, size, self.form.scratch)
+            self.form.files.append(file)
+
+
+def _told(name: bytes) -> str:
+    """A name of a part; browsers write quotes in it as %22."""
+    try:
+        return name.decode().replace("%22", '"')
+    except UnicodeDecodeError as error:
+        raise UploadInvalid("The name of a file is not UTF-8; nothing was kept.") from error

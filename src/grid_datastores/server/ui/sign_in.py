@@ -1,0 +1,70 @@
+"""Signing in, by a link or by a key, and signing out."""
+
+from __future__ import annotations
+
+import re
+
+from fastapi import APIRouter, Request, Response
+
+from grid_datastores.errors import NotSignedIn, TooManyAttempts
+from grid_datastores.server.state import TheState
+from grid_datastores.server.ui.pages import page
+from grid_datastores.server.ui.visit import AnyForm, OwnForm, TheVisit, begin_visit, end_visit, field, see
+
+router = APIRouter()
+
+_PAGE = re.compile(r"/(?![/\\])[A-Za-z0-9/_.%-]*")
+
+
+def link_path(secret: str) -> str:
+    """Where a link that signs in leads."""
+    return f"/sign-in/{secret}"
+
+
+@router.get("/sign-in")
+def show_sign_in(then: str = "") -> Response:
+    """The form for a user's name and key."""
+    return page("sign_in.html", name="", then=then, refusal="")
+
+
+@router.post("/sign-in")
+def sign_in(state: TheState, request: Request, form: AnyForm) -> Response:
+    """Sign in with a name or id, and a key."""
+    name, then = field(form, "name"), field(form, "then")
+    try:
+        user = state.sign_in(request, name, field(form, "key"))
+    except TooManyAttempts as error:
+        answer: Response = page("sign_in.html", error.status, name=name, then=then, refusal=error.message)
+        answer.headers["Retry-After"] = error.metadata["retryAfter"]
+        return answer
+    except NotSignedIn:
+        refusal = "The user or the key is wrong."
+        return page("sign_in.html", NotSignedIn.status, name=name, then=then, refusal=refusal)
+    answer = begin_visit(state, request, user)
+    if _PAGE.fullmatch(then):  # a page of this server, and no other
+        answer.headers["Location"] = then
+    return answer
+
+
+@router.get("/sign-in/{secret}")
+def show_link(state: TheState, secret: str) -> Response:
+    """Ask before the link is used: browsers open links by themselves, to be faster."""
+    return page("sign_in_link.html", secret=secret, who=state.links.user(secret))
+
+
+@router.post("/sign-in/{secret}")
+def use_link(state: TheState, request: Request, secret: str, form: AnyForm) -> Response:  # noqa: ARG001 - checked
+    """Sign in by the link, which is worth nothing from now on."""
+    return begin_visit(state, request, state.links.use(secret))
+
+
+@router.post("/sign-out")
+def sign_out(visit: TheVisit, form: OwnForm) -> Response:  # noqa: ARG001 - checked
+    """Sign out."""
+    return end_visit(visit)
+
+
+@router.get("/sign-out")
+def signed_out() -> Response:
+    """Somebody reloads."""
+    return see("/sign-in")

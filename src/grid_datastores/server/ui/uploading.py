@@ -1,0 +1,113 @@
+"""Making a version: of files or a folder that the browser sends, or of an address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from grid_datastores.errors import FormRefused, InvalidInput, Refusal
+from grid_datastores.model import Source, SourceKind, Version
+from grid_datastores.rules import check_name, name_from_source
+from grid_datastores.server.ui.pages import version_path
+from grid_datastores.server.ui.receiving import ReceivedFile, ReceivedForm, receive
+from grid_datastores.server.ui.visit import TOKEN, OwnForm, TheVisit, Visit, check_origin, field, see
+from grid_datastores.sources import parse_source
+from grid_datastores.sources.scratch import full_disk, scratch_file
+from grid_datastores.storage import Manifest, pack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file on its way into a version, at its path there."""
+
+    path: str
+    received: ReceivedFile
+
+    @property
+    def size(self) -> int:
+        return self.received.size
+
+    def chunks(self) -> Iterator[bytes]:
+        return self.received.chunks()
+
+
+@router.get("/upload")
+def show_upload(visit: TheVisit, name: str = "") -> Response:
+    """The forms for files, a folder, or an address."""
+    return _forms(visit, name, "", "", 200)
+
+
+@router.post("/upload")
+async def upload(visit: TheVisit, request: Request) -> Response:
+    """A new version of the files of this form."""
+    check_origin(request)
+    with scratch_file(visit.state.service.context.storage.scratch) as scratch:
+        try:
+            with full_disk():
+                form = await receive(request, scratch, lambda fields: visit.check(fields.get(TOKEN, "")))
+            version = await run_in_threadpool(_make, visit, form)
+        except FormRefused:
+            raise
+        except Refusal as error:
+            return await run_in_threadpool(_forms, visit, "", "", error.message, error.status)
+    return see(version_path(version.ref))
+
+
+@router.post("/upload/address")
+def fetch(visit: TheVisit, form: OwnForm) -> Response:
+    """A new version of what is at an address; the server fetches it in the background."""
+    name, location = field(form, "name"), field(form, "location")
+    try:
+        source = parse_source(location, no_copy=bool(field(form, "refer")))
+        if source.kind is SourceKind.FILES:
+            raise InvalidInput("Give an address: https://… of a .zip or .tar.gz, or s3://bucket/folder.")
+        uploads = visit.state.service.uploads
+        version = uploads.begin(visit.user, name or name_from_source(location), source)
+        uploads.complete(visit.user, version.id)
+    except Refusal as error:
+        return _forms(visit, name, location, error.message, error.status)
+    return see(version_path(version.ref))
+
+
+def _forms(visit: Visit, name: str, location: str, refusal: str, status: int) -> Response:
+    quota = visit.state.service.reading.quota(visit.user)
+    return visit.page("upload.html", status, name=name, location=location, refusal=refusal, quota=quota)
+
+
+def _make(visit: Visit, form: ReceivedForm) -> Version:
+    if not form.files:
+        raise InvalidInput("Choose at least one file, or a folder with a file in it.")
+    files, names = _placed(form.files)
+    name = form.fields.get("name", "") or name_from_source(names[0])
+    location = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    uploads = visit.state.service.uploads
+    version = uploads.begin(visit.user, check_name(name), Source(SourceKind.FILES, location))
+    try:
+        packed = pack(files, uploads.sink(visit.user, version.id), lambda _count: None)
+        manifest = Manifest.of(entry for _name, entries in packed for entry in entries)
+        return uploads.publish(visit.user, version.id, manifest)
+    except BaseException:
+        uploads.drop(visit.user, version.id)
+        raise
+
+
+def _placed(received: list[ReceivedFile]) -> tuple[list[_File], list[str]]:
+    """The files at their paths in the version, and what their source is called: folders and single files.
+
+    Browsers tell a folder's files with the folder's name before, single files by name; never where they lie.
+    """
+    folders = {file.path.partition("/")[0] for file in received if file.field == "folder" and "/" in file.path}
+    files = [
+        _File(file.path.partition("/")[2] if file.field == "folder" and "/" in file.path else file.path, file)
+        for file in received
+    ]
+    names = [*sorted(folders), *(file.path for file in received if "/" not in file.path)]
+    return sorted(files, key=lambda file: file.path), names

@@ -1,0 +1,140 @@
+"""Who looks at a page: the cookie, and the token that every form of the session carries.
+
+The cookie is a token like those of the API: random, kept in the catalog as a digest. A form's token is made from it,
+so that no other site can know it.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Annotated, cast
+from urllib.parse import quote, urlsplit
+
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from starlette.datastructures import FormData
+
+from grid_datastores.errors import FormRefused, NotSignedIn, Refusal
+from grid_datastores.model import User
+from grid_datastores.server.state import State, TheState
+from grid_datastores.server.ui.pages import page
+from grid_datastores.service.accounts import TOKEN_LIFE
+
+COOKIE = "grid_session"
+TOKEN = "csrf"  # noqa: S105 - the name of the field
+_MOST_FIELDS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request of somebody who is signed in."""
+
+    state: State
+    user: User
+    token: str
+
+    @property
+    def form_token(self) -> str:
+        """What every form of this session carries."""
+        return hmac.new(self.state.signing_key, f"form {self.token}".encode(), sha256).hexdigest()
+
+    def page(self, template: str, status: int = 200, **values: object) -> HTMLResponse:
+        """A page for this person."""
+        return page(template, status, user=self.user, csrf=self.form_token, **values)
+
+    def check(self, form_token: str) -> None:
+        """The form was made for this session; raises `FormRefused`."""
+        if not hmac.compare_digest(form_token.encode(), self.form_token.encode()):
+            raise FormRefused(
+                "This form was made for another session, so nothing was done. Open the page again and repeat it."
+            )
+
+
+def begin_visit(state: State, request: Request, user: User) -> Response:
+    """Sign the person in and lead them to their datastores."""
+    answer = see("/")
+    answer.set_cookie(
+        COOKIE,
+        state.service.accounts.new_token(user),
+        max_age=int(TOKEN_LIFE.total_seconds()),
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="strict",
+    )
+    return answer
+
+
+def end_visit(visit: Visit) -> Response:
+    """Sign the person out; the cookie is worth nothing from now on."""
+    visit.state.service.accounts.end_token(visit.token)
+    answer = see("/sign-in")
+    answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    return answer
+
+
+def see(path: str) -> RedirectResponse:
+    """Look there next, so that reloading repeats nothing."""
+    return RedirectResponse(path, 303)
+
+
+def of_request(state: State, request: Request) -> Visit:
+    """The visit that the cookie stands for; raises `NotSignedIn`."""
+    token = request.cookies.get(COOKIE, "")
+    return Visit(state, state.service.accounts.of_token(token), token)
+
+
+def visit_or_none(request: Request) -> Visit | None:
+    """The visit, for pages that also strangers see."""
+    try:
+        return of_request(cast("State", request.app.state.grid), request)
+    except Refusal:
+        return None
+
+
+def check_origin(request: Request) -> None:
+    """The form was sent from a page of this server; raises `FormRefused`. Older browsers tell less."""
+    origin = request.headers.get("origin")
+    fetched = request.headers.get("sec-fetch-site", "same-origin")
+    here = origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    if not here or fetched not in ("same-origin", "none"):
+        raise FormRefused("This form was sent from another site, so nothing was done.")
+
+
+def _visit(request: Request, state: TheState) -> Visit:
+    try:
+        return of_request(state, request)
+    except NotSignedIn as error:
+        raise SignInFirst(request) from error
+
+
+class SignInFirst(Exception):
+    """A page that needs somebody who is signed in; `location` is where to, and from there back."""
+
+    def __init__(self, request: Request) -> None:
+        super().__init__(request.url.path)
+        self.location = "/sign-in"
+        if request.method == "GET" and request.url.path != "/":
+            self.location += f"?then={quote(request.url.path, safe='')}"
+
+
+async def _form(request: Request) -> FormData:
+    check_origin(request)
+    return await request.form(max_files=0, max_fields=_MOST_FIELDS)
+
+
+def _own_form(visit: TheVisit, form: AnyForm) -> FormData:
+    visit.check(field(form, TOKEN))
+    return form
+
+
+def field(form: FormData, name: str) -> str:
+    """What was typed into a field, without the spaces around it."""
+    value = form.get(name, "")
+    return value.strip() if isinstance(value, str) else ""
+
+
+TheVisit = Annotated[Visit, Depends(_visit)]
+AnyForm = Annotated[FormData, Depends(_form)]
+OwnForm = Annotated[FormData, Depends(_own_form)]

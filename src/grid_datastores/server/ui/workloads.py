@@ -1,0 +1,73 @@
+"""Sessions and Runs: start, pause, resume, end."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from grid_datastores.errors import InvalidInput, Refusal
+from grid_datastores.model import Phase, WorkloadKind, WorkloadState
+from grid_datastores.rules import check_mountable
+from grid_datastores.server.ui.datastores import find
+from grid_datastores.server.ui.visit import OwnForm, TheVisit, Visit, field, see
+
+router = APIRouter()
+
+_KINDS = {"session": WorkloadKind.SESSION, "run": WorkloadKind.RUN}
+_ACTIONS = {
+    (WorkloadKind.SESSION, "pause"): WorkloadState.PAUSED,
+    (WorkloadKind.SESSION, "resume"): WorkloadState.RUNNING,
+    (WorkloadKind.SESSION, "delete"): WorkloadState.DELETED,
+    (WorkloadKind.RUN, "cancel"): WorkloadState.CANCELED,
+    (WorkloadKind.RUN, "delete"): WorkloadState.DELETED,
+}
+
+
+@router.get("/workloads")
+def show_workloads(visit: TheVisit) -> Response:
+    """All Sessions and Runs, with what can be done to each."""
+    known = visit.state.service.workloads
+    sessions, runs = known.list(visit.user, WorkloadKind.SESSION), known.list(visit.user, WorkloadKind.RUN)
+    return visit.page("workloads.html", sessions=sessions, runs=runs)
+
+
+@router.get("/workloads/start")
+def show_start(visit: TheVisit, name: str = "", version: str = "") -> Response:
+    """The form to start one; the version that was chosen before is selected, or it is said why it cannot be."""
+    if not name:
+        return _start_form(visit, "", "session", "", "", 200)
+    chosen = find(visit, name, version)
+    try:
+        check_mountable(chosen)
+    except Refusal as error:
+        return _start_form(visit, "", "session", "", error.message, error.status)
+    return _start_form(visit, "", "session", chosen.id, "", 200)
+
+
+@router.post("/workloads/start")
+def start(visit: TheVisit, form: OwnForm) -> Response:
+    """Start a Session, or record a Run, with one version mounted."""
+    name, kind, version_id, path = (field(form, key) for key in ("name", "kind", "version", "path"))
+    try:
+        if kind not in _KINDS:
+            raise InvalidInput("Choose a Session or a Run.")
+        if not version_id:
+            raise InvalidInput("Choose the version to mount.")
+        visit.state.service.workloads.start(visit.user, _KINDS[kind], name, {version_id: path})
+    except Refusal as error:
+        return _start_form(visit, name, kind, version_id, error.message, error.status)
+    return see("/workloads")
+
+
+@router.post("/workloads/{kind}/{workload_id}/{action}")
+def change(visit: TheVisit, kind: str, workload_id: str, action: str, form: OwnForm) -> Response:  # noqa: ARG001
+    """Pause, resume or end one."""
+    wanted = _ACTIONS.get((_KINDS[kind], action)) if kind in _KINDS else None
+    if wanted is None:
+        raise InvalidInput("A Session can be paused, resumed and deleted, a Run canceled and deleted.")
+    visit.state.service.workloads.set_state(visit.user, _KINDS[kind], workload_id, wanted)
+    return see("/workloads")
+
+
+def _start_form(visit: Visit, name: str, kind: str, chosen: str, refusal: str, status: int) -> Response:
+    offered = [v for v in visit.state.service.reading.versions(visit.user) if v.phase is Phase.AVAILABLE]
+    return visit.page("start.html", status, versions=offered, name=name, kind=kind, chosen=chosen, refusal=refusal)

@@ -1,0 +1,20 @@
+"""How sizes and counts are told: the same on the command line and on the pages."""
+
+from __future__ import annotations
+
+
+def size(count: int) -> str:
+    """A size in bytes as people read it, in decimal units."""
+    if count < 1000:
+        return counted(count, "byte")
+    amount = float(count)
+    for unit in ("kB", "MB", "GB", "TB"):
+        amount /= 1000
+        if amount < 999.95 or unit == "TB":
+            break
+    return f"{amount:.1f} {unit}"
+
+
+def counted(count: int, thing: str) -> str:
+    """A count with its noun."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

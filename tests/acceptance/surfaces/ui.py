@@ -1,0 +1,352 @@
+"""The web UI: a person with a real browser, who reads what the pages say and presses what they offer."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import tarfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    Response,
+    StorageState,
+    sync_playwright,
+)
+
+from acceptance.server import Credentials
+from acceptance.surfaces import Outcome, Receipt
+from browser import FLAGS
+from living_spec.recorder import Recorder
+
+# The scenarios whose pages the guide shows: every picture takes its time.
+_PICTURED = {
+    "delete-two-of-four",
+    "session-uses-it",
+    "already-deleted",
+    "uploads-are-counted",
+    "paused",
+    "no-byte-left",
+    "every-file-byte-for-byte",
+}
+_SIZE = {"width": 1200, "height": 700}
+_PATIENCE = 30_000  # milliseconds
+# As in transcripts, a picture shows names and folders that are the same in every run.
+_SHOW = """(names) => {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    for (const [real, shown] of names) walker.currentNode.data = walker.currentNode.data.replaceAll(real, shown);
+  }
+}"""
+
+
+@dataclass
+class Chromium:
+    """One browser process; other threads than the one that started it reach it at `address`."""
+
+    browser: Browser
+    address: str
+
+
+@contextmanager
+def chromium(executable: str) -> Iterator[Chromium]:
+    """A browser without a window."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    flags = [*FLAGS, f"--remote-debugging-port={port}", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=flags)
+        yield Chromium(browser, f"http://127.0.0.1:{port}")
+        browser.close()
+
+
+class UiSurface:
+    """One signed-in person."""
+
+    def __init__(
+        self, url: str, user: Credentials, chromium: Chromium, evidence: Recorder, home: Path, name: str
+    ) -> None:
+        self._url = url
+        self._chromium = chromium
+        self._pictured = evidence if evidence.key.scenario in _PICTURED else None
+        self._labels: set[str] = set()
+        self._home, self._name = home, name
+        self._thread = threading.get_ident()
+        self._here = threading.local()
+        self._context = _person(chromium.browser, url)
+        self._windows = [self._context.new_page()]
+        self._sign_in(user)
+
+    def close(self) -> None:
+        self._context.close()
+
+    def upload(self, name: str, folder: Path) -> Outcome:
+        with self._tab() as page:
+            page.goto("/upload")
+            page.get_by_label("Name of the datastore").first.fill(name)
+            page.get_by_label("A folder" if folder.is_dir() else "Or files").set_input_files(folder)
+            self._picture(page, "the upload page")
+            page.get_by_role("button", name="Upload").click()
+            page.locator("[role=alert], h1:has-text('Version ')").first.wait_for()
+            return _outcome(page, None)
+
+    def fetch(self, name: str, location: str, *, refer: bool = False) -> Outcome:
+        with self._tab() as page:
+            page.goto("/upload")
+            form = page.get_by_role("region", name="From an address")
+            form.get_by_label("Address").fill(location)
+            form.get_by_label("Name of the datastore").fill(name)
+            form.get_by_label("Only refer to the bucket").set_checked(refer)
+            self._picture(page, "the upload page")
+            answer = _press(page, form.get_by_role("button"))
+            page.locator("[role=alert], dd:text-is('available')").first.wait_for()  # the page looks again by itself
+            return _outcome(page, answer)
+
+    def versions(self, name: str) -> list[int]:
+        with self._tab() as page:
+            page.goto("/")
+            self._picture(page, "your datastores")
+            rows = page.get_by_role("region", name=name, exact=True).get_by_role("row").all()
+            said = [row.inner_text() for row in rows]
+            found = [re.search(r"version (\d+)\b", row) for row in said if re.search(r"\bavailable\b", row)]
+            return [int(match[1]) for match in found if match]
+
+    def phase(self, name: str, number: int) -> str:
+        return self._fact("Phase", name, number)
+
+    def fingerprint(self, name: str, number: int) -> str:
+        return self._fact("Fingerprint", name, number)
+
+    def source(self, name: str, number: int) -> str:
+        return self._fact("Source", name, number)
+
+    def history(self, name: str, number: int) -> str:
+        with self._tab() as page:
+            page.goto(_path(name, number))
+            self._picture(page, "what is left of a deleted version" if number == 1 else "the details of a version")
+            return page.get_by_role("region", name="History").inner_text()
+
+    def files(self, name: str, number: int) -> Outcome:
+        with self._tab() as page:
+            answer = page.goto(_path(name, number))
+            if not page.get_by_role("region", name="Files").count():
+                return _outcome(page, answer, refused=True)
+            self._picture(page, "the details of a version")
+            rows = page.get_by_role("region", name="Files").get_by_role("row").all()[1:]
+            cells = [row.get_by_role("cell").all_inner_texts() for row in rows]
+            return Outcome(True, False, False, "\n".join("  ".join(row) for row in cells))
+
+    def download(self, name: str, number: int, folder: Path) -> Outcome:
+        with self._tab() as page:
+            page.goto(_path(name, number))
+            link = page.get_by_role("link", name="Download all files")
+            if not link.count():  # who has kept the address of the link
+                return _outcome(page, page.goto(f"{_path(name, number)}/download"), refused=True)
+            with page.expect_download() as started:
+                link.click()
+            with tarfile.open(started.value.path()) as archive:
+                archive.extractall(folder, filter="data")
+            return Outcome(True, False, False, "")
+
+    def delete(self, name: str | None, version: str | None) -> Outcome:
+        return self.ask_to_delete(str(name), str(version)) or self.confirm()
+
+    def ask_to_delete(self, name: str, version: str) -> Outcome | None:
+        """Open the page that asks; what it says where it does not offer to delete."""
+        with self._tab() as page:
+            page.goto("/")
+            self._picture(page, "your datastores")
+            link = page.get_by_role("link", name=f"Delete version {version} of {name}", exact=True)
+            if link.count():
+                answer = _press(page, link)
+            else:  # typed into the address bar
+                answer = page.goto(f"/datastores/{quote(name, safe='')}/versions/{quote(version, safe='')}/delete")
+            if page.get_by_role("alert").count():
+                self._picture(page, "the deletion is refused")
+                return _outcome(page, answer)
+            self._picture(page, "the page that asks")
+            return None
+
+    def verdict(self, name: str, number: int) -> Outcome:
+        refused = self.ask_to_delete(name, str(number))
+        return refused or Outcome(True, False, False, self.said())
+
+    def receipt(self, outcome: Outcome) -> Receipt:
+        said = outcome.said
+        gone = re.search(r"^Deleted? version (\d+) of", said, re.MULTILINE)
+        held = re.search(r"It h(?:eld|olds)\s+(\d+) file", said)
+        assert gone, said
+        assert held, said
+        kept = re.findall(r"^version (\d+) of \S+ ([0-9a-f]{8})$", said, re.MULTILINE)
+        quota = re.search(r"You have (\d+) of \d+ versions now, (\d+) before", said)
+        numbers = [(int(number), fingerprint) for number, fingerprint in kept]
+        return Receipt(int(gone[1]), int(held[1]), None, numbers, (int(quota[2]), int(quota[1])) if quota else None)
+
+    def confirm(self) -> Outcome:
+        """Press the one button that deletes."""
+        with self._tab() as page:
+            outcome = _outcome(page, _press(page, page.get_by_role("main").get_by_role("button")))
+            self._picture(page, "the receipt" if outcome.done else "the deletion is refused")
+            return outcome
+
+    def mount(self, session: str, name: str, number: int) -> Outcome:
+        return self.ask_to_mount(session, name, number) or self.start()
+
+    def ask_to_mount(self, session: str, name: str, number: int) -> Outcome | None:
+        """Fill in the form that starts a Session; what is said where the version cannot be chosen."""
+        with self._tab() as page:
+            page.goto(_path(name, number))
+            link = page.get_by_role("link", name="Mount it")
+            answer = _press(page, link) if link.count() else page.goto(f"/workloads/start?name={name}&version={number}")
+            if page.get_by_role("alert").count():
+                return _outcome(page, answer)
+            page.get_by_label("Name", exact=True).fill(session)
+            self._picture(page, "a new Session")
+            return None
+
+    def start(self) -> Outcome:
+        """Press the button that starts it."""
+        with self._tab() as page:
+            return _outcome(page, _press(page, page.get_by_role("button", name="Start", exact=True)))
+
+    def pause(self, session: str) -> Outcome:
+        return self._change("Pause", session)
+
+    def resume(self, session: str) -> Outcome:
+        return self._change("Resume", session)
+
+    def end(self, session: str) -> Outcome:
+        return self._change("Delete", session)
+
+    def sessions(self) -> list[str]:
+        with self._tab() as page:
+            page.goto("/workloads")
+            return page.get_by_role("region", name="Sessions").get_by_role("rowheader").all_inner_texts()
+
+    def quota_used(self) -> int:
+        return int(self._quota()[1])
+
+    def quota_limit(self) -> int:
+        return int(self._quota()[2])
+
+    def open_window(self) -> None:
+        """What follows happens in another window of the same browser."""
+        self._windows.append(self._context.new_page())
+
+    def close_window(self) -> None:
+        """What follows happens in the window before."""
+        self._windows.pop().close()
+
+    def heading(self) -> str:
+        """The heading of the page that is open."""
+        return self._windows[-1].get_by_role("heading", level=1).inner_text()
+
+    def buttons(self) -> list[str]:
+        """What can be pressed on the page that is open."""
+        return self._windows[-1].get_by_role("main").get_by_role("button").all_inner_texts()
+
+    def said(self) -> str:
+        """What the page that is open says."""
+        return self._windows[-1].get_by_role("main").inner_text()
+
+    @contextmanager
+    def another_browser(self) -> Iterator[None]:
+        """In this thread, the same person sits at a browser of their own, signed in already."""
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.connect_over_cdp(self._chromium.address)
+            context = _person(browser, self._url, self._cookies)
+            self._here.page = context.new_page()
+            yield
+            del self._here.page
+            context.close()
+
+    @contextmanager
+    def _tab(self) -> Iterator[Page]:
+        """The page that is open; in a thread other than the scenario's own, one of a browser of its own."""
+        if threading.get_ident() == self._thread:
+            yield self._windows[-1]
+        elif hasattr(self._here, "page"):
+            yield self._here.page
+        else:
+            with self.another_browser():
+                yield self._here.page
+
+    def _sign_in(self, user: Credentials) -> None:
+        page = self._windows[-1]
+        page.goto("/sign-in")
+        page.get_by_label("User name").fill(user.user_id)
+        page.get_by_label("Key").fill(user.api_key)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("heading", name="Datastores", exact=True).wait_for()
+        self._cookies = self._context.storage_state()
+
+    def _fact(self, label: str, name: str, number: int) -> str:
+        with self._tab() as page:
+            page.goto(_path(name, number))
+            return page.locator(f"dt:text-is('{label}') + dd").inner_text()
+
+    def _change(self, word: str, session: str) -> Outcome:
+        with self._tab() as page:
+            page.goto("/workloads")
+            self._picture(page, "your Sessions and Runs")
+            button = page.get_by_role("button", name=f"{word} Session {session}", exact=True)
+            return _outcome(page, _press(page, button))
+
+    def _quota(self) -> re.Match[str]:
+        with self._tab() as page:
+            page.goto("/")
+            found = re.search(r"(\d+) of (\d+) versions", page.get_by_role("main").inner_text())
+            assert found
+            return found
+
+    def _picture(self, page: Page, label: str) -> None:
+        """Two pictures of the page, light and dark, once in a scenario."""
+        if not self._pictured or label in self._labels:
+            return
+        self._labels.add(label)
+        page.evaluate(
+            _SHOW, [[str(self._home), f"/home/{self._name}"], [page.locator(".who").inner_text(), self._name]]
+        )
+        for theme in ("light", "dark"):
+            page.emulate_media(color_scheme=theme)
+            self._pictured.screenshot(f"{label} ({theme})", page.screenshot(full_page=True))
+        page.emulate_media(color_scheme="light")
+
+
+def _person(browser: Browser, url: str, cookies: StorageState | None = None) -> BrowserContext:
+    """A browser profile of its own, as two people or two machines have them."""
+    context = browser.new_context(
+        base_url=url, viewport=_SIZE, storage_state=cookies, reduced_motion="reduce", color_scheme="light"
+    )
+    context.set_default_timeout(_PATIENCE)
+    return context
+
+
+def _press(page: Page, what: Locator) -> Response | None:
+    """Press a link or button, and wait for the page that it leads to."""
+    with page.expect_navigation() as arrived:
+        what.click()
+    return arrived.value
+
+
+def _outcome(page: Page, answer: Response | None, *, refused: bool = False) -> Outcome:
+    """What the page says: the alert, where there is one."""
+    alert = page.get_by_role("alert")
+    status = answer.status if answer else 200
+    if not alert.count():
+        return Outcome(not refused, False, False, page.get_by_role("main").inner_text())
+    return Outcome(False, status == 400, status == 404, alert.inner_text())
+
+
+def _path(name: str, number: int) -> str:
+    return f"/datastores/{name}/versions/{number}"

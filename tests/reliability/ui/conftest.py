@@ -1,0 +1,62 @@
+"""People at the pages of a shared server, and in a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from acceptance.server import ServerProcess
+from acceptance.surfaces.ui import Chromium
+from browser import missing
+from reliability.machine import folder_of
+from reliability.ui.person import Person, sign_in
+
+
+@pytest.fixture
+def ana(shared_server: ServerProcess, tmp_path: Path) -> Iterator[Person]:
+    """Somebody with versions 1, 2 and 3 of `data`."""
+    person = sign_in(shared_server, f"ana-{uuid4().hex[:8]}")
+    folder = folder_of(tmp_path, {"a.csv": b"1,2\n", "deep/b.csv": b"3\n"}, "stock")
+    for _ in range(3):
+        assert person.api.upload("data", folder).done
+    yield person
+    person.http.close()
+    person.api.close()
+
+
+@pytest.fixture
+def ben(shared_server: ServerProcess) -> Iterator[Person]:
+    """Somebody else, who has nothing."""
+    person = sign_in(shared_server, f"ben-{uuid4().hex[:8]}")
+    yield person
+    person.http.close()
+    person.api.close()
+
+
+@pytest.fixture
+def browser(shared_chromium: Chromium | None) -> Browser:
+    """A real browser."""
+    if shared_chromium is None:
+        pytest.skip(missing())
+    return shared_chromium.browser
+
+
+@pytest.fixture
+def open_page(browser: Browser, shared_server: ServerProcess, ana: Person) -> Iterator[Callable[..., Page]]:
+    """Opens a page in a new browser profile in which ana is signed in."""
+    contexts = []
+
+    def open_one(**how: object) -> Page:
+        context = browser.new_context(base_url=shared_server.url, **how)  # type: ignore[arg-type]
+        contexts.append(context)
+        cookie = {"name": "grid_session", "value": ana.http.cookies["grid_session"], "url": shared_server.url}
+        context.add_cookies([cookie])  # type: ignore[list-item]
+        return context.new_page()
+
+    yield open_one
+    for context in contexts:
+        context.close()

@@ -1,0 +1,202 @@
+"""The pages in a real browser: without JavaScript, by keyboard, with hostile names, for people who do not see them."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from reliability.machine import folder_of
+from reliability.ui.person import Person
+
+NASTY = "<img src=x onerror=alert(1)>"
+VERSION = "/datastores/data/versions/1"
+
+_SMALL = """[...document.querySelectorAll("main :is(button, .button, select, input)")]
+    .filter((one) => !["hidden", "radio", "checkbox"].includes(one.type) && one.getBoundingClientRect().height < 44)
+    .map((one) => one.outerHTML)"""
+
+OpenPage = Callable[..., Page]
+
+
+def press(page: Page, name: str) -> None:
+    """Press the button or link of this name, and wait for the page it leads to."""
+    with page.expect_navigation():
+        page.get_by_role("button", name=name, exact=True).or_(
+            page.get_by_role("link", name=name, exact=True)
+        ).last.click()
+
+
+def heading(page: Page) -> str:
+    return page.get_by_role("heading", level=1).inner_text()
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with JavaScript", "without JavaScript"])
+def test_the_whole_story(open_page: OpenPage, ana: Person, tmp_path: Path, scripts: bool) -> None:
+    page = open_page(java_script_enabled=scripts)
+    page.goto("/upload?name=data")
+    page.get_by_label("A folder").set_input_files(folder_of(tmp_path, {"c.csv": b"4\n", "deep/d.csv": b""}, "more"))
+    press(page, "Upload")
+    assert heading(page) == "Version 4 of data"
+    with page.expect_download() as started:
+        page.get_by_role("link", name="Download all files").click()
+    with tarfile.open(started.value.path()) as archive:
+        assert {item.name: item.size for item in archive} == {"c.csv": 2, "deep/d.csv": 0}
+    press(page, "Mount it")
+    page.get_by_label("Name", exact=True).fill("tuning")
+    press(page, "Start")
+    page.goto("/")
+    press(page, "Delete version 4 of data")
+    assert heading(page) == "Version 4 of data cannot be deleted now"
+    assert "in use by Session tuning (running since" in page.get_by_role("alert").inner_text()
+    assert page.get_by_role("main").get_by_role("button").count() == 0
+    press(page, "Session tuning")
+    press(page, "Pause Session tuning")
+    press(page, "Resume Session tuning")
+    press(page, "Delete Session tuning")
+    page.goto(f"{VERSION.removesuffix('1')}4")
+    press(page, "Delete version 4")
+    press(page, "Delete version 4 of data")
+    assert heading(page) == "Deleted version 4 of data"
+    page.reload()
+    assert heading(page) == "Deleted version 4 of data"
+    assert ana.api.versions("data") == [1, 2, 3]
+    press(page, "Sign out")
+    page.goto(VERSION)
+    assert heading(page) == "Sign in"
+
+
+def test_going_back_and_pressing_again_deletes_nothing_more(open_page: OpenPage, ana: Person) -> None:
+    page = open_page()
+    page.goto(f"{VERSION}/delete")
+    press(page, "Delete version 1 of data")
+    page.go_back()
+    button = page.get_by_role("button", name="Delete version 1 of data")
+    if button.count():  # the browser kept the page
+        press(page, "Delete version 1 of data")
+    assert "was already deleted on" in page.get_by_role("alert").inner_text()
+    assert ana.api.versions("data") == [2, 3]
+
+
+@pytest.mark.skipif("os.name == 'nt'", reason="such names cannot be given there")
+def test_hostile_names_stay_text(open_page: OpenPage, tmp_path: Path) -> None:
+    page = open_page()
+    said: list[str] = []
+    page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+    page.on("console", lambda message: said.append(message.text))
+    folder = folder_of(tmp_path, {f"{NASTY}.csv": b"1", "deep/'\"; x &amp; {{ 7*7 }} %2e #?.csv": b"2"}, NASTY)
+    page.goto("/upload")
+    page.get_by_label("Name of the datastore").first.fill("nasty")
+    page.get_by_label("A folder").set_input_files(folder)
+    page.get_by_role("button", name="Upload").click()
+    page.get_by_role("heading", name="Version 1 of nasty").wait_for()
+    for path in ("", "/delete"):
+        page.goto(f"/datastores/nasty/versions/1{path}")
+        assert NASTY in page.get_by_role("main").inner_text()
+    page.goto("/datastores/nasty/versions/1")
+    for name, content in ((f"{NASTY}.csv", "1"), ("deep/'\"; x &amp; {{ 7*7 }} %2e #?.csv", "2")):
+        with page.expect_download() as started:
+            page.get_by_role("link", name=name, exact=True).click()
+        assert Path(started.value.path()).read_text() == content
+    page.goto(f"/workloads/start?name={NASTY}&version=1")
+    assert NASTY in page.get_by_role("alert").inner_text()
+    page.goto(f"/datastores/{NASTY}/versions/1".replace("<", "%3C"))
+    assert NASTY in page.get_by_role("alert").inner_text()
+    assert page.locator("img[onerror]").count() == 0
+    assert [line for line in said if "status of 404" not in line] == []
+
+
+def test_what_an_upload_is_refused_for_is_said_where_it_was_asked(open_page: OpenPage, ana: Person) -> None:
+    page = open_page()
+    page.goto("/upload?name=Not A Name")
+    page.get_by_label("Or files").set_input_files([{"name": "a", "mimeType": "text/plain", "buffer": b"1"}])
+    page.get_by_role("button", name="Upload").click()
+    page.get_by_role("alert").wait_for()
+    assert "'Not A Name' is not a datastore name" in page.get_by_role("alert").inner_text()
+    page.get_by_label("Name of the datastore").first.fill("a-name")
+    page.get_by_label("Or files").set_input_files([{"name": "a", "mimeType": "text/plain", "buffer": b"1"}])
+    page.get_by_role("button", name="Upload").click()
+    page.get_by_role("heading", name="Version 1 of a-name").wait_for()
+    page.goto("/upload")
+    page.get_by_role("button", name="Upload").click()
+    assert page.get_by_role("alert").inner_text() == "Choose at least one file, or a folder with a file in it."
+
+
+def test_the_keyboard_reaches_everything_in_the_order_of_the_page(open_page: OpenPage) -> None:
+    page = open_page()
+    page.goto(f"{VERSION}/delete")
+    reached = []
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.innerText"))
+        outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline == "solid", reached
+    assert reached == [
+        "Skip to content",
+        "Grid Datastores",
+        "Datastores",
+        "Upload",
+        "Sessions and Runs",
+        "Sign out",
+        "Datastores",
+        "data version 1",
+        "version 2 of data",
+        "version 3 of data",
+    ]
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.innerText") == "Delete version 1 of data"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_no_barrier_on_any_page(open_page: OpenPage, ana: Person, theme: str, tmp_path: Path) -> None:
+    ana.api.mount("tuning", "data", 2)
+    ana.api.mount("waiting", "data", 2)
+    ana.api.pause("waiting")
+    ana.api.run("nightly", "data", 3)
+    ana.api.delete("data", "1")
+    ana.api.fail_upload("data")
+    ana.api.begin_upload("data")
+    many = folder_of(tmp_path, {f"note-{number:03}.txt": b"x" for number in range(120)}, "notes")
+    ana.api.upload("notes", many)
+    page = open_page(color_scheme=theme, reduced_motion="reduce")
+    versions = (
+        "/datastores/data/versions/" + number for number in ("1", "2", "4", "5", "1/receipt", "1/delete", "2/delete")
+    )
+    more = ("/datastores/notes/versions/1", "/datastores/notes/versions/1/delete", "/workloads/start", "/nope")
+    for path in ("/", *versions, *more, "/upload", "/workloads", "/workloads/start?name=data&version=1"):
+        for width in (375, 1440):
+            page.set_viewport_size({"width": width, "height": 800})
+            page.goto(path)
+            check(page)
+    page.context.clear_cookies()
+    page.goto("/sign-in")
+    check(page)
+    page.get_by_label("User name").fill("nobody")
+    page.get_by_label("Key").fill("wrong")
+    press(page, "Sign in")
+    check(page)
+
+
+def test_axe_finds_no_barrier_where_nothing_is_there_yet(open_page: OpenPage, ben: Person) -> None:
+    page = open_page()
+    page.context.clear_cookies()
+    page.context.add_cookies(
+        [{"name": "grid_session", "value": ben.http.cookies["grid_session"], "url": str(ben.http.base_url)}]
+    )
+    for path in ("/", "/workloads", "/workloads/start"):
+        page.goto(path)
+        assert page.locator(".empty").count(), path
+        check(page)
+
+
+def check(page: Page) -> None:
+    """Axe finds nothing, nothing is cut off at the side, and what can be pressed is large enough."""
+    found = [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in Axe().run(page).response["violations"]]
+    assert found == [], page.url
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.url
+    small = page.evaluate(_SMALL)
+    assert small == [], page.url

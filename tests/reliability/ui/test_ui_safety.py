@@ -1,0 +1,216 @@
+"""What strangers and other sites try: none of it works, and each is told in a sentence."""
+
+from __future__ import annotations
+
+import re
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from acceptance.server import ServerProcess
+from reliability.ui.person import Person, alert
+
+DELETE = "/datastores/data/versions/1/delete"
+PAGES = ["/", "/datastores/data/versions/1", DELETE, "/upload", "/workloads", "/workloads/start"]
+CHANGES = [
+    DELETE,
+    "/upload/address",
+    "/workloads/start",
+    "/workloads/session/x/delete",
+    "/sign-out",
+]
+
+
+def test_every_answer_tells_browsers_to_be_careful(ana: Person) -> None:
+    for path in (*PAGES, "/sign-in", "/nope", "/static/ui.css", "/v1/auth/user"):
+        headers = ana.http.get(path).headers
+        policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
+        assert policy["default-src"] == "'none'", path
+        assert policy["script-src"] == policy["style-src"] == policy["form-action"] == "'self'", path
+        assert policy["frame-ancestors"] == "'none'", path
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "same-origin"
+        assert headers["cache-control"] == "no-store", path
+
+
+def test_no_page_has_a_script_or_style_of_its_own(ana: Person) -> None:
+    for path in PAGES:
+        text = ana.http.get(path).text
+        assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:", text), path
+        assert not re.search(r"<script(?! src=\"/static/)", text), path
+        assert not re.search(r"(?:src|href|action)=\"(?:https?:)?//", text), path
+
+
+def test_the_cookie_is_for_this_server_alone(shared_server: ServerProcess) -> None:
+    user = shared_server.add_user(f"eve-{uuid4().hex[:8]}")
+    answer = httpx.post(f"{shared_server.url}/sign-in", data={"name": user.user_id, "key": user.api_key})
+    cookie = answer.headers["set-cookie"]
+    assert re.fullmatch(r"grid_session=[\w-]{43}; HttpOnly; Max-Age=43200; Path=/; SameSite=strict", cookie), cookie
+
+
+def test_who_is_not_signed_in_sees_nothing(shared_server: ServerProcess, ana: Person) -> None:
+    before = ana.api.state()
+    with httpx.Client(base_url=shared_server.url) as stranger:
+        for path in PAGES:
+            answer = stranger.get(path)
+            assert answer.status_code == 303, path
+            assert answer.headers["location"].startswith("/sign-in"), path
+        for path in CHANGES:
+            assert stranger.post(path, data={"csrf": ana.form_token()}).headers["location"] == "/sign-in", path
+    assert ana.api.state() == before
+
+
+def test_a_form_without_the_token_of_the_session_changes_nothing(ana: Person, ben: Person) -> None:
+    before = ana.api.state()
+    for token in ({}, {"csrf": ""}, {"csrf": "x"}, {"csrf": "é"}, {"csrf": ben.form_token()}):
+        for path in CHANGES:
+            answer = ana.http.post(path, data=token)
+            assert answer.status_code == 403, path
+            assert "was made for another session" in alert(answer)
+        answer = ana.http.post("/upload", data=token, files={"files": ("a.csv", b"1")})
+        assert answer.status_code == 403
+    assert ana.http.post("/upload", files={"files": ("a.csv", b"1")}).status_code == 403
+    assert ana.api.state() == before
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"origin": "https://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}],
+    ids=["another site", "a sandboxed page", "as the browser tells"],
+)
+def test_a_form_of_another_site_changes_nothing(ana: Person, headers: dict[str, str]) -> None:
+    before = ana.api.state()
+    token = {"csrf": ana.form_token()}
+    for path in (*CHANGES, "/sign-in"):
+        answer = ana.http.post(path, data=token, headers=headers)
+        assert answer.status_code == 403, path
+        assert "from another site" in alert(answer)
+    assert ana.http.post("/upload", data=token, files={"files": ("a", b"1")}, headers=headers).status_code == 403
+    assert ana.api.state() == before
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "localhost.evil.example", "10.0.0.1", ""])
+def test_a_request_for_another_host_is_refused_by_pages_and_api_alike(ana: Person, host: str) -> None:
+    for path in ("/", "/sign-in", "/v1/auth/user", "/static/ui.css"):
+        answer = ana.http.get(path, headers={"host": host})
+        assert answer.status_code == 421, path
+        assert answer.json()["details"][0]["reason"] == "HOST_NOT_ALLOWED"
+        assert "does not answer to the name" in answer.json()["message"]
+
+
+def test_the_operator_can_allow_a_host(own_server: ServerProcess) -> None:
+    own_server.operate({"GRID_ALLOWED_HOSTS": "grid.example, Data.example"})
+    for host, status in (("grid.example", 200), ("data.example:80", 200), ("evil.example", 421)):
+        assert httpx.get(f"{own_server.url}/sign-in", headers={"host": host}).status_code == status
+
+
+def test_wrong_keys_are_counted_for_pages_and_api_together(shared_server: ServerProcess) -> None:
+    user = shared_server.add_user(f"eve-{uuid4().hex[:8]}")
+    with httpx.Client(base_url=shared_server.url) as http:
+        for _ in range(4):
+            answer = http.post("/sign-in", data={"name": user.user_id, "key": "guess"})
+            assert (answer.status_code, alert(answer)) == (401, "The user or the key is wrong.")
+            assert http.post("/v1/auth/login", json={"username": user.user_id, "apiKey": "guess"}).status_code == 401
+        for _ in range(2):
+            assert http.get("/v1/auth/user", auth=(user.user_id, "guess")).status_code == 401
+        page = http.post("/sign-in", data={"name": user.user_id, "key": user.api_key})
+        api = http.post("/v1/auth/login", json={"username": user.user_id, "apiKey": user.api_key})
+        assert (page.status_code, api.status_code) == (429, 429)
+        for answer in (page, api):
+            assert 0 < int(answer.headers["retry-after"]) <= 301
+        assert api.json()["details"][0]["reason"] == "TOO_MANY_ATTEMPTS"
+        assert "too many attempts" in alert(page)
+        other = shared_server.add_user(f"zoe-{uuid4().hex[:8]}")  # nobody else has to wait
+        assert http.post("/sign-in", data={"name": other.user_id, "key": other.api_key}).status_code == 303
+
+
+def test_who_has_signed_out_is_signed_out(ana: Person) -> None:
+    kept = ana.http.cookies["grid_session"]
+    assert ana.press("/sign-out").headers["location"] == "/sign-in"
+    assert "grid_session" not in ana.http.cookies
+    assert ana.http.get("/", headers={"cookie": f"grid_session={kept}"}).headers["location"].startswith("/sign-in")
+    ana.api.state()  # the key works on
+
+
+@pytest.mark.parametrize(
+    "then", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:x", "/a\r\nb"]
+)
+def test_signing_in_leads_to_no_other_site(shared_server: ServerProcess, then: str) -> None:
+    user = shared_server.add_user(f"eve-{uuid4().hex[:8]}")
+    fields = {"name": user.user_id, "key": user.api_key, "then": then}
+    assert httpx.post(f"{shared_server.url}/sign-in", data=fields).headers["location"] == "/"
+
+
+def test_signing_in_leads_back_to_the_page_that_was_asked_for(shared_server: ServerProcess, ana: Person) -> None:
+    wanted = "/datastores/data/versions/1"
+    asked = httpx.get(f"{shared_server.url}{wanted}", follow_redirects=True)
+    assert asked.url.path == "/sign-in"
+    fields = {"name": ana.user.user_id, "key": ana.user.api_key, "then": asked.url.params["then"]}
+    assert httpx.post(f"{shared_server.url}/sign-in", data=fields).headers["location"] == wanted
+
+
+def test_the_link_of_a_start_signs_in_once(own_server: ServerProcess) -> None:
+    link = own_server.restart_and_read_link()
+    with httpx.Client() as http:
+        assert "Sign in as" in http.get(link).text  # who only looks has used nothing
+        answer = http.post(link)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        assert http.get(f"{own_server.url}/").status_code == 200
+    for again in (httpx.get(link), httpx.post(link), httpx.get(f"{own_server.url}/sign-in/guess")):
+        assert again.status_code == 401
+        assert "Sign in with your user name and key" in alert(again)
+    assert httpx.get(link, headers={"host": "evil.example"}).status_code == 421
+    assert httpx.post(own_server.restart_and_read_link(), headers={"origin": "http://evil.example"}).status_code == 403
+
+
+def test_one_form_deletes_one_version_however_it_is_sent(ana: Person) -> None:
+    token = ana.form_token()
+    fields = {"csrf": token, "number": "2", "version": ["2", "3"], "name": "data", "all": "yes"}
+    receipt = ana.http.post(DELETE, data=fields)
+    assert receipt.status_code == 303
+    assert ana.api.versions("data") == [2, 3]
+    again = ana.http.post(DELETE, data={"csrf": token})
+    assert again.status_code == 410
+    assert "was already deleted on" in alert(again)
+    for _ in range(2):  # reloading the receipt
+        assert "2 of 50</strong> versions now, 3 before" in ana.http.get(receipt.headers["location"]).text
+    forged = receipt.headers["location"].replace("before=3", "before=49")
+    assert "49" not in re.sub(r"signature=\w+", "", ana.http.get(forged).text).partition("<main")[2]
+    assert ana.api.versions("data") == [2, 3]
+
+
+@pytest.mark.parametrize("number", ["latest", "all", "*", "0", "-1", "1.0", "1,2", "2;3", "9" * 30, "%32%2C3"])
+def test_no_word_in_an_address_stands_for_a_version(ana: Person, number: str) -> None:
+    before = ana.api.state()
+    for answer in (
+        ana.http.get(f"/datastores/data/versions/{number}/delete"),
+        ana.press(f"/datastores/data/versions/{number}/delete"),
+    ):
+        assert answer.status_code in (400, 404)
+        assert alert(answer)
+    assert ana.http.get("/datastores/data/versions//delete").status_code == 404
+    assert ana.press("/datastores/data/delete").status_code == 404
+    assert ana.api.state() == before
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"--x\r\n", b'--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n1', b"no form at all"],
+)
+def test_a_form_with_files_that_is_cut_off_keeps_nothing(ana: Person, body: bytes) -> None:
+    before = ana.api.state()
+    answer = ana.http.post("/upload", content=body, headers={"content-type": "multipart/form-data; boundary=x"})
+    assert answer.status_code in (400, 403), answer.text
+    assert ana.http.post("/upload", content=body).status_code == 400
+    assert ana.api.state() == before
+
+
+@pytest.mark.parametrize("path", ["../../etc/passwd", "/etc/passwd", "a\\b", ".", "a//b"])
+def test_a_path_that_leads_out_of_a_version_is_refused(ana: Person, path: str) -> None:
+    before = ana.api.state()
+    token = ana.form_token()
+    answer = ana.http.post("/upload", data={"csrf": token, "name": "data"}, files={"files": (path, b"x")})
+    assert answer.status_code == 400
+    assert "is not a file's path" in alert(answer)
+    assert ana.api.state() == before
