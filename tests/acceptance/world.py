@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sysconfig
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -17,6 +16,7 @@ from uuid import uuid4
 
 import pytest
 
+from acceptance import executables
 from acceptance.origins import BucketServer
 from acceptance.penguins import make_variations
 from acceptance.server import Credentials, ServerProcess
@@ -120,11 +120,11 @@ def _variation_order(folder: Path) -> int:
 
 
 @pytest.fixture(scope="session")
-def grid(pytestconfig: pytest.Config) -> str:
-    """The executable under test."""
+def grid(pytestconfig: pytest.Config, edition: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The executable under test: the one that --grid-cli names, else that of the edition."""
     given = cast("str | None", pytestconfig.getoption("--grid-cli"))
     if given is None:
-        return str(Path(sysconfig.get_path("scripts")) / "grid")
+        return executables.edition(edition, tmp_path_factory.mktemp(edition)) or executables.own()
     found = shutil.which(given)
     if found is None:
         raise pytest.UsageError(f"--grid-cli: there is no executable {given}.")

@@ -15,21 +15,13 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from acceptance.executables import wrapped
 from defects.catalogue import CATALOGUE, Defect
 from living_spec.config import find_config
 from living_spec.evidence import digest, noticed, result_from_json
 
 ROOT = Path(__file__).parents[2]
 NOTICED = Path(__file__).parent / "noticed.json"
-_WRAPPER = """#!{python}
-import sys
-sys.path[:0] = {paths!r}
-from defects.catalogue import CATALOGUE
-next(defect for defect in CATALOGUE if defect.id == {id!r}).apply()
-from grid_datastores.cli import main
-sys.argv[0] = "grid"
-main()
-"""
 
 
 def main(wanted: list[str]) -> int:
@@ -53,13 +45,11 @@ def main(wanted: list[str]) -> int:
 def failing_surfaces(defect: Defect) -> dict[str, int]:
     """How many scenarios of the rule notice the defect, on each surface."""
     with tempfile.TemporaryDirectory() as scratch:
-        grid = Path(scratch) / "grid"
-        paths = [str(ROOT / "tests"), str(ROOT / "src")]
-        grid.write_text(_WRAPPER.format(python=sys.executable, paths=paths, id=defect.id))
-        grid.chmod(0o755)
+        prepare = "from defects.catalogue import CATALOGUE\nnext(d for d in CATALOGUE if d.id == {!r}).apply()"
+        grid = wrapped(Path(scratch), prepare.format(defect.id))
         evidence = Path(scratch) / "evidence"
         command = [sys.executable, "-m", "pytest", "tests/acceptance", "-q", "-n", "2", "-p", "no:cacheprovider"]
-        options = ["--grid-cli", str(grid), "--rule", defect.rule, "--evidence", str(evidence)]
+        options = ["--grid-cli", grid, "--rule", defect.rule, "--evidence", str(evidence)]
         done = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True)
         assert done.returncode in (0, 1), done.stdout + done.stderr
         failed: dict[str, int] = {}

@@ -293,7 +293,9 @@ class UiSurface:
     def _fact(self, label: str, name: str, number: int) -> str:
         with self._tab() as page:
             page.goto(_path(name, number))
-            return page.locator(f"dt:text-is('{label}') + dd").inner_text()
+            fact = page.locator(f"dt:text-is('{label}') + dd")
+            assert fact.count(), f"The page of version {number} of {name} does not say its {label.lower()}."
+            return fact.inner_text()
 
     def _change(self, word: str, session: str) -> Outcome:
         with self._tab() as page:
