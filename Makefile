@@ -5,7 +5,7 @@ BIN := .venv/bin
 PROCESSES ?= auto
 PYTEST := $(BIN)/pytest --numprocesses $(PROCESSES)
 
-.PHONY: site docs test checks evidence setup lock clean
+.PHONY: site docs test checks evidence defects benchmarks setup lock clean
 
 site: docs
 	@echo "The site is at http://127.0.0.1:8000 (stop it with Ctrl-C)"
@@ -14,6 +14,7 @@ site: docs
 docs: evidence
 	$(BIN)/living-spec pictures
 	$(BIN)/living-spec feed
+	PYTHONPATH=tools $(BIN)/python -m guide
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	$(BIN)/pytest tests/docs --quiet
 
@@ -32,6 +33,10 @@ checks: setup
 	$(BIN)/living-spec lint
 	$(BIN)/pytest tests/acceptance --collect-only --quiet --quiet --lint-steps --numprocesses 0
 
+# Would the spec notice? A defect at a time, on the scenarios of its rule; takes about half an hour.
+defects: setup
+	cd tests && ../$(BIN)/python -m defects.run $(DEFECTS)
+
 setup: .venv/ready .venv/browser
 
 # The browser of the web UI's tests: found, or installed where that is possible; says what it did.
@@ -45,6 +50,10 @@ setup: .venv/ready .venv/browser
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# Speed, as ratios; wants a quiet machine.
+benchmarks: setup
+	$(BIN)/python tests/benchmarks/run.py
 
 # Needs uv. Hashes only: a lock that names download addresses does not belong here.
 lock:

@@ -16,8 +16,28 @@ class SpecError(Exception):
 
 
 @dataclass(frozen=True)
+class Guide:
+    """The pages that tell users what holds, and the words by which a sentence there claims to.
+
+    `normative` words make a sentence of the guide one that needs a rule; on other pages they do so only in a sentence
+    that has one of the words `about`, too.
+    """
+
+    pages: tuple[Path, ...]
+    normative: tuple[str, ...]
+    about: tuple[str, ...]
+
+    def has(self, page: Path) -> bool:
+        """Whether a page belongs to the guide."""
+        return any(page == top or top in page.parents for top in self.pages)
+
+
+@dataclass(frozen=True)
 class Config:
-    """Where the spec, its pages and its evidence lie; surfaces and editions are id -> name, in order."""
+    """Where the spec, its pages and its evidence lie; surfaces and editions are id -> name, in order.
+
+    `defects` is the file that says which defects the run was seen to notice; None where there is none.
+    """
 
     root: Path
     features: Path
@@ -27,6 +47,8 @@ class Config:
     digest: tuple[Path, ...]
     surfaces: Mapping[str, str]
     editions: Mapping[str, str]
+    guide: Guide
+    defects: Path | None
 
     @property
     def first_edition(self) -> str:
@@ -59,7 +81,18 @@ def read_config(root: Path) -> Config:
         digest=tuple(root / path for path in _texts(table, "digest")),
         surfaces=_names(table, "surfaces", root),
         editions=_names(table, "editions", root),
+        guide=_guide(table, root),
+        defects=root / _text(table, "defects") if "defects" in table else None,
     )
+
+
+def _guide(table: Mapping[str, object], root: Path) -> Guide:
+    """All pages, and no words, where nothing is said of the guide."""
+    if "guide" not in table:
+        return Guide((root / _text(table, "pages"),), (), ())
+    guide = _table(table, "guide", root)
+    pages = tuple(root / path for path in _texts(guide, "pages"))
+    return Guide(pages, _texts(guide, "normative"), _texts(guide, "about"))
 
 
 def _table(parent: Mapping[str, object], key: str, root: Path) -> Mapping[str, object]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from living_spec.features import identity_problems, read_features
 from living_spec.issues import register_problems
-from living_spec.pages import page_blocks
+from living_spec.page_lint import page_problems
 from living_spec.spec import Spec
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 # As pytest-bdd finds them.
 _PLACEHOLDER = re.compile(r"<(.+?)>")
-
-_RECORD_BLOCKS = ("scenario", "transcript", "exchange")
 
 
 @dataclass(frozen=True, order=True)
@@ -40,7 +38,7 @@ def lint(config: Config) -> list[Problem]:
     problems = set(identities)
     for feature in features:
         problems |= set(_feature(feature))
-    problems |= set(_pages(config, features))
+    problems |= {Problem(*place) for place in page_problems(config, features)}
     if not identities:
         problems |= {Problem(*place) for place in register_problems(Spec(config, features))}
     return sorted(problems)
@@ -83,22 +81,3 @@ def _scenario(scenario: Scenario) -> Iterator[tuple[int, str]]:
 
 def _text(step: Step) -> str:
     return "\n".join([step.text, step.docstring or "", *(cell for row in step.table for cell in row)])
-
-
-def _pages(config: Config, features: tuple[Feature, ...]) -> Iterator[Problem]:
-    rules = {id_: rule for feature in features for rule in feature.rules for id_ in rule.ids}
-    scenarios = {id_ for feature in features for scenario in feature.scenarios for id_ in scenario.ids}
-    known = {"rule": set(rules), "feature": {feature.name for feature in features}}
-    known |= dict.fromkeys(_RECORD_BLOCKS, scenarios)
-    cited: set[tuple[str, str]] = set()
-    for path, block in page_blocks(config):
-        for id_ in block.arguments if block.name in known else ():
-            cited.add((block.name, id_))
-            if id_ not in known[block.name]:
-                word = "scenario" if block.name in _RECORD_BLOCKS else block.name
-                yield Problem(path, block.line + 1, f"There is no {word} {id_!r}.")
-    for feature in features:
-        for rule in feature.rules:
-            shown = ("feature", feature.name) in cited or any(("rule", id_) in cited for id_ in rule.ids)
-            if not shown:
-                yield Problem(feature.path, rule.line, f"No page cites the rule {rule.sentence!r}.")

@@ -51,7 +51,7 @@ def find_blocks(lines: Sequence[str]) -> Iterator[Block]:
     """The blocks of a page, those in fenced code left out."""
     number = 0
     while number < len(lines):
-        end = _end_of_fence(lines, number)
+        end = end_of_fence(lines, number)
         if end is None and (match := _BLOCK.match(lines[number])):
             yield _block(match, number)
         number = (number if end is None else end) + 1
@@ -65,6 +65,24 @@ def page_blocks(config: Config) -> Iterator[tuple[Path, Block]]:
                 yield path, block
         except SpecError as error:
             raise SpecError(f"{path}: {error}") from error
+
+
+def citing_pages(config: Config) -> dict[str, list[Path]]:
+    """For each rule that the guide cites, the pages that do; showing a whole feature cites none."""
+    pages: dict[str, list[Path]] = {}
+    for path, block in page_blocks(config):
+        if block.name == "rule" and config.guide.has(path):
+            for id_ in block.arguments:
+                citing = pages.setdefault(id_, [])
+                if path not in citing:
+                    citing.append(path)
+    return pages
+
+
+def page_title(path: Path) -> str:
+    """The first heading of a page."""
+    headings = (line[2:].strip() for line in path.read_text("utf-8").splitlines() if line.startswith("# "))
+    return next(headings, path.stem)
 
 
 def feature_pages(config: Config) -> dict[str, str]:
@@ -92,7 +110,7 @@ def _block(match: re.Match[str], number: int) -> Block:
     )
 
 
-def _end_of_fence(lines: Sequence[str], start: int) -> int | None:
+def end_of_fence(lines: Sequence[str], start: int) -> int | None:
     """Where the fenced code that starts here ends; None if none does. One that never ends is no fence."""
     opening = _FENCE.match(lines[start])
     if opening is None:

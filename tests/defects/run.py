@@ -1,8 +1,9 @@
 """Run the acceptance suite once a defect, on the scenarios of the rule it breaks, and say whether it was caught.
 
-    python -m defects.run [ID…]        (from the folder tests)
+    make defects [DEFECTS="ID…"]
 
-A defect is caught where, on every surface that the rule has, a scenario of the rule fails. Exit code 1 when one is not.
+A defect is caught where, on every surface that the rule has, a scenario of the rule fails. What was seen is written
+to `noticed.json`, which the site shows. Exit code 1 when one is missed.
 """
 
 from __future__ import annotations
@@ -11,14 +12,18 @@ import json
 import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 from defects.catalogue import CATALOGUE, Defect
+from living_spec.config import find_config
+from living_spec.evidence import digest, noticed, result_from_json
 
 ROOT = Path(__file__).parents[2]
+NOTICED = Path(__file__).parent / "noticed.json"
 _WRAPPER = """#!{python}
 import sys
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {paths!r}
 from defects.catalogue import CATALOGUE
 next(defect for defect in CATALOGUE if defect.id == {id!r}).apply()
 from grid_datastores.cli import main
@@ -28,16 +33,20 @@ main()
 
 
 def main(wanted: list[str]) -> int:
-    """Run all, or the wanted ones; says how many were missed."""
+    """Try all, or the wanted ones, and write down what was seen; 1 when one was missed."""
+    known = _read()
     missed = 0
     for defect in CATALOGUE:
         if wanted and defect.id not in wanted:
             continue
         surfaces = failing_surfaces(defect)
         silent = [name for name, failed in surfaces.items() if not failed]
+        caught = [name for name, failed in surfaces.items() if failed]
         missed += bool(silent)
-        verdict = f"MISSED on {', '.join(silent)}" if silent else f"caught on {', '.join(surfaces)}"
+        verdict = f"MISSED on {', '.join(silent)}" if silent else f"caught on {', '.join(caught)}"
         print(f"{defect.rule}: {defect.id}: {verdict}", flush=True)
+        known[defect.id] = {"caught": caught, "missed": silent}
+        _write(known)
     return 1 if missed else 0
 
 
@@ -45,7 +54,8 @@ def failing_surfaces(defect: Defect) -> dict[str, int]:
     """How many scenarios of the rule notice the defect, on each surface."""
     with tempfile.TemporaryDirectory() as scratch:
         grid = Path(scratch) / "grid"
-        grid.write_text(_WRAPPER.format(python=sys.executable, tests=str(ROOT / "tests"), id=defect.id))
+        paths = [str(ROOT / "tests"), str(ROOT / "src")]
+        grid.write_text(_WRAPPER.format(python=sys.executable, paths=paths, id=defect.id))
         grid.chmod(0o755)
         evidence = Path(scratch) / "evidence"
         command = [sys.executable, "-m", "pytest", "tests/acceptance", "-q", "-n", "2", "-p", "no:cacheprovider"]
@@ -54,17 +64,33 @@ def failing_surfaces(defect: Defect) -> dict[str, int]:
         assert done.returncode in (0, 1), done.stdout + done.stderr
         failed: dict[str, int] = {}
         for path in sorted(evidence.glob("*/*/*.json")):
-            results = json.loads(path.read_text())["results"]
+            results = [result_from_json(data) for data in json.loads(path.read_text())["results"]]
             surface = path.parent.name
-            failed[surface] = failed.get(surface, 0) + sum(noticed(result["steps"]) for result in results)
+            failed[surface] = failed.get(surface, 0) + sum(noticed(result.steps) for result in results)
         return failed
 
 
-def noticed(steps: list[dict[str, str]]) -> bool:
-    """Whether a step failed that the scenario is about: set-up that breaks has noticed nothing."""
-    words = [step["keyword"].strip() for step in steps]
-    acting = words.index("When")
-    return any(step["outcome"] == "failed" for step in steps[acting:])
+def _read() -> dict[str, dict[str, list[str]]]:
+    if not NOTICED.exists():
+        return {}
+    return {one["id"]: one for one in json.loads(NOTICED.read_text("utf-8"))["defects"]}
+
+
+def _write(known: dict[str, dict[str, list[str]]]) -> None:
+    """In the order of the catalogue; what is no more in it is left out."""
+    tried = [
+        {
+            "id": defect.id,
+            "rule": defect.rule,
+            "what": defect.what,
+            "caught": known[defect.id]["caught"],
+            "missed": known[defect.id]["missed"],
+        }
+        for defect in CATALOGUE
+        if defect.id in known
+    ]
+    seen = {"seen": str(datetime.now(UTC).date()), "digest": digest(find_config(ROOT)), "defects": tried}
+    NOTICED.write_text(json.dumps(seen, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -28,10 +28,10 @@ def test_a_project_in_order_has_no_problems(project: Project) -> None:
 
 def test_the_command_names_file_and_line_and_fails(project: Project) -> None:
     assert project.living_spec("lint").code == 0
-    project.change("docs/index.md", "delete-one", "nope")
+    project.write("docs/more.md", "# More\n\n::: rule nope\n")
     done = project.living_spec("lint")
     assert done.code == 1
-    assert done.output == "docs/index.md:3: There is no rule 'nope'.\n"
+    assert done.output == "docs/more.md:3: There is no rule 'nope'.\n"
 
 
 @pytest.mark.parametrize(
@@ -93,9 +93,55 @@ def test_a_block_that_cannot_be_read_is_named_with_its_page(project: Project) ->
     assert 'docs/more.md: In `::: rule "delete-one` a quote does not end.' in done.output
 
 
-def test_a_rule_that_no_page_cites_is_named(project: Project) -> None:
-    project.write("docs/index.md", "# Tiny\n")
-    assert sentences(project) == []
-    project.write("docs/spec/deleting.md", "# Spec\n")
+def test_a_rule_that_the_guide_does_not_cite_is_named_though_its_feature_is_shown(project: Project) -> None:
     rule = "Deleting an item deletes that item and no other"
-    assert sentences(project) == [f"{FEATURE}:10: No page cites the rule {rule!r}."]
+    problem = f"{FEATURE}:10: No page of the guide cites the rule {rule!r}."
+    project.write("docs/index.md", "# Tiny\n")
+    assert sentences(project) == [problem]
+    project.change(
+        "pyproject.toml", "[tool.pytest", '[tool.living-spec.guide]\npages = ["docs/guide"]\n' + WORDS + "[tool.pytest"
+    )
+    project.write("docs/other.md", "# Other\n\n::: rule delete-one\n")
+    assert sentences(project) == [problem]
+    project.write("docs/guide/deleting.md", "# Guide\n\n::: rule delete-one\n")
+    assert sentences(project) == []
+
+
+WORDS = 'normative = ["cannot", "always"]\nabout = ["delet"]\n\n'
+GUIDE = "docs/guide/deleting.md"
+
+
+@pytest.fixture
+def guided(project: Project) -> Project:
+    """The tiny project with a guide of its own."""
+    guide = '[tool.living-spec.guide]\npages = ["docs/guide"]\n' + WORDS
+    project.change("pyproject.toml", "[tool.pytest", f"{guide}[tool.pytest")
+    project.write("docs/guide/index.md", "# Guide\n\n::: rule delete-one\n")
+    return project
+
+
+@pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        ("# A\n\nIt cannot\nbe.\n", ["3: A sentence says 'cannot'"]),
+        ("# A\n\nIt is\nnot. It Always\nis.\n", ["4: A sentence says 'Always'"]),
+        ("---\ndescription: It cannot be.\n---\n\n# A\n\n- One\n- It cannot be.\n", ["8: A sentence says 'cannot'"]),
+        ("# A\n\nIt cannot be.\n\n::: rule delete-one\n", []),
+        ("# A\n\n::: rule delete-one\n\n## B\n\nIt cannot be.\n", ["7: A sentence says 'cannot'"]),
+        ("# A\n\n```\nIt cannot be.\n```\n", []),
+        ("# A\n\n::: scenario delete-two\n\nIt cannot be.\n", ["5: A sentence says 'cannot'"]),
+    ],
+)
+def test_a_claim_of_the_guide_needs_a_rule_in_its_section(guided: Project, text: str, problems: list[str]) -> None:
+    guided.write(GUIDE, text)
+    found = sentences(guided)
+    assert len(found) == len(problems)
+    for sentence, problem in zip(found, problems, strict=True):
+        assert sentence.startswith(f"{GUIDE}:{problem}")
+
+
+def test_other_pages_may_claim_what_is_not_about_the_subject(guided: Project) -> None:
+    guided.write("docs/other.md", "# A\n\nIt cannot be deleted.\n\nIt cannot fly. It is deleted.\n")
+    assert sentences(guided) == [
+        "docs/other.md:3: A sentence says 'cannot', and no rule is cited between its heading and the next."
+    ]

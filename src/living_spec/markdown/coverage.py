@@ -1,0 +1,78 @@
+"""The blocks `coverage` and `defects`: what stands behind each rule, and whether its breach would be noticed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from living_spec.config import SpecError
+from living_spec.defects import read_defects
+from living_spec.markdown.context import warn
+from living_spec.markdown.markup import authored, literal, paragraph, table
+from living_spec.pages import citing_pages, page_title
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from living_spec.defects import Defects
+    from living_spec.features import Rule
+    from living_spec.markdown.context import Context
+    from living_spec.markdown.markup import Lines
+    from living_spec.pages import Block
+
+
+def coverage(context: Context, block: Block) -> Lines:
+    """`::: coverage`: each rule with the pages that cite it, its scenarios, and the defects that were noticed."""
+    block.expect(0)
+    config = context.proof.spec.config
+    citing, tried = citing_pages(config), read_defects(config)
+    rules = context.proof.spec.rules.values()
+    gaps = [f"{rule.id} is cited by no page of the guide" for rule in rules if rule.id not in citing]
+    gaps += [f"{rule.id} has no scenario" for rule in rules if not rule.scenarios]
+    head = ["Rule", "Cited in the guide", "Scenarios", *(["Defects noticed"] if tried else [])]
+    rows = [
+        [
+            context.link(rule, authored(rule.sentence)),
+            "<br>".join(_page(context, path) for path in citing.get(rule.id, [])),
+            str(len(rule.scenarios)),
+            *([_noticed(tried, rule)] if tried else []),
+        ]
+        for rule in rules
+    ]
+    lines = warn(block, f"There are gaps: {'; '.join(gaps)}.") if gaps else []
+    return [*lines, *table(head, rows), *(_caption(context, tried) if tried else [])]
+
+
+def defects(context: Context, block: Block) -> Lines:
+    """`::: defects`: every defect that was tried, with the rule that it breaks, and where the run noticed it."""
+    block.expect(0)
+    tried = read_defects(context.proof.spec.config)
+    if tried is None:
+        raise SpecError("This project names no file of defects.")
+    rows = []
+    for defect in tried.defects:
+        rule = context.proof.spec.rule(defect.rule)
+        missed = f"; **missed** on {_surfaces(context, defect.missed)}" if defect.missed else ""
+        caught = _surfaces(context, defect.caught) or "nowhere"
+        rows.append([authored(defect.what), context.link(rule, authored(rule.sentence)), caught + missed])
+    return [*table(["Defect", "The rule that noticed", "On"], rows), *_caption(context, tried)]
+
+
+def _noticed(tried: Defects, rule: Rule) -> str:
+    found = tried.of(rule.id)
+    caught = sum(bool(defect.caught) and not defect.missed for defect in found)
+    return f"{caught} of {len(found)}" if found else "none tried"
+
+
+def _surfaces(context: Context, surfaces: tuple[str, ...]) -> str:
+    return ", ".join(literal(context.surfaces.get(name, name)) for name in surfaces)
+
+
+def _page(context: Context, path: Path) -> str:
+    return f"[{authored(page_title(path))}](/{path.relative_to(context.proof.spec.config.pages).as_posix()})"
+
+
+def _caption(context: Context, tried: Defects) -> Lines:
+    """When the defects were tried, and whether the sources are still the same."""
+    same = tried.digest == context.proof.digest
+    since = "the sources are the same today" if same else "the sources have changed since"
+    return paragraph(f"Defects tried on {tried.seen}; {since}.", "spec-caption")

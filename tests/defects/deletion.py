@@ -1,0 +1,147 @@
+"""Defects of deletion."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from defects.registry import defect, put, wrap
+from grid_datastores.catalog.versions import Versions
+from grid_datastores.service import deletion, reading, uploads, workloads
+from grid_datastores.storage import LocalStorage
+
+
+@defect("delete-exactly-one", "deleting a version deletes every version of its name")
+def all_versions_deleted() -> None:
+    def mark(original: Any) -> Any:
+        def marking(self: Any, version_id: str, by: str, at: Any) -> None:
+            version = self.get(version_id)
+            for other in [version, *self.siblings(version)]:
+                original(self, other.id, by, at)
+
+        return marking
+
+    wrap(Versions, "mark_deleted", mark)
+
+
+@defect("delete-exactly-one", "asking what would happen deletes")
+def asking_deletes() -> None:
+    def verdict(original: Any) -> Any:
+        def deleting(self: Any, user: Any, version_id: str) -> Any:
+            answer = original(self, user, version_id)
+            if not answer.refusal:
+                self.delete(user, version_id)
+            return answer
+
+        return deleting
+
+    wrap(deletion.Deletion, "verdict", verdict)
+
+
+@defect("delete-needs-both", "a missing version means the latest, a missing name the first")
+def missing_means_latest() -> None:
+    import click
+
+    from grid_datastores.cli import deletion as command
+    from grid_datastores.server.routes import datastores as routes
+
+    for option in command.delete.params:
+        if isinstance(option, click.Option) and option.name in ("name", "versions"):
+            option.required = False
+    original = command.delete.callback
+    assert original
+
+    def callback(name: str | None, versions: tuple[int, ...], **rest: Any) -> Any:
+        with command.open_datastores() as opened:
+            known = opened.versions()
+        return original(name=name or known[0].ref.name, versions=versions or (known[-1].ref.number,), **rest)
+
+    put(command.delete, "callback", callback)
+
+    def latest(state: Any, user: Any) -> None:
+        state.service.deletion.delete(user, state.service.reading.versions(user)[-1].id)
+
+    latest.__annotations__ = {"state": routes.TheState, "user": routes.TheUser}
+    _replace_route(routes.router, "delete_without_version", latest)
+
+
+@defect("no-default-version", "every word that is no number means the latest version")
+def word_means_latest() -> None:
+    from grid_datastores.cli import deletion as command
+    from grid_datastores.cli import options
+
+    def convert(self: Any, value: str | int, param: Any, ctx: Any) -> int:
+        if str(value).isdigit() and 0 < int(value) < 1000:
+            return int(value)
+        with command.open_datastores() as opened:
+            return opened.versions()[-1].ref.number
+
+    put(options.VersionNumber, "convert", convert)
+
+    def owned(original: Any) -> Any:
+        def latest(tx: Any, user: Any, version_id: str, *, lock: bool = False) -> Any:
+            wanted = version_id if len(version_id) == 32 else tx.versions.of_owner(user.id)[-1].id
+            return original(tx, user, "".join(wanted) if wanted.strip("0") else _last(tx, user), lock=lock)
+
+        return latest
+
+    wrap(deletion, "owned", owned)
+
+
+@defect("delete-unknown", "deleting what is not there is reported as done")
+def unknown_is_done() -> None:
+    _silence_refusals()
+
+
+@defect("delete-immediate", "a deleted version can still be read and mounted, and keeps its quota place")
+def deleted_lingers() -> None:
+    put(reading, "check_readable", lambda version: None)
+    put(workloads, "check_mountable", lambda version: None)
+    put(LocalStorage, "erase", lambda self, version_id: None)
+    wrap(Versions, "counted", lambda original: lambda self, owner_id: original(self, owner_id) + 1)
+
+
+@defect("delete-irreversible", "a deletion that was reported is not carried on after a restart")
+def removal_forgotten() -> None:
+    put(Versions, "queue_removal", lambda self, version_id, at: None)
+    put(uploads, "check_open", lambda version: None)
+
+
+@defect("delete-removes-bytes", "the removal records that the bytes are gone, and leaves them")
+def bytes_left() -> None:
+    put(LocalStorage, "erase", lambda self, version_id: None)
+
+
+def _last(tx: Any, user: Any) -> str:
+    return str(tx.versions.of_owner(user.id)[-1].id)
+
+
+def _silence_refusals() -> None:
+    from grid_datastores.cli import deletion as command
+    from grid_datastores.errors import NotFound, Refusal
+    from grid_datastores.server.routes import datastores as routes
+
+    original = command._delete
+
+    def silent(*arguments: Any) -> Any:
+        try:
+            return original(*arguments)
+        except (NotFound, Refusal):
+            return None
+
+    put(command, "_delete", silent)
+
+    def deleted(state: Any, user: Any, id: str) -> dict[str, str]:
+        with suppress(Refusal):
+            state.service.deletion.delete(user, id)
+        return {}
+
+    deleted.__annotations__ = {"state": routes.TheState, "user": routes.TheUser, "id": str}
+    _replace_route(routes.router, "delete_datastore", deleted)
+
+
+def _replace_route(router: Any, name: str, endpoint: Any) -> None:
+    route = next(route for route in router.routes if route.name == name)
+    router.routes.remove(route)
+    path = route.path.removeprefix(router.prefix)
+    router.add_api_route(path, endpoint, methods=list(route.methods))

@@ -1,0 +1,41 @@
+"""How a defect is told: a function that puts it into the implementation, while the process runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Defect:
+    """One way to get it wrong, and the rule that has to notice."""
+
+    id: str
+    rule: str
+    what: str
+    apply: Callable[[], None]
+
+
+CATALOGUE: list[Defect] = []
+
+
+def defect(rule: str, what: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """Register a defect under its function's name."""
+
+    def register(apply: Callable[[], None]) -> Callable[[], None]:
+        CATALOGUE.append(Defect(apply.__name__.replace("_", "-"), rule, what, apply))
+        return apply
+
+    return register
+
+
+def put(owner: Any, name: str, value: Any) -> None:
+    """Replace something of the implementation, which has to be there."""
+    getattr(owner, name)
+    setattr(owner, name, value)
+
+
+def wrap(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
+    """Replace a function by what `make` makes of it."""
+    put(owner, name, make(getattr(owner, name)))

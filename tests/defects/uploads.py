@@ -1,0 +1,114 @@
+"""Defects of the quota, of uploads that are interrupted, and of sources."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from defects.registry import defect, put, wrap
+from grid_datastores import journal, rules
+from grid_datastores.catalog.versions import Versions
+from grid_datastores.model import Phase
+from grid_datastores.service import finishing, uploads
+
+
+@defect("quota-limit", "nobody counts versions before an upload")
+def quota_ignored() -> None:
+    put(uploads, "check_quota", lambda quota, unused: None)
+
+
+@defect("quota-limit", "the refusal offers the version that was used last first")
+def newest_offered_first() -> None:
+    wrap(uploads.Uploads, "_unused", lambda original: lambda self, tx, user: original(self, tx, user)[::-1])
+
+
+@defect("quota-freed", "a deleted version keeps its place")
+def place_kept() -> None:
+    def counted(original: Any) -> Any:
+        def counting(self: Any, owner_id: str) -> int:
+            from grid_datastores.catalog import schema
+
+            table = schema.versions
+            gone = table.select().where(table.c.owner_id == owner_id, table.c.phase == Phase.DELETED.value)
+            return int(original(self, owner_id)) + len(self._all(gone))
+
+        return counting
+
+    wrap(Versions, "counted", counted)
+
+
+@defect("quota-freed", "a refused deletion frees a place")
+def refusal_frees() -> None:
+    def counted(original: Any) -> Any:
+        def counting(self: Any, owner_id: str) -> int:
+            refused = {event.kind for version in self.of_owner(owner_id) for event in self.history(version.id)}
+            return int(original(self, owner_id)) - any(kind.value == "refused" for kind in refused)
+
+        return counting
+
+    wrap(Versions, "counted", counted)
+
+
+@defect("upload-resumed", "an interrupted upload begins again from the start")
+def resumed_from_the_start() -> None:
+    def read(original: Any) -> Any:
+        def forgetting(path: Any) -> Any:
+            found = original(path)
+            if found is not None:
+                found.objects = {}
+            return found
+
+        return forgetting
+
+    wrap(journal, "_read", read)
+
+
+@defect("upload-resumed", "an abandoned upload never expires")
+def never_expires() -> None:
+    put(finishing.Finishing, "expire", lambda self: None)
+
+
+@defect("source-kinds", "the objects of a bucket are only referred to, though they were to be copied")
+def copied_by_reference() -> None:
+    def fetched(original: Any) -> Any:
+        def referring(self: Any, version: Any) -> Any:
+            from grid_datastores.model import SourceKind
+
+            if version.source.kind is not SourceKind.BUCKET:
+                return original(self, version)
+            source = replace(version.source, kind=SourceKind.REFERENCE)
+            return original(self, replace(version, source=source))
+
+        return referring
+
+    wrap(finishing.Finishing, "_fetched", fetched)
+
+
+@defect("source-kinds", "the server fetches from any address, inside its own network too")
+def any_address_fetched() -> None:
+    from grid_datastores.sources import addresses
+
+    put(addresses, "is_public", lambda address: True)
+
+
+@defect("source-name", "the suffix of a file becomes part of the name")
+def suffix_kept() -> None:
+    put(rules, "name_from_source", lambda location: rules._nearest_name(location.rstrip("/").rsplit("/", 1)[-1]))
+
+
+@defect("source-shown", "the source is forgotten when the version is finished")
+def source_forgotten() -> None:
+    def finish(original: Any) -> Any:
+        def forgetting(self: Any, version_id: str, **values: Any) -> None:
+            original(self, version_id, **values)
+            self.set_location(version_id, "")
+
+        return forgetting
+
+    wrap(Versions, "finish", finish)
+
+
+@defect("source-shown", "a key in an address is kept, and shown")
+def key_kept() -> None:
+    put(uploads, "shown_url", lambda url: url)
+    put(finishing, "shown_url", lambda url: url)

@@ -1,0 +1,86 @@
+"""Defects of versions in use."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from defects.registry import defect, put, wrap
+from grid_datastores import rules
+from grid_datastores.catalog import workloads as catalog_workloads
+from grid_datastores.catalog.versions import Versions
+from grid_datastores.catalog.workloads import Workloads
+from grid_datastores.model import WorkloadKind, WorkloadState
+from grid_datastores.service import deletion, workloads
+
+
+@defect("in-use-refused", "nobody looks whether a version is in use")
+def holders_ignored() -> None:
+    put(deletion, "check_deletable", lambda version, holders: rules.check_not_deleted(version))
+
+
+@defect("in-use-refused", "the refusal names only the first that uses the version")
+def one_holder_named() -> None:
+    wrap(deletion, "check_deletable", lambda original: lambda version, holders: original(version, holders[:1]))
+
+
+@defect("in-use-this-version", "a mount holds every version of the name")
+def siblings_held() -> None:
+    def holders(original: Any) -> Any:
+        def all_holders(self: Any, version_id: str, now: Any) -> Any:
+            versions = Versions(self._connection)
+            version = versions.get(version_id)
+            ids = [version_id, *(other.id for other in versions.siblings(version))] if version else []
+            return [holder for i in ids for holder in original(self, i, now)]
+
+        return all_holders
+
+    wrap(Workloads, "holders", holders)
+
+
+@defect("in-use-until-released", "a workload that has ended still holds its versions")
+def never_released() -> None:
+    put(catalog_workloads, "holds", lambda workload, now: True)
+
+
+@defect("in-use-paused", "a paused Session holds nothing")
+def paused_releases() -> None:
+    put(catalog_workloads, "holds", lambda workload, now: workload.state is WorkloadState.RUNNING)
+
+
+@defect("in-use-no-mount-after", "any version can be mounted, in whatever phase it is")
+def anything_mounts() -> None:
+    put(workloads, "check_mountable", lambda version: None)
+
+
+@defect("in-use-at-request", "whether a version is in use is looked up first, and then deleted without looking again")
+def looked_up_too_early() -> None:
+    check = deletion.check_deletable
+    put(deletion, "check_deletable", lambda version, holders: rules.check_not_deleted(version))
+
+    def delete(original: Any) -> Any:
+        def deleting(self: Any, user: Any, version_id: str) -> Any:
+            with self._context.catalog.read() as tx:
+                version = deletion.owned(tx, user, version_id)
+                check(version, tx.workloads.holders(version.id, self._context.clock()))
+            time.sleep(1)
+            return original(self, user, version_id)
+
+        return deleting
+
+    wrap(deletion.Deletion, "delete", delete)
+
+
+@defect("in-use-dead-holder", "a Run whose process died holds for ever")
+def dead_run_holds() -> None:
+    put(catalog_workloads, "holds", lambda workload, now: workload.state.live)
+    put(workloads.Workloads, "end_lapsed", lambda self: None)
+
+
+@defect("in-use-dead-holder", "a heartbeat does not renew the lease")
+def heartbeat_ignored() -> None:
+    def heartbeat(self: Any, user: Any, workload_id: str) -> Any:
+        with self._context.catalog.read() as tx:
+            return workloads._owned_workload(tx, user, WorkloadKind.RUN, workload_id)
+
+    put(workloads.Workloads, "heartbeat", heartbeat)

@@ -1,0 +1,92 @@
+"""What is made from the software is on the site, whole: refusals, variables, requests, pictures."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from built_site import words
+
+from grid_datastores.errors import Refusal
+from grid_datastores.model import Phase
+
+if TYPE_CHECKING:
+    from built_site import Site
+
+PICTURES = [("guide/deleting-datastores/", "Can I delete this version?"), ("guide/versions/", "The life of a version")]
+
+
+def test_the_catalogue_has_every_refusal_with_what_to_do(site: Site) -> None:
+    """A heading each, what it says, and the codes."""
+    page = site.page("reference/errors/")
+    for kind in Refusal.__subclasses__():
+        [heading] = page.article.xpath(f".//h3[@id='{kind.reason.lower().replace('_', '-')}']")
+        assert words(heading) == kind.reason
+        text = words_until_next(heading)
+        assert "What to do:" in text
+        assert f"Exit code {kind.exit_code} · HTTP status {kind.status} · code {kind.code}" in text
+        assert "What it says" in text or "It says:" in text, kind.reason
+
+
+def test_the_catalogue_says_what_the_software_says(site: Site) -> None:
+    """The messages come from the sources; one of each kind of message stands for all."""
+    text = words(site.page("reference/errors/").article)
+    assert "… cannot be deleted, it is in use by …. Nothing was deleted." in text
+    assert "You have … of … versions, so no new one was made; …" in text
+    assert "There is a … … already; choose another name, or delete that one." in text
+
+
+def test_the_configuration_has_every_variable_of_a_server(site: Site, request: pytest.FixtureRequest) -> None:
+    """All that `settings.py` reads, and no other."""
+    source = (request.config.rootpath / "src/grid_datastores/settings.py").read_text("utf-8")
+    known = set(re.findall(r"\"(GRID_[A-Z_]+)\"", source))
+    table = site.page("reference/configuration/").article.xpath(".//table")[0]
+    assert {words(cell) for cell in table.xpath(".//td[1]")} == known
+
+
+def test_every_request_has_its_section(site: Site) -> None:
+    """The same as at /openapi.json."""
+    from guide.operations import openapi
+
+    headings = [words(heading) for heading in site.page("reference/operations/").article.xpath(".//h3")]
+    known = [f"{method.upper()} {path}" for path, methods in openapi()["paths"].items() for method in methods]
+    assert sorted(headings) == sorted(known)
+    assert len(known) > 20
+
+
+@pytest.mark.parametrize(("path", "title"), PICTURES)
+def test_a_picture_is_drawn_with_words_for_those_who_hear_it(site: Site, path: str, title: str) -> None:
+    """Its title and description, and text that is text."""
+    [picture] = site.page(path).article.xpath(".//*[local-name()='svg'][@role='img']")
+    named = [picture.xpath(f".//*[@id='{id_}']")[0] for id_ in picture.get("aria-labelledby").split()]
+    assert [found.tag for found in named] == ["title", "desc"]
+    assert words(named[0]) == title
+    assert len(words(named[1])) > 80
+    assert len(picture.xpath(".//*[local-name()='text']")) > 5
+    assert not picture.xpath(".//@href | .//*[local-name()='image']")
+
+
+def test_the_life_of_a_version_has_every_phase(site: Site) -> None:
+    """And the questions before a deletion name refusals that there are."""
+    text = words(site.page("guide/versions/").article.xpath(".//*[local-name()='svg'][@role='img']")[0])
+    assert [phase for phase in Phase if phase not in text] == []
+
+
+def test_the_tabs_of_all_pages_are_linked(site: Site) -> None:
+    """So that the theme remembers the choice."""
+    page = site.page("guide/deleting-datastores/")
+    labels = [words(label) for label in page.article.xpath(".//div[contains(@class, 'tabbed-labels')]/label")]
+    assert labels[:1] == ["CLI"]
+    assert "API" in labels
+    assert "content.tabs.link" in page.document.xpath("string(//script[@id='__config'])")
+
+
+def words_until_next(heading: object) -> str:
+    """The text below a heading of a refusal, up to the next one."""
+    parts = []
+    for element in heading.itersiblings():  # type: ignore[attr-defined]
+        if element.tag in ("h2", "h3"):
+            break
+        parts.append(words(element))
+    return " ".join(parts)

@@ -1,0 +1,39 @@
+"""The catalogue of defects: each can be put in, and every rule has one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from defects.catalogue import CATALOGUE, Defect
+from defects.run import NOTICED
+from living_spec.config import find_config
+from living_spec.spec import read_spec
+
+ROOT = Path(__file__).parents[2]
+RULES = set(read_spec(find_config(ROOT)).rules)
+
+
+def test_every_rule_has_a_defect_and_every_defect_a_rule() -> None:
+    assert {defect.rule for defect in CATALOGUE} == RULES
+    assert len({defect.id for defect in CATALOGUE}) == len(CATALOGUE)
+
+
+@pytest.mark.parametrize("defect", CATALOGUE, ids=lambda defect: defect.id)
+def test_every_defect_can_be_put_in(defect: Defect) -> None:
+    """In a process of its own; what it replaces has to be there."""
+    start = f"from defects.catalogue import CATALOGUE; next(d for d in CATALOGUE if d.id == {defect.id!r}).apply()"
+    done = subprocess.run([sys.executable, "-c", start], cwd=ROOT / "tests", capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_was_noticed_speaks_of_this_catalogue_and_misses_nothing() -> None:
+    """`make defects` has written it, since the last defect was added or changed."""
+    tried = json.loads(NOTICED.read_text("utf-8"))["defects"]
+    known = [(defect.id, defect.rule, defect.what) for defect in CATALOGUE]
+    assert [(one["id"], one["rule"], one["what"]) for one in tried] == known
+    assert [one["id"] for one in tried if one["missed"] or not one["caught"]] == []

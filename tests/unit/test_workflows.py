@@ -1,0 +1,43 @@
+"""The workflows: they can be read, run what there is, and take no action that can change under them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+def steps(path: Path) -> list[dict[str, Any]]:
+    return [step for job in yaml.safe_load(path.read_text("utf-8"))["jobs"].values() for step in job["steps"]]
+
+
+def test_there_is_one_each_for_changes_for_the_site_and_for_any_server() -> None:
+    assert [path.stem for path in WORKFLOWS] == ["ci", "docs", "spec"]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_actions_are_github_s_own_and_pinned(path: Path) -> None:
+    used = [step["uses"] for step in steps(path) if "uses" in step]
+    assert used
+    assert [action for action in used if not re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", action)] == []
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_what_a_workflow_makes_and_types_is_there(path: Path) -> None:
+    script = "\n".join(step.get("run", "") for step in steps(path))
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z]+)", script)) <= targets
+    assert set(re.findall(r"\.venv/bin/([a-z-]+)", script)) <= {"pytest", "living-spec"}
+    assert [name for name in re.findall(r"\btools/[\w.-]+", script) if not (ROOT / name).is_file()] == []
+
+
+def test_no_input_is_put_into_a_script() -> None:
+    """It would be run as one."""
+    for path in WORKFLOWS:
+        assert [step["run"] for step in steps(path) if "${{" in step.get("run", "")] == []

@@ -1,0 +1,28 @@
+"""Write every part; pages include them with `--8<--`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from guide import diagrams, operations, refusals, variables
+
+ROOT = Path(__file__).parents[2]
+PARTS = {
+    "can-i-delete.svg.html": diagrams.can_i_delete,
+    "life-of-a-version.svg.html": diagrams.life_of_a_version,
+    "operations.md": operations.write,
+    "refusals.md": refusals.write,
+    "variables.md": variables.write,
+}
+
+
+def main() -> None:
+    """Write them all."""
+    folder = ROOT / "build" / "guide"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, write in PARTS.items():
+        (folder / name).write_text(write(), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

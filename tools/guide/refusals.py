@@ -1,0 +1,67 @@
+"""The catalogue of refusals, from `grid_datastores.errors`: what each says, why, and what to do."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+from grid_datastores import errors
+from grid_datastores.errors import Refusal
+from guide.messages import messages
+
+_RULES = re.compile(r" \(rules? ([a-z-]+(?:, [a-z-]+)*)\)")
+_FEW = 3
+
+TO_DO: dict[type[Refusal], str] = {
+    errors.InvalidInput: "Correct what you typed; the message says how it has to look.",
+    errors.NotSignedIn: "Sign in again with `grid login`, or check the user and the key.",
+    errors.NotFound: "Check the name and the number and, with `grid status`, the server and the user: versions of other"
+    " users are not found, either.",
+    errors.AlreadyDeleted: "Nothing. If you need the data again, upload it again: it becomes a new version.",
+    errors.InUse: "Look at what is named. When nobody needs it any more, end it with the command in the message.",
+    errors.NotMountable: "Wait until the version is available, or choose another one.",
+    errors.NotReadable: "Wait until the version is available. Of one that has failed nothing is kept: upload again.",
+    errors.Immutable: "Upload again, as a new version.",
+    errors.UploadInvalid: "Upload again; nothing of this upload was kept.",
+    errors.QuotaReached: "Delete a version that you need no more; the message lists such.",
+    errors.NameTaken: "Choose another name, or end the one of that name.",
+    errors.NotThatState: "Look at its state with `grid session`.",
+    errors.SourceFailed: "See to it that the files or the address can be read and do not change meanwhile; try again.",
+    errors.NoSpace: "Make room on the disk of the server, or of this machine where there is none.",
+    errors.CatalogFailed: "Whoever runs the server looks at the file or the database that is named.",
+    errors.Damaged: "Put a copy of the data folder back. A version itself is not mended: upload it again.",
+    errors.Unreachable: "Check the address with `grid status`; try again later.",
+    errors.NotUnderstood: "Check the address: another server may be there.",
+}
+
+
+def write() -> str:
+    """A section each, in the order of `errors`."""
+    said = messages()
+    return "\n".join(_section(kind, said.get(kind.__name__, [])) for kind in Refusal.__subclasses__())
+
+
+def _section(kind: type[Refusal], said: list[str]) -> str:
+    why = inspect.getdoc(kind) or ""
+    rules = [name for found in _RULES.findall(why) for name in found.split(", ")]
+    quoted = [f"- {_literal(text)}" for text in said]
+    shown = quoted if len(quoted) <= _FEW else ['??? note "What it says"', "", *(f"    {line}" for line in quoted)]
+    lines = [
+        f"### `{kind.reason}` {{ #{kind.reason.lower().replace('_', '-')} }}",
+        "",
+        _RULES.sub("", why),
+        "",
+        *(["It says:", ""] if len(quoted) <= _FEW else []),
+        *shown,
+        "",
+        f"**What to do:** {TO_DO[kind]}",
+        "",
+        f"Exit code {kind.exit_code} · HTTP status {kind.status} · code {kind.code}",
+        "{ .spec-caption }",
+        "",
+    ]
+    return "\n".join(lines + [f"::: rule {rule}\n" for rule in rules])
+
+
+def _literal(text: str) -> str:
+    return re.sub(r"[*_`<>\[\]{}#]", lambda match: f"&#{ord(match[0])};", text)
