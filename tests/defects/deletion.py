@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from defects.registry import defect, put, wrap
+from defects.registry import defect, put, replace_route, wrap
 from grid_datastores.catalog.versions import Versions
 from grid_datastores.service import deletion, reading, uploads, workloads
 from grid_datastores.storage import LocalStorage
@@ -62,7 +62,7 @@ def missing_means_latest() -> None:
         state.service.deletion.delete(user, state.service.reading.versions(user)[-1].id)
 
     latest.__annotations__ = {"state": routes.TheState, "user": routes.TheUser}
-    _replace_route(routes.router, "delete_without_version", latest)
+    replace_route(routes.router, "delete_without_version", latest)
 
 
 @defect("no-default-version", "every word that is no number means the latest version")
@@ -137,11 +137,4 @@ def _silence_refusals() -> None:
         return {}
 
     deleted.__annotations__ = {"state": routes.TheState, "user": routes.TheUser, "id": str}
-    _replace_route(routes.router, "delete_datastore", deleted)
-
-
-def _replace_route(router: Any, name: str, endpoint: Any) -> None:
-    route = next(route for route in router.routes if route.name == name)
-    router.routes.remove(route)
-    path = route.path.removeprefix(router.prefix)
-    router.add_api_route(path, endpoint, methods=list(route.methods))
+    replace_route(routes.router, "delete_datastore", deleted)

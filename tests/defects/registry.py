@@ -9,22 +9,23 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Defect:
-    """One way to get it wrong, and the rule that has to notice."""
+    """One way to get it wrong, and the rule that has to notice: on all its surfaces, or on those named."""
 
     id: str
     rule: str
     what: str
     apply: Callable[[], None]
+    surfaces: tuple[str, ...] = ()
 
 
 CATALOGUE: list[Defect] = []
 
 
-def defect(rule: str, what: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
+def defect(rule: str, what: str, *surfaces: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
     """Register a defect under its function's name."""
 
     def register(apply: Callable[[], None]) -> Callable[[], None]:
-        CATALOGUE.append(Defect(apply.__name__.replace("_", "-"), rule, what, apply))
+        CATALOGUE.append(Defect(apply.__name__.replace("_", "-"), rule, what, apply, surfaces))
         return apply
 
     return register
@@ -39,3 +40,11 @@ def put(owner: Any, name: str, value: Any) -> None:
 def wrap(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
     """Replace a function by what `make` makes of it."""
     put(owner, name, make(getattr(owner, name)))
+
+
+def replace_route(router: Any, name: str, endpoint: Any) -> None:
+    """Answer a request to the router in another way."""
+    route = next(route for route in router.routes if route.name == name)
+    router.routes.remove(route)
+    path = route.path.removeprefix(router.prefix)
+    router.add_api_route(path, endpoint, methods=list(route.methods))

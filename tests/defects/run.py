@@ -49,7 +49,8 @@ def failing_surfaces(defect: Defect) -> dict[str, int]:
         grid = wrapped(Path(scratch), prepare.format(defect.id))
         evidence = Path(scratch) / "evidence"
         command = [sys.executable, "-m", "pytest", "tests/acceptance", "-q", "-n", "2", "-p", "no:cacheprovider"]
-        options = ["--grid-cli", grid, "--rule", defect.rule, "--evidence", str(evidence)]
+        options = [word for name in defect.surfaces for word in ("--surface", name)]
+        options += ["--grid-cli", grid, "--rule", defect.rule, "--evidence", str(evidence)]
         done = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True)
         assert done.returncode in (0, 1), done.stdout + done.stderr
         failed: dict[str, int] = {}

@@ -10,6 +10,7 @@ from typing import Any
 
 from jinja2 import ChoiceLoader, DictLoader
 
+from defects.registry import replace_route
 from grid_datastores.errors import Refusal
 from grid_datastores.server.ui import deletion, pages
 from grid_datastores.server.ui.visit import OwnForm, TheVisit
@@ -25,9 +26,6 @@ def apply() -> None:
 
 
 def _delete_every_version() -> None:
-    route = next(route for route in deletion.router.routes if getattr(route, "endpoint", None) is deletion.delete)
-    deletion.router.routes.remove(route)
-
     def delete(visit: Any, name: str, number: str, form: Any) -> Any:
         answer = deletion.delete(visit, name, number, form)
         if answer.status_code == 303:
@@ -39,7 +37,7 @@ def _delete_every_version() -> None:
         return answer
 
     delete.__annotations__ = {"visit": TheVisit, "name": str, "number": str, "form": OwnForm}
-    deletion.router.add_api_route("/delete", delete, methods=["POST"])
+    replace_route(deletion.router, "delete", delete)
 
 
 def _show_no_details() -> None:

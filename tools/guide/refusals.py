@@ -15,6 +15,9 @@ _FEW = 3
 TO_DO: dict[type[Refusal], str] = {
     errors.InvalidInput: "Correct what you typed; the message says how it has to look.",
     errors.NotSignedIn: "Sign in again with `grid login`, or check the user and the key.",
+    errors.TooManyAttempts: "Wait as long as it says; nobody else has to. Then sign in with the right key.",
+    errors.HostRefused: "Open the address that `grid serve` prints, or ask its operator to allow the name.",
+    errors.FormRefused: "Open the page again, in the browser that you are signed in with, and repeat it there.",
     errors.NotFound: "Check the name and the number and, with `grid status`, the server and the user: versions of other"
     " users are not found, either.",
     errors.AlreadyDeleted: "Nothing. If you need the data again, upload it again: it becomes a new version.",

@@ -42,11 +42,14 @@ _SIZE = {"width": 1200, "height": 700}
 _PATIENCE = 30_000  # milliseconds
 # As in transcripts, a picture shows names and folders that are the same in every run.
 _SHOW = """(names) => {
+  window.realTexts = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
+    window.realTexts.push([walker.currentNode, walker.currentNode.data]);
     for (const [real, shown] of names) walker.currentNode.data = walker.currentNode.data.replaceAll(real, shown);
   }
 }"""
+_SHOW_REAL = "() => window.realTexts.forEach(([node, text]) => { node.data = text; })"
 
 
 @dataclass
@@ -323,6 +326,7 @@ class UiSurface:
             page.emulate_media(color_scheme=theme)
             self._pictured.screenshot(f"{label} ({theme})", page.screenshot(full_page=True))
         page.emulate_media(color_scheme="light")
+        page.evaluate(_SHOW_REAL)
 
 
 def _person(browser: Browser, url: str, cookies: StorageState | None = None) -> BrowserContext:
