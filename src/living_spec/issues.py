@@ -7,11 +7,12 @@
     editions: [shipped]
     surfaces: [ui]
     scenarios: [delete-two]           delete-each/2 is the second example of a scenario
+    sometimes: [delete-race]          of these, those that fail only now and then; may be left out
     since: 2026-03-01
     workaround: Use the command line.
     ---
 
-An open issue's scenarios must fail there; a closed one's must not. `index.md` in the same folder is no issue.
+An open issue's scenarios must fail there, but for those that fail only sometimes; a closed one's must not. `index.md` in the same folder is no issue.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ _FRONT = re.compile(r"---\n(?P<fields>.*?)^---$", re.DOTALL | re.MULTILINE)
 _TEXTS = ("id", "title", "status", "since", "workaround")
 _LISTS = ("editions", "surfaces", "scenarios")
 _STATES = ("open", "closed")
-_OPTIONAL = ("description",)  # what site builders read
+_OPTIONAL = ("sometimes", "description")  # a description is for site builders
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,18 @@ class Issue:
     editions: tuple[str, ...]
     surfaces: tuple[str, ...]
     scenarios: tuple[str, ...]
+    sometimes: tuple[str, ...]
     since: date
     workaround: str
     path: Path
 
     def covers(self, key: Key) -> bool:
         """Whether it speaks of this result."""
-        named = {key.scenario, f"{key.scenario}/{key.row + 1}"} & set(self.scenarios)
-        return bool(named) and key.surface in self.surfaces and key.edition in self.editions
+        return _names(self.scenarios, key) and key.surface in self.surfaces and key.edition in self.editions
+
+    def fixed_by(self, key: Key) -> bool:
+        """Whether it is fixed when this result, of which it speaks, holds."""
+        return not _names(self.sometimes, key)
 
     def about(self, scenario: Scenario) -> bool:
         """Whether it speaks of this scenario, or of an example of it."""
@@ -154,6 +159,9 @@ def _pointing_nowhere(fields: Mapping[str, object], spec: Spec) -> Iterator[tupl
         for name in _list(fields, key):
             if name not in names:
                 yield key, f"There is no {key[:-1]} {name!r}{_hint(name, list(names))}"
+    for name in _list(fields, "sometimes"):
+        if name not in _list(fields, "scenarios"):
+            yield "sometimes", f"{name!r} is none of the scenarios of this issue."
     for name in _list(fields, "scenarios"):
         scenario = spec.scenarios.get(_scenario_id(name))
         for surface in _list(fields, "surfaces") if scenario else ():
@@ -165,6 +173,10 @@ def _scenario_names(spec: Spec) -> set[str]:
     """All that an issue can name: scenarios, and single examples of them."""
     examples = {f"{scenario.id}/{row + 1}" for scenario in spec.scenarios.values() for row in scenario.rows}
     return {*spec.scenarios, *examples}
+
+
+def _names(scenarios: tuple[str, ...], key: Key) -> bool:
+    return key.scenario in scenarios or f"{key.scenario}/{key.row + 1}" in scenarios
 
 
 def _scenario_id(name: str) -> str:
@@ -179,6 +191,7 @@ def _issue(path: Path, fields: Mapping[str, object]) -> Issue:
         editions=_list(fields, "editions"),
         surfaces=_list(fields, "surfaces"),
         scenarios=_list(fields, "scenarios"),
+        sometimes=_list(fields, "sometimes"),
         since=cast("date", fields["since"]),
         workaround=str(fields["workaround"]),
         path=path,

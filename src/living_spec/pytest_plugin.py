@@ -245,7 +245,7 @@ def pytest_runtest_makereport(
 def _expect(report: pytest.TestReport, recorder: Recorder, register: Register) -> None:
     """Turn the report round where an open issue expects a failure; tell of one that is back."""
     if issue := register.open_for(recorder.key):
-        if report.passed:
+        if report.passed and issue.fixed_by(recorder.key):
             report.outcome = "failed"
             report.longrepr = f"Known issue {issue.id} is fixed here: close it ({issue.path})."
         elif report.failed and recorder.noticed:

@@ -103,7 +103,7 @@ def judge(result: Result, register: Register) -> tuple[Kind, str]:
         back = f"Issue {closed.id} is closed, and is back. " if closed and kind is Kind.FAILS else ""
         return kind, back + result.reason
     if kind is Kind.HOLDS:
-        return Kind.FIXED, f"{issue.title} ({issue.id}): close it."
+        return (Kind.FIXED, f"{issue.title} ({issue.id}): close it.") if issue.fixed_by(result.key) else (kind, "")
     return (Kind.KNOWN_ISSUE, f"{issue.title}.") if noticed(result.steps) else (kind, result.reason)
 
 

@@ -103,6 +103,15 @@ def test_one_example_of_a_scenario_can_be_listed(listed: Project) -> None:
     assert "3 passed, 1 xfailed" in done.output
 
 
+def test_a_scenario_that_fails_only_sometimes_may_hold(listed: Project) -> None:
+    listed.change(PAGE, "since:", "sometimes: [delete-two]\nsince:")
+    assert listed.pytest().code == 0
+    assert kind(listed) is Kind.KNOWN_ISSUE
+    listed.change(STEPS, BUG, DELETING)
+    assert listed.pytest().code == 0
+    assert kind(listed) is Kind.HOLDS
+
+
 def test_an_issue_is_reproduced_by_its_id(listed: Project) -> None:
     listed.change(PAGE, "[reference]", "[shipped]")
     done = listed.pytest("--issue", "loses-two")
@@ -201,6 +210,7 @@ def test_the_feed_has_every_issue_newest_first(listed: Project) -> None:
         ("[delete-two]", "[delete-tow]", "7: There is no scenario 'delete-tow'; is 'delete-two' meant?"),
         ("[delete-two]", "[delete-each/3]", "7: There is no scenario 'delete-each/3'"),
         ("[delete-two]", "[]", "7: An issue says its scenarios"),
+        ("since:", "sometimes: [delete-each]\nsince:", "8: 'delete-each' is none of the scenarios of this issue."),
         ("[delete-two]", "delete-two", "7: The scenarios are a list"),
         ("surfaces: [cli]", "surfaces: [ui]", "6: There is no surface 'ui'."),
         ("[delete-two]", "[delete-each]", ""),
