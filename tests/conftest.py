@@ -1,5 +1,7 @@
 """What all tests load: the living spec's plugin, and the acceptance run's options, world and steps."""
 
+import signal
+
 pytest_plugins = [
     "living_spec.pytest_plugin",
     "acceptance.options",
@@ -15,3 +17,8 @@ pytest_plugins = [
     "acceptance.steps.browsing",
     "acceptance.steps.sourcing",
 ]
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach what the tests start, also where a shell in the background has it ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)

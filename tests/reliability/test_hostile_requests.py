@@ -417,7 +417,6 @@ def test_places_that_are_none_are_not_found(client: Client) -> None:
         "/v1/core/local/datastores/" + "d" * 5000,
         "/v1/core/sessions/%ff",
         "/v1/none",
-        "/",
         "/v1/core/datastores/none/files",
         "/v1/downloads/none?path=a&user=b&expires=1&signature=c",
     ):

@@ -136,7 +136,7 @@ def test_a_server_ends_at_once_also_with_an_upload_in_the_middle(own_server: Ser
         target = http.post(path, json=body).json()["objects"][0]["urls"][0]["url"]
     url = urlsplit(target)
     with socket.create_connection((url.hostname, url.port), timeout=30) as connection:
-        head = f"PUT {url.path}?{url.query} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nhalf"
+        head = f"PUT {url.path}?{url.query} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Length: 1000000\r\n\r\nhalf"
         connection.sendall(head.encode())
         wait_until(lambda: list((own_server.data / made["id"]).iterdir()), "the part is under way")
         process = own_server._process

@@ -53,7 +53,7 @@ def _operation(method: str, path: str, operation: dict[str, Any], described: dic
     lines = [f"### `{method} {path}` {{ #{anchor} }}", "", _plain(operation.get("description", "")), ""]
     parameters = [one for one in operation.get("parameters", []) if one["in"] != "header"]
     if parameters:
-        lines += ["| Parameter | In | Type | |", "| --- | --- | --- | --- |"]
+        lines += ["| Parameter | In | Type | When left out |", "| --- | --- | --- | --- |"]
         lines += [_parameter(one) for one in parameters] + [""]
     body = operation.get("requestBody", {}).get("content", {})
     for media, content in body.items():
@@ -67,7 +67,7 @@ def _operation(method: str, path: str, operation: dict[str, Any], described: dic
 
 def _parameter(one: dict[str, Any]) -> str:
     schema = one.get("schema", {})
-    left_out = f"`{schema['default']!r}` when left out" if "default" in schema and not one.get("required") else ""
+    left_out = f"`{schema['default']!r}`" if "default" in schema and not one.get("required") else ""
     return f"| `{one['name']}` | {one['in']} | {schema.get('type', 'text')} | {left_out} |"
 
 

@@ -69,6 +69,8 @@ def _user(request: Request, state: Annotated[State, Depends(_state)]) -> User:
         name, _, key = b64decode(secret, validate=True).decode().partition(":")
     except ValueError as error:
         raise NotSignedIn("The credentials cannot be read; sign in with: grid login") from error
+    if not name or not key:
+        raise NotSignedIn("The user or the key is missing; sign in with: grid login")
     return state.sign_in(request, name, key)
 
 
