@@ -38,7 +38,7 @@ def main() -> int:
         for path, counts in known.items():
             if found.get(path) != counts:
                 wrong += 1
-                print(f"{name}: {path}: {dict(zip(_COUNTED, zip(counts, found.get(path, ()))))}")
+                print(f"{name}: {path}: {found.get(path)} of {dict(zip(_COUNTED, counts, strict=True))}")
         print(f"{name}: {len(found)} pages, {len(known)} of MkDocs")
     return 1 if wrong else 0
 
@@ -55,7 +55,7 @@ def _built(name: str) -> Path:
         config.write_text(f"{text}\nsite_dir: {target.relative_to(ROOT).as_posix()}\n", "utf-8")
         argument = str(config)
     try:
-        subprocess.run([sys.executable, *BUILDERS[name], argument], cwd=ROOT, check=True)
+        subprocess.run([sys.executable, *BUILDERS[name], argument], cwd=ROOT, check=True)  # noqa: S603
     finally:
         (ROOT / "mkdocs.zensical.yml").unlink(missing_ok=True)
     return target

@@ -12,7 +12,8 @@
     workaround: Use the command line.
     ---
 
-An open issue's scenarios must fail there, but for those that fail only sometimes; a closed one's must not. `index.md` in the same folder is no issue.
+An open issue's scenarios must fail there, but for those that fail only sometimes; a closed one's must not. `index.md`
+in the same folder is no issue.
 """
 
 from __future__ import annotations

@@ -61,6 +61,11 @@ class ServerProcess:
         self._process.kill()
         self._process.communicate()
 
+    def wait(self) -> None:
+        """Until it has ended by itself."""
+        assert self._process
+        self._process.wait(timeout=30)
+
     def stop(self) -> None:
         """End it as an operator would."""
         assert self._process

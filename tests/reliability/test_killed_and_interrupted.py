@@ -242,36 +242,3 @@ def test_one_version_that_cannot_be_erased_does_not_keep_the_others(embedded: Ma
         _movable(stuck)
     embedded.run("datastore").done()
     assert list(embedded.storage.iterdir()) == []
-
-
-def test_what_a_killed_server_was_finishing_is_finished_by_the_next(own_server: ServerProcess) -> None:
-    """The server is killed the moment that it has taken the last word of the upload."""
-    user = own_server.add_user("ana")
-    paths = []
-    with httpx.Client(base_url=own_server.url, auth=user, timeout=30) as http:
-        for _ in range(3):
-            made = http.post("/v1/core/local/datastores", json={"name": "data", "spec": {}}).json()
-            path = f"/v1/core/local/datastores/{made['id']}"
-            body = {"objects": [{"key": "a.bin", "partCount": "1"}]}
-            upload = http.post(f"{path}/presigned-urls", json=body).json()["objects"][0]
-            etag = httpx.put(upload["urls"][0]["url"], content=bytes(LARGE), timeout=30).headers["etag"]
-            parts = [{"partNumber": "1", "etag": etag}]
-            done = {"objects": [{"key": "a.bin", "uploadId": upload["uploadId"], "urls": parts}]}
-            http.post(f"{path}/presigned-urls/completed", json=done).raise_for_status()
-            paths.append(path)
-        for path in paths:
-            http.post(f"{path}/completed", json={}).raise_for_status()
-        own_server.kill()
-    catalog = _catalog(own_server.folder)
-    assert catalog.execute("SELECT count(*) FROM versions WHERE phase = 'optimizing'").fetchone()[0] > 0
-    catalog.close()
-    own_server.start()
-    with httpx.Client(base_url=own_server.url, auth=user, timeout=30) as http:
-        for path in paths:
-            wait_until(
-                lambda path=path: http.get(path).json()["status"]["phase"].endswith("SUCCEEDED"),  # type: ignore[misc]
-                "it is finished",
-            )
-            assert http.get(path).json()["spec"]["sizeBytes"] == str(LARGE)
-    held = sorted(path.name for path in own_server.data.rglob("*") if path.name.endswith(".new"))
-    assert held == []

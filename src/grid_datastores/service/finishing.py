@@ -43,10 +43,16 @@ class Finishing:
         """
         with self._context.catalog.read() as tx:
             waiting = [(version, tx.users.get(version.owner_id)) for version in tx.versions.in_phase(Phase.OPTIMIZING)]
+        broken: list[Exception] = []
         for version, user in waiting:
             with self._take(version) as taken:
                 if taken:
-                    self._finish(version, user.name if user else "")
+                    try:
+                        self._finish(version, user.name if user else "")
+                    except Exception as error:  # the versions behind it do not wait for its cause
+                        broken.append(error)
+        if broken:
+            raise broken[0]
 
     def publish(self, version: Version, manifest: Manifest, actor: str) -> Version:
         """The version, available with what the manifest says; gone, if it was deleted meanwhile."""
@@ -54,6 +60,8 @@ class Finishing:
         with self._context.catalog.write() as tx:
             now = self._context.clock()
             current = tx.versions.get(version.id, lock=True)
+            if current and current.phase is Phase.AVAILABLE:  # somebody else was faster, with the same bytes
+                return current
             if current is None or not current.phase.unfinished:
                 tx.versions.queue_removal(version.id, now)
                 return current or version
@@ -77,13 +85,15 @@ class Finishing:
         if current is None or current.phase is not Phase.OPTIMIZING:
             return
         try:
-            manifest = self._received(version) if version.source.kind is SourceKind.FILES else self._fetched(version)
-            self.publish(version, manifest, actor)
+            self.publish(version, self._context.storage.published(version.id) or self._made(version), actor)
         except Refusal as error:
             self._fail(version, error.message)
         except Exception:
             self._fail(version, "something broke in the server; its log says what")
             raise
+
+    def _made(self, version: Version) -> Manifest:
+        return self._received(version) if version.source.kind is SourceKind.FILES else self._fetched(version)
 
     def _received(self, version: Version) -> Manifest:
         storage = self._context.storage

@@ -71,6 +71,8 @@ class Uploads:
         with self._context.catalog.read() as tx:
             version = owned(tx, user, version_id)
         check_open(version)
+        for name in {file.object for file in manifest.files}:
+            self._context.storage.size(version_id, name)  # raises, where it is missing
         return self._finishing.publish(version, manifest, user.name)
 
     def _mark_active(self, user: User, version_id: str) -> None:
@@ -80,14 +82,11 @@ class Uploads:
 
     def drop(self, user: User, version_id: str) -> None:
         """Forget a version that was never finished, and leave no byte of it; its number stays used."""
-        with self._context.catalog.read() as tx:
-            unfinished = owned(tx, user, version_id).phase.unfinished
-        if unfinished:  # a full disk has no room for the next transaction, either
-            self._context.storage.erase(version_id)
         with self._context.catalog.write() as tx:
             now = self._context.clock()
             version = owned(tx, user, version_id, lock=True)
             if version.phase.unfinished:
+                self._context.storage.erase(version_id)  # first: a full disk has no room for the catalog, either
                 tx.versions.mark_deleted(version.id, user.name, now)
                 tx.versions.record(version.id, EventKind.DELETED, user.name, "never finished", now)
         self._context.queued()
@@ -131,6 +130,8 @@ class Uploads:
                 self._assemble(upload, item)
         with self._context.catalog.write() as tx:
             tx.versions.complete_uploads([item.upload_id for item in objects])
+        for item in objects:
+            self._context.storage.drop_parts(version_id, item.upload_id, uploads[item.upload_id].parts)
 
     def _assemble(self, upload: Upload, item: CompletedObject) -> None:
         storage = self._context.storage

@@ -72,21 +72,27 @@ class LocalStorage:
         return digest.hexdigest()
 
     def assemble(self, version_id: str, upload_id: str, parts: int, name: str) -> None:
-        """Make one object of an upload's parts, which are then gone; doing it again changes nothing."""
-        folder = self._folder(version_id)
-        pieces = [folder / _checked(self.part_name(upload_id, number)) for number in range(1, parts + 1)]
-        if (folder / _checked(name)).exists():
+        """Make one object of an upload's parts. They stay until `drop_parts`, so that it can be done again."""
+        pieces = self._parts(version_id, upload_id, parts)
+        if len(pieces) == 1:
+            target = self._folder(version_id) / _checked(name)
+            with _begun(version_id):
+                target.unlink(missing_ok=True)
+                os.link(pieces[0], target)
             return
-        with _begun(version_id):
-            if len(pieces) == 1:
-                pieces[0].replace(folder / name)
-                return
-        with self.new_object(version_id, name) as target:
+        with self.new_object(version_id, name) as made:
             for piece in pieces:
                 with piece.open("rb") as file:
-                    shutil.copyfileobj(file, target, CHUNK)
-        for piece in pieces:
-            piece.unlink()
+                    shutil.copyfileobj(file, made, CHUNK)
+
+    def drop_parts(self, version_id: str, upload_id: str, parts: int) -> None:
+        """The parts of this upload are not needed any more."""
+        for piece in self._parts(version_id, upload_id, parts):
+            piece.unlink(missing_ok=True)
+
+    def _parts(self, version_id: str, upload_id: str, parts: int) -> list[Path]:
+        folder = self._folder(version_id)
+        return [folder / _checked(self.part_name(upload_id, number)) for number in range(1, parts + 1)]
 
     def publish(self, version_id: str, manifest: Manifest) -> None:
         """Keep the manifest, durably and at once: the version is whole, all else in its place goes."""
@@ -97,6 +103,10 @@ class LocalStorage:
             if path.name not in wanted:
                 path.unlink()
         _sync_folder(self._folder(version_id))
+
+    def published(self, version_id: str) -> Manifest | None:
+        """The manifest, if it was published: whoever did so may have been killed before the catalog knew."""
+        return self.manifest(version_id) if (self._folder(version_id) / _MANIFEST).exists() else None
 
     def manifest(self, version_id: str) -> Manifest:
         """The published manifest; raises `Damaged` when it is not there."""

@@ -176,7 +176,8 @@ def test_one_form_deletes_one_version_however_it_is_sent(ana: Person) -> None:
     for _ in range(2):  # reloading the receipt
         assert "2 of 50</strong> versions now, 3 before" in ana.http.get(receipt.headers["location"]).text
     forged = receipt.headers["location"].replace("before=3", "before=49")
-    assert "49" not in re.sub(r"signature=\w+", "", ana.http.get(forged).text).partition("<main")[2]
+    assert forged != receipt.headers["location"]
+    assert "49 before" not in ana.http.get(forged).text
     assert ana.api.versions("data") == [2, 3]
 
 

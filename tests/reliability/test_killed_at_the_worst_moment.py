@@ -1,0 +1,175 @@
+"""Killed between the bytes and the catalog, on purpose and exactly there: what is done again comes to the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from acceptance import executables
+from acceptance.server import Credentials, ServerProcess
+from acceptance.waiting import wait_until
+from reliability.machine import Machine, finished, folder_of
+
+# Power is gone at this call, and nothing else happens.
+_KILLED = """
+import os, signal
+from grid_datastores.storage import LocalStorage
+real = LocalStorage.{method}
+def dies(*given, **named):
+    if {after}:
+        real(*given, **named)
+    os.kill(os.getpid(), signal.SIGKILL)
+LocalStorage.{method} = dies
+"""
+# Waits at this call as long as a file is there.
+_LATE = """
+import pathlib, time
+from grid_datastores.storage import LocalStorage
+real, gate = LocalStorage.publish, pathlib.Path({gate!r})
+def late(*given):
+    gate.touch()
+    while gate.exists():
+        time.sleep(0.01)
+    real(*given)
+LocalStorage.publish = late
+"""
+CONTENT = bytes(range(256)) * 64
+
+
+def _with(folder: Path, prepare: str) -> str:
+    """A `grid` that does this first."""
+    place = folder / uuid4().hex
+    place.mkdir()
+    return executables.wrapped(place, prepare)
+
+
+def _mortal(folder: Path, method: str, *, after: bool = True) -> str:
+    """A `grid` that is killed after this call to storage, or at its beginning."""
+    return _with(folder, _KILLED.format(method=method, after=after))
+
+
+class _Upload:
+    """A stock client's upload of one file, a call at a time."""
+
+    def __init__(self, server: ServerProcess, user: Credentials) -> None:
+        self.http = httpx.Client(base_url=server.url, auth=user, timeout=30)
+        made = self.http.post("/v1/core/local/datastores", json={"name": "data", "spec": {}}).json()
+        self.path = f"/v1/core/local/datastores/{made['id']}"
+
+    def send(self) -> None:
+        body = {"objects": [{"key": "a.bin", "partCount": "2"}]}
+        upload = self.http.post(f"{self.path}/presigned-urls", json=body).json()["objects"][0]
+        halves = (CONTENT[:1000], CONTENT[1000:])
+        sent = zip(upload["urls"], halves, strict=True)
+        etags = [httpx.put(url["url"], content=half).headers["etag"] for url, half in sent]
+        parts = [{"partNumber": str(number), "etag": etag} for number, etag in enumerate(etags, 1)]
+        self.done = {"objects": [{"key": "a.bin", "uploadId": upload["uploadId"], "urls": parts}]}
+
+    def complete_objects(self) -> None:
+        self.http.post(f"{self.path}/presigned-urls/completed", json=self.done).raise_for_status()
+
+    def complete(self) -> None:
+        self.http.post(f"{self.path}/completed", json={}).raise_for_status()
+
+    def version(self) -> dict[str, object]:
+        return dict(self.http.get(self.path).json())
+
+    def finished(self) -> None:
+        wait_until(lambda: not str(self.version()["status"]["phase"]).endswith("_RUNNING"), "it is finished")  # type: ignore[index]
+        assert str(self.version()["status"]["phase"]).endswith("SUCCEEDED"), self.version()  # type: ignore[index]
+
+
+@pytest.fixture
+def upload(own_server: ServerProcess) -> Iterator[_Upload]:
+    begun = _Upload(own_server, own_server.add_user("ana"))
+    with closing(begun.http):
+        yield begun
+
+
+def _restarted(server: ServerProcess, grid: str) -> None:
+    server.kill()
+    server.grid = grid
+    server.start()
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_server_killed_as_it_publishes_the_bytes_finishes_when_it_starts_again(
+    own_server: ServerProcess, upload: _Upload, grid: str, tmp_path: Path, *, after: bool
+) -> None:
+    _restarted(own_server, _mortal(tmp_path, "publish", after=after))
+    upload.send()
+    upload.complete_objects()
+    upload.complete()
+    own_server.wait()
+    _restarted(own_server, grid)
+    upload.finished()
+    assert upload.version()["spec"]["sizeBytes"] == str(len(CONTENT))  # type: ignore[index]
+    assert [path for path in own_server.data.rglob("*") if path.name.endswith(".new")] == []
+
+
+def test_a_server_killed_after_it_assembled_an_object_takes_the_same_word_again(
+    own_server: ServerProcess, upload: _Upload, grid: str, tmp_path: Path
+) -> None:
+    _restarted(own_server, _mortal(tmp_path, "assemble"))
+    upload.send()
+    with pytest.raises(httpx.TransportError):
+        upload.complete_objects()
+    _restarted(own_server, grid)
+    upload.complete_objects()
+    upload.complete_objects()
+    upload.complete()
+    upload.finished()
+
+
+def test_a_server_killed_after_it_erased_the_bytes_records_the_moment_later(
+    own_server: ServerProcess, upload: _Upload, grid: str, tmp_path: Path
+) -> None:
+    upload.send()
+    upload.complete_objects()
+    upload.complete()
+    upload.finished()
+    _restarted(own_server, _mortal(tmp_path, "erase"))
+    assert upload.http.delete(upload.path).status_code == 200
+    own_server.wait()
+    _restarted(own_server, grid)
+    events = f"{upload.path}/events"
+    wait_until(lambda: "no byte is left" in upload.http.get(events).text, "the moment is recorded")
+
+
+def test_a_create_killed_after_it_published_the_bytes_can_be_gone_on_with(
+    embedded: Machine, grid: str, tmp_path: Path
+) -> None:
+    folder_of(embedded.home, {"a.bin": CONTENT, "large.bin": bytes(2 * 1024 * 1024)})
+    embedded.grid = _mortal(tmp_path, "publish")
+    killed = finished(embedded.start("datastore", "create", "source", "--name", "data"))
+    assert killed.code == -9
+    embedded.grid = grid
+    embedded.run("datastore", "resume").done()
+    assert embedded.phases() == [(1, "SUCCEEDED")]
+    embedded.run("datastore", "download", "--name", "data", "--version", "1", "--to", "back").done()
+    assert (embedded.home / "back" / "a.bin").read_bytes() == CONTENT
+
+
+def test_two_who_go_on_with_one_upload_lose_nothing(embedded: Machine, grid: str, tmp_path: Path) -> None:
+    """The second publishes what the first has finished meanwhile; the version stays, with its bytes."""
+    folder_of(embedded.home, {"a.bin": CONTENT})
+    embedded.grid = _mortal(tmp_path, "publish", after=False)
+    assert finished(embedded.start("datastore", "create", "source", "--name", "data")).code == -9
+    gate = tmp_path / "gate"
+    embedded.grid = _with(tmp_path, _LATE.format(gate=str(gate)))
+    second = embedded.start("datastore", "resume")
+    wait_until(lambda: gate.exists() or second.poll() is not None, "the second is about to publish")
+    assert second.poll() is None, second.communicate()
+    embedded.grid = grid
+    embedded.run("datastore", "resume").done()
+    gate.unlink()
+    finished(second)
+    embedded.run("datastore").done()  # a removal, if one was queued
+    assert embedded.phases() == [(1, "SUCCEEDED")]
+    embedded.run("datastore", "download", "--name", "data", "--version", "1", "--to", "back").done()
+    assert (embedded.home / "back" / "a.bin").read_bytes() == CONTENT
