@@ -66,8 +66,8 @@ class Datastores(Protocol):
     def drop(self, version: Version) -> None:
         """Leave nothing of a version that was not finished; what cannot be asked for is left to expire."""
 
-    def delete(self, ref: VersionRef) -> Receipt:
-        """Delete exactly this version, now and for ever."""
+    def delete(self, ref: VersionRef) -> Receipt | None:
+        """Delete exactly this version, now and for ever; None where Grid's API gives no receipt."""
 
     def verdict(self, ref: VersionRef) -> Verdict:
         """What `delete` would answer at this moment."""

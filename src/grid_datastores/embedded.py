@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import getpass
+import logging
 from typing import TYPE_CHECKING
 
-from grid_datastores.errors import InvalidInput
+from grid_datastores.errors import InvalidInput, Refusal
 from grid_datastores.rules import available
 from grid_datastores.service import open_service
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from grid_datastores.service import Service
     from grid_datastores.settings import Settings
     from grid_datastores.storage import Manifest, ObjectSink
+
+_log = logging.getLogger(__name__)
 
 
 def open_embedded(settings: Settings) -> EmbeddedDatastores:
@@ -108,9 +111,13 @@ class EmbeddedDatastores:
         return self._service.workloads.set_state(self._user, kind, workload.id, wanted)
 
     def close(self) -> None:
-        """Erase what was deleted; success was told before, and what is not erased now is by the next command."""
-        self._service.tidy()
-        self._service.context.catalog.close()
+        """Erase what was deleted. What cannot be erased now is by the next command; what was done stays done."""
+        try:
+            self._service.tidy()
+        except (Refusal, OSError) as error:
+            _log.warning("Warning: what was deleted will be erased by the next command: %s", error)
+        finally:
+            self._service.context.catalog.close()
 
     def _id(self, ref: VersionRef) -> str:
         return self._service.reading.find(self._user, ref).id

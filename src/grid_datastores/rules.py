@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from grid_datastores.errors import (
     AlreadyDeleted,
@@ -47,11 +48,11 @@ def check_name(name: str, what: str = "datastore") -> str:
 
 def name_from_source(location: str) -> str:
     """The name of a source without a name: its last part, lower-case, suffix stripped (rule source-name)."""
-    path = location.split("?")[0].split("#")[0].rstrip("/")
-    last = path.rsplit("/", 1)[-1].lower()
+    path = unquote(location.split("?")[0].split("#")[0]) if "://" in location else location
+    last = path.rstrip("/").rsplit("/", 1)[-1].lower()
     name = _nearest_name(_ARCHIVE_SUFFIX.sub("", last) or last)
     if not name:
-        raise InvalidInput(f"No name can be made from {location!r}; give one with --name.")
+        raise InvalidInput(f"No name can be made from {last[:60]!r}; give one with --name.")
     return name
 
 

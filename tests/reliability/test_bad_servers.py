@@ -102,6 +102,16 @@ def test_sense_at_first_and_nonsense_then_is_told(home: Machine, nonsense: Nonse
     assert _left(home) == ["source"]
 
 
+def test_a_server_that_gives_no_receipt_has_deleted(home: Machine, nonsense: Nonsense) -> None:
+    """Grid's own API answers a deletion with an empty object."""
+    nonsense.body = json.dumps({"datastores": [ONE_VERSION]}).encode()
+    nonsense.special[f"/datastores/{ONE_VERSION['id']}"] = b"{}"
+    said = _run(home, nonsense.url, *COMMANDS[5]).done()
+    assert said == "Deleted version 1 of data. This cannot be undone. The server gives no receipt.\n"
+    assert json.loads(_run(home, nonsense.url, *COMMANDS[5], "-o", "json").done()) == {"name": "data", "version": 1}
+    assert [asked.split()[0] for asked, _ in nonsense.asked] == ["GET", "DELETE"] * 2
+
+
 @pytest.mark.parametrize("status", [302, 401, 404, 418, 500])
 def test_a_status_without_a_word_is_told(home: Machine, nonsense: Nonsense, status: int) -> None:
     nonsense.status = status

@@ -38,6 +38,14 @@ def late(*given):
     real(*given)
 LocalStorage.publish = late
 """
+# Nobody can write the moment down.
+_BUSY = """
+from grid_datastores.catalog.versions import Versions
+from grid_datastores.errors import CatalogFailed
+def busy(*given):
+    raise CatalogFailed("The catalog is busy.")
+Versions.mark_bytes_gone = busy
+"""
 CONTENT = bytes(range(256)) * 64
 
 
@@ -153,6 +161,21 @@ def test_a_create_killed_after_it_published_the_bytes_can_be_gone_on_with(
     assert embedded.phases() == [(1, "SUCCEEDED")]
     embedded.run("datastore", "download", "--name", "data", "--version", "1", "--to", "back").done()
     assert (embedded.home / "back" / "a.bin").read_bytes() == CONTENT
+
+
+def test_a_deletion_whose_bytes_cannot_be_erased_yet_is_done_all_the_same(
+    embedded: Machine, grid: str, tmp_path: Path
+) -> None:
+    embedded.create(folder_of(embedded.home, {"a.bin": CONTENT}))
+    embedded.grid = _with(tmp_path, _BUSY)
+    said = embedded.run("datastore", "delete", "--name", "data", "--version", "1")
+    assert said.code == 0, said
+    assert said.out.startswith("Deleted version 1 of data")
+    assert said.err.startswith("Warning: what was deleted will be erased by the next command: ")
+    assert len(said.err.splitlines()) == 1
+    embedded.grid = grid
+    embedded.run("datastore").done()
+    assert list(embedded.storage.iterdir()) == []
 
 
 def test_two_who_go_on_with_one_upload_lose_nothing(embedded: Machine, grid: str, tmp_path: Path) -> None:

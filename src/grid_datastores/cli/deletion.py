@@ -64,7 +64,12 @@ def _delete(datastores: Datastores, ref: VersionRef, dry_run: bool, output: str)
             raise Refusal(verdict.refusal)
         receipt = verdict.receipt
     else:
-        receipt = datastores.delete(ref)
+        given = datastores.delete(ref)
+        if given is None:
+            if output == "text":
+                click.echo(f"Deleted {ref}. This cannot be undone. The server gives no receipt.")
+            return {"name": ref.name, "version": ref.number}
+        receipt = given
         unmount(read_settings().directory, receipt.id)
     if output == "json":
         from grid_datastores.wire.datastores import receipt_out

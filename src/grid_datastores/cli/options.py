@@ -107,6 +107,24 @@ name_option = click.option(
 version_option = click.option(
     "--version", type=VersionNumber(), required=True, multiple=True, callback=once, help="Number of the version."
 )
+mounted_name_option = click.option(
+    "--datastore_name",
+    "datastore",
+    type=DatastoreName(),
+    required=True,
+    multiple=True,
+    callback=once,
+    help="Datastore to mount.",
+)
+mounted_version_option = click.option(
+    "--datastore_version",
+    "version",
+    type=VersionNumber(),
+    required=True,
+    multiple=True,
+    callback=once,
+    help="Version of it to mount.",
+)
 output_option = click.option(
     "-o", "--output", type=click.Choice(["text", "json"]), default="text", help="How to print.", show_default=True
 )

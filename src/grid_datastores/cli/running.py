@@ -7,31 +7,15 @@ from functools import partial
 
 import click
 
-from grid_datastores.cli.options import DatastoreName, VersionNumber, once, version_ref
+from grid_datastores.cli.options import mounted_name_option, mounted_version_option, version_ref
 from grid_datastores.cli.output import progress
 from grid_datastores.cli.target import open_datastores
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.option("--name", required=True, help="Name of the Run.")
-@click.option(
-    "--datastore_name",
-    "datastore",
-    type=DatastoreName(),
-    required=True,
-    multiple=True,
-    callback=once,
-    help="Datastore to mount.",
-)
-@click.option(
-    "--datastore_version",
-    "version",
-    type=VersionNumber(),
-    required=True,
-    multiple=True,
-    callback=once,
-    help="Version of it to mount.",
-)
+@mounted_name_option
+@mounted_version_option
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(name: str, datastore: str, version: int, command: tuple[str, ...]) -> None:
     """Run COMMAND here with a version mounted read-only; put -- before it.

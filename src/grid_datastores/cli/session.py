@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from grid_datastores.cli.options import DatastoreName, VersionNumber, once, output_option
+from grid_datastores.cli.options import mounted_name_option, mounted_version_option, output_option
 from grid_datastores.cli.output import print_json, print_table, when
 from grid_datastores.cli.target import open_datastores
 
@@ -32,24 +32,8 @@ def list_command(output: str) -> None:
 
 @session.command()
 @click.argument("name")
-@click.option(
-    "--datastore_name",
-    "datastore",
-    type=DatastoreName(),
-    required=True,
-    multiple=True,
-    callback=once,
-    help="Datastore to mount.",
-)
-@click.option(
-    "--datastore_version",
-    "version",
-    type=VersionNumber(),
-    required=True,
-    multiple=True,
-    callback=once,
-    help="Version of it to mount.",
-)
+@mounted_name_option
+@mounted_version_option
 @click.option("--datastore_mount_dir", "path", default="", help="Where to mount it; /datastores/NAME when left out.")
 def create(name: str, datastore: str, version: int, path: str) -> None:
     """Start a Session with a version mounted; it holds the version until it is deleted."""

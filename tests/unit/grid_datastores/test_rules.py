@@ -77,6 +77,9 @@ def test_the_nearest_name_that_is_one_is_offered() -> None:
         ("/data/.hidden", "hidden"),
         ("/data/" + "d" * 100, "d" * 63),
         ("/data/été 2026", "t-2026"),
+        ("https://example.org/Palmer%20Penguins.zip", "palmer-penguins"),
+        ("/data/run#1?.csv", "run-1"),
+        ("/data/50%20.csv", "50-20"),
     ],
 )
 def test_names_from_sources(location: str, name: str) -> None:
@@ -84,10 +87,13 @@ def test_names_from_sources(location: str, name: str) -> None:
     assert rules.check_name(name) == name
 
 
-@pytest.mark.parametrize("location", ["", "/", "///", "/data/🐧", "...", "?x"])
+@pytest.mark.parametrize(
+    "location", ["", "/", "///", "/data/🐧", "...", "???", "https://example.org/%20.zip?key=secret"]
+)
 def test_sources_that_give_no_name(location: str) -> None:
-    with pytest.raises(InvalidInput, match="--name"):
+    with pytest.raises(InvalidInput, match="--name") as refused:
         rules.name_from_source(location)
+    assert "secret" not in refused.value.message
 
 
 @pytest.mark.parametrize(("text", "number"), [("1", 1), ("007", 7), ("2147483647", 2**31 - 1)])
