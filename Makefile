@@ -5,7 +5,7 @@ BIN := .venv/bin
 PROCESSES ?= auto
 PYTEST := $(BIN)/pytest --numprocesses $(PROCESSES)
 
-.PHONY: site docs test checks evidence shipped defects builders benchmarks setup lock clean
+.PHONY: site docs test checks evidence shipped defects mutation builders benchmarks setup lock clean
 
 site: docs
 	@echo "The site is at http://127.0.0.1:8000 (stop it with Ctrl-C)"
@@ -42,6 +42,12 @@ checks: setup
 # Would the spec notice? A defect at a time, on the scenarios of its rule; takes about half an hour.
 defects: setup
 	cd tests && ../$(BIN)/python -m defects.run $(DEFECTS)
+
+# Would it notice any small change? A sample of them on the scenarios over the API; takes half an hour, and can go on later.
+mutation: setup
+	$(PYTHON) -m venv build/mutation/venv
+	build/mutation/venv/bin/python -m pip install --quiet cosmic-ray==8.7.0
+	build/mutation/venv/bin/python tools/mutation.py
 
 # The same pages, built by ProperDocs and by Zensical, compared with the site.
 builders: docs

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from guide import diagrams, operations, refusals, variables
+from guide import diagrams, mutations, operations, refusals, variables
 
 ROOT = Path(__file__).parents[2]
 PARTS = {
     "can-i-delete.svg.html": diagrams.can_i_delete,
     "life-of-a-version.svg.html": diagrams.life_of_a_version,
+    "mutations.md": mutations.write,
     "operations.md": operations.write,
     "refusals.md": refusals.write,
     "variables.md": variables.write,
