@@ -189,7 +189,7 @@ def _list(output: str) -> None:
                 version.phase.value,
                 str(version.file_count),
                 size(version.size_bytes),
-                when(version.created_at),
+                f"{version.created_at:%Y-%m-%d}",
                 version.source.location or "-",
             ]
             for version in versions

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
+    from rich.table import Table
+
+_LEAST_WIDTH = 12  # columns for what folds
 _PIPE_WIDTH = 10_000  # columns: a pipe is as wide as its longest line
 
 
@@ -22,21 +25,46 @@ def print_json(value: object) -> None:
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table as wide as the terminal allows; in a pipe, as wide as it is."""
+    """A table, whose widest column folds where the terminal is narrow; where that is not enough, a list of its rows."""
+    from rich.cells import cell_len
     from rich.console import Console
+
+    cells = [[plain(cell) for cell in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(headers, *cells, strict=True)]
+    console = Console(width=None if _terminal(sys.stdout) else _PIPE_WIDTH, highlight=False)
+    folding = widths.index(max(widths))
+    left = console.width - sum(widths) - 2 * (len(widths) - 1) + widths[folding]
+    fits = left >= min(widths[folding], _LEAST_WIDTH)
+    with console.capture() as captured:
+        for table in [_table(headers, cells, folding)] if fits else _records(headers, cells):
+            console.print(table)
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def _table(headers: Sequence[str], cells: Sequence[Sequence[str]], folding: int) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for header in headers:
-        table.add_column(header, overflow="fold", no_wrap=not _terminal(sys.stdout))
-    for row in rows:
-        table.add_row(*(Text(plain(cell)) for cell in row))
-    console = Console(width=None if _terminal(sys.stdout) else _PIPE_WIDTH, highlight=False)
-    with console.capture() as captured:
-        console.print(table)
-    for line in captured.get().splitlines():
-        click.echo(line.rstrip())
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for number, header in enumerate(headers):
+        table.add_column(header, overflow="fold", no_wrap=number != folding)
+    for row in cells:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _records(headers: Sequence[str], cells: Sequence[Sequence[str]]) -> Iterator[Table | str]:
+    """A row as lines, each a header and its cell; an empty line between two rows."""
+    from rich.table import Table
+    from rich.text import Text
+
+    for number, row in enumerate(cells):
+        if number:
+            yield ""
+        record = Table.grid("", "", padding=(0, 2, 0, 0))
+        for header, cell in zip(headers, row, strict=True):
+            record.add_row(Text(header, "bold"), Text(cell, overflow="fold"))
+        yield record
 
 
 def plain(text: str) -> str:
