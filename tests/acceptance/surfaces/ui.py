@@ -79,14 +79,12 @@ def chromium(executable: str) -> Iterator[Chromium]:
 class UiSurface:
     """One signed-in person."""
 
-    def __init__(
-        self, url: str, user: Credentials, chromium: Chromium, evidence: Recorder, home: Path, name: str
-    ) -> None:
+    def __init__(self, url: str, user: Credentials, chromium: Chromium, evidence: Recorder, name: str) -> None:
         self._url = url
         self._chromium = chromium
         self._pictured = evidence if evidence.key.scenario in _PICTURED else None
         self._labels: set[str] = set()
-        self._home, self._name = home, name
+        self._name = name
         self._thread = threading.get_ident()
         self._here = threading.local()
         self._context = _person(chromium.browser, url)
@@ -341,9 +339,8 @@ class UiSurface:
         if not self._pictured or label in self._labels:
             return
         self._labels.add(label)
-        page.evaluate(
-            _SHOW, [[str(self._home), f"/home/{self._name}"], [page.locator(".who").inner_text(), self._name]]
-        )
+        names = {**self._pictured.names, page.locator(".who").inner_text(): self._name}
+        page.evaluate(_SHOW, sorted(names.items(), key=lambda pair: len(pair[0]), reverse=True))
         for theme in ("light", "dark"):
             page.emulate_media(color_scheme=theme)
             self._pictured.screenshot(f"{label} ({theme})", page.screenshot(full_page=True))
