@@ -116,7 +116,7 @@ class UiSurface:
             form.get_by_label("Only refer to the bucket").set_checked(refer)
             self._picture(page, "the upload page")
             answer = _press(page, form.get_by_role("button"))
-            page.locator("[role=alert], dd:text-is('available')").first.wait_for()  # the page looks again by itself
+            page.locator("[role=alert], .title :text-is('available')").first.wait_for()  # it looks again by itself
             return _outcome(page, answer)
 
     def versions(self, name: str) -> list[int]:
@@ -129,7 +129,9 @@ class UiSurface:
             return [int(match[1]) for match in found if match]
 
     def phase(self, name: str, number: int) -> str:
-        return self._fact("Phase", name, number)
+        with self._tab() as page:
+            page.goto(_path(name, number))
+            return page.locator(".title .badge").inner_text()
 
     def fingerprint(self, name: str, number: int) -> str:
         return self._fact("Fingerprint", name, number)
