@@ -67,6 +67,15 @@ Feature: Versions in use
       Then it is done
       And "my-training-data" has version 1
 
+    @scenario:mounted-shown
+    Scenario: A version shows who uses it, and its sibling that nobody does
+      Given "my-training-data" has versions 1 and 2
+      When I mount version 1 of "my-training-data" into the Session "tuning"
+      Then it is done
+      And my Sessions show that "tuning" is running, with version 1 of "my-training-data"
+      And version 1 of "my-training-data" shows that the Session "tuning" uses it
+      And version 2 of "my-training-data" shows that nobody uses it
+
   @rule:in-use-until-released
   Rule: When the last Session or Run that uses it ends, the version can be deleted
     Why: nothing reads it any more.
@@ -105,6 +114,25 @@ Feature: Versions in use
         | succeeded     |
         | failed        |
         | been canceled |
+
+    @scenario:run-reads
+    Scenario: A Run reads its version, and uses it no longer when its command has ended
+      Not on api, ui: there, a program runs the command and tells of it; see "A Run that has succeeded uses nothing".
+      Given "my-training-data" has versions 1 and 2
+      When I run the training on version 2 of "my-training-data" as the Run "nightly"
+      Then it is done
+      And the training read version 2 of "my-training-data", byte for byte
+      When I delete version 2 of "my-training-data"
+      Then it is done
+
+    @scenario:run-canceled
+    Scenario: A Run that I cancel uses nothing
+      Given "my-training-data" has version 1
+      And the Run "nightly" works with version 1 of "my-training-data"
+      When I cancel the Run "nightly"
+      Then it is done
+      When I delete version 1 of "my-training-data"
+      Then it is done
 
   @rule:in-use-paused
   Rule: A paused Session still uses its version

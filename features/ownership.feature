@@ -15,6 +15,16 @@ Feature: Whose data it is
       And ben has no versions
       And version 1 of "my-training-data" is byte for byte what was uploaded
 
+    @scenario:signed-in
+    Scenario: Who signs in works with their own versions
+      Not on api, ui: the API is told the user with every request, and the web UI before it shows anything.
+      Given "my-training-data" has version 1
+      And another user, ben
+      When ben signs in at the server
+      Then it is done
+      And ben is told that he has 0 versions there
+      And ben has no versions
+
     @scenario:same-name-two-users
     Scenario: Two users can use the same name
       Given "my-training-data" has version 1

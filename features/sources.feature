@@ -91,6 +91,15 @@ Feature: Where data comes from
       Given an archive of the penguin data at "penguins.zip" of a web server
       When I create a version of the archive in "my-training-data"
       Then version 1 of "my-training-data" shows the address that it came from
+      And its files are listed with their sizes
+
+    @scenario:shown-to-programs
+    Scenario: Programs read the source, the files and the versions, too
+      Not on api, ui: all answers of the API are for programs, and the web UI is for people.
+      Given "my-training-data" has versions 1 and 2
+      Then a program can read which versions of "my-training-data" there are
+      And a program can read where version 1 of "my-training-data" came from
+      And a program can read which files version 1 of "my-training-data" holds
 
     @scenario:secret-not-shown
     Scenario: A key in an address is not kept

@@ -66,6 +66,26 @@ Feature: Versions
       Then version 1 of "field-notes" is byte for byte what was uploaded
       And its files are listed with their sizes
 
+    @scenario:link-refused
+    Scenario: A folder with a symbolic link is refused
+      Not on api, ui: there, a program or the browser reads the folder.
+      Given a folder with a symbolic link in it
+      When I try to upload the folder to "field-notes"
+      Then it is refused
+      And I am told "is a symbolic link"
+      And "field-notes" has no versions
+
+    @scenario:downloaded-apart
+    Scenario: A download makes a folder of its own, and leaves one that is there alone
+      Not on api, ui: there, a program or the browser says where it goes.
+      Given "my-training-data" has versions 1 and 2
+      When I download version 2 of "my-training-data"
+      Then it is done
+      When I download version 2 of "my-training-data"
+      Then it is refused
+      And I am told "is there already"
+      And the folder that I downloaded first holds version 2 of "my-training-data", byte for byte
+
     @scenario:nothing-of-another-version
     Scenario: A version holds nothing of the version before it
       Given "my-training-data" has version 1

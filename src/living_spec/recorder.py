@@ -67,6 +67,11 @@ class Recorder:
         """From now on, record `shown` wherever `real` stands: for unique names, random ports and ids."""
         self._names[real] = shown
 
+    @property
+    def names(self) -> Mapping[str, str]:
+        """What is shown for which names, for records that are no text."""
+        return self._names
+
     def not_run(self, reason: str) -> NoReturn:
         """End this test: it cannot be run here, for this reason."""
         pytest.skip(reason)

@@ -219,7 +219,7 @@ def _surface(
     browser = cast("Chromium | None", request.getfixturevalue("shared_chromium"))
     if browser is None:
         evidence.not_run(missing())
-    return UiSurface(target.url, credentials, browser, evidence, home, user)
+    return UiSurface(target.url, credentials, browser, evidence, user)
 
 
 def _user(target: Target, name: str, evidence: Recorder) -> Credentials:

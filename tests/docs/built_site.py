@@ -61,7 +61,7 @@ class Site:
     pages: dict[str, Page]
 
     def page(self, path: str) -> Page:
-        """The page at an address like `guide/versions/`."""
+        """The page at an address like `guide/overview/`."""
         return self.pages[f"{path}index.html"]
 
     def resolve(self, page: Page, address: str) -> tuple[Path, str]:

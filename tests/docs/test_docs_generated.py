@@ -14,7 +14,7 @@ from grid_datastores.model import Phase
 if TYPE_CHECKING:
     from built_site import Site
 
-PICTURES = [("guide/deleting-datastores/", "Can I delete this version?"), ("guide/versions/", "The life of a version")]
+PICTURES = [("guide/deleting-datastores/", "Can I delete this version?"), ("guide/overview/", "The life of a version")]
 
 
 def test_the_catalogue_has_every_refusal_with_what_to_do(site: Site) -> None:
@@ -69,7 +69,7 @@ def test_a_picture_is_drawn_with_words_for_those_who_hear_it(site: Site, path: s
 
 def test_the_life_of_a_version_has_every_phase(site: Site) -> None:
     """And the questions before a deletion name refusals that there are."""
-    text = words(site.page("guide/versions/").article.xpath(".//*[local-name()='svg'][@role='img']")[0])
+    text = words(site.page("guide/overview/").article.xpath(".//*[local-name()='svg'][@role='img']")[0])
     assert [phase for phase in Phase if phase not in text] == []
 
 

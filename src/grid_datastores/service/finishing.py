@@ -14,6 +14,7 @@ from grid_datastores.errors import NotFound, Refusal, SourceFailed, UploadInvali
 from grid_datastores.model import ETAG, EventKind, FileEntry, Phase, SourceKind
 from grid_datastores.sources.parse import shown_url
 from grid_datastores.storage import Manifest, pack
+from grid_datastores.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,7 +69,8 @@ class Finishing:
             size, count = manifest.size_bytes, len(manifest.files)
             self._forget_secrets(tx, version)
             tx.versions.finish(version.id, size=size, files=count, fingerprint=manifest.fingerprint, at=now)
-            tx.versions.record(version.id, EventKind.UPLOADED, actor, f"{count} files, {size} bytes", now)
+            held = f"{counted(count, 'file')}, {counted(size, 'byte')}"
+            tx.versions.record(version.id, EventKind.UPLOADED, actor, held, now)
             return tx.versions.get(version.id) or version
 
     def expire(self) -> None:

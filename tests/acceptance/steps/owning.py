@@ -6,8 +6,10 @@ from pathlib import Path
 
 from pytest_bdd import given, parsers, then, when
 
+from acceptance.server import Credentials
 from acceptance.surfaces import Surface
 from acceptance.surfaces.api import ApiSurface
+from acceptance.surfaces.cli import CliSurface
 from acceptance.world import World
 
 
@@ -45,6 +47,26 @@ def ben_asks(world: World, name: str, number: int, tmp_path: Path) -> None:
 def ben_deletes(world: World, name: str, number: int) -> None:
     assert world.other
     world.do(world.other.delete(world.real(name), str(number)))
+
+
+@when("ben signs in at the server")
+def ben_signs_in(world: World) -> None:
+    assert isinstance(world.other, CliSurface)
+    assert world.target
+    environment = world.other.environment
+    user = Credentials(environment["GRID_USER_ID"], environment["GRID_API_KEY"])
+    world.evidence.rename(user.user_id, "ben")
+    world.evidence.rename(user.api_key, "KEY")
+    world.do(world.other.sign_in(world.target.url, user))
+
+
+@then(parsers.parse("ben is told that he has {count:d} versions there"))
+def ben_is_told(world: World, count: int) -> None:
+    assert isinstance(world.other, CliSurface)
+    assert world.target
+    said = world.other.type("status").said
+    assert world.target.url in said, said
+    assert f"You have {count} of" in said, said
 
 
 @then("each of them is refused as not found")

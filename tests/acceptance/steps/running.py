@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
 
 from pytest_bdd import given, parsers, then, when
 
+from acceptance.steps.interrupting import cli
 from acceptance.steps.uploading import holds_what_was_uploaded
 from acceptance.surfaces.api import ApiSurface
 from acceptance.surfaces.cli import CliSurface
@@ -19,6 +23,12 @@ from acceptance.surfaces.ui import UiSurface
 from acceptance.waiting import wait_until
 from acceptance.world import World
 
+_TRAINING = """import hashlib, pathlib, sys
+folder = pathlib.Path(sys.argv[1])
+for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    print(f"Trained on {file.relative_to(folder).as_posix()}, SHA-256 {digest}")
+"""
 _WORK = "while [ ! -e stop ]; do sleep 0.05; done; exit 3"
 
 
@@ -68,6 +78,22 @@ def command_ends(world: World) -> None:
 def exit_code_passed_on(world: World) -> None:
     assert world.process
     assert world.process.wait(timeout=60) == 3
+
+
+@when(parsers.parse('I run the training on version {number} of "{name}" as the Run "{run}"'))
+def run_training(world: World, number: str, name: str, run: str) -> None:
+    (world.home / "train.py").write_text(_TRAINING)
+    terminal, real = cli(world), world.real(name)
+    terminal.environment["PATH"] = f"{Path(sys.executable).parent}:{terminal.environment['PATH']}"
+    mounted = ("--datastore_name", real, "--datastore_version", number)
+    world.do(terminal.type("run", "--name", world.real(run), *mounted, "--", "python", "train.py", f"{{{real}}}"))
+
+
+@then(parsers.parse('the training read version {number:d} of "{name}", byte for byte'))
+def training_read(world: World, name: str, number: int) -> None:
+    content = world.uploaded[name, number]
+    wanted = [f"Trained on {path}, SHA-256 {sha256(content[path]).hexdigest()}" for path in sorted(content)]
+    assert world.last.said.splitlines() == wanted
 
 
 @when("each version is mounted by one client and deleted by another at the same moment")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from pytest_bdd import given, parsers, then, when
 
@@ -83,6 +86,7 @@ def create_from_archive(world: World, name: str) -> None:
     look(world)
     world.do(world.surface.fetch(world.real(name), world.origin))
     world.uploaded[name, 1] = _PENGUINS
+    world.subject = (name, 1)
 
 
 @when(parsers.parse('I create a version of the bucket in "{name}"'))
@@ -141,6 +145,28 @@ def shows_address(world: World, name: str, number: int) -> None:
     assert "archive, fetched and extracted" in shown, shown
 
 
+@then(parsers.parse('a program can read which versions of "{name}" there are'))
+def program_reads_versions(world: World, name: str) -> None:
+    real = world.real(name)
+    found = [item["spec"]["version"] for item in _for_programs(world, "list") if item["name"] == real]
+    assert found == [number for known, number in sorted(world.uploaded) if known == name]
+
+
+@then(parsers.parse('a program can read where version {number} of "{name}" came from'))
+def program_reads_source(world: World, name: str, number: str) -> None:
+    shown = _for_programs(world, "show", "--name", world.real(name), "--version", number)
+    assert shown["datastore"]["spec"]["source"] == str(world.variations()[int(number) - 1])
+
+
+@then(parsers.parse('a program can read which files version {number} of "{name}" holds'))
+def program_reads_files(world: World, name: str, number: str) -> None:
+    found = _for_programs(world, "files", "--name", world.real(name), "--version", number)
+    content = world.uploaded[name, int(number)]
+    assert {file["path"]: (file["size"], file["sha256"]) for file in found} == {
+        path: (len(data), sha256(data).hexdigest()) for path, data in content.items()
+    }
+
+
 @then(parsers.parse('version {number:d} of "{name}" shows the address without the key'))
 def shows_no_key(world: World, name: str, number: int) -> None:
     assert world.last.done, world.last.said
@@ -171,6 +197,12 @@ def told_bucket_left_alone(world: World) -> None:
         UiSurface: "leaves the bucket alone",
     }
     assert words[type(world.surface)] in world.last.said, world.last.said
+
+
+def _for_programs(world: World, *words: str) -> Any:
+    outcome = cli(world).type("datastore", *words, "-o", "json")
+    assert outcome.done, outcome.said
+    return json.loads(outcome.said)
 
 
 def serve(world: World, path: str, content: bytes, *, allowed: bool) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pytest_bdd import given, parsers, then, when
 
+from acceptance.surfaces.cli import CliSurface
 from acceptance.world import World
 
 NUMBERS = r"(?P<numbers>\d+(?:, \d+)*(?: and \d+)?)"
@@ -36,6 +37,14 @@ def varied_folder(world: World) -> None:
     (world.folder / "picture.raw").write_bytes(PICTURE)
     (world.folder / "пингвин — 🐧 notes.txt").write_text("Adélie\n")
     (world.folder / ("long-name-" * 20 + ".txt")).write_text("a name that is longer than a plain tar header holds\n")
+
+
+@given("a folder with a symbolic link in it")
+def folder_with_link(world: World) -> None:
+    world.folder = world.home / "field-notes"
+    world.folder.mkdir()
+    (world.folder / "notes.txt").write_text("wind from the south\n")
+    (world.folder / "latest.txt").symlink_to("notes.txt")
 
 
 @given(parsers.parse('"{name}" has a version 1 with many large files'))
@@ -93,6 +102,18 @@ def upload_folder(world: World, name: str) -> None:
     world.remember(name, 1, world.folder)
 
 
+@when(parsers.parse('I try to upload the folder to "{name}"'))
+def try_to_upload_folder(world: World, name: str) -> None:
+    world.do(world.surface.upload(world.real(name), world.folder))
+
+
+@when(parsers.parse('I download version {number:d} of "{name}"'))
+def download(world: World, name: str, number: int) -> None:
+    assert isinstance(world.surface, CliSurface)
+    world.folder = world.home / f"{world.real(name)}-{number}"
+    world.do(world.surface.type("datastore", "download", "--name", world.real(name), "--version", str(number)))
+
+
 @when(parsers.parse('I upload a folder with other files to "{name}"'))
 def upload_other(world: World, name: str) -> None:
     varied_folder(world)
@@ -139,9 +160,13 @@ def holds_what_was_uploaded(world: World, name: str, number: int) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     outcome = world.surface.download(world.real(name), number, folder)
     assert outcome.done, outcome.said
-    found = {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
-    assert found == world.uploaded[name, number]
+    holds(world, folder, name, number)
     world.subject = (name, number)
+
+
+@then(parsers.parse('the folder that I downloaded first holds version {number:d} of "{name}", byte for byte'))
+def still_holds(world: World, name: str, number: int) -> None:
+    holds(world, world.folder, name, number)
 
 
 @then("its fingerprint is what it was")
@@ -156,6 +181,12 @@ def files_are_listed(world: World) -> None:
     rows = world.surface.files(world.real(name), number).said.splitlines()
     for path, content in world.uploaded[world.subject].items():
         assert any(re.match(rf"{re.escape(path)}\s+{len(content)}\b", row) for row in rows), (path, rows)
+
+
+def holds(world: World, folder: Path, name: str, number: int) -> None:
+    """The folder holds what was uploaded as this version, and nothing else."""
+    found = {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    assert found == world.uploaded[name, number]
 
 
 def upload(world: World, name: str, folder: Path) -> None:

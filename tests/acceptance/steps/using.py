@@ -52,6 +52,30 @@ def end(world: World, session: str) -> None:
     assert world.last.done, world.last.said
 
 
+@when(parsers.parse('I cancel the Run "{run}"'))
+def cancel(world: World, run: str) -> None:
+    world.do(world.surface.cancel(world.real(run)))
+
+
+@then(parsers.parse('my Sessions show that "{session}" is running, with version {number:d} of "{name}"'))
+def session_shown(world: World, session: str, number: int, name: str) -> None:
+    shown = world.surface.mounts(world.real(session))
+    assert "running" in shown, shown
+    assert f"version {number} of {world.real(name)}" in shown, shown
+
+
+@then(parsers.parse('version {number:d} of "{name}" shows that the Session "{session}" uses it'))
+def user_shown(world: World, name: str, number: int, session: str) -> None:
+    shown = world.surface.users(world.real(name), number)
+    assert f"Session {world.real(session)}" in shown, shown
+    assert "running" in shown, shown
+
+
+@then(parsers.parse('version {number:d} of "{name}" shows that nobody uses it'))
+def no_user_shown(world: World, name: str, number: int) -> None:
+    assert world.surface.users(world.real(name), number) == ""
+
+
 @then(
     parsers.re(
         r'the refusal names the (?P<kind>Session|Run) "(?P<name>[^"]+)",'

@@ -145,6 +145,19 @@ class ApiSurface:
     def sessions(self) -> list[str]:
         return [item["name"] for item in self.call("GET", "/v1/core/sessions", quiet=True).json()["sessions"]]
 
+    def mounts(self, session: str) -> str:
+        known = self.call("GET", "/v1/core/sessions").json()["sessions"]
+        [found] = [item for item in known if item["name"] == session]
+        state = found["status"]["phase"].removeprefix("SESSION_STATE_").lower()
+        return " ".join([state, *(f"version {m['version']} of {m['name']}" for m in found["spec"]["datastores"])])
+
+    def users(self, name: str, number: int) -> str:
+        details = self.call("GET", f"{self._versions}/{self.version_id(name, number)}/details").json()
+        return "\n".join(f"{user['kind']} {user['name']} {user['state']}" for user in details["holders"])
+
+    def cancel(self, run: str) -> Outcome:
+        return _outcome(self._set_run(run, "canceled"))
+
     def quota_used(self) -> int:
         return int(self.call("GET", f"/v1/core/{self._cluster}/quota").json()["used"])
 
@@ -207,10 +220,7 @@ class ApiSurface:
         assert self.call("POST", f"/v1/core/{self._cluster}/runs", body).is_success
 
     def end_run(self, run: str, state: str) -> None:
-        runs = self.call("GET", f"/v1/core/{self._cluster}/runs").json()["runs"]
-        run_id = next(item["id"] for item in runs if item["name"] == run)
-        body = {"spec": {"desiredState": f"RUN_STATE_{state.upper()}"}}
-        assert self.call("PUT", f"/v1/core/{self._cluster}/runs/{run_id}", body).is_success
+        assert self._set_run(run, state).is_success
 
     def begin_upload(self, name: str) -> None:
         assert self._create(name, "").is_success
@@ -272,6 +282,12 @@ class ApiSurface:
     def _set_session(self, session: str, state: str) -> Outcome:
         path = f"/v1/core/sessions/{self._session_id(session)}"
         return _outcome(self.call("PUT", path, {"spec": {"desiredState": state}}))
+
+    def _set_run(self, run: str, state: str) -> httpx.Response:
+        runs = self.call("GET", f"/v1/core/{self._cluster}/runs", quiet=True).json()["runs"]
+        run_id = next((item["id"] for item in runs if item["name"] == run), _NO_ID)
+        body = {"spec": {"desiredState": f"RUN_STATE_{state.upper()}"}}
+        return self.call("PUT", f"/v1/core/{self._cluster}/runs/{run_id}", body)
 
     def _session_id(self, session: str) -> str:
         known = self.call("GET", "/v1/core/sessions", quiet=True).json()["sessions"]

@@ -105,6 +105,23 @@ class CliSurface:
     def sessions(self) -> list[str]:
         return [item["name"] for item in json.loads(self._quietly("session", "list", "-o", "json"))]
 
+    def mounts(self, session: str) -> str:
+        rows = self.type("session").said.splitlines()
+        return next((row for row in rows if row.split()[0] == session), "")
+
+    def users(self, name: str, number: int) -> str:
+        lines = self._show(name, number).splitlines()
+        return "\n".join(line for line in lines if line.startswith("In use by:"))
+
+    def cancel(self, run: str) -> Outcome:
+        return self.type("cancel", run)
+
+    def sign_in(self, url: str, user: Credentials) -> Outcome:
+        """Type the command that keeps the credentials; what the environment told goes."""
+        for name in ("GRID_URL", "GRID_USER_ID", "GRID_API_KEY"):
+            del self.environment[name]
+        return self.type("login", "--url", url, "--username", user.user_id, "--key", user.api_key)
+
     def quota_used(self) -> int:
         said = self.type("status").said
         found = re.search(r"(\d+) of \d+", said)

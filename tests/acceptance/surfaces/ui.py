@@ -36,7 +36,10 @@ _PICTURED = {
     "uploads-are-counted",
     "paused",
     "no-byte-left",
-    "every-file-byte-for-byte",
+    "address-shown",
+    "mounted-shown",
+    "run-canceled",
+    "over-the-quota",
 }
 _SIZE = {"width": 1200, "height": 700}
 _PATIENCE = 30_000  # milliseconds
@@ -76,14 +79,12 @@ def chromium(executable: str) -> Iterator[Chromium]:
 class UiSurface:
     """One signed-in person."""
 
-    def __init__(
-        self, url: str, user: Credentials, chromium: Chromium, evidence: Recorder, home: Path, name: str
-    ) -> None:
+    def __init__(self, url: str, user: Credentials, chromium: Chromium, evidence: Recorder, name: str) -> None:
         self._url = url
         self._chromium = chromium
         self._pictured = evidence if evidence.key.scenario in _PICTURED else None
         self._labels: set[str] = set()
-        self._home, self._name = home, name
+        self._name = name
         self._thread = threading.get_ident()
         self._here = threading.local()
         self._context = _person(chromium.browser, url)
@@ -101,7 +102,10 @@ class UiSurface:
             self._picture(page, "the upload page")
             page.get_by_role("button", name="Upload").click()
             page.locator("[role=alert], h1:has-text('Version ')").first.wait_for()
-            return _outcome(page, None)
+            outcome = _outcome(page, None)
+            if not outcome.done:
+                self._picture(page, "the upload is refused")
+            return outcome
 
     def fetch(self, name: str, location: str, *, refer: bool = False) -> Outcome:
         with self._tab() as page:
@@ -225,18 +229,34 @@ class UiSurface:
             return _outcome(page, _press(page, page.get_by_role("button", name="Start", exact=True)))
 
     def pause(self, session: str) -> Outcome:
-        return self._change("Pause", session)
+        return self._change("Pause Session", session)
 
     def resume(self, session: str) -> Outcome:
-        return self._change("Resume", session)
+        return self._change("Resume Session", session)
 
     def end(self, session: str) -> Outcome:
-        return self._change("Delete", session)
+        return self._change("Delete Session", session)
+
+    def cancel(self, run: str) -> Outcome:
+        return self._change("Cancel Run", run)
 
     def sessions(self) -> list[str]:
         with self._tab() as page:
             page.goto("/workloads")
             return page.get_by_role("region", name="Sessions").get_by_role("rowheader").all_inner_texts()
+
+    def mounts(self, session: str) -> str:
+        with self._tab() as page:
+            page.goto("/workloads")
+            self._picture(page, "your Sessions and Runs")
+            header = page.get_by_role("rowheader", name=session, exact=True)
+            return page.get_by_role("region", name="Sessions").get_by_role("row").filter(has=header).inner_text()
+
+    def users(self, name: str, number: int) -> str:
+        with self._tab() as page:
+            page.goto(_path(name, number))
+            self._picture(page, "a version in use")
+            return "\n".join(page.get_by_role("region", name="In use by").get_by_role("listitem").all_inner_texts())
 
     def quota_used(self) -> int:
         return int(self._quota()[1])
@@ -302,11 +322,11 @@ class UiSurface:
             assert fact.count(), f"The page of version {number} of {name} does not say its {label.lower()}."
             return fact.inner_text()
 
-    def _change(self, word: str, session: str) -> Outcome:
+    def _change(self, words: str, name: str) -> Outcome:
         with self._tab() as page:
             page.goto("/workloads")
             self._picture(page, "your Sessions and Runs")
-            button = page.get_by_role("button", name=f"{word} Session {session}", exact=True)
+            button = page.get_by_role("button", name=f"{words} {name}", exact=True)
             return _outcome(page, _press(page, button))
 
     def _quota(self) -> re.Match[str]:
@@ -321,9 +341,8 @@ class UiSurface:
         if not self._pictured or label in self._labels:
             return
         self._labels.add(label)
-        page.evaluate(
-            _SHOW, [[str(self._home), f"/home/{self._name}"], [page.locator(".who").inner_text(), self._name]]
-        )
+        names = {**self._pictured.names, page.locator(".who").inner_text(): self._name}
+        page.evaluate(_SHOW, sorted(names.items(), key=lambda pair: len(pair[0]), reverse=True))
         for theme in ("light", "dark"):
             page.emulate_media(color_scheme=theme)
             self._pictured.screenshot(f"{label} ({theme})", page.screenshot(full_page=True))
