@@ -1,0 +1,50 @@
+"""A machine without a browser: a reader's run says that the UI was not run, and why; in CI it fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+WHY = "There is no Chromium on this machine."
+ONE_RULE = ["-m", "pytest", "tests/acceptance", "--surface=ui", "--rule=delete-needs-both", "--quiet", "--numprocesses=0"]
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> dict[str, str]:
+    """An environment in which no browser and no package manager is found."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("CI", "PLAYWRIGHT_BROWSERS_PATH")}
+    return kept | {"PATH": str(Path(sys.executable).parent), "HOME": str(tmp_path)}
+
+
+def _run(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(("ci", "code"), [("", 0), ("true", 1)])
+def test_setting_up_says_that_there_is_none(bare: dict[str, str], ci: str, code: int) -> None:
+    done = _run(bare | {"CI": ci}, "tests/browser.py")
+    assert done.returncode == code
+    assert done.stderr.startswith(WHY)
+
+
+def test_a_readers_run_says_that_the_ui_was_not_run(bare: dict[str, str], tmp_path: Path) -> None:
+    done = _run(bare, *ONE_RULE, f"--evidence={tmp_path / 'evidence'}")
+    assert done.returncode == 0, done.stdout
+    told = [json.loads(path.read_text("utf-8")) for path in tmp_path.glob("evidence/reference/ui/*.json")]
+    results = [result for file in told for result in file["results"]]
+    assert results
+    for result in results:
+        assert result["outcome"] == "not run", result
+        assert result["reason"].startswith(WHY)
+
+
+def test_in_ci_it_fails(bare: dict[str, str], tmp_path: Path) -> None:
+    done = _run(bare | {"CI": "true"}, *ONE_RULE, f"--evidence={tmp_path / 'evidence'}")
+    assert done.returncode == 1
+    assert WHY in done.stdout
