@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -11,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
@@ -53,7 +52,7 @@ class World:
     fingerprints: dict[tuple[str, int], str] = field(default_factory=dict)
     last: Outcome = field(default_factory=lambda: Outcome(True, False, False, ""))
     many: list[Outcome] = field(default_factory=list)
-    before: str = ""
+    before: list[dict[str, Any]] = field(default_factory=list)
     quota_before: int = 0
     subject: tuple[str, int] = ("", 0)
     folder: Path = Path()
@@ -70,6 +69,20 @@ class World:
     def real(self, name: str) -> str:
         """The name to use for a name of the feature: the same, or one that no other run uses."""
         return f"{name}{self.suffix}" if name else name
+
+    def real_file(self, name: str) -> str:
+        """The same for a file, or folder, whose name the name is made from."""
+        stem, dot, endings = name.partition(".")
+        return f"{self.real(stem)}{dot}{endings}"
+
+    def state(self) -> list[dict[str, Any]]:
+        """The versions and Sessions of this scenario: a server can have others of other runs."""
+        return [item for item in self.arrange.state() if item["name"].endswith(self.suffix)]
+
+    def places_taken(self) -> int:
+        """How many versions there are that count against the quota."""
+        versions = [item for item in self.arrange.state() if "version" in item["spec"]]
+        return sum(not item["status"]["phase"].endswith("FAILED") for item in versions)
 
     def do(self, outcome: Outcome) -> None:
         """An action was taken."""
@@ -242,7 +255,6 @@ def _clean(api: ApiSurface, suffix: str) -> None:
     for session in api.sessions():
         if session.endswith(suffix):
             api.end(session)
-    datastores, _sessions = json.loads(api.state())
-    for item in datastores:
-        if item["name"].endswith(suffix):
+    for item in api.state():
+        if item["name"].endswith(suffix) and "version" in item["spec"]:
             api.delete(item["name"], str(item["spec"]["version"]))

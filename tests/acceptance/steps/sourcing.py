@@ -73,7 +73,7 @@ def data_in_bucket(world: World, tmp_path: Path) -> None:
 
 @given(parsers.parse('a folder or file "{source}"'))
 def folder_or_file(world: World, source: str) -> None:
-    path = world.home / source
+    path = world.home / world.real_file(source)
     if path.suffix:
         path.write_text("a,b\n1,2\n")
     else:
@@ -113,9 +113,9 @@ def empty_bucket(world: World) -> None:
 @when(parsers.parse('I upload "{source}" without a name'))
 def upload_without_name(world: World, source: str) -> None:
     if isinstance(world.surface, UiSurface):
-        world.do(world.surface.upload("", world.home / source))
+        world.do(world.surface.upload("", world.home / world.real_file(source)))
     else:
-        world.do(cli(world).type("datastore", "create", source))
+        world.do(cli(world).type("datastore", "create", world.real_file(source)))
     assert world.last.done, world.last.said
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
@@ -68,5 +68,5 @@ class Arrange(Surface, Protocol):
     def fail_upload(self, name: str) -> None: ...
     def holders(self, name: str, number: int) -> list[str]: ...
     def version_id(self, name: str, number: int) -> str: ...
-    def state(self) -> str:
+    def state(self) -> list[dict[str, Any]]:
         """All versions and Sessions, to see whether anything has changed."""

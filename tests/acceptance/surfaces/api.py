@@ -249,10 +249,10 @@ class ApiSurface:
         details = self.call("GET", f"{self._versions}/{self.version_id(name, number)}/details").json()
         return [holder["name"] for holder in details["holders"]]
 
-    def state(self) -> str:
-        datastores = self.call("GET", self._versions).json()["datastores"]
-        sessions = self.call("GET", "/v1/core/sessions").json()["sessions"]
-        return json.dumps([datastores, sessions], indent=1)
+    def state(self) -> list[dict[str, Any]]:
+        datastores: list[dict[str, Any]] = self.call("GET", self._versions).json()["datastores"]
+        sessions: list[dict[str, Any]] = self.call("GET", "/v1/core/sessions").json()["sessions"]
+        return datastores + sessions
 
     @property
     def _versions(self) -> str:

@@ -10,6 +10,7 @@ import shlex
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from acceptance.server import Credentials
 from acceptance.surfaces import Outcome, Receipt
@@ -198,8 +199,9 @@ class CliSurface:
         shown = json.loads(self._quietly("datastore", "show", *_named(name, number), "-o", "json"))
         return [holder["name"] for holder in shown["holders"]]
 
-    def state(self) -> str:
-        return self._quietly("datastore", "list", "-o", "json") + self._quietly("session", "list", "-o", "json")
+    def state(self) -> list[dict[str, Any]]:
+        listed = [json.loads(self._quietly(kind, "list", "-o", "json")) for kind in ("datastore", "session")]
+        return [item for items in listed for item in items]
 
     def _show(self, name: str, number: int) -> str:
         return self.type("datastore", "show", *_named(name, number)).said

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 WHY = "There is no Chromium on this machine."
-ONE_RULE = ["-m", "pytest", "tests/acceptance", "--surface=ui", "--rule=delete-needs-both", "--quiet", "--numprocesses=0"]
+ONE_RULE = ["-m", "pytest", "tests/acceptance", "--surface=ui", "--rule=delete-needs-both", "--numprocesses=0"]
 
 
 @pytest.fixture

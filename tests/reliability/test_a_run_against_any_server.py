@@ -1,0 +1,60 @@
+"""The acceptance run aimed at a server that was there before: two runs share it, and leave it as they found it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from subprocess import PIPE, Popen
+from uuid import uuid4
+
+import httpx
+
+from acceptance.server import Credentials, ServerProcess
+
+ROOT = Path(__file__).parents[2]
+RULES = ["delete-unknown", "quota-freed", "private-to-owner", "delete-irreversible"]
+
+
+def _run(server: ServerProcess, surface: str, ana: Credentials, ben: Credentials, evidence: Path) -> Popen[str]:
+    words = ["--url", server.url, "--surface", surface, f"--evidence={evidence}", "--numprocesses=0"]
+    who = {
+        "GRID_USER_ID": ana.user_id,
+        "GRID_API_KEY": ana.api_key,
+        "GRID_OTHER_USER_ID": ben.user_id,
+        "GRID_OTHER_API_KEY": ben.api_key,
+    }
+    return Popen(
+        [sys.executable, "-m", "pytest", "tests/acceptance", "-q", *words, *(f"--rule={rule}" for rule in RULES)],
+        cwd=ROOT,
+        env=os.environ | who,
+        stdout=PIPE,
+        text=True,
+    )
+
+
+def test_two_runs_share_a_server_and_leave_it_as_it_was(shared_server: ServerProcess, tmp_path: Path) -> None:
+    ana, ben = (shared_server.add_user(f"{name}-{uuid4().hex[:8]}") for name in ("ana", "ben"))
+    runs = [_run(shared_server, surface, ana, ben, tmp_path / surface) for surface in ("api", "cli")]
+    said = [run.communicate(timeout=300)[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], said
+    for surface in ("api", "cli"):
+        held, left_out = _outcomes(tmp_path / surface)
+        assert {"already-deleted", "never-existed", "another-user", "no-way-back"} <= held
+        assert left_out == {"killed-right-after-success", "room-again", "refused-frees-nothing"}, (
+            "they stop the server, or set it up"
+        )
+    for user in (ana, ben):
+        with httpx.Client(base_url=shared_server.url, auth=user) as http:
+            assert http.get("/v1/core/local/datastores").json()["datastores"] == []
+            assert http.get("/v1/core/sessions").json()["sessions"] == []
+
+
+def _outcomes(evidence: Path) -> tuple[set[str], set[str]]:
+    """The scenarios that held, and those that were not run."""
+    found: dict[str, set[str]] = {"passed": set(), "not run": set()}
+    for path in evidence.glob("reference/*/*.json"):
+        for result in json.loads(path.read_text("utf-8"))["results"]:
+            found[result["outcome"]].add(path.stem)
+    return found["passed"], found["not run"]
