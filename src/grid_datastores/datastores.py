@@ -63,8 +63,14 @@ class Datastores(Protocol):
     def fetch(self, name: str, source: Source) -> Version:
         """A new version of what the service fetches itself, once it is available; raises `SourceFailed`."""
 
+    def wait(self, version: Version) -> Version:
+        """A version whose data has all arrived, once it is available; raises `SourceFailed`."""
+
     def drop(self, version: Version) -> None:
-        """Leave nothing of a version that was not finished; what cannot be asked for is left to expire."""
+        """Leave nothing of a version that was not finished, and a finished one as it is.
+
+        What cannot be asked for is left to expire.
+        """
 
     def delete(self, ref: VersionRef) -> Receipt | None:
         """Delete exactly this version, now and for ever; None where Grid's API gives no receipt."""

@@ -77,13 +77,18 @@ class EmbeddedDatastores:
         return self._service.uploads.sink(self._user, version.id)
 
     def finish(self, version: Version, manifest: Manifest) -> Version:
-        return self._service.uploads.publish(self._user, version.id, manifest)
+        return available(self._service.uploads.publish(self._user, version.id, manifest))
+
+    def wait(self, version: Version) -> Version:
+        self._service.finishing.finish_waiting(version.id)
+        return available(self._service.reading.get(self._user, version.id))
 
     def fetch(self, name: str, source: Source) -> Version:
         version = self.begin(name, source)
         self._service.uploads.complete(self._user, version.id)
-        self._service.finishing.finish_waiting()
-        return available(self._service.reading.get(self._user, version.id))
+        fetched = self.wait(version)
+        self._service.finishing.finish_waiting()  # what a killed process was fetching
+        return fetched
 
     def drop(self, version: Version) -> None:
         self._service.uploads.drop(self._user, version.id)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from grid_datastores.claims import locked
 from grid_datastores.errors import SourceFailed
 from grid_datastores.model import FileEntry, VersionRef
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from grid_datastores.model import Version
@@ -34,6 +36,7 @@ class Journal:
     ref: VersionRef
     location: str
     files: list[list[object]]
+    held: int  # the open file, locked: whose process is there goes on with it, nobody else
     objects: dict[str, list[FileEntry]] = field(default_factory=dict)
 
     @property
@@ -54,14 +57,17 @@ class Journal:
     def forget(self) -> None:
         """The upload is finished, or given up."""
         self.path.unlink(missing_ok=True)
+        os.close(self.held)
 
 
 def begin_journal(directory: Path, place: str, version: Version, data: LocalSource) -> Journal:
     """A journal of a new upload, below the settings' directory."""
     path = directory / _FOLDER / f"{version.id}.jsonl"
-    journal = Journal(path, place, version.id, version.ref, data.source.location, _scanned(data))
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        held = os.open(path, os.O_RDONLY | os.O_CREAT, 0o600)
+        locked(held)
+        journal = Journal(path, place, version.id, version.ref, data.source.location, _scanned(data), held)
         _append(
             path,
             {
@@ -78,17 +84,35 @@ def begin_journal(directory: Path, place: str, version: Version, data: LocalSour
     return journal
 
 
-def journals(directory: Path, place: str) -> Iterator[Journal]:
-    """The uploads to this place that are under way or were interrupted, oldest first; damaged journals are left out."""
+def interrupted(directory: Path, place: str) -> tuple[list[Journal], int]:
+    """The uploads to this place that were interrupted, oldest first, and how many another process is working on.
+
+    From now on nobody else goes on with them. Damaged journals are left out.
+    """
     folder = directory / _FOLDER
-    paths = sorted(folder.glob("*.jsonl"), key=lambda path: path.stat().st_mtime) if folder.is_dir() else []
+    paths = sorted(folder.glob("*.jsonl"), key=_changed) if folder.is_dir() else []
+    found, busy = [], 0
     for path in paths:
-        journal = _read(path)
-        if journal is not None and journal.place == place:
-            yield journal
+        with suppress(FileNotFoundError):
+            held = os.open(path, os.O_RDONLY)
+            if not locked(held):
+                busy += 1
+                os.close(held)
+            elif (journal := _read(path, held)) is not None and journal.place == place:
+                found.append(journal)
+            else:
+                os.close(held)
+    return found, busy
 
 
-def _read(path: Path) -> Journal | None:
+def _changed(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # finished meanwhile
+        return 0
+
+
+def _read(path: Path, held: int) -> Journal | None:
     try:
         lines = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.endswith("}")]
         head, *rows = lines
@@ -99,6 +123,7 @@ def _read(path: Path) -> Journal | None:
             VersionRef(str(head["name"]), int(head["number"])),
             str(head["location"]),
             head["files"],
+            held,
         )
         for row in rows:
             name = str(row["object"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from grid_datastores.errors import Refusal, SourceFailed, Unreachable
+from grid_datastores.errors import CatalogFailed, NotUnderstood, Refusal, SourceFailed, Unreachable
 from grid_datastores.interrupts import interrupts_held
 from grid_datastores.journal import begin_journal
 from grid_datastores.model import Phase
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from grid_datastores.journal import Journal
     from grid_datastores.model import Version, VersionRef
     from grid_datastores.sources import LocalSource
+
+
+# What says nothing about the upload itself: it can go on later.
+_PASSING = (Unreachable, NotUnderstood, CatalogFailed)
 
 
 class UploadInterrupted(Refusal):
@@ -65,8 +69,9 @@ def resume(datastores: Datastores, journal: Journal, progress: Callable[[int], o
         raise SourceFailed(f"The upload of {journal.ref} cannot go on: it is {version.phase}. Create it again.")
     skipped = sum(entry.size for entries in journal.objects.values() for entry in entries)
     if version.phase is not Phase.UPLOADING:
+        finished = datastores.wait(version)
         journal.forget()
-        return Resumed(version, skipped)
+        return Resumed(finished, finished.size_bytes)
     data = scan(journal.location)
     if not journal.same_files(data):
         raise SourceFailed(
@@ -94,8 +99,8 @@ def _send(
                 journal.record(name, entries)
         manifest = Manifest.of(entry for entries in journal.objects.values() for entry in entries)
         finished = datastores.finish(version, manifest)
-    except (KeyboardInterrupt, Unreachable) as error:
-        why = error.message if isinstance(error, Unreachable) else "Interrupted."
+    except (KeyboardInterrupt, *_PASSING) as error:
+        why = "Interrupted." if isinstance(error, KeyboardInterrupt) else error.message
         raise _interrupted(why, version) from error
     except BaseException:
         datastores.drop(version)

@@ -135,38 +135,50 @@ def download(name: str, version: int, destination: Path | None) -> None:
 def resume() -> None:
     """Go on with the uploads that were interrupted on this machine, where they stopped."""
     from grid_datastores import transfer
-    from grid_datastores.journal import journals
+    from grid_datastores.journal import interrupted
     from grid_datastores.settings import read_settings
 
+    refusals: list[Refusal] = []
     with open_datastores() as datastores:
-        waiting = list(journals(read_settings().directory, datastores.place))
-        if not waiting:
-            click.echo("There is no interrupted upload to go on with.")
-        for journal in waiting:
-            with progress(f"Resuming {journal.ref}", journal.size_bytes) as advance:
-                resumed = transfer.resume(datastores, journal, advance)
+        found, busy = interrupted(read_settings().directory, datastores.place)
+        if not found:
+            click.echo(f"There is no interrupted upload to go on with{_busy(busy)}.")
+        for journal in found:
+            try:
+                with progress(f"Resuming {journal.ref}", journal.size_bytes) as advance:
+                    resumed = transfer.resume(datastores, journal, advance)
+            except Refusal as error:  # the others can go on all the same
+                refusals.append(error)
+                continue
             sent = size(resumed.version.size_bytes - resumed.skipped)
             click.echo(f"Finished {journal.ref}: {size(resumed.skipped)} were there already, {sent} were sent.")
+    if refusals:
+        raise Refusal("\n  ".join(error.message for error in refusals))
 
 
 @datastore.command()
 def clearcache() -> None:
     """Forget interrupted uploads, which cannot go on then, and remove the files that Runs left on this machine."""
-    from grid_datastores.journal import journals
+    from grid_datastores.journal import interrupted
     from grid_datastores.mounting import clear_mounts
     from grid_datastores.settings import read_settings
 
     directory = read_settings().directory
     with open_datastores() as datastores:
-        waiting = list(journals(directory, datastores.place))
-        for journal in waiting:
+        found, busy = interrupted(directory, datastores.place)
+        for journal in found:
             with suppress(Refusal):
                 datastores.drop(datastores.find(journal.ref))
             journal.forget()
     removed = clear_mounts(directory)
     click.echo(
-        f"Forgot {counted(len(waiting), 'interrupted upload')}, removed the files of {counted(removed, 'version')}."
+        f"Forgot {counted(len(found), 'interrupted upload')}{_busy(busy)},"
+        f" removed the files of {counted(removed, 'version')}."
     )
+
+
+def _busy(count: int) -> str:
+    return f" ({counted(count, 'upload')} under way)" if count else ""
 
 
 def _list(output: str) -> None:

@@ -42,8 +42,9 @@ class Connection:
         """The JSON that the operation answers; raises the refusal that the server told."""
         with self._failures(method):
             answer = self._http.request(method, path, json=json, content=content, params=query)
-        _check(answer, self.url)
-        with understood(self.url, _DOUBT if method in _CHANGING else ""):
+        doubt = _DOUBT if method in _CHANGING else ""
+        _check(answer, self.url, doubt)
+        with understood(self.url, doubt):
             return answer.json() if answer.content else {}
 
     def read(self, path: str) -> bytes:
@@ -97,7 +98,7 @@ def understood(url: str, doubt: str = "") -> Iterator[None]:
         raise NotUnderstood.of(url, doubt) from error
 
 
-def _check(answer: httpx.Response, url: str) -> None:
+def _check(answer: httpx.Response, url: str, doubt: str = "") -> None:
     if answer.is_success:
         return
     try:
@@ -108,5 +109,7 @@ def _check(answer: httpx.Response, url: str) -> None:
             raise TypeError
         refusal = by_reason(detail.get("reason", ""), message)
     except (LookupError, ValueError, TypeError, AttributeError, RecursionError):
-        refusal = Refusal(f"The server at {url} answered {answer.status_code} {answer.reason_phrase}.")
+        said = f"The server at {url} answered {answer.status_code} {answer.reason_phrase}."
+        passing = answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS
+        refusal = Unreachable(said + doubt) if passing else Refusal(said)
     raise refusal

@@ -106,6 +106,9 @@ class HttpDatastores:
         self._connection.call("POST", f"{path}/completed", json={})
         return self._finished(path)
 
+    def wait(self, version: Version) -> Version:
+        return self._finished(self._path_of(version))
+
     def fetch(self, name: str, source: Source) -> Version:
         path = self._path_of(self.begin(name, source))
         self._connection.call("POST", f"{path}/completed", json={})
@@ -113,7 +116,7 @@ class HttpDatastores:
 
     def drop(self, version: Version) -> None:
         with suppress(Refusal):
-            self._connection.call("DELETE", self._path_of(version))
+            self._connection.call("DELETE", f"{self._path_of(version)}/upload")
 
     def delete(self, ref: VersionRef) -> Receipt | None:
         answer = cast("wire.DeleteDatastoreResponse", self._connection.call("DELETE", self._path(ref)))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import sha256
@@ -34,20 +32,20 @@ class Finishing:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._lock = threading.Lock()
-        self._taken: set[str] = set()
 
-    def finish_waiting(self) -> None:
-        """Finish every version that is optimizing; one that cannot be finished has failed, and says why.
+    def finish_waiting(self, only: str | None = None) -> None:
+        """Finish every version that is optimizing, or only the one with this id; one that cannot be has failed.
 
-        Several threads may do this at once: each takes versions that no other has taken.
+        Several threads and processes may do this at once: each takes versions that no other has taken.
         """
         with self._context.catalog.read() as tx:
             waiting = [(version, tx.users.get(version.owner_id)) for version in tx.versions.in_phase(Phase.OPTIMIZING)]
         broken: list[Exception] = []
         for version, user in waiting:
-            with self._take(version) as taken:
-                if taken:
+            if only not in (None, version.id):
+                continue
+            with self._context.storage.claim(version.id) as claimed:
+                if claimed:
                     try:
                         self._finish(version, user.name if user else "")
                     except Exception as error:  # the versions behind it do not wait for its cause
@@ -152,18 +150,6 @@ class Finishing:
         """An address can hold a key in its query, which nobody needs once the archive is fetched."""
         if version.source.kind is SourceKind.ARCHIVE:
             tx.versions.set_location(version.id, shown_url(version.source.location))
-
-    @contextmanager
-    def _take(self, version: Version) -> Iterator[bool]:
-        with self._lock:
-            free = version.id not in self._taken
-            self._taken.add(version.id)
-        try:
-            yield free
-        finally:
-            if free:
-                with self._lock:
-                    self._taken.discard(version.id)
 
 
 def check_bytes(storage: LocalStorage, version_id: str, manifest: Manifest) -> None:

@@ -11,6 +11,7 @@ from hashlib import md5
 from typing import TYPE_CHECKING, BinaryIO
 from uuid import uuid4
 
+from grid_datastores.claims import locked
 from grid_datastores.errors import Damaged, InvalidInput, NoSpace, NotFound
 from grid_datastores.storage.manifest import Manifest
 from grid_datastores.storage.packing import CHUNK
@@ -38,6 +39,19 @@ class LocalStorage:
         with _full_disk():
             self._folder(version_id).mkdir(exist_ok=True)
             _sync_folder(self._root)
+
+    @contextmanager
+    def claim(self, version_id: str) -> Iterator[bool]:
+        """Be the only one, of all threads and processes, who finishes this version; False when somebody else is."""
+        try:
+            folder = os.open(self._folder(version_id), os.O_RDONLY)
+        except FileNotFoundError:  # erased meanwhile
+            yield False
+            return
+        try:
+            yield locked(folder)
+        finally:
+            os.close(folder)
 
     @contextmanager
     def new_object(self, version_id: str, name: str) -> Iterator[BinaryIO]:
@@ -76,9 +90,11 @@ class LocalStorage:
         pieces = self._parts(version_id, upload_id, parts)
         if len(pieces) == 1:
             target = self._folder(version_id) / _checked(name)
+            aside = target.with_name(f"{name}.{uuid4().hex}.new")
             with _begun(version_id):
-                target.unlink(missing_ok=True)
-                os.link(pieces[0], target)
+                os.link(pieces[0], aside)
+                aside.replace(target)
+            aside.unlink(missing_ok=True)  # two names of the same bytes: replacing did nothing
             return
         with self.new_object(version_id, name) as made:
             for piece in pieces:
@@ -101,7 +117,7 @@ class LocalStorage:
             target.write(manifest.encode())
         for path in self._folder(version_id).iterdir():
             if path.name not in wanted:
-                path.unlink()
+                path.unlink(missing_ok=True)
         _sync_folder(self._folder(version_id))
 
     def published(self, version_id: str) -> Manifest | None:

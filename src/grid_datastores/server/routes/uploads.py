@@ -94,6 +94,13 @@ def complete_upload(state: TheState, user: TheUser, datastoreId: str) -> Empty:
     return {}
 
 
+@router.delete("/{datastoreId}/upload")
+def drop_upload(state: TheState, user: TheUser, datastoreId: str) -> Empty:
+    """Forget an upload that is not finished, and leave nothing of it; a finished version stays as it is."""
+    state.service.uploads.drop(user, datastoreId)
+    return {}
+
+
 @parts.put("/v1/uploads/{uploadId}/{partNumber}")
 async def put_part(
     state: TheState,

@@ -1,0 +1,115 @@
+"""Whatever happens to an upload's client, a version that was finished stays, and two clients leave each other alone."""
+
+from __future__ import annotations
+
+import signal
+from uuid import uuid4
+
+import pytest
+
+from acceptance import executables
+from acceptance.waiting import wait_until
+from reliability.machine import Machine, finished, folder_of
+
+# The client is killed when all is sent and taken, before it has heard that it is finished.
+_KILLED = """
+import os, signal
+from grid_datastores.client.datastores import HttpDatastores
+from grid_datastores.embedded import EmbeddedDatastores
+def dies(*given):
+    os.kill(os.getpid(), signal.SIGKILL)
+real = EmbeddedDatastores.finish
+EmbeddedDatastores.finish = lambda *given: (real(*given), dies())
+HttpDatastores._finished = dies
+"""
+# The client is killed before the last word of the upload.
+_STOPPED = """
+import os, signal
+from grid_datastores.client.datastores import HttpDatastores
+from grid_datastores.embedded import EmbeddedDatastores
+def dies(*given):
+    os.kill(os.getpid(), signal.SIGKILL)
+EmbeddedDatastores.finish = HttpDatastores.finish = dies
+"""
+# Something between client and server answers for the server, once, after all was sent and taken.
+_GATEWAY = """
+import httpx
+real, seen = httpx.Client.request, []
+def request(self, method, url, **how):
+    seen.append(str(url).endswith("/completed") and method == "POST" and "presigned" not in str(url))
+    if seen[-2:-1] == [True]:
+        return httpx.Response({status}, request=httpx.Request(method, "http://gateway"))
+    return real(self, method, url, **how)
+httpx.Client.request = request
+"""
+
+
+def _with(machine: Machine, prepare: str) -> str:
+    place = machine.home.parent / uuid4().hex
+    place.mkdir()
+    return executables.wrapped(place, prepare)
+
+
+def _is_whole(machine: Machine) -> None:
+    machine.run("datastore", "download", "--name=data", "--version=1", "--to=back").done()
+    assert (machine.home / "back" / "a.csv").read_bytes() == b"1,2\n"
+
+
+@pytest.fixture
+def ready(machine: Machine) -> Machine:
+    """A machine with a folder to upload."""
+    folder_of(machine.home, {"a.csv": b"1,2\n"})
+    return machine
+
+
+@pytest.mark.parametrize("command", ["clearcache", "resume"])
+def test_a_version_that_was_finished_is_not_forgotten_with_its_upload(ready: Machine, grid: str, command: str) -> None:
+    ready.grid = _with(ready, _KILLED)
+    assert finished(ready.start("datastore", "create", "source", "--name=data")).code == -signal.SIGKILL
+    ready.grid = grid
+    wait_until(lambda: ready.phases() == [(1, "SUCCEEDED")], "it is finished")
+    said = ready.run("datastore", command).done()
+    assert "-" not in said.replace("data-", ""), said
+    ready.run("datastore").done()  # a removal, if one was queued
+    assert ready.phases() == [(1, "SUCCEEDED")]
+    _is_whole(ready)
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 200])
+def test_one_bad_answer_at_the_end_of_an_upload_does_not_undo_it(connected: Machine, grid: str, status: int) -> None:
+    folder_of(connected.home, {"a.csv": b"1,2\n"})
+    connected.grid = _with(connected, _GATEWAY.format(status=status))
+    said = connected.run("datastore", "create", "source", "--name=data")
+    said.refused("version 1 of data is not finished; go on with: grid datastore resume")
+    connected.grid = grid
+    connected.run("datastore", "resume").done()
+    assert connected.phases() == [(1, "SUCCEEDED")]
+    _is_whole(connected)
+
+
+def test_an_upload_that_is_under_way_is_left_alone_by_other_commands(ready: Machine) -> None:
+    with (ready.home / "source" / "large.bin").open("wb") as file:
+        file.truncate(64 * 1024 * 1024)
+    process = ready.start("datastore", "create", "source", "--name=data")
+    journals = ready.directory / "uploads"
+    wait_until(lambda: list(journals.glob("*.jsonl")) or process.poll() is not None, "it is under way")
+    process.send_signal(signal.SIGSTOP)
+    assert process.poll() is None
+    assert "under way" in ready.run("datastore", "resume").done()
+    assert "under way" in ready.run("datastore", "clearcache").done()
+    process.send_signal(signal.SIGCONT)
+    finished(process).done()
+    _is_whole(ready)
+
+
+def test_an_upload_that_cannot_go_on_does_not_keep_the_others(ready: Machine, grid: str) -> None:
+    folder_of(ready.home, {"b.csv": b"3\n"}, "other")
+    ready.grid = _with(ready, _STOPPED)
+    for folder in ("source", "other"):
+        assert finished(ready.start("datastore", "create", folder, f"--name={folder}")).code == -signal.SIGKILL
+    ready.grid = grid
+    (ready.home / "source" / "a.csv").write_bytes(b"changed\n")
+    said = ready.run("datastore", "resume")
+    assert said.code == 1
+    assert "Finished version 1 of other" in said.out
+    assert "has changed since the upload" in said.err
