@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from grid_datastores.catalog import Catalog
 from grid_datastores.removal import run_removals
 from grid_datastores.service.accounts import Accounts
-from grid_datastores.service.context import Context
+from grid_datastores.service.context import Context, utc_now
 from grid_datastores.service.deletion import Deletion
 from grid_datastores.service.finishing import Finishing
 from grid_datastores.service.reading import Reading
@@ -18,6 +18,7 @@ from grid_datastores.storage import LocalStorage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from grid_datastores.settings import Settings
 
@@ -41,11 +42,11 @@ class Service:
         run_removals(self.context.catalog, self.context.storage, self.context.clock)
 
 
-def open_service(settings: Settings, queued: Callable[[], object]) -> Service:
+def open_service(settings: Settings, queued: Callable[[], object], clock: Callable[[], datetime] = utc_now) -> Service:
     """The service on the settings' catalog and storage; `queued` is called when there is work for
     `tidy` or `finishing.finish_waiting`."""
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    context = Context(Catalog(settings.database_url), LocalStorage(settings.data), settings.limits, queued)
+    context = Context(Catalog(settings.database_url), LocalStorage(settings.data), settings.limits, queued, clock)
     finishing = Finishing(context)
     return Service(
         context,

@@ -114,8 +114,20 @@ class Uploads:
             raise NotFound.id("upload", upload_id)
         check_open(version)
         storage = self._context.storage
+        self._still_active(version)
         with storage.new_object(version.id, storage.part_name(upload_id, number)) as target:
             yield target
+        self._still_active(version)
+
+    def _still_active(self, version: Version) -> None:
+        """Keep the upload from expiring while its parts arrive; a part seldom has to write that down."""
+        now = self._context.clock()
+        soon = timedelta(seconds=self._context.limits.upload_expiry / 4)
+        with self._context.catalog.read() as tx:
+            idle = version in tx.versions.abandoned(now - soon)
+        if idle:
+            with self._context.catalog.write() as tx:
+                tx.versions.mark_active(version.id, now)
 
     def complete_objects(self, user: User, version_id: str, objects: Sequence[CompletedObject]) -> None:
         """These objects have arrived, as their ETags say."""
@@ -127,11 +139,20 @@ class Uploads:
             if upload is None or upload.key != item.key:
                 raise NotFound.id("upload", item.upload_id)
             if not upload.completed:
-                self._assemble(upload, item)
+                try:
+                    self._assemble(upload, item)
+                except (UploadInvalid, NotFound):
+                    if not self._completed(upload):  # by the same word, sent twice
+                        raise
         with self._context.catalog.write() as tx:
             tx.versions.complete_uploads([item.upload_id for item in objects])
         for item in objects:
             self._context.storage.drop_parts(version_id, item.upload_id, uploads[item.upload_id].parts)
+
+    def _completed(self, upload: Upload) -> bool:
+        with self._context.catalog.read() as tx:
+            current = tx.versions.upload(upload.id)
+        return current is None or current.completed
 
     def _assemble(self, upload: Upload, item: CompletedObject) -> None:
         storage = self._context.storage
@@ -165,7 +186,8 @@ class Uploads:
 
     def _unused(self, tx: Transaction, user: User) -> list[VersionRef]:
         now = self._context.clock()
-        free = [v for v in tx.versions.of_owner(user.id) if not tx.workloads.holders(v.id, now)]
+        taking = [v for v in tx.versions.of_owner(user.id) if v.phase.takes_place]
+        free = [v for v in taking if not tx.workloads.holders(v.id, now)]
         return [v.ref for v in sorted(free, key=lambda v: v.last_used_at or v.created_at)]
 
 

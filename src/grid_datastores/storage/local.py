@@ -77,12 +77,13 @@ class LocalStorage:
     def part_digest(self, version_id: str, upload_id: str, number: int) -> str | None:
         """The ETag of a part that is there."""
         path = self._folder(version_id) / _checked(self.part_name(upload_id, number))
-        if not path.is_file():
-            return None
         digest = md5(usedforsecurity=False)
-        with path.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                digest.update(chunk)
+        try:
+            with path.open("rb") as file:
+                while chunk := file.read(CHUNK):
+                    digest.update(chunk)
+        except FileNotFoundError:
+            return None
         return digest.hexdigest()
 
     def assemble(self, version_id: str, upload_id: str, parts: int, name: str) -> None:
