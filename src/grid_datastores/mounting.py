@@ -51,11 +51,15 @@ def mount(datastores: Datastores, directory: Path, version: Version, progress: C
     return folder
 
 
-def unmount(directory: Path, version_id: str) -> None:
-    """Remove what mounting left, if anything."""
+def unmount(directory: Path, version_id: str) -> bool:
+    """Remove what mounting left, if anything; False where that could not be done."""
     folder = directory / _FOLDER / version_id
-    if folder.exists():
-        remove_tree(folder)
+    try:
+        if folder.exists():
+            remove_tree(folder)
+    except OSError:
+        return False
+    return True
 
 
 def clear_mounts(directory: Path) -> int:

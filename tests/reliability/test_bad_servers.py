@@ -99,6 +99,7 @@ def test_sense_at_first_and_nonsense_then_is_told(home: Machine, nonsense: Nonse
     nonsense.body = json.dumps({**ONE_VERSION, "datastores": [ONE_VERSION], "sessions": []}).encode()
     for words in COMMANDS[2:7]:
         _run(home, nonsense.url, *words).refused(f"The answer of {nonsense.url} is not understood")
+    _run(home, nonsense.url, "datastore", "clearcache").done()  # the upload could have gone on
     assert _left(home) == ["source"]
 
 
@@ -110,6 +111,33 @@ def test_a_server_that_gives_no_receipt_has_deleted(home: Machine, nonsense: Non
     assert said == "Deleted version 1 of data. This cannot be undone. The server gives no receipt.\n"
     assert json.loads(_run(home, nonsense.url, *COMMANDS[5], "-o", "json").done()) == {"name": "data", "version": 1}
     assert [asked.split()[0] for asked, _ in nonsense.asked] == ["GET", "DELETE"] * 2
+
+
+_RECEIPT = {
+    **{"name": "data", "version": 1, "source": "", "sourceType": "DATASTORE_SOURCE_TYPE_EXPANDED_FILES"},
+    **{"fileCount": "1", "sizeBytes": "1", "deletedAt": "2026-01-01T00:00:00Z", "kept": []},
+    **{"quotaBefore": {"used": 1, "limit": 50}, "quotaAfter": {"used": 0, "limit": 50}},
+}
+
+
+@pytest.mark.parametrize("hostile", ["{home}/precious", "../../precious", "", ".", "..", "a/b", "a\x00", 7, None])
+def test_a_receipt_with_a_path_for_an_id_removes_nothing(home: Machine, nonsense: Nonsense, hostile: object) -> None:
+    """The id of what was deleted also names the folder that Runs left of it on this machine."""
+    precious = folder_of(home.home, {"a": b"1"}, "precious")
+    nonsense.body = json.dumps({"datastores": [ONE_VERSION]}).encode()
+    name = hostile.format(home=home.home) if isinstance(hostile, str) else hostile
+    receipt = json.dumps({"receipt": {**_RECEIPT, "id": name}}).encode()
+    nonsense.special[f"/datastores/{ONE_VERSION['id']}"] = receipt
+    said = _run(home, nonsense.url, *COMMANDS[5])
+    said.refused("is not understood", "It is not known whether it was deleted")
+    assert (precious / "a").read_bytes() == b"1"
+
+
+def test_a_receipt_of_another_version_is_not_believed(home: Machine, nonsense: Nonsense) -> None:
+    nonsense.body = json.dumps({"datastores": [ONE_VERSION]}).encode()
+    receipt = json.dumps({"receipt": {**_RECEIPT, "id": "a", "version": 2}}).encode()
+    nonsense.special[f"/datastores/{ONE_VERSION['id']}"] = receipt
+    _run(home, nonsense.url, *COMMANDS[5]).refused("It is not known whether it was deleted")
 
 
 @pytest.mark.parametrize("status", [302, 401, 404, 418, 500])

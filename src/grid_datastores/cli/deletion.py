@@ -13,6 +13,8 @@ from grid_datastores.errors import Refusal
 from grid_datastores.words import counted, size
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from grid_datastores.datastores import Datastores
     from grid_datastores.model import Receipt, VersionRef
 
@@ -34,57 +36,74 @@ def delete(name: str, versions: tuple[int, ...], dry_run: bool, output: str) -> 
 
     It is refused while a Session or Run uses the version, and the refusal names who. There is no prompt.
     """
-    answers: list[object] = []
+    answers: list[Mapping[str, object]] = []
     refusals: list[Refusal] = []
+    alone = len(versions) == 1
     with open_datastores() as datastores:
-        for number in dict.fromkeys(versions):
-            try:
-                answers.append(_delete(datastores, version_ref(name, number), dry_run, output))
-            except Refusal as error:
-                refusals.append(error)
-                if len(versions) > 1 and output == "text":
-                    click.echo(f"Error: {error.message}", err=True)
-    if output == "json" and answers:
-        print_json(answers if len(versions) > 1 else answers[0])
-    if not refusals:
-        return
-    if len(versions) == 1 or output == "json":
+        try:
+            for number in dict.fromkeys(versions):
+                ref = version_ref(name, number)
+                try:
+                    answers.append(_delete(datastores, ref, dry_run, output))
+                except Refusal as error:
+                    refusals.append(error)
+                    answers.append({"name": name, "version": number, "refusal": error.message})
+                    if not alone and output == "text":
+                        click.echo(f"Error: {error.message}", err=True)
+        finally:  # also when the rest is interrupted: what is deleted is told
+            if output == "json" and not (alone and refusals):
+                print_json(answers[0] if alone and answers else answers)
+    if refusals and alone:
         raise refusals[0]
-    done = len(answers)
-    raise Refusal(f"{done} of {counted(done + len(refusals), 'version')} could be deleted; each stands for itself.")
+    if refusals:
+        done = len(answers) - len(refusals)
+        raise Refusal(f"{done} of {counted(len(answers), 'version')} could be deleted; each stands for itself.")
 
 
-def _delete(datastores: Datastores, ref: VersionRef, dry_run: bool, output: str) -> object:
-    from grid_datastores.mounting import unmount
-    from grid_datastores.settings import read_settings
-
+def _delete(datastores: Datastores, ref: VersionRef, dry_run: bool, output: str) -> Mapping[str, object]:
+    """Delete it, or only ask, and say so; what JSON tells of it."""
     if dry_run:
         verdict = datastores.verdict(ref)
         if verdict.refusal:
             raise Refusal(verdict.refusal)
-        receipt = verdict.receipt
-    else:
-        given = datastores.delete(ref)
-        if given is None:
-            if output == "text":
-                click.echo(f"Deleted {ref}. This cannot be undone. The server gives no receipt.")
-            return {"name": ref.name, "version": ref.number}
-        receipt = given
-        unmount(read_settings().directory, receipt.id)
-    if output == "json":
-        from grid_datastores.wire.datastores import receipt_out
+        if output == "text":
+            click.echo(f"V{str(ref)[1:]} can be deleted: {_gone(verdict.receipt)}. Nothing was deleted.")
+            click.echo(f"It would keep {_kept(verdict.receipt)}.")
+        return _json(verdict.receipt) | {"dryRun": True, "deletedAt": None}
+    receipt = datastores.delete(ref)
+    if output == "text":
+        _tell(ref, receipt)
+    if receipt is None:
+        return {"name": ref.name, "version": ref.number}
+    _forget_mount(receipt)
+    return _json(receipt)
 
-        return receipt_out(receipt)
-    gone = _gone(receipt)
+
+def _tell(ref: VersionRef, receipt: Receipt | None) -> None:
+    if receipt is None:
+        click.echo(f"Deleted {ref}. This cannot be undone. The server gives no receipt.")
+        return
     before, after = receipt.quota_before, receipt.quota_after
-    if dry_run:
-        click.echo(f"V{str(ref)[1:]} can be deleted: {gone}. Nothing was deleted.")
-        click.echo(f"It would keep {_kept(receipt)}.")
-    else:
-        click.echo(f"Deleted {ref}: {gone}. This cannot be undone.")
-        click.echo(f"Kept {_kept(receipt)}.")
-        click.echo(f"You have {after.used} of {after.limit} versions now, {before.used} before.")
-    return receipt
+    click.echo(f"Deleted {ref}: {_gone(receipt)}. This cannot be undone.")
+    click.echo(f"Kept {_kept(receipt)}.")
+    click.echo(f"You have {after.used} of {after.limit} versions now, {before.used} before.")
+
+
+def _forget_mount(receipt: Receipt) -> None:
+    """Remove what Runs on this machine have left of it; the deletion is done, whatever becomes of that."""
+    from grid_datastores.mounting import unmount
+    from grid_datastores.settings import read_settings
+
+    if not unmount(read_settings().directory, receipt.id):
+        click.echo(
+            "Warning: the files that Runs left of it here are still there; see: grid datastore clearcache", err=True
+        )
+
+
+def _json(receipt: Receipt) -> dict[str, object]:
+    from grid_datastores.wire.datastores import receipt_out
+
+    return {**receipt_out(receipt)}
 
 
 def _gone(receipt: Receipt) -> str:

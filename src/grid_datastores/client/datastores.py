@@ -123,7 +123,10 @@ class HttpDatastores:
         if answer == {}:  # all that Grid's own API answers
             return None
         with understood(self.place, " It is not known whether it was deleted; look with: grid datastore"):
-            return wire.receipt_in(answer["receipt"])
+            receipt = wire.receipt_in(answer["receipt"])
+            if receipt.ref != ref:
+                raise ValueError
+            return receipt
 
     def verdict(self, ref: VersionRef) -> Verdict:
         answer = self._connection.call("GET", f"{self._path(ref)}/deletion")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from typing_extensions import TypedDict
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
 
 class ErrorDetail(TypedDict, total=False):
@@ -25,6 +28,13 @@ class Error(TypedDict):
 
 class Empty(TypedDict):
     """Done; there is nothing to say."""
+
+
+def id_in(text: str) -> str:
+    """An id, which is a plain word wherever it goes: into an address, or the name of a file. Raises ValueError."""
+    if not _ID.fullmatch(text):
+        raise ValueError("this is no id")
+    return text
 
 
 def time_out(at: datetime | None) -> str | None:

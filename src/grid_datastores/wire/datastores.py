@@ -25,7 +25,7 @@ from grid_datastores.model import (
     WorkloadState,
 )
 from grid_datastores.wire import accounts
-from grid_datastores.wire.common import moment_in, time_in, time_out
+from grid_datastores.wire.common import id_in, moment_in, time_in, time_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -234,7 +234,7 @@ def version_in(data: Datastore) -> Version:
     """A version from JSON, also from a server that knows Grid's own fields only."""
     spec, status = data["spec"], data["status"]
     return Version(
-        id=data["id"],
+        id=id_in(data["id"]),
         owner_id=spec.get("userId", ""),
         ref=VersionRef(data["name"], int(spec["version"])),
         source=Source(SOURCE_KINDS.get(spec.get("sourceType", ""), SourceKind.FILES), spec.get("source", "")),
@@ -327,7 +327,7 @@ def receipt_out(receipt: Receipt) -> ReceiptJson:
 def receipt_in(data: ReceiptJson) -> Receipt:
     """A receipt from JSON."""
     return Receipt(
-        id=data["id"],
+        id=id_in(data["id"]),
         ref=VersionRef(data["name"], data["version"]),
         source=Source(SOURCE_KINDS[data["sourceType"]], data["source"]),
         file_count=int(data["fileCount"]),
@@ -370,5 +370,9 @@ def _holder_out(holder: Holder) -> HolderJson:
 
 def _holder_in(data: HolderJson) -> Holder:
     return Holder(
-        WorkloadKind(data["kind"]), data["id"], data["name"], WorkloadState(data["state"]), moment_in(data["since"])
+        WorkloadKind(data["kind"]),
+        id_in(data["id"]),
+        data["name"],
+        WorkloadState(data["state"]),
+        moment_in(data["since"]),
     )

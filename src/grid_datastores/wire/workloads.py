@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from grid_datastores.errors import InvalidInput
 from grid_datastores.model import Mount, VersionRef, Workload, WorkloadKind, WorkloadState
-from grid_datastores.wire.common import moment_in, time_in, time_out
+from grid_datastores.wire.common import id_in, moment_in, time_in, time_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -253,7 +253,7 @@ def workload_in(data: Session | Run, kind: WorkloadKind) -> Workload:
     spec, status = data["spec"], data["status"]
     phase = status["phase"]
     return Workload(
-        id=data["id"],
+        id=id_in(data["id"]),
         kind=kind,
         owner_id=spec.get("userId", ""),
         name=data["name"],
