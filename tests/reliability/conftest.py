@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from acceptance.server import ServerProcess
+from reliability.hostile import Client
 from reliability.machine import Machine, folder_of
 
 
@@ -65,3 +66,10 @@ def _machine(grid: str, folder: Path) -> Machine:
     home = folder / "ana"
     home.mkdir()
     return Machine(grid, home)
+
+
+@pytest.fixture
+def client(shared_server: ServerProcess) -> Iterator[Client]:
+    made = Client(shared_server, shared_server.add_user(f"ben-{uuid4().hex[:8]}"))
+    yield made
+    made.http.close()

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle
 from uuid import uuid4
 
 import httpx
 
-from acceptance.server import ServerProcess
-from acceptance.waiting import wait_until
+from reliability.hostile import Client
 from reliability.machine import Machine, finished, folder_of
 
 CLIENTS = 8  # at the server, half of them on each side
@@ -45,19 +45,20 @@ def _until_each_won(rounds: Iterator[Round], often: int, most: int) -> None:
         assert number < most, f"one side never wins, so this shows little: {won}"
 
 
-def test_at_a_server_a_mount_and_a_delete_never_both_succeed(shared_server: ServerProcess) -> None:
-    user = shared_server.add_user(f"ana-{uuid4().hex[:8]}")
+def test_at_a_server_a_mount_and_a_delete_never_both_succeed(client: Client) -> None:
     with ExitStack() as stack:
-        clients = [
-            stack.enter_context(httpx.Client(base_url=shared_server.url, auth=user, timeout=30)) for _ in range(CLIENTS)
-        ]
+        one = partial(httpx.Client, base_url=client.server.url, auth=client.user, timeout=30)
+        clients = [stack.enter_context(one()) for _ in range(CLIENTS)]
         pool = stack.enter_context(ThreadPoolExecutor(CLIENTS))
-        _until_each_won(_races(clients, pool), often=15, most=400)
+        _until_each_won(_races(client, clients, pool), often=15, most=400)
 
 
-def _races(clients: list[httpx.Client], pool: ThreadPoolExecutor) -> Iterator[Round]:
+def _races(sender: Client, clients: list[httpx.Client], pool: ThreadPoolExecutor) -> Iterator[Round]:
     for kinds in cycle((("sessions", "delete"), ("delete", "runs"))):
-        version = _version(clients[0])
+        path = sender.begin()
+        sender.send(path, b"1,2\n")
+        sender.finish(path)
+        version = path.rpartition("/")[2]
         start = threading.Barrier(CLIENTS)
         acting = [
             pool.submit(_act, http, kind, version, start) for http, kind in zip(clients, cycle(kinds), strict=False)
@@ -68,19 +69,6 @@ def _races(clients: list[httpx.Client], pool: ThreadPoolExecutor) -> Iterator[Ro
         assert shown.status_code == (200 if played.mounted else 410), shown.text
         yield played
         _forget(clients[0], version)
-
-
-def _version(http: httpx.Client) -> str:
-    made = http.post(f"{RACES}/datastores", json={"name": "data", "spec": {}}).json()
-    path = f"{RACES}/datastores/{made['id']}"
-    body = {"objects": [{"key": "a.csv", "partCount": "1"}]}
-    upload = http.post(f"{path}/presigned-urls", json=body).json()["objects"][0]
-    etag = http.put(upload["urls"][0]["url"], content=b"1,2\n").headers["etag"]
-    done = {"key": "a.csv", "uploadId": upload["uploadId"], "urls": [{"partNumber": "1", "etag": etag}]}
-    http.post(f"{path}/presigned-urls/completed", json={"objects": [done]}).raise_for_status()
-    http.post(f"{path}/completed", json={}).raise_for_status()
-    wait_until(lambda: http.get(path).json()["status"]["phase"].endswith("SUCCEEDED"), "it is available")
-    return str(made["id"])
 
 
 def _act(http: httpx.Client, kind: str, version: str, start: threading.Barrier) -> str:

@@ -82,7 +82,6 @@ def test_going_back_and_pressing_again_deletes_nothing_more(open_page: OpenPage,
     assert ana.api.versions("data") == [2, 3]
 
 
-@pytest.mark.skipif("os.name == 'nt'", reason="such names cannot be given there")
 def test_hostile_names_stay_text(open_page: OpenPage, tmp_path: Path) -> None:
     page = open_page()
     said: list[str] = []
