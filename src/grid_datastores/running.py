@@ -12,7 +12,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from grid_datastores.errors import InvalidInput, NotThatState, Refusal, Unreachable
+from grid_datastores.errors import InvalidInput, NotFound, NotThatState, Refusal
 from grid_datastores.model import WorkloadKind, WorkloadState
 from grid_datastores.mounting import mount, mount_folder
 
@@ -94,11 +94,11 @@ def _heart(datastores: Datastores, run: Workload, warn: Callable[[str], object])
         while not stopped.wait(lease / _BEATS):
             try:
                 datastores.heartbeat(run)
-            except Unreachable:
-                continue  # the next beat may get through
-            except Refusal as error:
+            except (NotThatState, NotFound) as error:  # it was ended, or given up for dead
                 warn(error.message)
                 return
+            except Exception:  # noqa: S112 - whatever it was, the next beat may get through
+                continue
 
     thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
     thread.start()
@@ -111,8 +111,6 @@ def _heart(datastores: Datastores, run: Workload, warn: Callable[[str], object])
 
 def _end(datastores: Datastores, run: Workload, state: WorkloadState, warn: Callable[[str], object]) -> None:
     try:
-        datastores.set_state(WorkloadKind.RUN, run.name, state)
-    except NotThatState:
-        return  # canceled, or given up for dead, meanwhile
+        datastores.end(run, state)
     except Refusal as error:
         warn(f"The Run's end could not be told: {error.message}")
