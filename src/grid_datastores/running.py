@@ -9,12 +9,12 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from grid_datastores.errors import InvalidInput, NotFound, NotThatState, Refusal
 from grid_datastores.model import WorkloadKind, WorkloadState
-from grid_datastores.mounting import mount, mount_folder
+from grid_datastores.mounting import mount_folder, mounted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -51,9 +51,9 @@ def run_command(
     run = datastores.start(WorkloadKind.RUN, name, {ref: str(folder)}, leased=True)
     code = 1
     try:
-        with _heart(datastores, run, warn):
+        with _heart(datastores, run, warn), ExitStack() as mounts:
             with progress(version.size_bytes) as advance:
-                mount(datastores, directory, version, advance)
+                mounts.enter_context(mounted(datastores, directory, version, advance))
             words = [word.replace(f"{{{ref.name}}}", str(folder)) for word in command[1:]]
             code = _execute([program, *words], {_variable(ref.name): str(folder)})
     finally:

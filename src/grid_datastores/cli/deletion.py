@@ -70,7 +70,8 @@ def _delete(datastores: Datastores, ref: VersionRef, dry_run: bool, output: str)
                 click.echo(f"Deleted {ref}. This cannot be undone. The server gives no receipt.")
             return {"name": ref.name, "version": ref.number}
         receipt = given
-        unmount(read_settings().directory, receipt.id)
+        if not unmount(read_settings().directory, receipt.id):
+            _warn_of_files(ref)
     if output == "json":
         from grid_datastores.wire.datastores import receipt_out
 
@@ -85,6 +86,15 @@ def _delete(datastores: Datastores, ref: VersionRef, dry_run: bool, output: str)
         click.echo(f"Kept {_kept(receipt)}.")
         click.echo(f"You have {after.used} of {after.limit} versions now, {before.used} before.")
     return receipt
+
+
+def _warn_of_files(ref: VersionRef) -> None:
+    """The version is deleted all the same; these are copies, or links that lead nowhere now."""
+    click.echo(
+        f"Warning: the files that a Run has of {ref} on this machine are in use or cannot be removed."
+        " Remove them later with: grid datastore clearcache",
+        err=True,
+    )
 
 
 def _gone(receipt: Receipt) -> str:
