@@ -89,6 +89,9 @@ class Datastores(Protocol):
     def heartbeat(self, run: Workload) -> Workload:
         """The Run is alive."""
 
+    def end(self, run: Workload, state: WorkloadState) -> None:
+        """This Run has come to that end, and no other of its name; one that has ended already is left as it is."""
+
     def workloads(self, kind: WorkloadKind) -> Sequence[Workload]:
         """The workloads of this kind, oldest first."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import getpass
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from grid_datastores.errors import InvalidInput, Refusal
+from grid_datastores.errors import InvalidInput, NotFound, NotThatState, Refusal
 from grid_datastores.rules import available
 from grid_datastores.service import open_service
 
@@ -107,6 +108,10 @@ class EmbeddedDatastores:
 
     def heartbeat(self, run: Workload) -> Workload:
         return self._service.workloads.heartbeat(self._user, run.id)
+
+    def end(self, run: Workload, state: WorkloadState) -> None:
+        with suppress(NotThatState, NotFound):
+            self._service.workloads.set_state(self._user, run.kind, run.id, state)
 
     def workloads(self, kind: WorkloadKind) -> Sequence[Workload]:
         return self._service.workloads.list(self._user, kind)

@@ -12,8 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from grid_datastores.claims import locked
 from grid_datastores.errors import SourceFailed
+from grid_datastores.locks import locked
 from grid_datastores.model import FileEntry, VersionRef
 
 if TYPE_CHECKING:

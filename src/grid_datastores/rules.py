@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 NAME_LENGTH = 63
 LARGEST_NUMBER = 2**31 - 1
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _NOT_NAME = re.compile(r"[^a-z0-9_-]+")
 _ARCHIVE_SUFFIX = re.compile(r"(\.tar)?\.[a-z0-9]{1,8}$")
 
@@ -62,6 +63,11 @@ def parse_number(text: str) -> int:
         return int(text)
     shown = text if len(text) <= 20 else f"{text[:20]}…"
     raise InvalidInput(f"{shown!r} is not a version: give its number, 1 or more. Nothing stands for latest or all.")
+
+
+def is_id(text: str) -> bool:
+    """Whether it can be an id: a plain word wherever it goes, into an address or the name of a file."""
+    return _ID.fullmatch(text) is not None
 
 
 def next_number(last: int) -> int:

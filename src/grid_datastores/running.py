@@ -9,12 +9,12 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from grid_datastores.errors import InvalidInput, NotThatState, Refusal, Unreachable
+from grid_datastores.errors import InvalidInput, NotFound, NotThatState, Refusal
 from grid_datastores.model import WorkloadKind, WorkloadState
-from grid_datastores.mounting import mount, mount_folder
+from grid_datastores.mounting import mount_folder, mounted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -51,9 +51,9 @@ def run_command(
     run = datastores.start(WorkloadKind.RUN, name, {ref: str(folder)}, leased=True)
     code = 1
     try:
-        with _heart(datastores, run, warn):
+        with _heart(datastores, run, warn), ExitStack() as mounts:
             with progress(version.size_bytes) as advance:
-                mount(datastores, directory, version, advance)
+                mounts.enter_context(mounted(datastores, directory, version, advance))
             words = [word.replace(f"{{{ref.name}}}", str(folder)) for word in command[1:]]
             code = _execute([program, *words], {_variable(ref.name): str(folder)})
     finally:
@@ -94,11 +94,11 @@ def _heart(datastores: Datastores, run: Workload, warn: Callable[[str], object])
         while not stopped.wait(lease / _BEATS):
             try:
                 datastores.heartbeat(run)
-            except Unreachable:
-                continue  # the next beat may get through
-            except Refusal as error:
+            except (NotThatState, NotFound) as error:  # it was ended, or given up for dead
                 warn(error.message)
                 return
+            except Exception:  # noqa: S112 - whatever it was, the next beat may get through
+                continue
 
     thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
     thread.start()
@@ -111,8 +111,6 @@ def _heart(datastores: Datastores, run: Workload, warn: Callable[[str], object])
 
 def _end(datastores: Datastores, run: Workload, state: WorkloadState, warn: Callable[[str], object]) -> None:
     try:
-        datastores.set_state(WorkloadKind.RUN, run.name, state)
-    except NotThatState:
-        return  # canceled, or given up for dead, meanwhile
+        datastores.end(run, state)
     except Refusal as error:
         warn(f"The Run's end could not be told: {error.message}")

@@ -1,16 +1,24 @@
-"""Machines for the tests of reliability: without a server, and with a real one."""
+"""Machines for the tests of reliability: without a server, and with a real one; and a server that speaks S3."""
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from acceptance.server import ServerProcess
 from reliability.hostile import Client
 from reliability.machine import Machine, folder_of
+from reliability.sources.s3 import S3
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +68,37 @@ def stocked(machine: Machine) -> Machine:
     """A machine with one version, `data` 1, which no refused command may touch."""
     assert machine.create(folder_of(machine.home, {"a.csv": b"1,2\n", "deep/b.csv": b"3\n"}, "stock")) == 1
     return machine
+
+
+@pytest.fixture(scope="session")
+def s3_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server process that speaks S3."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    ) as process:
+        assert process.stdout
+        said = iter(process.stdout.readline, "")
+        url = next(found[1] for line in said if (found := re.search(r"Running on (http://\S+)", line)))
+        threading.Thread(target=deque, args=(said, 0), daemon=True).start()  # else its log fills the pipe
+        yield url
+        process.kill()
+
+
+@pytest.fixture
+def s3(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3]:
+    """An S3 with nothing in it, and the environment of a server that uses it."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_url)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    with httpx.Client(base_url=s3_url) as client:
+        server = S3(client)
+        server.reset()
+        yield server
 
 
 def _machine(grid: str, folder: Path) -> Machine:

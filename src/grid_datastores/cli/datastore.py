@@ -158,7 +158,10 @@ def resume() -> None:
 
 @datastore.command()
 def clearcache() -> None:
-    """Forget interrupted uploads, which cannot go on then, and remove the files that Runs left on this machine."""
+    """Forget interrupted uploads, which cannot go on then, and remove the files that Runs left on this machine.
+
+    What a Run uses is left, and so are uploads that are under way.
+    """
     from grid_datastores.journal import interrupted
     from grid_datastores.mounting import clear_mounts
     from grid_datastores.settings import read_settings
@@ -170,11 +173,12 @@ def clearcache() -> None:
             with suppress(Refusal):
                 datastores.drop(datastores.find(journal.ref))
             journal.forget()
-    removed = clear_mounts(directory)
-    click.echo(
-        f"Forgot {counted(len(found), 'interrupted upload')}{_busy(busy)},"
-        f" removed the files of {counted(removed, 'version')}."
-    )
+    removed, left = clear_mounts(directory)
+    said = f"Forgot {counted(len(found), 'interrupted upload')}{_busy(busy)}"
+    said += f", removed the files of {counted(removed, 'version')}."
+    if left:
+        said += f" Left the files of {counted(left, 'version')}, which are in use or cannot be removed."
+    click.echo(said)
 
 
 def _busy(count: int) -> str:

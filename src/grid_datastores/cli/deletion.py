@@ -96,7 +96,9 @@ def _forget_mount(receipt: Receipt) -> None:
 
     if not unmount(read_settings().directory, receipt.id):
         click.echo(
-            "Warning: the files that Runs left of it here are still there; see: grid datastore clearcache", err=True
+            f"Warning: the files that a Run has of {receipt.ref} on this machine are in use or cannot be removed."
+            " Remove them later with: grid datastore clearcache",
+            err=True,
         )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from grid_datastores.client.connection import Connection, understood
 from grid_datastores.client.uploads import HttpSink
 from grid_datastores.credentials import Server
-from grid_datastores.errors import InvalidInput, NotFound, NotUnderstood, Refusal
+from grid_datastores.errors import InvalidInput, NotFound, NotThatState, NotUnderstood, Refusal
 from grid_datastores.model import Quota, Version, WorkloadKind, WorkloadState
 from grid_datastores.rules import available, choose_named
 from grid_datastores.storage.manifest import Manifest
@@ -148,6 +148,10 @@ class HttpDatastores:
         path = f"{self._workloads_path(WorkloadKind.RUN)}/{run.id}/heartbeat"
         return self._workload(self._connection.call("POST", path), WorkloadKind.RUN)
 
+    def end(self, run: Workload, state: WorkloadState) -> None:
+        with suppress(NotThatState, NotFound):
+            self._step(run, state)
+
     def workloads(self, kind: WorkloadKind) -> Sequence[Workload]:
         answer = self._connection.call("GET", self._workloads_path(kind))
         with understood(self.place):
@@ -156,12 +160,10 @@ class HttpDatastores:
 
     def set_state(self, kind: WorkloadKind, name: str, wanted: WorkloadState) -> Workload:
         workload = choose_named(self.workloads(kind), kind, name)
-        path = f"{self._workloads_path(kind)}/{workload.id}"
         if wanted is WorkloadState.DELETED:
-            self._connection.call("DELETE", path)
+            self._connection.call("DELETE", f"{self._workloads_path(kind)}/{workload.id}")
             return workload
-        body = {"spec": {"desiredState": _STATES[kind][wanted]}}
-        return self._workload(self._connection.call("PUT", path, json=body), kind)
+        return self._step(workload, wanted)
 
     def close(self) -> None:
         self._connection.close()
@@ -192,6 +194,11 @@ class HttpDatastores:
                 return available(version)
             time.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
+
+    def _step(self, workload: Workload, wanted: WorkloadState) -> Workload:
+        path = f"{self._workloads_path(workload.kind)}/{workload.id}"
+        body = {"spec": {"desiredState": _STATES[workload.kind][wanted]}}
+        return self._workload(self._connection.call("PUT", path, json=body), workload.kind)
 
     def _workload(self, answer: object, kind: WorkloadKind) -> Workload:
         with understood(self.place):

@@ -11,8 +11,8 @@ from hashlib import md5
 from typing import TYPE_CHECKING, BinaryIO
 from uuid import uuid4
 
-from grid_datastores.claims import locked
 from grid_datastores.errors import Damaged, InvalidInput, NoSpace, NotFound
+from grid_datastores.locks import locked
 from grid_datastores.storage.manifest import Manifest
 from grid_datastores.storage.packing import CHUNK
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 
 from typing_extensions import TypedDict
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+from grid_datastores.rules import is_id
 
 
 class ErrorDetail(TypedDict, total=False):
@@ -31,8 +30,8 @@ class Empty(TypedDict):
 
 
 def id_in(text: str) -> str:
-    """An id, which is a plain word wherever it goes: into an address, or the name of a file. Raises ValueError."""
-    if not _ID.fullmatch(text):
+    """An id; raises ValueError for what can be none."""
+    if not is_id(text):
         raise ValueError("this is no id")
     return text
 

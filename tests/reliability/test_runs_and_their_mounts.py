@@ -1,0 +1,298 @@
+"""What a living Run reads stays as it is, until that Run ends and not another; and its end is its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from acceptance import executables
+from acceptance.waiting import wait_until
+from grid_datastores.storage import Manifest
+from reliability.machine import Machine, Said, finished, folder_of
+from reliability.nonsense import serving
+from reliability.sources.s3 import S3
+from reliability.test_bad_servers import ONE_VERSION
+
+# The first heartbeats fail; each is counted.
+_FAILING = """
+from pathlib import Path
+from grid_datastores.embedded import EmbeddedDatastores
+from grid_datastores.errors import CatalogFailed, NoSpace, Refusal, Unreachable
+real, beats = EmbeddedDatastores.heartbeat, Path({beats!r})
+def failing(self, run):
+    with beats.open("a") as file:
+        count = file.write("x") and file.tell()
+    if count <= 2:
+        raise {error}
+    return real(self, run)
+EmbeddedDatastores.heartbeat = failing
+"""
+# Writes the files as soon as the gate is gone.
+_SLOW = """
+import pathlib, time
+from grid_datastores import mounting
+real, gate = mounting.restore, pathlib.Path({gate!r})
+def slow(*given):
+    gate.touch()
+    while gate.exists():
+        time.sleep(0.01)
+    real(*given)
+mounting.restore = slow
+"""
+_LARGE = bytes(range(256)) * 8192  # 2 MiB, kept as a file of its own
+_RECEIPT = {
+    "name": "data",
+    "version": 1,
+    "source": "source",
+    "sourceType": "DATASTORE_SOURCE_TYPE_EXPANDED_FILES",
+    "fileCount": "1",
+    "sizeBytes": "1",
+    "deletedAt": "2026-01-01T00:00:00Z",
+    "kept": [],
+    "quotaBefore": {"used": 1, "limit": 50},
+    "quotaAfter": {"used": 0, "limit": 50},
+}
+_VERSION = ("--name", "data", "--version", "1")
+
+
+def _run_words(name: str, *command: str) -> tuple[str, ...]:
+    return ("run", "--name", name, "--datastore_name", "data", "--datastore_version", "1", "--", *command)
+
+
+_READ = ("sh", "-c", "echo began; read line; cat $GRID_DATASTORE_DATA/a.txt")
+
+
+@contextmanager
+def _living(machine: Machine, name: str = "nightly") -> Iterator[subprocess.Popen[str]]:
+    """A Run that has begun, and reads its version when it is told to end."""
+    with machine.start(*_run_words(name, *_READ), stdin=subprocess.PIPE) as process:
+        try:
+            assert process.stdout
+            assert process.stdout.readline() == "began\n", process.communicate()
+            yield process
+        finally:
+            process.kill()
+
+
+def _ended(run: subprocess.Popen[str]) -> Said:
+    """It is told to end, by the end of its input."""
+    return finished(run)
+
+
+def _cache(machine: Machine) -> list[str]:
+    """What mounting left."""
+    return sorted(path.name for path in (machine.directory / "cache").iterdir())
+
+
+def _folder(machine: Machine) -> Path:
+    """The one folder that is mounted."""
+    [folder] = [path for path in (machine.directory / "cache").iterdir() if path.is_dir()]
+    return folder
+
+
+@pytest.fixture
+def kept(machine: Machine) -> Machine:
+    """A machine with a version."""
+    assert machine.create(folder_of(machine.home, {"a.txt": b"hello"})) == 1
+    return machine
+
+
+@pytest.fixture
+def kept_here(embedded: Machine) -> Machine:
+    """A machine without a server, with a version that has a large file."""
+    assert embedded.create(folder_of(embedded.home, {"a.txt": b"hello", "large.bin": _LARGE})) == 1
+    return embedded
+
+
+@pytest.fixture
+def referred(embedded: Machine, s3: S3) -> Machine:
+    """A machine without a server, with a version that refers to a bucket."""
+    s3.make_bucket("birds", {"a.txt": b"hello", "b.txt": b"bye"})
+    embedded.extra = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    embedded.run("datastore", "create", "s3://birds", "--name", "data", "--no-copy").done()
+    return embedded
+
+
+def test_a_run_ends_itself_and_no_other_of_its_name(kept: Machine) -> None:
+    with _living(kept) as first:
+        kept.run("cancel", "nightly").done()
+        with _living(kept) as second:
+            assert _ended(first).code == 0
+            kept.run("datastore", "delete", *_VERSION).refused("in use by Run nightly")
+            assert second.poll() is None
+            assert _ended(second).out == "hello"
+    kept.run("datastore", "delete", *_VERSION).done()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        'Refusal("The server answered 502 Bad Gateway.")',
+        'CatalogFailed("database is locked")',
+        'NoSpace("There is no space left.")',
+        'Unreachable("No server answers.")',
+        'OSError(28, "No space left on device")',
+        'RuntimeError("nobody foresaw this")',
+    ],
+)
+def test_a_run_outlives_heartbeats_that_fail(kept_here: Machine, tmp_path: Path, error: str) -> None:
+    beats = tmp_path / "beats"
+    kept_here.grid = executables.wrapped(tmp_path, _FAILING.format(beats=str(beats), error=error))
+    kept_here.extra = {"GRID_LEASE": "2"}
+    with _living(kept_here) as run:
+        wait_until(lambda: beats.exists() and beats.stat().st_size >= 4, "the heart beats on")
+        assert _ended(run) == Said(0, "hello", "")
+
+
+def test_a_run_that_was_ended_by_others_is_told_so_once(kept_here: Machine) -> None:
+    kept_here.extra = {"GRID_LEASE": "1"}
+    with _living(kept_here) as run:
+        kept_here.run("cancel", "nightly").done()
+        assert run.stderr
+        assert run.stderr.readline().startswith("Warning: Run nightly holds nothing any more")
+        assert _ended(run) == Said(0, "hello", "")
+
+
+def test_what_a_living_run_reads_is_not_cleared_away(kept: Machine) -> None:
+    with _living(kept) as run:
+        said = kept.run("datastore", "clearcache").done()
+        assert "removed the files of 0 versions" in said
+        assert "Left the files of 1 version" in said
+        assert _ended(run) == Said(0, "hello", "")
+    said = kept.run("datastore", "clearcache").done()
+    assert said == "Forgot 0 interrupted uploads, removed the files of 1 version.\n"
+    assert _cache(kept) == []
+
+
+def test_what_a_canceled_run_reads_outlives_the_version(kept: Machine) -> None:
+    with _living(kept) as run:
+        kept.run("cancel", "nightly").done()
+        said = kept.run("datastore", "delete", *_VERSION)
+        assert said.out.startswith("Deleted version 1 of data"), said
+        assert said.err.startswith("Warning: "), said
+        assert "grid datastore clearcache" in said.err
+        assert _ended(run).out == "hello"
+    assert "removed the files of 1 version." in kept.run("datastore", "clearcache").done()
+
+
+def test_a_deletion_leaves_nothing_of_what_was_mounted(kept: Machine) -> None:
+    kept.run(*_run_words("nightly", "true")).done()
+    assert _folder(kept).is_dir()
+    kept.run("datastore", "delete", *_VERSION).done()
+    assert _cache(kept) == []
+
+
+def test_a_second_run_leaves_the_reference_that_the_first_reads(referred: Machine) -> None:
+    with _living(referred) as first:
+        before = (_folder(referred) / "b.txt").stat().st_ctime_ns
+        with _living(referred, "daily") as second:
+            assert (_folder(referred) / "b.txt").stat().st_ctime_ns == before
+            assert _ended(second) == _ended(first) == Said(0, "hello", "")
+    referred.run(*_run_words("weekly", "true")).done()
+    assert (_folder(referred) / "b.txt").stat().st_ctime_ns == before
+
+
+def test_a_reference_that_is_not_complete_is_mounted_again(referred: Machine) -> None:
+    referred.run(*_run_words("nightly", "true")).done()
+    folder = _folder(referred)
+    folder.chmod(0o755)
+    (folder / "b.txt").unlink()
+    assert referred.run(*_run_words("nightly", "cat", "{data}/b.txt")).done() == "bye"
+
+
+def test_two_first_runs_at_once_share_what_one_of_them_mounts(kept: Machine, grid: str, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    kept.grid = executables.wrapped(tmp_path, _SLOW.format(gate=str(gate)))
+    runs = {"first": kept.start(*_run_words("first", "cat", "{data}/a.txt"))}
+    with ExitStack() as cleanup:
+        cleanup.callback(runs["first"].kill)
+        wait_until(gate.exists, "the first writes the files")
+        kept.grid = grid
+        runs["second"] = kept.start(*_run_words("second", "cat", "{data}/a.txt"))
+        cleanup.callback(runs["second"].kill)
+        wait_until(lambda: runs["second"].poll() is not None or "second" in _holders(kept), "the second has begun")
+        gate.unlink()
+        assert {name: finished(run) for name, run in runs.items()} == dict.fromkeys(runs, Said(0, "hello", ""))
+
+
+def _holders(machine: Machine) -> list[str]:
+    shown = json.loads(machine.run("datastore", "show", *_VERSION, "-o", "json").done())
+    return [holder["name"] for holder in shown["holders"]]
+
+
+def test_files_that_a_run_damaged_are_not_renewed_while_it_reads_them(kept: Machine) -> None:
+    with _living(kept) as first:
+        damaged = _folder(kept) / "a.txt"
+        damaged.chmod(0o644)
+        damaged.write_text("other")
+        kept.run(*_run_words("daily", "true")).refused("Try again when it has ended")
+        assert _ended(first).out == "other"
+    assert kept.run(*_run_words("daily", "cat", "{data}/a.txt")).done() == "hello"
+
+
+def test_nobody_writes_through_a_mount_into_a_version(kept_here: Machine) -> None:
+    """Root may write any file; it can damage its copy, and nothing else."""
+    write = "exec 2>/dev/null; printf ZZZ | dd of=$GRID_DATASTORE_DATA/large.bin conv=notrunc; true"
+    kept_here.run(*_run_words("nightly", "sh", "-c", write)).done()
+    kept_here.run("datastore", "download", *_VERSION, "--to", "back").done()
+    assert (kept_here.home / "back" / "large.bin").read_bytes() == _LARGE
+    same = ("cmp", "{data}/large.bin", str(kept_here.home / "source" / "large.bin"))
+    kept_here.run(*_run_words("nightly", *same)).done()
+
+
+def test_large_files_are_links_for_who_cannot_write_them_and_copies_for_root(kept_here: Machine) -> None:
+    linked = _run_words("nightly", "test", "-L", "{data}/large.bin")
+    assert finished(kept_here.start(*linked, powerless=True)) == Said(0, "", "")
+    if os.geteuid() == 0:
+        assert kept_here.run(*linked) == Said(1, "", "")
+        assert (_folder(kept_here) / "large.bin").stat().st_mode & 0o777 == 0o444
+
+
+@pytest.mark.parametrize("command", ["run", "delete"])
+@pytest.mark.parametrize("wanted", ["../prey", "../../prey", "{home}/prey", "..", ".", "", "a/../../prey", "a\n"])
+def test_a_servers_id_is_no_path_here(embedded: Machine, wanted: str, command: str) -> None:
+    """Neither `grid run` nor `grid datastore delete` touches a folder that is not of a mount."""
+    for folder in (embedded.home, embedded.directory, embedded.directory / "cache", embedded.directory / "cache" / "a"):
+        folder.mkdir(exist_ok=True)
+    prey = [folder_of(place, {"x": b"mine"}, "prey") for place in (embedded.home, embedded.directory)]
+    evil = wanted.format(home=embedded.home)
+    with serving() as server:
+        embedded.extra = {"GRID_URL": server.url, "GRID_USER_ID": "ana", "GRID_API_KEY": "key"}
+        server.special["/manifest"] = Manifest.of([]).encode()
+        server.body = json.dumps(
+            {
+                "id": "1",
+                "name": "nightly",
+                "createdAt": ONE_VERSION["createdAt"],
+                "spec": {},
+                "status": {"phase": "RUN_STATE_RUNNING"},
+                "datastores": [{**ONE_VERSION, "id": evil}],
+                "receipt": _RECEIPT | {"id": evil},
+            }
+        ).encode()
+        if command == "run":
+            embedded.run(*_run_words("nightly", "true")).refused()
+        else:
+            assert "Traceback" not in embedded.run("datastore", "delete", *_VERSION).err
+    assert [(folder / "x").read_bytes() for folder in prey] == [b"mine", b"mine"]
+    assert _cache(embedded) == ["a"]
+
+
+def test_files_that_cannot_be_removed_do_not_make_a_deletion_fail(kept: Machine) -> None:
+    kept.run(*_run_words("nightly", "true")).done()
+    cache = kept.directory / "cache"
+    cache.chmod(0o555)
+    said = finished(kept.start("datastore", "delete", *_VERSION, powerless=True))
+    cache.chmod(0o755)
+    assert said.code == 0, said
+    assert said.out.startswith("Deleted version 1 of data")
+    assert said.err.startswith("Warning: ")
+    assert len(said.err.splitlines()) == 1
+    assert "removed the files of 1 version." in kept.run("datastore", "clearcache").done()
+    assert _cache(kept) == []
