@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -30,6 +31,21 @@ from grid_datastores.embedded import EmbeddedDatastores
 def dies(*given):
     os.kill(os.getpid(), signal.SIGKILL)
 EmbeddedDatastores.finish = HttpDatastores.finish = dies
+"""
+# The client says the last word of the upload when a file is gone.
+_WAITING = """
+import pathlib, time
+from grid_datastores.client.datastores import HttpDatastores
+from grid_datastores.embedded import EmbeddedDatastores
+gate = pathlib.Path({gate!r})
+def late(real):
+    def finish(*given):
+        gate.touch()
+        while gate.exists():
+            time.sleep(0.01)
+        return real(*given)
+    return finish
+EmbeddedDatastores.finish, HttpDatastores.finish = late(EmbeddedDatastores.finish), late(HttpDatastores.finish)
 """
 # Something between client and server answers for the server, once, after all was sent and taken.
 _GATEWAY = """
@@ -87,17 +103,15 @@ def test_one_bad_answer_at_the_end_of_an_upload_does_not_undo_it(connected: Mach
     _is_whole(connected)
 
 
-def test_an_upload_that_is_under_way_is_left_alone_by_other_commands(ready: Machine) -> None:
-    with (ready.home / "source" / "large.bin").open("wb") as file:
-        file.truncate(64 * 1024 * 1024)
+def test_an_upload_that_is_under_way_is_left_alone_by_other_commands(ready: Machine, grid: str, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    ready.grid = _with(ready, _WAITING.format(gate=str(gate)))
     process = ready.start("datastore", "create", "source", "--name=data")
-    journals = ready.directory / "uploads"
-    wait_until(lambda: list(journals.glob("*.jsonl")) or process.poll() is not None, "it is under way")
-    process.send_signal(signal.SIGSTOP)
-    assert process.poll() is None
-    assert "under way" in ready.run("datastore", "resume").done()
-    assert "under way" in ready.run("datastore", "clearcache").done()
-    process.send_signal(signal.SIGCONT)
+    wait_until(lambda: gate.exists() or process.poll() is not None, "it is about to say its last word")
+    ready.grid = grid
+    assert "(1 upload under way)" in ready.run("datastore", "resume").done()
+    assert "(1 upload under way)" in ready.run("datastore", "clearcache").done()
+    gate.unlink()
     finished(process).done()
     _is_whole(ready)
 
