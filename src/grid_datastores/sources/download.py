@@ -65,6 +65,7 @@ def _check_answer(response: httpx.Response, shown: str, limits: Limits) -> None:
 def _save(response: httpx.Response, target: BinaryIO, shown: str, limits: Limits, deadline: float) -> int:
     size = 0
     for chunk in response.iter_raw():
+        limits.check_wanted()
         size += len(chunk)
         if size > limits.download_bytes:
             raise _too_large(shown, limits)
