@@ -16,13 +16,23 @@ import pytest
 
 from acceptance.server import ServerProcess
 from acceptance.waiting import wait_until
+from grid_datastores.errors import SourceFailed
+from grid_datastores.model import Source, SourceKind
+from grid_datastores.sources.limits import Limits
+from grid_datastores.sources.remote import open_remote
 from reliability.machine import Machine, finished
 from reliability.sources.archive_server import ArchiveServer, Handler
+from reliability.sources.conftest import CERTIFIED
 
 BEAT = 0.1  # seconds between two bytes
 PROMPTLY = 10  # seconds in which a server ends: service managers kill it not much later
 MANY = 6  # fetches of one user
+WAYS = ["drip", "drip header", "silent"]
 DATASTORES = "/v1/core/local/datastores"
+
+
+class Unwanted(Exception):
+    """Why a fetch ends."""
 
 
 class Slow:
@@ -35,25 +45,44 @@ class Slow:
     def drip(self, path: str) -> str:
         """A byte now and then; returns the URL."""
 
+        return self._endless(path, b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b"P")
+
+    def drip_header(self, path: str) -> str:
+        """A header that does not end; returns the URL."""
+        return self._endless(path, b"HTTP/1.1 200 OK\r\nX-Long: ", b"x")
+
+    def silent(self, path: str) -> str:
+        """Nothing at all; returns the URL."""
+        return self._endless(path, b"", b"")
+
+    def _endless(self, path: str, first: bytes, beat: bytes) -> str:
         def answer(handler: Handler) -> None:
-            handler.begin(200, {"Content-Length": "1000000"})
-            try:
-                while not self.web.released.wait(BEAT):
-                    handler.wfile.write(b"P")
-            except OSError:
-                self.left.add(path)
+            handler.connection.settimeout(BEAT)
+            with suppress(OSError):
+                handler.wfile.write(first)
+                while not self.web.released.is_set() and not _gone(handler):
+                    handler.wfile.write(beat)
+            self.left.add(path)
 
         self.web.answers[path] = answer
         return self.web.url(path)
 
-    def silent(self, path: str) -> str:
-        """Nothing at all; returns the URL."""
-        self.web.answers[path] = lambda _handler: self.web.released.wait() and None
-        return self.web.url(path)
+    def start(self, way: str, path: str = "/slow.zip") -> str:
+        """By the name of one of these ways; returns the URL."""
+        return {"drip": self.drip, "drip header": self.drip_header, "silent": self.silent}[way](path)
 
     def asked(self) -> list[str]:
         """The paths that were asked for so far, in order."""
         return [path for path, _host in self.web.seen]
+
+
+def _gone(handler: Handler) -> bool:
+    """Whether who asked has closed the connection, after a beat in which they could have."""
+    try:
+        return not handler.rfile.read(1)
+    except TimeoutError:
+        handler.rfile = handler.connection.makefile("rb")  # one that timed out is not read again
+        return False
 
 
 class Person:
@@ -133,6 +162,13 @@ def _archive(web: ArchiveServer, path: str) -> str:
     return web.serve(path, made.getvalue())
 
 
+def _open(url: str, scratch: Path, limits: Limits) -> None:
+    """Fetch from this machine, under the name that the certificate of its secure server is for."""
+    source = Source(SourceKind.ARCHIVE, url.replace("127.0.0.1", CERTIFIED))
+    with open_remote(source, scratch, limits, [CERTIFIED], lambda _host, _port: ["127.0.0.1"]):
+        pass
+
+
 def _many(eve: Person, slow: Slow) -> dict[str, str]:
     """As many dripping fetches as one user likes, as many under way as the server lets her; ids by path."""
     versions = {f"/{n}.zip": eve.fetch(f"drip{n}", slow.drip(f"/{n}.zip")) for n in range(MANY)}
@@ -188,6 +224,41 @@ def test_a_deleted_version_is_not_fetched_on(server: ServerProcess, person: Peop
     assert _in_scratch(server.folder) == []
     wait_until(lambda: [path.name for path in server.data.iterdir()] == [fast], "no byte of them is left")
     assert {eve.http.get(f"{DATASTORES}/{version}").status_code for version in drips.values()} == {410}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_fetch_without_an_answer_ends_with_its_version(
+    server: ServerProcess, person: People, slow: Slow, way: str
+) -> None:
+    eve = person("eve")
+    version = eve.fetch("slow", slow.start(way))
+    wait_until(slow.asked, "the source is asked")
+    assert slow.left == set()
+    eve.delete(version)
+    wait_until(lambda: slow.left, "the fetch is given up")
+    wait_until(lambda: not _in_scratch(server.folder), "no byte is left")
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("scheme", ["web", "secure_web"])
+def test_what_is_not_wanted_any_more_is_cut_off(
+    request: pytest.FixtureRequest, tmp_path: Path, scheme: str, way: str
+) -> None:
+    slow = Slow(request.getfixturevalue(scheme))
+
+    def check() -> None:
+        if slow.asked():
+            raise Unwanted
+
+    with pytest.raises(Unwanted):
+        _open(slow.start(way), tmp_path, Limits(check_wanted=check))
+    wait_until(lambda: slow.left, "the connection is closed")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_way_of_sending_slowly_lasts_longer_than_allowed(slow: Slow, tmp_path: Path, way: str) -> None:
+    with pytest.raises(SourceFailed, match=r"did not arrive within 0\.2 seconds"):
+        _open(slow.start(way), tmp_path, Limits(download_seconds=0.2))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
