@@ -81,7 +81,7 @@ class EmbeddedDatastores:
         return available(self._service.uploads.publish(self._user, version.id, manifest))
 
     def wait(self, version: Version) -> Version:
-        self._service.finishing.finish_waiting(version.id)
+        self._service.finishing.finish_waiting(only=version.id)
         return available(self._service.reading.get(self._user, version.id))
 
     def fetch(self, name: str, source: Source) -> Version:

@@ -63,7 +63,10 @@ class Worker:
         """Finish the job at hand, then end."""
         self._stop.set()
         self._work.set()
-        self._thread.join()
+
+    def join(self, seconds: float) -> None:
+        """Wait for the end, for so long; a thread that has not ended by then ends with the process."""
+        self._thread.join(seconds)
 
     def _run(self) -> None:
         while not self._stop.is_set():

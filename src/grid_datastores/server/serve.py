@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import signal
 import socket
+import time
 from asyncio import CancelledError
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -17,6 +19,7 @@ from grid_datastores.server.app import create_app
 from grid_datastores.server.guard import Hosts
 from grid_datastores.server.ui import link_path
 from grid_datastores.service import Service, open_service
+from grid_datastores.service.finishing import FETCHED, MOST_FETCHES, RECEIVED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -30,7 +33,9 @@ if TYPE_CHECKING:
     from grid_datastores.settings import Settings
 
 FIRST_USER = "admin"
-FINISHERS = 3  # versions that are checked, packed or fetched at once
+FINISHERS = 3  # received versions that are checked or packed at once
+FETCHERS = 3 * MOST_FETCHES  # versions that are fetched at once
+ENDING = 3.0  # seconds that workers have to end; what they leave is taken up by the next start
 STALLED = 5  # seconds that requests under way have to end when the server stops
 LONGEST_REST = 30.0  # seconds after which a worker looks for work by itself
 
@@ -54,17 +59,26 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[Welcome], o
     workers: list[Worker] = []
     service = open_service(settings, queued=lambda: _wake(workers))
     every = max(1.0, min(settings.limits.lease, settings.limits.upload_expiry, 2 * LONGEST_REST) / 2)
-    workers += [Worker(f"finishing {n}", service.finishing.finish_waiting, every) for n in range(1, FINISHERS + 1)]
-    workers.append(Worker("tidying", service.tidy, every))
+    workers += _workers(service, every)
     for worker in workers:
         worker.start()
     try:
         _run(service, listener, Hosts.of(host, settings.answered_hosts), ready)
     finally:
-        for worker in workers:
-            worker.stop()
+        service.finishing.stop()
+        _end(workers)
         service.context.catalog.close()
         listener.close()
+
+
+def _workers(service: Service, every: float) -> list[Worker]:
+    """Fetches have workers of their own: they can take a day, and hold up nothing that is there already."""
+    finish = service.finishing.finish_waiting
+    return [
+        *(Worker(f"finishing {n}", partial(finish, RECEIVED), every) for n in range(1, FINISHERS + 1)),
+        *(Worker(f"fetching {n}", partial(finish, FETCHED), every) for n in range(1, FETCHERS + 1)),
+        Worker("tidying", service.tidy, every),
+    ]
 
 
 def _run(service: Service, listener: socket.socket, hosts: Hosts, ready: Callable[[Welcome], object]) -> None:
@@ -106,6 +120,15 @@ def _stoppable(app: FastAPI) -> Callable[[Scope, Receive, Send], Awaitable[None]
             await app(scope, receive, send)
 
     return call
+
+
+def _end(workers: list[Worker]) -> None:
+    """A worker can be held up by a source that sends nothing: what it does is as safe as in a power cut."""
+    for worker in workers:
+        worker.stop()
+    deadline = time.monotonic() + ENDING
+    for worker in workers:
+        worker.join(max(0.0, deadline - time.monotonic()))
 
 
 def _wake(workers: list[Worker]) -> None:

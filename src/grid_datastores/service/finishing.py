@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import sha256
@@ -10,12 +12,13 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from grid_datastores.errors import NotFound, Refusal, SourceFailed, UploadInvalid
 from grid_datastores.model import ETAG, EventKind, FileEntry, Phase, SourceKind
+from grid_datastores.service.wanted import GivenUp, Wanted
 from grid_datastores.sources.parse import shown_url
 from grid_datastores.storage import Manifest, pack
 from grid_datastores.words import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from contextlib import AbstractContextManager
 
     from grid_datastores.catalog import Transaction, Upload
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
     from grid_datastores.sources.bucket import BucketFile
     from grid_datastores.storage import LocalStorage
 
+RECEIVED = frozenset({SourceKind.FILES})  # its data is there; all else is fetched, which takes as long as it takes
+FETCHED = frozenset(SourceKind) - RECEIVED
+MOST_FETCHES = 2  # of one user at once: fewer than there are workers, so that there is room for others'
 ANNOUNCED = "announced.jsonl"  # the client's manifest, kept until it is checked against the bytes
 
 
@@ -32,9 +38,18 @@ class Finishing:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._lock = threading.Lock()
+        self._taken: dict[str, Version] = {}
+        self._stopping = threading.Event()
 
-    def finish_waiting(self, only: str | None = None) -> None:
-        """Finish every version that is optimizing, or only the one with this id; one that cannot be has failed.
+    def stop(self) -> None:
+        """Give up what is fetched, and begin nothing more; the next process takes it up again."""
+        self._stopping.set()
+
+    def finish_waiting(self, kinds: Collection[SourceKind] = RECEIVED | FETCHED, only: str | None = None) -> None:
+        """Finish every version of these kinds that is optimizing, or only the one with this id.
+
+        One that cannot be finished has failed, and says why.
 
         Several threads and processes may do this at once: each takes versions that no other has taken.
         """
@@ -42,10 +57,10 @@ class Finishing:
             waiting = [(version, tx.users.get(version.owner_id)) for version in tx.versions.in_phase(Phase.OPTIMIZING)]
         broken: list[Exception] = []
         for version, user in waiting:
-            if only not in (None, version.id):
+            if version.source.kind not in kinds or only not in (None, version.id) or self._stopping.is_set():
                 continue
-            with self._context.storage.claim(version.id) as claimed:
-                if claimed:
+            with self._take(version) as taken:
+                if taken:
                     try:
                         self._finish(version, user.name if user else "")
                     except Exception as error:  # the versions behind it do not wait for its cause
@@ -86,6 +101,8 @@ class Finishing:
             return
         try:
             self.publish(version, self._context.storage.published(version.id) or self._made(version), actor)
+        except GivenUp:
+            return
         except Refusal as error:
             self._fail(version, error.message)
         except Exception:
@@ -117,15 +134,18 @@ class Finishing:
     def _fetched(self, version: Version) -> Manifest:
         """Fetch an archive or the objects of a bucket; of a reference, only the list of its objects."""
         from grid_datastores.sources.bucket import BucketFile
+        from grid_datastores.sources.limits import Limits
         from grid_datastores.sources.remote import open_remote
 
         storage = self._context.storage
         hosts = self._context.limits.allowed_hosts
-        with open_remote(version.source, storage.scratch, allowed_hosts=hosts) as remote:
+        wanted = Wanted(self._context, version, self._stopping)
+        limits = Limits(check_wanted=wanted.check)
+        with open_remote(version.source, storage.scratch, limits, allowed_hosts=hosts) as remote:
             if version.source.kind is SourceKind.REFERENCE:
                 listed = [file for file in remote.files if isinstance(file, BucketFile)]
                 return Manifest.of(_referenced(file, number) for number, file in enumerate(listed, 1))
-            packed = pack(remote.files, Sink(storage, version.id), lambda _: None)
+            packed = pack(remote.files, Sink(storage, version.id), lambda _: wanted.check())
             manifest = Manifest.of(entry for _name, entries in packed for entry in entries)
         if not manifest.files:
             raise SourceFailed(f"{version.source.location} holds no file; a version needs at least one.")
@@ -150,6 +170,27 @@ class Finishing:
         """An address can hold a key in its query, which nobody needs once the archive is fetched."""
         if version.source.kind is SourceKind.ARCHIVE:
             tx.versions.set_location(version.id, shown_url(version.source.location))
+
+    @contextmanager
+    def _take(self, version: Version) -> Iterator[bool]:
+        with self._lock:
+            free = version.id not in self._taken and self._may_take(version)
+            if free:
+                self._taken[version.id] = version
+        if not free:
+            yield False
+            return
+        try:
+            with self._context.storage.claim(version.id) as claimed:  # another process may finish it
+                yield claimed
+        finally:
+            with self._lock:
+                del self._taken[version.id]
+
+    def _may_take(self, version: Version) -> bool:
+        fetches = [taken for taken in self._taken.values() if taken.source.kind in FETCHED]
+        theirs = [taken for taken in fetches if taken.owner_id == version.owner_id]
+        return version.source.kind in RECEIVED or len(theirs) < MOST_FETCHES
 
 
 def check_bytes(storage: LocalStorage, version_id: str, manifest: Manifest) -> None:

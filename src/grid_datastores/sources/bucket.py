@@ -118,6 +118,7 @@ class Bucket:
         count = size = 0
         try:
             for batch in obstore.list(self._store, self._prefix or None, chunk_size=1000):
+                self._limits.check_wanted()
                 for meta in batch:
                     count, size = count + 1, size + meta["size"]
                     self._limits.check_count(count)

@@ -10,12 +10,13 @@ import httpx
 
 from grid_datastores.errors import SourceFailed
 from grid_datastores.sources.addresses import CheckedTransport, Resolve, look_up
+from grid_datastores.sources.cutoff import cut_off
 from grid_datastores.sources.limits import Limits, amount
 from grid_datastores.sources.parse import shown_url
 from grid_datastores.sources.scratch import full_disk
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
 MOST_REDIRECTS = 5
 _HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "grid-datastores"}
@@ -26,23 +27,38 @@ def download(
 ) -> int:
     """Write what is behind an http(s) URL into `target`; its size in bytes. Raises `SourceFailed` and `NoSpace`."""
     shown = shown_url(url)
-    deadline = time.monotonic() + limits.download_seconds
+    check = _check_of(shown, limits)
     transport = CheckedTransport(allowed_hosts, resolve)
     try:
-        with httpx.Client(
-            transport=transport, headers=_HEADERS, timeout=limits.stall_seconds, trust_env=False
-        ) as client:
+        with (
+            cut_off(check) as trace,
+            httpx.Client(
+                transport=transport, headers=_HEADERS, timeout=limits.stall_seconds, trust_env=False
+            ) as client,
+        ):
             for _ in range(MOST_REDIRECTS + 1):
-                with client.stream("GET", url) as response:
+                with client.stream("GET", url, extensions={"trace": trace}) as response:
                     if response.next_request is None:
                         _check_answer(response, shown, limits)
-                        return _save(response, target, shown, limits, deadline)
+                        return _save(response, target, shown, limits, check)
                     url = _redirected(url, str(response.next_request.url), shown)
     except httpx.TimeoutException as error:
         raise SourceFailed(f"{shown} sent nothing for {limits.stall_seconds:g} seconds.") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise SourceFailed(f"{shown} cannot be fetched: {_why(error)}.") from error
     raise SourceFailed(f"{shown} leads on more than {MOST_REDIRECTS} times.")
+
+
+def _check_of(shown: str, limits: Limits) -> Callable[[], None]:
+    """Whether the fetch that begins now may go on."""
+    deadline = time.monotonic() + limits.download_seconds
+
+    def check() -> None:
+        limits.check_wanted()
+        if time.monotonic() > deadline:
+            raise SourceFailed(f"{shown} did not arrive within {limits.download_seconds:g} seconds.")
+
+    return check
 
 
 def _redirected(url: str, to: str, shown: str) -> str:
@@ -62,14 +78,13 @@ def _check_answer(response: httpx.Response, shown: str, limits: Limits) -> None:
         raise _too_large(shown, limits)
 
 
-def _save(response: httpx.Response, target: BinaryIO, shown: str, limits: Limits, deadline: float) -> int:
+def _save(response: httpx.Response, target: BinaryIO, shown: str, limits: Limits, check: Callable[[], None]) -> int:
     size = 0
     for chunk in response.iter_raw():
+        check()
         size += len(chunk)
         if size > limits.download_bytes:
             raise _too_large(shown, limits)
-        if time.monotonic() > deadline:
-            raise SourceFailed(f"{shown} did not arrive within {limits.download_seconds:g} seconds.")
         with full_disk():
             target.write(chunk)
     with full_disk():

@@ -1,10 +1,14 @@
-"""How much a source may cost the server."""
+"""How much a source may cost the server, and for how long it is wanted at all."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from grid_datastores.errors import SourceFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _MIB = 1024 * 1024
 _GIB = 1024 * _MIB
@@ -12,7 +16,10 @@ _GIB = 1024 * _MIB
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is refused above: sizes in bytes, times in seconds."""
+    """What is refused above: sizes in bytes, times in seconds.
+
+    `check_wanted` is called all the time while data comes in; what it raises ends the fetch.
+    """
 
     download_bytes: int = 100 * _GIB
     download_seconds: float = 24 * 3600
@@ -21,6 +28,7 @@ class Limits:
     files: int = 1_000_000  # folders of an archive included
     ratio: int = 1000  # unpacked bytes for each packed one; deflate itself ends at 1032
     ratio_from: int = 10 * _MIB  # unpacked bytes; below it any ratio is allowed
+    check_wanted: Callable[[], object] = lambda: None
 
     def check_total(self, size: int) -> None:
         """All files together are not too large. Raises `SourceFailed`."""

@@ -76,6 +76,7 @@ def _gunzip(file: BinaryIO, size: int, plain: BinaryIO, limits: Limits) -> None:
     try:
         with gzip.GzipFile(fileobj=file) as source:
             while chunk := source.read(CHUNK):
+                limits.check_wanted()
                 unpacked += len(chunk)
                 limits.check_unpacked(unpacked, size)
                 with full_disk():

@@ -1,0 +1,300 @@
+"""Sources that send a byte now and then hold up nobody else, end with their version, and let the server stop."""
+
+from __future__ import annotations
+
+import io
+import signal
+import subprocess
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from acceptance.server import ServerProcess
+from acceptance.waiting import wait_until
+from grid_datastores.errors import SourceFailed
+from grid_datastores.model import Source, SourceKind
+from grid_datastores.sources.limits import Limits
+from grid_datastores.sources.remote import open_remote
+from reliability.machine import Machine, finished
+from reliability.sources.archive_server import ArchiveServer, Handler
+from reliability.sources.conftest import CERTIFIED
+
+BEAT = 0.1  # seconds between two bytes
+PROMPTLY = 10  # seconds in which a server ends: service managers kill it not much later
+MANY = 6  # fetches of one user
+WAYS = ["drip", "drip header", "silent"]
+DATASTORES = "/v1/core/local/datastores"
+
+
+class Unwanted(Exception):
+    """Why a fetch ends."""
+
+
+class Slow:
+    """Sources on a web server that never end; `left` are the paths whose fetch was given up."""
+
+    def __init__(self, web: ArchiveServer) -> None:
+        self.web = web
+        self.left: set[str] = set()
+
+    def drip(self, path: str) -> str:
+        """A byte now and then; returns the URL."""
+
+        return self._endless(path, b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b"P")
+
+    def drip_header(self, path: str) -> str:
+        """A header that does not end; returns the URL."""
+        return self._endless(path, b"HTTP/1.1 200 OK\r\nX-Long: ", b"x")
+
+    def silent(self, path: str) -> str:
+        """Nothing at all; returns the URL."""
+        return self._endless(path, b"", b"")
+
+    def _endless(self, path: str, first: bytes, beat: bytes) -> str:
+        def answer(handler: Handler) -> None:
+            handler.connection.settimeout(BEAT)
+            with suppress(OSError):
+                handler.wfile.write(first)
+                while not self.web.released.is_set() and not _gone(handler):
+                    handler.wfile.write(beat)
+            self.left.add(path)
+
+        self.web.answers[path] = answer
+        return self.web.url(path)
+
+    def start(self, way: str, path: str = "/slow.zip") -> str:
+        """By the name of one of these ways; returns the URL."""
+        return {"drip": self.drip, "drip header": self.drip_header, "silent": self.silent}[way](path)
+
+    def asked(self) -> list[str]:
+        """The paths that were asked for so far, in order."""
+        return [path for path, _host in self.web.seen]
+
+
+def _gone(handler: Handler) -> bool:
+    """Whether who asked has closed the connection, after a beat in which they could have."""
+    try:
+        return not handler.rfile.read(1)
+    except TimeoutError:
+        handler.rfile = handler.connection.makefile("rb")  # one that timed out is not read again
+        return False
+
+
+class Person:
+    """A user of a server, over its API."""
+
+    def __init__(self, server: ServerProcess, name: str) -> None:
+        self.http = httpx.Client(base_url=server.url, auth=server.add_user(name), timeout=30)
+
+    def fetch(self, name: str, source: str, kind: str = "HTTP_URL") -> str:
+        """Begin a version of what is at an address; its id."""
+        spec = {"source": source, "sourceType": f"DATASTORE_SOURCE_TYPE_{kind}"}
+        version = self._asked(DATASTORES, {"name": name, "spec": spec})["id"]
+        self._asked(f"{DATASTORES}/{version}/completed", {})
+        return str(version)
+
+    def upload(self, name: str) -> str:
+        """Send a version of five bytes; its id."""
+        version = self._asked(DATASTORES, {"name": name, "spec": {}})["id"]
+        place = f"{DATASTORES}/{version}"
+        upload = self._asked(f"{place}/presigned-urls", {"objects": [{"key": "a.txt"}]})["objects"][0]
+        etag = httpx.put(upload["urls"][0]["url"], content=b"hello").headers["etag"]
+        part = {"key": "a.txt", "uploadId": upload["uploadId"], "urls": [{"partNumber": "1", "etag": etag}]}
+        self._asked(f"{place}/presigned-urls/completed", {"objects": [part]})
+        self._asked(f"{place}/completed", {})
+        return str(version)
+
+    def delete(self, version: str) -> None:
+        self.http.delete(f"{DATASTORES}/{version}").raise_for_status()
+
+    def phase(self, version: str) -> str:
+        told = self.http.get(f"{DATASTORES}/{version}").raise_for_status().json()["status"]["phase"]
+        return str(told).removeprefix("DATASTORE_OPTIMIZATION_STATUS_")
+
+    def gets(self, version: str) -> None:
+        """The version is finished, and holds what it should."""
+        wait_until(lambda: self.phase(version) != "OPTIMIZING", "the version is finished")
+        assert self.phase(version) == "SUCCEEDED"
+
+    def _asked(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        return dict(self.http.post(path, json=body).raise_for_status().json())
+
+
+People = Callable[[str], Person]
+
+
+@pytest.fixture
+def slow(web: ArchiveServer) -> Slow:
+    return Slow(web)
+
+
+@pytest.fixture
+def server(own_server: ServerProcess, web: ArchiveServer) -> ServerProcess:
+    """A server whose operator allows fetches from this machine; it is also the S3 that is asked."""
+    bucket = {"AWS_ENDPOINT_URL": web.url(""), "AWS_REGION": "us-east-1"}
+    own_server.operate({"GRID_ALLOW_SOURCE_HOSTS": "127.0.0.1", **bucket})
+    return own_server
+
+
+@pytest.fixture
+def person(server: ServerProcess) -> Iterator[People]:
+    """A new user of this name."""
+    with ExitStack() as stack:
+
+        def added(name: str) -> Person:
+            person = Person(server, name)
+            stack.enter_context(closing(person.http))
+            return person
+
+        yield added
+
+
+def _archive(web: ArchiveServer, path: str) -> str:
+    """A sound archive; returns its URL."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("a.txt", b"hello")
+    return web.serve(path, made.getvalue())
+
+
+def _open(url: str, scratch: Path, limits: Limits) -> None:
+    """Fetch from this machine, under the name that the certificate of its secure server is for."""
+    source = Source(SourceKind.ARCHIVE, url.replace("127.0.0.1", CERTIFIED))
+    with open_remote(source, scratch, limits, [CERTIFIED], lambda _host, _port: ["127.0.0.1"]):
+        pass
+
+
+def _many(eve: Person, slow: Slow) -> dict[str, str]:
+    """As many dripping fetches as one user likes, as many under way as the server lets her; ids by path."""
+    versions = {f"/{n}.zip": eve.fetch(f"drip{n}", slow.drip(f"/{n}.zip")) for n in range(MANY)}
+    wait_until(lambda: len(slow.asked()) >= 2, "her fetches are under way")
+    return versions
+
+
+def _in_scratch(folder: Path) -> list[str]:
+    """The unnamed files that some process keeps below a folder."""
+    found = []
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):
+            found += [place for place in [str(link.readlink())] if place.startswith(str(folder / "data" / "scratch"))]
+    return found
+
+
+def _stopped(server: ServerProcess, number: int = signal.SIGTERM) -> None:
+    """End the server by a signal: it ends promptly, and has nothing to complain of."""
+    process = server._process
+    assert process
+    process.send_signal(number)
+    try:
+        out, _ = process.communicate(timeout=PROMPTLY)
+    except subprocess.TimeoutExpired:
+        pytest.fail("The server goes on.")
+    assert (process.returncode, "Traceback" in out + (server.folder / "serve.log").read_text()) == (0, False)
+
+
+def test_an_upload_is_finished_whatever_is_fetched(person: People, slow: Slow) -> None:
+    eve, ana = person("eve"), person("ana")
+    drips = _many(eve, slow)
+    ana.gets(ana.upload("plain"))
+    eve.gets(eve.upload("plain"))
+    assert {eve.phase(version) for version in drips.values()} == {"OPTIMIZING"}
+
+
+def test_one_users_fetches_leave_room_for_anothers(person: People, slow: Slow) -> None:
+    eve, ana = person("eve"), person("ana")
+    drips = _many(eve, slow)
+    ana.gets(ana.fetch("fast", _archive(slow.web, "/fast.zip")))
+    assert {eve.phase(version) for version in drips.values()} == {"OPTIMIZING"}
+
+
+def test_a_deleted_version_is_not_fetched_on(server: ServerProcess, person: People, slow: Slow) -> None:
+    eve = person("eve")
+    drips = _many(eve, slow)
+    assert _in_scratch(server.folder)
+    fast = eve.fetch("fast", _archive(slow.web, "/fast.zip"))
+    for version in drips.values():
+        eve.delete(version)
+    wait_until(lambda: slow.left >= set(slow.asked()) - {"/fast.zip"}, "the fetches are given up")
+    eve.gets(fast)  # what waited behind them has its turn
+    assert _in_scratch(server.folder) == []
+    wait_until(lambda: [path.name for path in server.data.iterdir()] == [fast], "no byte of them is left")
+    assert {eve.http.get(f"{DATASTORES}/{version}").status_code for version in drips.values()} == {410}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_fetch_without_an_answer_ends_with_its_version(
+    server: ServerProcess, person: People, slow: Slow, way: str
+) -> None:
+    eve = person("eve")
+    version = eve.fetch("slow", slow.start(way))
+    wait_until(slow.asked, "the source is asked")
+    assert slow.left == set()
+    eve.delete(version)
+    wait_until(lambda: slow.left, "the fetch is given up")
+    wait_until(lambda: not _in_scratch(server.folder), "no byte is left")
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("scheme", ["web", "secure_web"])
+def test_what_is_not_wanted_any_more_is_cut_off(
+    request: pytest.FixtureRequest, tmp_path: Path, scheme: str, way: str
+) -> None:
+    slow = Slow(request.getfixturevalue(scheme))
+
+    def check() -> None:
+        if slow.asked():
+            raise Unwanted
+
+    with pytest.raises(Unwanted):
+        _open(slow.start(way), tmp_path, Limits(check_wanted=check))
+    wait_until(lambda: slow.left, "the connection is closed")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_way_of_sending_slowly_lasts_longer_than_allowed(slow: Slow, tmp_path: Path, way: str) -> None:
+    with pytest.raises(SourceFailed, match=r"did not arrive within 0\.2 seconds"):
+        _open(slow.start(way), tmp_path, Limits(download_seconds=0.2))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_ends_in_the_middle_of_fetches_and_takes_them_up_again(
+    server: ServerProcess, person: People, slow: Slow, number: int
+) -> None:
+    eve = person("eve")
+    drips = _many(eve, slow)
+    _stopped(server, number)
+    for path in drips:
+        _archive(slow.web, path)
+    server.start()
+    for version in drips.values():
+        eve.gets(version)
+
+
+@pytest.mark.parametrize("kind", ["HTTP_URL", "OBJECT_STORE"])
+def test_a_server_ends_although_a_source_is_silent(
+    server: ServerProcess, person: People, slow: Slow, kind: str
+) -> None:
+    eve = person("eve")
+    source = slow.silent("/silent.zip" if kind == "HTTP_URL" else "/silent")
+    version = eve.fetch("silent", source if kind == "HTTP_URL" else "s3://silent/data", kind)
+    wait_until(slow.asked, "the source is asked")
+    _stopped(server)
+    server.start()
+    assert eve.phase(version) == "OPTIMIZING"
+
+
+def test_ctrl_c_in_a_fetch_without_a_server_leaves_it_to_the_next(embedded: Machine, slow: Slow) -> None:
+    embedded.extra = {"GRID_ALLOW_SOURCE_HOSTS": "127.0.0.1"}
+    process = embedded.start("datastore", "create", slow.drip("/slow.zip"), "--name", "slow")
+    wait_until(slow.asked, "the source is asked")
+    process.send_signal(signal.SIGINT)
+    finished(process).refused("Interrupted")
+    assert embedded.phases() == [(1, "OPTIMIZING")]
+    _archive(slow.web, "/slow.zip")
+    embedded.run("datastore", "create", _archive(slow.web, "/fast.zip"), "--name", "fast").done()
+    assert embedded.phases() == [(1, "SUCCEEDED"), (1, "SUCCEEDED")]
