@@ -6,21 +6,22 @@ from dataclasses import replace
 from typing import Any
 
 from defects.registry import defect, replace_route, wrap
+from grid_datastores.errors import NotFound
 from grid_datastores.model import Source, SourceKind
 
 
 @defect("delete-exactly-one", "the button of the UI deletes every version of the name", "ui")
 def button_deletes_all() -> None:
-    from grid_datastores.server.ui import deletion as pages
+    from grid_datastores.server.ui import deletion
 
     def delete_all(visit: Any, name: str, number: str, form: Any) -> Any:
         for version in visit.state.service.reading.versions(visit.user):
             if version.ref.name == name:
                 visit.state.service.deletion.delete(visit.user, version.id)
-        return pages.see(f"/datastores/{name}/versions/{number}/receipt")
+        return deletion.see(f"/datastores/{name}/versions/{number}/receipt")
 
-    delete_all.__annotations__ = {"visit": pages.TheVisit, "name": str, "number": str, "form": pages.OwnForm}
-    replace_route(pages.router, "delete", delete_all)
+    delete_all.__annotations__ = {"visit": deletion.TheVisit, "name": str, "number": str, "form": deletion.OwnForm}
+    replace_route(deletion.router, "delete", delete_all)
 
 
 @defect("in-use-refused", "the page of the UI does not say who uses a version, and offers to delete it", "ui")
@@ -47,6 +48,42 @@ def version_not_named() -> None:
         return text, *rest
 
     _templates.loader.get_source = nameless  # type: ignore[union-attr, method-assign]
+
+
+@defect("no-default-version", "in an address of the UI every word that is no number means the latest version", "ui")
+def address_means_latest() -> None:
+    from grid_datastores.server.ui import deletion
+
+    def latest(original: Any) -> Any:
+        def find(visit: Any, name: str, number: str) -> Any:
+            if number.isdigit() and 0 < int(number) < 1000:
+                return original(visit, name, number)
+            return _latest(visit, name)
+
+        return find
+
+    wrap(deletion, "find", latest)
+
+
+@defect("delete-unknown", "where a version is not there, the UI asks whether to delete another one", "ui")
+def unknown_means_another() -> None:
+    from grid_datastores.server.ui import deletion
+
+    def another(original: Any) -> Any:
+        def find(visit: Any, name: str, number: str) -> Any:
+            try:
+                version = original(visit, name, number)
+            except NotFound:
+                return _latest(visit, "my-training-data")
+            return version if version.deleted_at is None else _latest(visit, name)
+
+        return find
+
+    wrap(deletion, "find", another)
+
+
+def _latest(visit: Any, name: str) -> Any:
+    return [version for version in visit.state.service.reading.versions(visit.user) if version.ref.name == name][-1]
 
 
 def change_page(wanted: str, change: Any) -> None:

@@ -19,6 +19,7 @@ class Defect:
 
 
 CATALOGUE: list[Defect] = []
+WITHOUT_PAGES = ("api", "cli", "cli-embedded")  # what has another form on the web UI, where it has one
 
 
 def defect(rule: str, what: str, *surfaces: str) -> Callable[[Callable[[], None]], Callable[[], None]]:

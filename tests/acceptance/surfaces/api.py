@@ -103,7 +103,10 @@ class ApiSurface:
         for file in answer.json()["files"]:
             target = folder / file["filename"]
             target.parent.mkdir(parents=True, exist_ok=True)
-            content = httpx.get(file["url"], timeout=30)
+            try:
+                content = httpx.get(file["url"], timeout=30)
+            except httpx.TransportError as error:  # the server ended it in the middle
+                return Outcome(False, False, False, str(error))
             if content.is_error:
                 return _outcome(content)
             target.write_bytes(content.content)

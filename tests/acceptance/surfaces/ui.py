@@ -16,6 +16,7 @@ from urllib.parse import quote
 from playwright.sync_api import (
     Browser,
     BrowserContext,
+    Error,
     Locator,
     Page,
     Response,
@@ -160,11 +161,17 @@ class UiSurface:
             page.goto(_path(name, number))
             link = page.get_by_role("link", name="Download all files")
             if not link.count():  # who has kept the address of the link
-                return _outcome(page, page.goto(f"{_path(name, number)}/download"), refused=True)
+                try:
+                    return _outcome(page, page.goto(f"{_path(name, number)}/download"), refused=True)
+                except Error as error:  # no page came, but a file
+                    return Outcome("Download is starting" in error.message, False, False, error.message)
             with page.expect_download() as started:
                 link.click()
-            with tarfile.open(started.value.path()) as archive:
-                archive.extractall(folder, filter="data")
+            try:
+                with tarfile.open(started.value.path()) as archive:
+                    archive.extractall(folder, filter="data")
+            except (Error, tarfile.ReadError) as error:  # the server ended it in the middle
+                return Outcome(False, False, False, str(error))
             return Outcome(True, False, False, "")
 
     def delete(self, name: str | None, version: str | None) -> Outcome:
