@@ -50,6 +50,9 @@ def paused_releases() -> None:
 
 @defect("in-use-no-mount-after", "any version can be mounted, in whatever phase it is")
 def anything_mounts() -> None:
+    from grid_datastores.server.ui import workloads as pages
+
+    put(pages, "check_mountable", lambda version: None)
     put(workloads, "check_mountable", lambda version: None)
 
 
