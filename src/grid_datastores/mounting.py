@@ -131,8 +131,9 @@ def _renew(
 def _place(datastores: Datastores, version: Version, file: FileEntry) -> Path | None:
     """Where the file lies whole and can be linked to: nobody must be able to write through the link."""
     path = datastores.local_object(version, file.object)
-    whole = path and file.offset == 0 and path.is_file() and path.stat().st_size == file.size
-    return path if path and whole and not _writable(path) else None
+    if path is None or file.offset or not path.is_file() or _writable(path):
+        return None
+    return path if _is_file(path, file) else None
 
 
 def _writable(path: Path) -> bool:

@@ -296,3 +296,14 @@ def test_files_that_cannot_be_removed_do_not_make_a_deletion_fail(kept: Machine)
     assert len(said.err.splitlines()) == 1
     assert "removed the files of 1 version." in kept.run("datastore", "clearcache").done()
     assert _cache(kept) == []
+
+
+def test_damaged_data_reaches_no_command_not_even_the_first(kept_here: Machine) -> None:
+    """A large file is only linked, and all the same checked before."""
+    [stored] = [path for path in kept_here.storage.rglob("*") if path.is_file() and path.stat().st_size == len(_LARGE)]
+    stored.chmod(0o644)
+    stored.write_bytes(bytes(len(_LARGE)))
+    stored.chmod(0o444)
+    said = finished(kept_here.start(*_run_words("nightly", "echo", "began"), powerless=True))
+    said.refused("large.bin did not arrive as it was uploaded")
+    assert said.out == ""
