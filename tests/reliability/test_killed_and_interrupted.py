@@ -42,6 +42,13 @@ def _halt(process: subprocess.Popen[str], seen: Callable[[], object]) -> None:
     process.send_signal(signal.SIGSTOP)
 
 
+def _uploading(machine: Machine, before: frozenset[str]) -> bool:
+    """Whether a new upload has begun, and this machine has written down how to go on with it."""
+    begun = {path.name for path in machine.storage.iterdir()} - before
+    noted = [path for path in (machine.directory / "uploads").glob("*.jsonl") if path.stat().st_size]
+    return bool(begun and noted)
+
+
 def _go_on(process: subprocess.Popen[str], number: int) -> None:
     process.send_signal(number)
     process.send_signal(signal.SIGCONT)
@@ -52,7 +59,7 @@ def test_ctrl_c_in_a_create_can_be_gone_on_with_or_forgotten(stocked: Machine) -
     _large(stocked)
     for number, command in ((2, "clearcache"), (3, "resume")):
         process = stocked.start("datastore", "create", "large", "--name", "data")
-        _halt(process, lambda: {p.name for p in stocked.storage.iterdir()} - before.folders)
+        _halt(process, lambda: _uploading(stocked, before.folders))
         _go_on(process, signal.SIGINT)
         finished(process).refused(f"version {number} of data is not finished; go on with: grid datastore resume")
         stocked.run("datastore", command).done()
@@ -154,7 +161,7 @@ def test_a_killed_client_leaves_a_version_that_can_be_seen_and_deleted(machine: 
     _large(machine)
     before = machine.state().folders
     process = machine.start("datastore", "create", "large", "--name", "data")
-    _halt(process, lambda: {p.name for p in machine.storage.iterdir()} - before)
+    _halt(process, lambda: _uploading(machine, before))
     _go_on(process, signal.SIGKILL)
     assert finished(process).code == -signal.SIGKILL
     assert machine.phases() == [(1, "UNSPECIFIED")]

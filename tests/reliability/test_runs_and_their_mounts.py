@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from acceptance import executables
 from acceptance.waiting import wait_until
 from grid_datastores.storage import Manifest
+from reliability.faults import prepared, waiting
 from reliability.machine import Machine, Said, finished, folder_of
 from reliability.nonsense import serving
 from reliability.sources.s3 import S3
@@ -32,18 +32,6 @@ def failing(self, run):
         raise {error}
     return real(self, run)
 EmbeddedDatastores.heartbeat = failing
-"""
-# Writes the files as soon as the gate is gone.
-_SLOW = """
-import pathlib, time
-from grid_datastores import mounting
-real, gate = mounting.restore, pathlib.Path({gate!r})
-def slow(*given):
-    gate.touch()
-    while gate.exists():
-        time.sleep(0.01)
-    real(*given)
-mounting.restore = slow
 """
 _LARGE = bytes(range(256)) * 8192  # 2 MiB, kept as a file of its own
 _RECEIPT = {
@@ -143,7 +131,7 @@ def test_a_run_ends_itself_and_no_other_of_its_name(kept: Machine) -> None:
 )
 def test_a_run_outlives_heartbeats_that_fail(kept_here: Machine, tmp_path: Path, error: str) -> None:
     beats = tmp_path / "beats"
-    kept_here.grid = executables.wrapped(tmp_path, _FAILING.format(beats=str(beats), error=error))
+    kept_here.grid = prepared(tmp_path, _FAILING.format(beats=str(beats), error=error))
     kept_here.extra = {"GRID_LEASE": "2"}
     with _living(kept_here) as run:
         wait_until(lambda: beats.exists() and beats.stat().st_size >= 4, "the heart beats on")
@@ -208,7 +196,7 @@ def test_a_reference_that_is_not_complete_is_mounted_again(referred: Machine) ->
 
 def test_two_first_runs_at_once_share_what_one_of_them_mounts(kept: Machine, grid: str, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    kept.grid = executables.wrapped(tmp_path, _SLOW.format(gate=str(gate)))
+    kept.grid = waiting(tmp_path, gate, "grid_datastores.mounting.restore")
     runs = {"first": kept.start(*_run_words("first", "cat", "{data}/a.txt"))}
     with ExitStack() as cleanup:
         cleanup.callback(runs["first"].kill)

@@ -4,49 +4,18 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
-from acceptance import executables
 from acceptance.waiting import wait_until
+from reliability.faults import dying, prepared, waiting
 from reliability.machine import Machine, finished, folder_of
 
-# The client is killed when all is sent and taken, before it has heard that it is finished.
-_KILLED = """
-import os, signal
-from grid_datastores.client.datastores import HttpDatastores
-from grid_datastores.embedded import EmbeddedDatastores
-def dies(*given):
-    os.kill(os.getpid(), signal.SIGKILL)
-real = EmbeddedDatastores.finish
-EmbeddedDatastores.finish = lambda *given: (real(*given), dies())
-HttpDatastores._finished = dies
-"""
-# The client is killed before the last word of the upload.
-_STOPPED = """
-import os, signal
-from grid_datastores.client.datastores import HttpDatastores
-from grid_datastores.embedded import EmbeddedDatastores
-def dies(*given):
-    os.kill(os.getpid(), signal.SIGKILL)
-EmbeddedDatastores.finish = HttpDatastores.finish = dies
-"""
-# The client says the last word of the upload when a file is gone.
-_WAITING = """
-import pathlib, time
-from grid_datastores.client.datastores import HttpDatastores
-from grid_datastores.embedded import EmbeddedDatastores
-gate = pathlib.Path({gate!r})
-def late(real):
-    def finish(*given):
-        gate.touch()
-        while gate.exists():
-            time.sleep(0.01)
-        return real(*given)
-    return finish
-EmbeddedDatastores.finish, HttpDatastores.finish = late(EmbeddedDatastores.finish), late(HttpDatastores.finish)
-"""
+FINISH = (
+    "grid_datastores.embedded:EmbeddedDatastores.finish",
+    "grid_datastores.client.datastores:HttpDatastores.finish",
+)
+FORGET = "grid_datastores.journal:Journal.forget"  # all is finished; the client has still to write that down
 # Something between client and server answers for the server, once, after all was sent and taken.
 _GATEWAY = """
 import httpx
@@ -58,12 +27,6 @@ def request(self, method, url, **how):
     return real(self, method, url, **how)
 httpx.Client.request = request
 """
-
-
-def _with(machine: Machine, prepare: str) -> str:
-    place = machine.home.parent / uuid4().hex
-    place.mkdir()
-    return executables.wrapped(place, prepare)
 
 
 def _is_whole(machine: Machine) -> None:
@@ -79,8 +42,10 @@ def ready(machine: Machine) -> Machine:
 
 
 @pytest.mark.parametrize("command", ["clearcache", "resume"])
-def test_a_version_that_was_finished_is_not_forgotten_with_its_upload(ready: Machine, grid: str, command: str) -> None:
-    ready.grid = _with(ready, _KILLED)
+def test_a_version_that_was_finished_is_not_forgotten_with_its_upload(
+    ready: Machine, grid: str, tmp_path: Path, command: str
+) -> None:
+    ready.grid = dying(tmp_path, FORGET, after=False)
     assert finished(ready.start("datastore", "create", "source", "--name=data")).code == -signal.SIGKILL
     ready.grid = grid
     wait_until(lambda: ready.phases() == [(1, "SUCCEEDED")], "it is finished")
@@ -92,9 +57,11 @@ def test_a_version_that_was_finished_is_not_forgotten_with_its_upload(ready: Mac
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 200])
-def test_one_bad_answer_at_the_end_of_an_upload_does_not_undo_it(connected: Machine, grid: str, status: int) -> None:
+def test_one_bad_answer_at_the_end_of_an_upload_does_not_undo_it(
+    connected: Machine, grid: str, tmp_path: Path, status: int
+) -> None:
     folder_of(connected.home, {"a.csv": b"1,2\n"})
-    connected.grid = _with(connected, _GATEWAY.format(status=status))
+    connected.grid = prepared(tmp_path, _GATEWAY.format(status=status))
     said = connected.run("datastore", "create", "source", "--name=data")
     said.refused("version 1 of data is not finished; go on with: grid datastore resume")
     connected.grid = grid
@@ -105,7 +72,7 @@ def test_one_bad_answer_at_the_end_of_an_upload_does_not_undo_it(connected: Mach
 
 def test_an_upload_that_is_under_way_is_left_alone_by_other_commands(ready: Machine, grid: str, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    ready.grid = _with(ready, _WAITING.format(gate=str(gate)))
+    ready.grid = waiting(tmp_path, gate, *FINISH)
     process = ready.start("datastore", "create", "source", "--name=data")
     wait_until(lambda: gate.exists() or process.poll() is not None, "it is about to say its last word")
     ready.grid = grid
@@ -116,9 +83,9 @@ def test_an_upload_that_is_under_way_is_left_alone_by_other_commands(ready: Mach
     _is_whole(ready)
 
 
-def test_an_upload_that_cannot_go_on_does_not_keep_the_others(ready: Machine, grid: str) -> None:
+def test_an_upload_that_cannot_go_on_does_not_keep_the_others(ready: Machine, grid: str, tmp_path: Path) -> None:
     folder_of(ready.home, {"b.csv": b"3\n"}, "other")
-    ready.grid = _with(ready, _STOPPED)
+    ready.grid = dying(tmp_path, *FINISH, after=False)
     for folder in ("source", "other"):
         assert finished(ready.start("datastore", "create", folder, f"--name={folder}")).code == -signal.SIGKILL
     ready.grid = grid
