@@ -1,4 +1,4 @@
-"""A `grid` with a fault put into it: it dies, or waits, exactly at a call that a test names as `module:Class.method`."""
+"""A `grid` with a fault put into it: it dies, or waits, at a call that a test names as `module:Class.method`."""
 
 from __future__ import annotations
 
