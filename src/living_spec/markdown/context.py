@@ -61,13 +61,9 @@ class Context:
         lines: Lines = []
         for issue in self.proof.register.issues:
             if issue.open and any(map(issue.about, rule.scenarios)):
-                lines += [
-                    '!!! warning "Known issue"',
-                    "",
-                    *indent([f"{self.issue_link(issue, authored(issue.title))}: on {literal(self.where(issue))}.", ""]),
-                    *indent([f"**What to do:** {authored(issue.workaround)}"]),
-                    "",
-                ]
+                link = self.issue_link(issue, authored(issue.title))
+                what = f"**Known issue:** {link}, on {literal(self.where(issue))}."
+                lines += paragraph(f"{what} **What to do:** {authored(issue.workaround)}", "spec-issue")
         return lines
 
     def rule(self, rule: Rule) -> dict[str, Verdict]:

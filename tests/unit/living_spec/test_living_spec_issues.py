@@ -144,8 +144,8 @@ def test_pages_warn_of_an_open_issue_and_list_it(listed: Project) -> None:
     assert done.code == 0, done.output
     rule = article(listed, "index.html")
     assert "CLI ⚠ known issue" in " ".join(rule.text_content().split())
-    [warning] = rule.xpath("//div[@class='admonition warning']")
-    assert "The second item goes, too: on CLI, in the edition Reference." in warning.text_content()
+    [warning] = rule.xpath("//p[@class='spec-issue']")
+    assert "Known issue: The second item goes, too, on CLI, in the edition Reference." in warning.text_content()
     assert "What to do: Use the API." in warning.text_content()
     assert warning.xpath(".//a/@href") == ["known-issues/loses-two/"]
     [row] = article(listed, "known-issues/index.html").xpath("//tbody/tr")
@@ -172,7 +172,7 @@ def test_a_closed_issue_is_listed_below_and_warns_of_nothing(proven: Project) ->
     proven.write(PAGE, ISSUE.replace("open", "closed"))
     proven.write("docs/known-issues/index.md", "# Known issues\n\n::: known-issues\n")
     assert proven.mkdocs("--strict").code == 0
-    assert not article(proven, "index.html").xpath("//div[@class='admonition warning']")
+    assert not article(proven, "index.html").xpath("//p[@class='spec-issue']")
     text = " ".join(article(proven, "known-issues/index.html").text_content().split())
     assert "No issue is open." in text
     assert "Closed, and watched" in text
