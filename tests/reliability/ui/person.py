@@ -25,7 +25,7 @@ class Person:
         assert found
         return found[1]
 
-    def press(self, path: str, **fields: str) -> httpx.Response:
+    def press(self, path: str, /, **fields: str) -> httpx.Response:
         """Send a form as its page would."""
         return self.http.post(path, data={"csrf": self.form_token(), **fields})
 

@@ -15,6 +15,7 @@ from reliability.ui.person import Person
 
 NASTY = "<img src=x onerror=alert(1)>"
 VERSION = "/datastores/data/versions/1"
+LONG = "n" * 63  # the longest name
 
 _SMALL = """[...document.querySelectorAll("main :is(button, .button, select, input)")]
     .filter((one) => !["hidden", "radio", "checkbox"].includes(one.type) && one.getBoundingClientRect().height < 44)
@@ -161,13 +162,16 @@ def test_axe_finds_no_barrier_on_any_page(open_page: OpenPage, ana: Person, them
     ana.api.begin_upload("data")
     many = folder_of(tmp_path, {f"note-{number:03}.txt": b"x" for number in range(120)}, "notes")
     ana.api.upload("notes", many)
+    ana.api.upload(LONG, many)
+    ana.press("/workloads/start", name=LONG, kind="run", version=ana.api.version_id(LONG, 1), path="/cache/" + "a1" * 60)
     page = open_page(color_scheme=theme, reduced_motion="reduce")
     versions = (
         "/datastores/data/versions/" + number for number in ("1", "2", "4", "5", "1/receipt", "1/delete", "2/delete")
     )
-    more = ("/datastores/notes/versions/1", "/datastores/notes/versions/1/delete", "/workloads/start", "/nope")
+    notes, long = "/datastores/notes/versions/1", f"/datastores/{LONG}/versions/1"
+    more = (notes, f"{notes}/delete", long, f"{long}/delete", "/workloads/start", "/nope")
     for path in ("/", *versions, *more, "/upload", "/workloads", "/workloads/start?name=data&version=1"):
-        for width in (375, 1440):
+        for width in (375, 800, 1440):
             page.set_viewport_size({"width": width, "height": 800})
             page.goto(path)
             check(page)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from fastapi import APIRouter, Response
 
 from grid_datastores.errors import InvalidInput, Refusal
@@ -11,6 +13,17 @@ from grid_datastores.server.ui.datastores import find
 from grid_datastores.server.ui.visit import OwnForm, TheVisit, Visit, field, see
 
 router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the form to start one holds; after a refusal it is still there."""
+
+    name: str = ""
+    kind: str = "session"
+    version: str = ""
+    path: str = ""
+
 
 _KINDS = {"session": WorkloadKind.SESSION, "run": WorkloadKind.RUN}
 _ACTIONS = {
@@ -34,27 +47,27 @@ def show_workloads(visit: TheVisit) -> Response:
 def show_start(visit: TheVisit, name: str = "", version: str = "") -> Response:
     """The form to start one; the version that was chosen before is selected, or it is said why it cannot be."""
     if not name:
-        return _start_form(visit, "", "session", "", "", 200)
+        return _start_form(visit, _Asked())
     chosen = find(visit, name, version)
     try:
         check_mountable(chosen)
     except Refusal as error:
-        return _start_form(visit, "", "session", "", error.message, error.status)
-    return _start_form(visit, "", "session", chosen.id, "", 200)
+        return _start_form(visit, _Asked(), error)
+    return _start_form(visit, _Asked(version=chosen.id))
 
 
 @router.post("/workloads/start")
 def start(visit: TheVisit, form: OwnForm) -> Response:
     """Start a Session, or record a Run, with one version mounted."""
-    name, kind, version_id, path = (field(form, key) for key in ("name", "kind", "version", "path"))
+    asked = _Asked(*(field(form, key) for key in ("name", "kind", "version", "path")))
     try:
-        if kind not in _KINDS:
+        if asked.kind not in _KINDS:
             raise InvalidInput("Choose a Session or a Run.")
-        if not version_id:
+        if not asked.version:
             raise InvalidInput("Choose the version to mount.")
-        visit.state.service.workloads.start(visit.user, _KINDS[kind], name, {version_id: path})
+        visit.state.service.workloads.start(visit.user, _KINDS[asked.kind], asked.name, {asked.version: asked.path})
     except Refusal as error:
-        return _start_form(visit, name, kind, version_id, error.message, error.status)
+        return _start_form(visit, asked, error)
     return see("/workloads")
 
 
@@ -68,6 +81,7 @@ def change(visit: TheVisit, kind: str, workload_id: str, action: str, form: OwnF
     return see("/workloads")
 
 
-def _start_form(visit: Visit, name: str, kind: str, chosen: str, refusal: str, status: int) -> Response:
+def _start_form(visit: Visit, asked: _Asked, refusal: Refusal | None = None) -> Response:
     offered = [v for v in visit.state.service.reading.versions(visit.user) if v.phase is Phase.AVAILABLE]
-    return visit.page("start.html", status, versions=offered, name=name, kind=kind, chosen=chosen, refusal=refusal)
+    status, message = (refusal.status, refusal.message) if refusal else (200, "")
+    return visit.page("start.html", status, versions=offered, asked=asked, refusal=message)
