@@ -163,7 +163,8 @@ def test_axe_finds_no_barrier_on_any_page(open_page: OpenPage, ana: Person, them
     many = folder_of(tmp_path, {f"note-{number:03}.txt": b"x" for number in range(120)}, "notes")
     ana.api.upload("notes", many)
     ana.api.upload(LONG, many)
-    ana.press("/workloads/start", name=LONG, kind="run", version=ana.api.version_id(LONG, 1), path="/cache/" + "a1" * 60)
+    version = ana.api.version_id(LONG, 1)
+    ana.press("/workloads/start", name=LONG, kind="run", version=version, path="/cache/" + "a1" * 60)
     page = open_page(color_scheme=theme, reduced_motion="reduce")
     versions = (
         "/datastores/data/versions/" + number for number in ("1", "2", "4", "5", "1/receipt", "1/delete", "2/delete")
