@@ -1,5 +1,7 @@
 """What the acceptance run is aimed at: by default a server of its own and the `grid` of this environment."""
 
+import os
+
 import pytest
 
 
@@ -11,3 +13,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         " from GRID_OTHER_USER_ID and GRID_OTHER_API_KEY",
     )
     group.addoption("--grid-cli", metavar="PATH", help="another executable that speaks the same commands")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse a run that could show nothing, before anything starts."""
+    if config.getoption("--url") and not all(map(os.environ.get, ("GRID_USER_ID", "GRID_API_KEY"))):
+        raise pytest.UsageError("--url needs a user of that server: set GRID_USER_ID and GRID_API_KEY.")

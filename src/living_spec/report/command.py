@@ -39,8 +39,9 @@ def report(
 ) -> None:
     """Write reports of a run from its evidence.
 
-    Exit 0: everything holds. 4: only what open issues list fails. 3: an open issue is fixed, close it. 1: something
-    else fails, or was not run.
+    Exit 0: everything that was run holds; the summary names what could not be run, and why. 4: only what open issues
+    list fails. 3: an open issue is fixed, close it. 1: something else fails or has no fresh result, or nothing at all
+    was run on a surface.
     """
     try:
         config = find_config(Path.cwd())

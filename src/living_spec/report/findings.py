@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 class Exit(IntEnum):
     """How `living-spec report` ends; the first that applies."""
 
-    REGRESSION = 1  # something fails that no issue lists, or was not run
+    REGRESSION = 1  # something fails that no issue lists, has no fresh result, or a whole surface was not run
     FIXED = 3  # everything holds that should, and an open issue is fixed
     KNOWN = 4  # nothing fails but what open issues list
-    HOLDS = 0
+    HOLDS = 0  # what was not run for a reason does not count against it
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,15 @@ class Findings:
         return [found for found in self.all if found.regression]
 
     @property
+    def silent(self) -> tuple[str, ...]:
+        """The surfaces on which nothing was run: a run that shows nothing there proves nothing."""
+        kinds = {name: {found.verdict.kind for found in self.all if found.surface == name} for name in self.surfaces}
+        return tuple(name for name in self.surfaces if kinds[name] <= {Kind.NOT_RUN, Kind.NOT_ON_SURFACE})
+
+    @property
     def exit(self) -> Exit:
         """The exit code."""
-        if self.regressions or not self.all:
+        if self.regressions or self.silent or not self.all:
             return Exit.REGRESSION
         if self.of(Kind.FIXED):
             return Exit.FIXED

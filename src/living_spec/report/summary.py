@@ -26,7 +26,7 @@ def summary(findings: Findings) -> str:
     config = findings.proof.spec.config
     names = ", ".join(config.surfaces[surface] for surface in findings.surfaces) or "no surface"
     parts = [
-        f"## {_HEADINGS[findings.exit]}",
+        f"## {_heading(findings)}",
         f"{config.editions[findings.edition]}, on {names}.",
         _counts(findings),
         *_section("Regressions", findings, findings.regressions),
@@ -35,6 +35,15 @@ def summary(findings: Findings) -> str:
         *_section("Not run", findings, findings.of(Kind.NOT_RUN)),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _heading(findings: Findings) -> str:
+    if findings.silent:
+        names = " and ".join(findings.proof.spec.config.surfaces[surface] for surface in findings.silent)
+        return f"The spec is not shown to hold: nothing was run on {names}"
+    heading = _HEADINGS[findings.exit]
+    left_out = len(findings.of(Kind.NOT_RUN))
+    return f"{heading}; {left_out} not run" if left_out else heading
 
 
 def _counts(findings: Findings) -> str:
