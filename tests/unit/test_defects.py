@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from defects import run
 from defects.catalogue import CATALOGUE, Defect
 from defects.run import NOTICED
 from living_spec.config import find_config
+from living_spec.evidence import digest
 from living_spec.spec import read_spec
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +31,27 @@ def test_every_defect_can_be_put_in(defect: Defect) -> None:
     start = f"from defects.catalogue import CATALOGUE; next(d for d in CATALOGUE if d.id == {defect.id!r}).apply()"
     done = subprocess.run([sys.executable, "-c", start], cwd=ROOT / "tests", capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_trying_one_leaves_what_was_seen_of_the_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    first, second = CATALOGUE[:2]
+    old = {"caught": ["api"], "missed": [], "seen": "2026-03-01", "digest": "old"}
+    file = tmp_path / "noticed.json"
+    file.write_text(json.dumps({"defects": [{"id": one.id, **old} for one in (first, second)]}), "utf-8")
+    monkeypatch.setattr(run, "NOTICED", file)
+    monkeypatch.setattr(run, "failing_surfaces", lambda defect: {"cli": 1})
+    assert run.main([second.id]) == 0
+    tried = {one["id"]: one for one in json.loads(file.read_text("utf-8"))["defects"]}
+    assert tried[first.id] == {"id": first.id, "rule": first.rule, "what": first.what, **old}
+    assert tried[second.id]["caught"] == ["cli"]
+    assert tried[second.id]["digest"] == digest(find_config(ROOT))
+    assert tried[second.id]["seen"] > old["seen"]
+
+
+def test_an_unknown_defect_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(run, "failing_surfaces", lambda defect: pytest.fail(defect.id))
+    assert run.main(["no-such", CATALOGUE[0].id]) == 2
+    assert capsys.readouterr().err == "There is no defect no-such; tests/defects has them all.\n"
 
 
 def test_what_was_noticed_speaks_of_this_catalogue_and_misses_nothing() -> None:
