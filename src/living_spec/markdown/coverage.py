@@ -28,6 +28,11 @@ def coverage(context: Context, block: Block) -> Lines:
     rules = context.proof.spec.rules.values()
     gaps = [f"{rule.id} is cited by no page of the guide" for rule in rules if rule.id not in citing]
     gaps += [f"{rule.id} has no scenario" for rule in rules if not rule.scenarios]
+    gaps += [
+        f"{rule.id} is shown on no surface"
+        for rule in rules
+        if rule.scenarios and not rule.runs_on_any(config.surfaces)
+    ]
     head = ["Rule", "Cited in the guide", "Scenarios", *(["Defects noticed"] if tried else [])]
     rows = [
         [

@@ -55,6 +55,12 @@ def test_a_gap_is_a_warning_that_fails_a_strict_build(at: Project) -> None:
     assert "There are gaps: delete-one is cited by no page of the guide." in done.output
 
 
+def test_a_rule_that_is_shown_on_no_surface_is_a_gap(at: Project) -> None:
+    at.change("features/deleting.feature", "    Why:", "    Not on api, cli: later.\n    Why:")
+    [banner] = texts(render("::: coverage"), "//div[@class='admonition warning']")
+    assert "There are gaps: delete-one is shown on no surface." in banner
+
+
 def test_without_a_file_of_defects_coverage_has_no_column_for_them(at: Project) -> None:
     at.change("pyproject.toml", '\ndefects = "tried.json"', "")
     assert texts(render("::: coverage"), "//th") == ["Rule", "Cited in the guide", "Scenarios"]

@@ -108,7 +108,7 @@ def test_the_feature_shows_reasons_steps_examples_and_evidence(at: Project) -> N
 
 def test_the_scenario_shows_its_steps_and_results(at: Project) -> None:
     page = render("::: scenario delete-each")
-    assert texts(page, "//li") == ["Given a shelf", 'When item "<item>" is deleted']
+    assert texts(page, "//li") == ["Given a shelf", 'When item "<item>" is deleted', "Then it is gone"]
     assert texts(page, "//p[@class='spec-results']") == ["API – not on this surface CLI ✓ holds"]
 
 
