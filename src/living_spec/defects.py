@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Defect:
-    """One way to get a rule wrong, and the surfaces on which the run noticed it: that day, with sources of that digest."""
+    """One way to get a rule wrong, and where the run noticed it: on that day, with sources of that digest."""
 
     id: str
     rule: str

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypedDict, cast
 import pytest
 from pytest_bdd.scenario import scenario_wrapper_template_registry
 
-from living_spec.config import Config, SpecError, read_config
+from living_spec.config import Config, SpecError, read_config, with_register
 from living_spec.evidence import Key, Outcome, Result, ResultJson, digest, result_from_json
 from living_spec.issues import Issue, Register, read_register
 from living_spec.recorder import Recorder
@@ -107,12 +107,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Check the options against the configuration."""
     try:
         settings = read_config(config.rootpath)
+        if folder := cast("str | None", config.getoption("known_issues")):
+            settings = with_register(settings, config.invocation_params.dir / folder)
     except SpecError as error:
         raise pytest.UsageError(str(error)) from error
     if folder := cast("str | None", config.getoption("evidence")):
         settings = replace(settings, evidence=config.invocation_params.dir / folder)
-    if folder := cast("str | None", config.getoption("known_issues")):
-        settings = replace(settings, issues=config.invocation_params.dir / folder)
     issue = cast("str | None", config.getoption("issue"))
     meant = _issue(settings, issue) if issue else None
     surfaces = cast("list[str] | None", config.getoption("surface"))

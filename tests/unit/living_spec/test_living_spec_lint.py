@@ -77,7 +77,7 @@ def test_what_pytest_bdd_lets_pass_in_a_feature_is_named(project: Project, old: 
 
 
 def test_a_feature_that_is_no_gherkin_is_named_with_its_line(project: Project) -> None:
-    project.change(FEATURE, '      When item "1"', '      Gizmo item "1"')
+    project.change(FEATURE, "      Then these", "      Gizmo these")
     done = project.living_spec("lint")
     assert done.code == 1
     assert done.output.startswith(f"Error: {FEATURE}:17: This is not Gherkin: expected: ")
