@@ -21,7 +21,7 @@ from living_spec.issues import Issue, Register, read_register
 from living_spec.recorder import Recorder
 from living_spec.spec import Spec, read_spec
 from living_spec.step_lint import step_problems
-from living_spec.store import write_evidence
+from living_spec.store import write_asked, write_evidence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -59,6 +59,12 @@ class _Run:
         if self.issue is not None and not self.register.issue(self.issue).about(scenario):
             return False
         return not self.rules or bool(self.rules & rules)
+
+    def asked(self) -> dict[str, list[str]]:
+        """The scenarios asked for, on each surface."""
+        rules = {one.id: {rule.id} for rule in self.spec.rules.values() for one in rule.scenarios}
+        wanted = [one for one in self.spec.scenarios.values() if self.wanted(one, rules.get(one.id, set()))]
+        return {name: [one.id for one in wanted if one.not_on(name) is None] for name in self.surfaces}
 
 
 class _Parcel(TypedDict):
@@ -279,6 +285,7 @@ class _Writer:
         """Write what came in, also when the run was interrupted."""
         if self._results:
             write_evidence(self._run.spec, self._results, self._pictures)
+            write_asked(self._run.spec, self._run.edition, self._run.asked())
 
 
 def _template(function: object) -> ScenarioTemplate | None:

@@ -91,9 +91,11 @@ class _Writer:
         rows: dict[str, int] = {}
         pickles = []
         for pickle in Compiler(self.ids).compile(document):
-            yield {"pickle": pickle}
             id_ = _scenario_id(pickle)
             rows[id_] = rows.get(id_, -1) + 1
+            if (surface, id_, rows[id_]) not in self.found:
+                continue  # not asked for
+            yield {"pickle": pickle}
             pickles.append((pickle, rows[id_]))
         return pickles
 

@@ -119,6 +119,22 @@ def test_a_surface_on_which_nothing_was_run_is_no_success(proven: Project) -> No
     assert messages(proven)[-1]["testRunFinished"]["success"] is False
 
 
+def test_a_report_speaks_of_what_the_run_was_asked_for(proven: Project) -> None:
+    list_it(proven)
+    shutil.rmtree(proven.root / "build/evidence")
+    assert proven.pytest("--issue", "loses-two").code == 1
+    done = proven.living_spec("report")
+    assert done.code == 3
+    assert done.output.startswith("## The spec holds, and a known issue is fixed: close it\n\nReference, on CLI.\n")
+    assert "| fails | known issue | fixed but still listed |" in done.output
+    assert [m["pickle"]["name"] for m in messages(proven) if "pickle" in m] == ["Delete two of four"]
+    (proven.root / "build/evidence/reference/cli/delete-two.json").unlink()
+    done = proven.living_spec("report")
+    assert done.code == 1
+    assert "| fails | missing | known issue |" in done.output
+    assert "| 0 | 1 | 0 |" in done.output
+
+
 def test_a_run_elsewhere_has_evidence_and_issues_of_its_own(buggy: Project) -> None:
     list_it(buggy)
     (buggy.root / "docs/known-issues").rename(buggy.root / "theirs")
