@@ -92,7 +92,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--rule", action="append", metavar="ID", help="run the scenarios of this rule only (repeatable; all)"
     )
     group.addoption(
-        "--issue", metavar="ID", help="reproduce this known issue: run its scenarios, where it says they fail"
+        "--issue",
+        metavar="ID",
+        help="reproduce this known issue: its scenarios on its surfaces, in its first edition or that of --edition",
     )
     group.addoption(
         "--known-issues", metavar="FOLDER", help="the register of known issues of what the run is aimed at, if another"

@@ -147,6 +147,8 @@ def guided(project: Project) -> Project:
         ("# A\n\nIt is\nnot. It Always\nis.\n", ["4: A sentence says 'Always'"]),
         ("---\ndescription: It cannot be.\n---\n\n# A\n\n- One\n- It cannot be.\n", ["8: A sentence says 'cannot'"]),
         ("# A\n\nIt cannot be.\n\n::: rule delete-one\n", []),
+        ("# A\n\nIt cannot be.\n\n<!--\n::: rule delete-one\n-->\n", ["3: A sentence says 'cannot'"]),
+        ("# A\n\nIt cannot be. <!-- so -->\n\n::: rule delete-one\n\n<!-- no end\n", []),
         ("# A\n\n::: rule delete-one\n\n## B\n\nIt cannot be.\n", ["7: A sentence says 'cannot'"]),
         ("# A\n\n```\nIt cannot be.\n```\n", []),
         ("# A\n\n::: scenario delete-two\n\nIt cannot be.\n", ["5: A sentence says 'cannot'"]),
