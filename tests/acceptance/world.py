@@ -76,8 +76,11 @@ class World:
         return f"{self.real(stem)}{dot}{endings}"
 
     def state(self) -> list[dict[str, Any]]:
-        """The versions and Sessions of this scenario: a server can have others of other runs."""
-        return [item for item in self.arrange.state() if item["name"].endswith(self.suffix)]
+        """All that this scenario made, and what counts: a server can have versions, Sessions and Runs of other runs."""
+        there = [item for item in self.arrange.state() if item["name"].endswith(self.suffix)]
+        known = [self.arrange.record(self.real(name), number) for name, number in self.uploaded]
+        counted = [] if self.suffix else [{"used": self.arrange.quota_used()}]
+        return there + known + counted
 
     def places_taken(self) -> int:
         """How many versions there are that count against the quota."""

@@ -94,6 +94,18 @@ def unknown_is_done() -> None:
     _silence_refusals()
 
 
+# Of a deleted version the pages of the web UI show no button.
+@defect("delete-unknown", "a second deletion is refused, and written down as the one that deleted", *WITHOUT_PAGES)
+def tombstone_rewritten() -> None:
+    def again(self: Any, user: Any, version_id: str) -> None:
+        with self._context.catalog.write() as tx:
+            version = tx.versions.get(version_id)
+            if version is not None and version.deleted_at is not None:
+                tx.versions.mark_deleted(version_id, "mallory", self._context.clock())
+
+    after_refusal(again)
+
+
 @defect("delete-immediate", "a deleted version can still be read and mounted, and keeps its quota place")
 def deleted_lingers() -> None:
     from grid_datastores.server.ui import datastores as pages
@@ -114,6 +126,23 @@ def removal_forgotten() -> None:
 @defect("delete-removes-bytes", "the removal records that the bytes are gone, and leaves them")
 def bytes_left() -> None:
     put(LocalStorage, "erase", lambda self, version_id: None)
+
+
+def after_refusal(do: Any) -> None:
+    """Do this with every version whose deletion is refused."""
+    from grid_datastores.errors import Refusal
+
+    def delete(original: Any) -> Any:
+        def deleting(self: Any, user: Any, version_id: str) -> Any:
+            try:
+                return original(self, user, version_id)
+            except Refusal:
+                do(self, user, version_id)
+                raise
+
+        return deleting
+
+    wrap(deletion.Deletion, "delete", delete)
 
 
 def _last(tx: Any, user: Any) -> str:

@@ -243,10 +243,8 @@ class ApiSurface:
         assert self._wait(path) == "failed"
 
     def version_id(self, name: str, number: int) -> str:
-        query = f"name={name}&version={number}&includeDeleted=true"
-        found = self.call("GET", f"{self._versions}?{query}", quiet=True).json()["datastores"]
-        ids = [item["id"] for item in found if (item["name"], item["spec"]["version"]) == (name, number)]
-        return ids[0] if ids else _NO_ID
+        found = self._found(name, number)
+        return str(found[0]["id"]) if found else _NO_ID
 
     def holders(self, name: str, number: int) -> list[str]:
         details = self.call("GET", f"{self._versions}/{self.version_id(name, number)}/details").json()
@@ -255,7 +253,12 @@ class ApiSurface:
     def state(self) -> list[dict[str, Any]]:
         datastores: list[dict[str, Any]] = self.call("GET", self._versions).json()["datastores"]
         sessions: list[dict[str, Any]] = self.call("GET", "/v1/core/sessions").json()["sessions"]
-        return datastores + sessions
+        return datastores + sessions + self._runs()
+
+    def record(self, name: str, number: int) -> dict[str, Any]:
+        [found] = self._found(name, number)
+        found["status"].pop("bytesGoneAt", None)
+        return found
 
     @property
     def _versions(self) -> str:
@@ -287,10 +290,19 @@ class ApiSurface:
         return _outcome(self.call("PUT", path, {"spec": {"desiredState": state}}))
 
     def _set_run(self, run: str, state: str) -> httpx.Response:
-        runs = self.call("GET", f"/v1/core/{self._cluster}/runs", quiet=True).json()["runs"]
-        run_id = next((item["id"] for item in runs if item["name"] == run), _NO_ID)
+        run_id = next((item["id"] for item in self._runs() if item["name"] == run), _NO_ID)
         body = {"spec": {"desiredState": f"RUN_STATE_{state.upper()}"}}
         return self.call("PUT", f"/v1/core/{self._cluster}/runs/{run_id}", body)
+
+    def _runs(self) -> list[dict[str, Any]]:
+        runs: list[dict[str, Any]] = self.call("GET", f"/v1/core/{self._cluster}/runs", quiet=True).json()["runs"]
+        return runs
+
+    def _found(self, name: str, number: int) -> list[dict[str, Any]]:
+        """The version of this name and number, deleted or not."""
+        query = f"name={name}&version={number}&includeDeleted=true"
+        found = self.call("GET", f"{self._versions}?{query}", quiet=True).json()["datastores"]
+        return [item for item in found if (item["name"], item["spec"]["version"]) == (name, number)]
 
     def _session_id(self, session: str) -> str:
         known = self.call("GET", "/v1/core/sessions", quiet=True).json()["sessions"]

@@ -203,6 +203,11 @@ class CliSurface:
         listed = [json.loads(self._quietly(kind, "list", "-o", "json")) for kind in ("datastore", "session")]
         return [item for items in listed for item in items]
 
+    def record(self, name: str, number: int) -> dict[str, Any]:
+        shown = json.loads(self._quietly("datastore", "show", *_named(name, number), "-o", "json"))
+        shown["datastore"]["status"].pop("bytesGoneAt", None)
+        return shown["datastore"] | {"holders": shown["holders"]}
+
     def _show(self, name: str, number: int) -> str:
         return self.type("datastore", "show", *_named(name, number)).said
 
