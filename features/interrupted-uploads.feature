@@ -39,7 +39,7 @@ Feature: Interrupted uploads
       When I try to resume the upload
       Then it is refused
       And I am told "has changed"
-      And "field-notes" has no versions
+      And version 1 of "field-notes" is not available
 
     @scenario:forgotten
     Scenario: An interrupted upload can be forgotten

@@ -106,6 +106,18 @@ def tombstone_rewritten() -> None:
     after_refusal(again)
 
 
+@defect("delete-immediate", "a deleted version stays in the list")
+def deleted_listed() -> None:
+    def of_owner(self: Any, owner_id: str) -> Any:
+        from grid_datastores.catalog import schema
+
+        table = schema.versions
+        mine = table.select().where(table.c.owner_id == owner_id)
+        return self._all(mine.order_by(table.c.name, table.c.number))
+
+    put(Versions, "of_owner", of_owner)
+
+
 @defect("delete-immediate", "a deleted version can still be read and mounted, and keeps its quota place")
 def deleted_lingers() -> None:
     from grid_datastores.server.ui import datastores as pages

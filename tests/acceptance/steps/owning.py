@@ -78,4 +78,4 @@ def each_not_found(world: World) -> None:
 @then("ben has no versions")
 def ben_has_none(world: World) -> None:
     assert world.other
-    assert world.other.versions(world.real("my-training-data")) == []
+    assert world.other.listed(world.real("my-training-data")) == []

@@ -134,17 +134,22 @@ def send_more(world: World, name: str, number: int) -> None:
 
 @then(parsers.re(rf'"(?P<name>[^"]+)" has versions? {NUMBERS}$'))
 def sees_versions(world: World, name: str, numbers: str) -> None:
-    assert world.surface.versions(world.real(name)) == numbers_in(numbers)
+    assert world.surface.listed(world.real(name)) == [(number, "available") for number in numbers_in(numbers)]
 
 
 @then(parsers.parse('"{name}" has no versions'))
 def sees_no_versions(world: World, name: str) -> None:
-    assert world.surface.versions(world.real(name)) == []
+    assert world.surface.listed(world.real(name)) == []
 
 
 @then(parsers.parse('version {number:d} of "{name}" is available'))
 def is_available(world: World, name: str, number: int) -> None:
     assert world.surface.phase(world.real(name), number) == "available"
+
+
+@then(parsers.parse('version {number:d} of "{name}" is not available'))
+def is_not_available(world: World, name: str, number: int) -> None:
+    assert world.surface.phase(world.real(name), number) != "available"
 
 
 @then("each version holds its own variation")

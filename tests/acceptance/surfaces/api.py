@@ -74,13 +74,12 @@ class ApiSurface:
         spec = self.call("GET", f"{self._versions}/{self.version_id(name, number)}").json()["spec"]
         return f"{spec['source']} ({_HOW[spec['sourceType']]})"
 
-    def versions(self, name: str) -> list[int]:
-        answer = self.call("GET", f"{self._versions}?available=true").json()
-        return [item["spec"]["version"] for item in answer["datastores"] if item["name"] == name]
+    def listed(self, name: str) -> list[tuple[int, str]]:
+        rows = [item for item in self.call("GET", self._versions).json()["datastores"] if item["name"] == name]
+        return [(item["spec"]["version"], _phase(item)) for item in rows]
 
     def phase(self, name: str, number: int) -> str:
-        found = self.call("GET", f"{self._versions}/{self.version_id(name, number)}").json()
-        return _PHASES.get(found["status"]["phase"], "unfinished")
+        return _phase(self.call("GET", f"{self._versions}/{self.version_id(name, number)}").json())
 
     def fingerprint(self, name: str, number: int) -> str:
         found = self.call("GET", f"{self._versions}/{self.version_id(name, number)}").json()
@@ -307,6 +306,10 @@ class ApiSurface:
     def _session_id(self, session: str) -> str:
         known = self.call("GET", "/v1/core/sessions", quiet=True).json()["sessions"]
         return next((item["id"] for item in known if item["name"] == session), _NO_ID)
+
+
+def _phase(datastore: dict[str, Any]) -> str:
+    return _PHASES.get(datastore["status"]["phase"], "unfinished")
 
 
 def _outcome(answer: httpx.Response, said: str | None = None) -> Outcome:

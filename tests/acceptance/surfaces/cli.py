@@ -54,10 +54,9 @@ class CliSurface:
     def source(self, name: str, number: int) -> str:
         return next(line for line in self._show(name, number).splitlines() if line.startswith("Source:"))
 
-    def versions(self, name: str) -> list[int]:
-        lines = self.type("datastore").said.splitlines()
-        rows = [line.split() for line in lines]
-        return [int(row[1]) for row in rows if row and row[0] == name and row[2] == "available"]
+    def listed(self, name: str) -> list[tuple[int, str]]:
+        rows = [line.split() for line in self.type("datastore").said.splitlines()]
+        return [(int(row[1]), row[2]) for row in rows if row and row[0] == name]
 
     def phase(self, name: str, number: int) -> str:
         return self._field("Phase", name, number)

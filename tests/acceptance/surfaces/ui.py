@@ -120,14 +120,13 @@ class UiSurface:
             page.locator("[role=alert], .title :text-is('available')").first.wait_for()  # it looks again by itself
             return _outcome(page, answer)
 
-    def versions(self, name: str) -> list[int]:
+    def listed(self, name: str) -> list[tuple[int, str]]:
         with self._tab() as page:
             page.goto("/")
             self._picture(page, "your datastores")
-            rows = page.get_by_role("region", name=name, exact=True).get_by_role("row").all()
-            said = [row.inner_text() for row in rows]
-            found = [re.search(r"version (\d+)\b", row) for row in said if re.search(r"\bavailable\b", row)]
-            return [int(match[1]) for match in found if match]
+            rows = page.get_by_role("region", name=name, exact=True).get_by_role("row").all()[1:]
+            cells = [(row.get_by_role("rowheader"), row.get_by_role("cell").first) for row in rows]
+            return [(_number(header.inner_text()), phase.inner_text().strip()) for header, phase in cells]
 
     def phase(self, name: str, number: int) -> str:
         with self._tab() as page:
@@ -380,6 +379,12 @@ def _outcome(page: Page, answer: Response | None, *, refused: bool = False) -> O
     if not alert.count():
         return Outcome(not refused, False, False, page.get_by_role("main").inner_text())
     return Outcome(False, status == 400, status == 404, alert.inner_text())
+
+
+def _number(header: str) -> int:
+    found = re.search(r"version (\d+)$", header.strip())
+    assert found, header
+    return int(found[1])
 
 
 def _path(name: str, number: int) -> str:

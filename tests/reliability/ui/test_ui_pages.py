@@ -64,7 +64,7 @@ def test_the_whole_story(open_page: OpenPage, ana: Person, tmp_path: Path, scrip
     assert heading(page) == "Deleted version 4 of data"
     page.reload()
     assert heading(page) == "Deleted version 4 of data"
-    assert ana.api.versions("data") == [1, 2, 3]
+    assert ana.api.listed("data") == [(1, "available"), (2, "available"), (3, "available")]
     press(page, "Sign out")
     page.goto(VERSION)
     assert heading(page) == "Sign in"
@@ -79,7 +79,7 @@ def test_going_back_and_pressing_again_deletes_nothing_more(open_page: OpenPage,
     if button.count():  # the browser kept the page
         press(page, "Delete version 1 of data")
     assert "was already deleted on" in page.get_by_role("alert").inner_text()
-    assert ana.api.versions("data") == [2, 3]
+    assert ana.api.listed("data") == [(2, "available"), (3, "available")]
 
 
 def test_hostile_names_stay_text(open_page: OpenPage, tmp_path: Path) -> None:
