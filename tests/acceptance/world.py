@@ -21,8 +21,9 @@ from acceptance.penguins import make_variations
 from acceptance.server import Credentials, ServerProcess
 from acceptance.surfaces import Arrange, Outcome, Surface
 from acceptance.surfaces.api import ApiSurface
+from acceptance.surfaces.browsing import Chromium, chromium
 from acceptance.surfaces.cli import CliSurface
-from acceptance.surfaces.ui import Chromium, UiSurface, chromium
+from acceptance.surfaces.ui import UiSurface
 from browser import find_browser, missing, needed
 from living_spec.recorder import Recorder
 

@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 
+class Crashed(Exception):
+    """The program or server broke: no refusal, whatever a feature says, and no known issue."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What one action came to, and all that was said."""

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from acceptance.server import Credentials
-from acceptance.surfaces import Outcome, Receipt
+from acceptance.surfaces import Crashed, Outcome, Receipt
 from living_spec.recorder import Recorder
 
 _INVALID_ARGUMENT = 3
@@ -46,6 +46,8 @@ class ApiSurface:
         if self._evidence and not quiet:
             sent = "" if body is None else json.dumps(body)
             self._evidence.exchange(method, path, sent, answer.status_code, answer.text)
+        if answer.is_server_error and _reason(answer) in ("", "INTERNAL"):
+            raise Crashed(f"{method} {path}: {answer.status_code} {answer.text[:500]}")
         return answer
 
     def upload(self, name: str, folder: Path) -> Outcome:
@@ -306,6 +308,14 @@ class ApiSurface:
     def _session_id(self, session: str) -> str:
         known = self.call("GET", "/v1/core/sessions", quiet=True).json()["sessions"]
         return next((item["id"] for item in known if item["name"] == session), _NO_ID)
+
+
+def _reason(answer: httpx.Response) -> str:
+    """The name that a refusal has; a server that broke gives none of its own."""
+    try:
+        return str(answer.json()["details"][0]["reason"])
+    except (ValueError, LookupError, TypeError):
+        return ""
 
 
 def _phase(datastore: dict[str, Any]) -> str:

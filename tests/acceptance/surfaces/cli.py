@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from acceptance.server import Credentials
-from acceptance.surfaces import Outcome, Receipt
+from acceptance.surfaces import Crashed, Outcome, Receipt
 from living_spec.recorder import Recorder
+
+# What is said of an error that nobody foresaw: here, and where the server broke.
+_CRASHED = ("Traceback", "GRID_DEBUG", "Something broke in the server")
 
 
 class CliSurface:
@@ -139,8 +142,8 @@ class CliSurface:
         said = done.stdout + done.stderr
         if self._evidence:
             self._evidence.transcript(shlex.join(["grid", *words]), said, done.returncode)
-        assert "Traceback" not in said, said
-        assert done.returncode in (0, 1, 2), said
+        if done.returncode not in (0, 1, 2) or any(sign in said for sign in _CRASHED):
+            raise Crashed(said)
         flat = said if done.returncode == 0 else " ".join(said.split())
         missing = "There is no version" in said
         return Outcome(done.returncode == 0, done.returncode == 2, missing, flat)
