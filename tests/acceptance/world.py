@@ -194,8 +194,7 @@ def world(
         evidence.rename(suffix, "")
     user = _user(target, "ana", evidence)
     with ExitStack() as stack:
-        api = stack.enter_context(closing(ApiSurface(target.url, user, None)))
-        stack.callback(_clean, api, suffix)
+        api = stack.enter_context(_leaving_nothing(target, user, suffix))
         tested = stack.enter_context(closing(_surface(request, surface_name, home, "ana", target, user, evidence)))
         world = World(tested, api, home, target, evidence, suffix, credentials=user)
         yield stack.enter_context(_closing_last(world))
@@ -215,7 +214,10 @@ def ben(request: pytest.FixtureRequest, world: World, surface_name: str, tmp_pat
     home = tmp_path / "ben"
     home.mkdir()
     world.evidence.rename(str(home), "/home/ben")
-    with closing(_surface(request, surface_name, home, "ben", world.target, user, world.evidence)) as surface:
+    with (
+        _leaving_nothing(world.target, user, world.suffix),
+        closing(_surface(request, surface_name, home, "ben", world.target, user, world.evidence)) as surface,
+    ):
         yield surface
 
 
@@ -252,13 +254,10 @@ def _user(target: Target, name: str, evidence: Recorder) -> Credentials:
     return Credentials(user_id, key)
 
 
-def _clean(api: ApiSurface, suffix: str) -> None:
-    """Leave a server that others use as it was found."""
-    if not suffix:
-        return
-    for session in api.sessions():
-        if session.endswith(suffix):
-            api.end(session)
-    for item in api.state():
-        if item["name"].endswith(suffix) and "version" in item["spec"]:
-            api.delete(item["name"], str(item["spec"]["version"]))
+@contextmanager
+def _leaving_nothing(target: Target, user: Credentials, suffix: str) -> Iterator[ApiSurface]:
+    """The API as this user; afterwards, a server that others use is left as it was found."""
+    with closing(ApiSurface(target.url, user, None)) as api:
+        yield api
+        kept = api.clean(suffix) if suffix else []
+        assert kept == [], "This could not be deleted."

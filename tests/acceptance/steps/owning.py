@@ -33,7 +33,7 @@ def ben_asks(world: World, name: str, number: int, tmp_path: Path) -> None:
     ben, real = world.other, world.real(name)
     assert ben
     if isinstance(ben, ApiSurface):
-        world.many = ben.ask_for(world.arrange.version_id(real, number))
+        world.many = ben.ask_for(world.arrange.version_id(real, number), world.real("theirs"))
         return
     world.many = [
         ben.files(real, number),

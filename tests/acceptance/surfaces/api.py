@@ -197,13 +197,14 @@ class ApiSurface:
             ("POST", f"{path}/restore", {}),
             ("DELETE", path, None),
         ]
-        return [_outcome(self.call(*attempt)) for attempt in attempts] + [self.mount("revival", name, number)]
+        mounted = self.mount(f"revival-of-{name}", name, number)
+        return [mounted, *(_outcome(self.call(*attempt)) for attempt in attempts)]
 
-    def ask_for(self, version_id: str) -> list[Outcome]:
-        """Every operation on somebody's version, by its id."""
+    def ask_for(self, version_id: str, session_name: str) -> list[Outcome]:
+        """Every operation on somebody's version, by its id; one would make a Session of this name."""
         path = f"{self._versions}/{version_id}"
         mounts = [{"dsn": f"datastore://grid/{version_id}"}]
-        session = {"name": "theirs", "spec": {"clusterId": self._cluster, "datastores": mounts}}
+        session = {"name": session_name, "spec": {"clusterId": self._cluster, "datastores": mounts}}
         attempts = [
             ("GET", path, None),
             ("GET", f"{path}/details", None),
@@ -261,6 +262,18 @@ class ApiSurface:
         found = known[0]
         found["status"].pop("bytesGoneAt", None)
         return found
+
+    def clean(self, suffix: str) -> list[str]:
+        """Delete the Sessions, Runs and versions whose names end so; what was said where that was refused."""
+        sessions = _told(self.call("GET", "/v1/core/sessions"))["sessions"]
+        there = [
+            *(("/v1/core/sessions", item) for item in sessions),
+            *((f"/v1/core/{self._cluster}/runs", item) for item in self._runs()),
+            *((self._versions, item) for item in _told(self.call("GET", self._versions))["datastores"]),
+        ]
+        paths = [f"{path}/{item['id']}" for path, item in there if item["name"].endswith(suffix)]
+        answers = [self.call("DELETE", path) for path in paths]
+        return [f"{answer.request.url}: {answer.text}" for answer in answers if answer.is_error]
 
     @property
     def _versions(self) -> str:
