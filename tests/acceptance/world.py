@@ -64,6 +64,8 @@ class World:
     bucket: BucketServer | None = None
     lease: float = 60.0
     beating: threading.Event = field(default_factory=threading.Event)
+    marks: dict[tuple[str, int], str] = field(default_factory=dict)
+    addresses: list[str] = field(default_factory=list)
     pairs: list[tuple[bool, bool]] = field(default_factory=list)
     cleanups: ExitStack = field(default_factory=ExitStack)
 
@@ -126,10 +128,23 @@ class World:
         return self.target.process
 
     def storage(self) -> Path | None:
-        """Where the bytes lie, if this machine can see it."""
+        """The folder of all that is kept, if this machine can see it."""
         if self.target is None:
-            return self.home / ".grid" / "data" / "versions"
-        return self.target.process.data if self.target.process else None
+            return self.home / ".grid"
+        return self.target.process.folder if self.target.process else None
+
+    def stored(self, mark: str) -> list[Path]:
+        """The files, whatever their names, that hold this mark."""
+        storage = self.storage()
+        return [path for path in storage.rglob("*") if mark.encode() in _content(path)] if storage else []
+
+
+def _content(path: Path) -> bytes:
+    """What a file holds; other scenarios delete theirs meanwhile."""
+    try:
+        return path.read_bytes() if path.is_file() else b""
+    except FileNotFoundError:
+        return b""
 
 
 def _variation_order(folder: Path) -> int:

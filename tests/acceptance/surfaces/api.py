@@ -111,6 +111,16 @@ class ApiSurface:
             target.write_bytes(content.content)
         return _outcome(answer, "")
 
+    def addresses(self, name: str, number: int) -> list[str]:
+        """Where the content of each file can be read, as the list of files says."""
+        answer = self.call("GET", f"/v1/core/datastores/{self.version_id(name, number)}/files")
+        return [file["url"] for file in _told(answer)["files"]]
+
+    def open_address(self, address: str) -> Outcome:
+        """Read what is at an address, as anybody can who has it."""
+        answer = _whole(httpx.get(address, timeout=30))
+        return Outcome(True, False, False, address) if answer.is_success else _outcome(answer)
+
     def delete(self, name: str | None, version: str | None) -> Outcome:
         if name is None or version is None:
             query = f"name={name}" if name else f"version={version}"

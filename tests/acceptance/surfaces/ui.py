@@ -125,10 +125,7 @@ class UiSurface:
             page.goto(_path(name, number))
             link = page.get_by_role("link", name="Download all files")
             if not link.count():  # who has kept the address of the link
-                try:
-                    return outcome(page, page.goto(f"{_path(name, number)}/download"), refused=True)
-                except Error as error:  # no page came, but a file
-                    return Outcome("Download is starting" in error.message, False, False, error.message)
+                return self.open_address(f"{_path(name, number)}/download")
             with page.expect_download() as started:
                 link.click()
             try:
@@ -137,6 +134,21 @@ class UiSurface:
             except (Error, tarfile.ReadError) as error:  # the server ended it in the middle
                 return Outcome(False, False, False, str(error))
             return Outcome(True, False, False, "")
+
+    def addresses(self, name: str, number: int) -> list[str]:
+        """Where the links of the files lead."""
+        with self._tab() as page:
+            page.goto(_path(name, number))
+            links = page.get_by_role("region", name="Files").get_by_role("row").get_by_role("link").all()
+            return [str(link.get_attribute("href")) for link in links]
+
+    def open_address(self, address: str) -> Outcome:
+        """Type an address that was kept."""
+        with self._tab() as page:
+            try:
+                return outcome(page, page.goto(address), refused=True)
+            except Error as error:  # no page came, but a file
+                return Outcome("Download is starting" in error.message, False, False, error.message)
 
     def delete(self, name: str | None, version: str | None) -> Outcome:
         return self.ask_to_delete(str(name), str(version)) or self.confirm()
