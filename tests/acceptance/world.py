@@ -58,6 +58,7 @@ class World:
     subject: tuple[str, int] = ("", 0)
     folder: Path = Path()
     other: Surface | None = None
+    arrange_other: Arrange | None = None
     credentials: Credentials = field(default_factory=lambda: Credentials("", ""))
     process: subprocess.Popen[str] | None = None
     origin: str = ""
@@ -65,6 +66,7 @@ class World:
     lease: float = 60.0
     beating: threading.Event = field(default_factory=threading.Event)
     marks: dict[tuple[str, int], str] = field(default_factory=dict)
+    run_id: str = ""
     addresses: list[str] = field(default_factory=list)
     pairs: list[tuple[bool, bool]] = field(default_factory=list)
     cleanups: ExitStack = field(default_factory=ExitStack)
@@ -87,8 +89,12 @@ class World:
 
     def places_taken(self) -> int:
         """How many versions there are that count against the quota."""
-        versions = [item for item in self.arrange.state() if "version" in item["spec"]]
-        return sum(not item["status"]["phase"].endswith("FAILED") for item in versions)
+        return _places(self.arrange)
+
+    def places_of_other(self) -> int:
+        """The same for the other user."""
+        assert self.arrange_other
+        return _places(self.arrange_other)
 
     def do(self, outcome: Outcome) -> None:
         """An action was taken."""
@@ -137,6 +143,11 @@ class World:
         """The files, whatever their names, that hold this mark."""
         storage = self.storage()
         return [path for path in storage.rglob("*") if mark.encode() in _content(path)] if storage else []
+
+
+def _places(user: Arrange) -> int:
+    versions = [item for item in user.state() if "version" in item["spec"]]
+    return sum(not item["status"]["phase"].endswith("FAILED") for item in versions)
 
 
 def _content(path: Path) -> bytes:
@@ -230,7 +241,7 @@ def ben(request: pytest.FixtureRequest, world: World, surface_name: str, tmp_pat
     home.mkdir()
     world.evidence.rename(str(home), "/home/ben")
     with (
-        _leaving_nothing(world.target, user, world.suffix),
+        _leaving_nothing(world.target, user, world.suffix) as world.arrange_other,
         closing(_surface(request, surface_name, home, "ben", world.target, user, world.evidence)) as surface,
     ):
         yield surface

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from typing import Any
 
 from defects.deletion import after_refusal
@@ -93,6 +94,13 @@ def looked_up_too_early() -> None:
 def dead_run_holds() -> None:
     put(catalog_workloads, "holds", lambda workload, now: workload.state.live)
     put(workloads.Workloads, "end_lapsed", lambda self: None)
+
+
+@defect("in-use-dead-holder", "nobody set another time, and a Run may miss its heartbeat for 100 minutes", "api")
+def lease_too_long() -> None:
+    wrap(
+        workloads.Workloads, "_lease", lambda original: lambda self, now: original(self, now) + timedelta(seconds=5940)
+    )
 
 
 @defect("in-use-dead-holder", "a heartbeat does not renew the lease")

@@ -47,6 +47,13 @@ def upload_loses_server(world: World, name: str) -> None:
     server.start()
 
 
+@given(parsers.parse('an upload to "{name}" is abandoned as version {number:d}'))
+def upload_abandoned(world: World, name: str, number: int) -> None:
+    world.arrange.begin_upload(world.real(name))
+    world.subject = (name, number)
+    abandoned(world)
+
+
 @given("one of the files has changed")
 def file_changed(world: World) -> None:
     (world.folder / "a.raw").write_bytes(b"something else")

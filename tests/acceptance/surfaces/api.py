@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +185,12 @@ class ApiSurface:
         started = self.call("POST", f"/v1/core/{self._cluster}/runs", {"name": run, "spec": spec})
         assert started.is_success, started.text
         return str(_told(started)["id"])
+
+    def lease(self, run_id: str) -> int:
+        """For how many seconds a Run that has just begun lasts without a heartbeat, by its own times."""
+        status = _told(self.call("GET", f"/v1/core/{self._cluster}/runs/{run_id}"))["status"]
+        began, until = (datetime.fromisoformat(status[name]) for name in ("startTimestamp", "leaseUntil"))
+        return round((until - began).total_seconds())
 
     def heartbeat(self, run_id: str) -> None:
         assert self.call("POST", f"/v1/core/{self._cluster}/runs/{run_id}/heartbeat", quiet=True).is_success
