@@ -53,8 +53,7 @@ Feature: Versions
     @scenario:abandoned-number-not-reused
     Scenario: The number of an abandoned upload is not used again
       Not on cli-embedded: an upload there is one command, which finishes or can go on.
-      Given the operator lets uploads expire after 1 second
-      And "my-training-data" has version 1
+      Given "my-training-data" has version 1
       And an upload to "my-training-data" is abandoned as version 2
       When I upload the raw penguin data to "my-training-data"
       Then version 3 of "my-training-data" is available

@@ -90,7 +90,7 @@ def no_byte_left(world: World, name: str, number: int) -> None:
     storage = world.storage()
     if storage is not None:
         version_id = world.arrange.version_id(world.real(name), number)
-        assert [path for path in storage.rglob("*") if version_id in str(path)] == []
+        assert [path for path in (storage / "data").rglob("*") if version_id in str(path)] == []
     if mark := world.marks.get((name, number)):
         assert world.stored(mark) == []
 
