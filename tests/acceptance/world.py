@@ -21,8 +21,9 @@ from acceptance.penguins import make_variations
 from acceptance.server import Credentials, ServerProcess
 from acceptance.surfaces import Arrange, Outcome, Surface
 from acceptance.surfaces.api import ApiSurface
+from acceptance.surfaces.browsing import Chromium, chromium
 from acceptance.surfaces.cli import CliSurface
-from acceptance.surfaces.ui import Chromium, UiSurface, chromium
+from acceptance.surfaces.ui import UiSurface
 from browser import find_browser, missing, needed
 from living_spec.recorder import Recorder
 
@@ -57,12 +58,16 @@ class World:
     subject: tuple[str, int] = ("", 0)
     folder: Path = Path()
     other: Surface | None = None
+    arrange_other: Arrange | None = None
     credentials: Credentials = field(default_factory=lambda: Credentials("", ""))
     process: subprocess.Popen[str] | None = None
     origin: str = ""
     bucket: BucketServer | None = None
     lease: float = 60.0
     beating: threading.Event = field(default_factory=threading.Event)
+    marks: dict[tuple[str, int], str] = field(default_factory=dict)
+    run_id: str = ""
+    addresses: list[str] = field(default_factory=list)
     pairs: list[tuple[bool, bool]] = field(default_factory=list)
     cleanups: ExitStack = field(default_factory=ExitStack)
 
@@ -76,13 +81,20 @@ class World:
         return f"{self.real(stem)}{dot}{endings}"
 
     def state(self) -> list[dict[str, Any]]:
-        """The versions and Sessions of this scenario: a server can have others of other runs."""
-        return [item for item in self.arrange.state() if item["name"].endswith(self.suffix)]
+        """All that this scenario made, and what counts: a server can have versions, Sessions and Runs of other runs."""
+        there = [item for item in self.arrange.state() if item["name"].endswith(self.suffix)]
+        known = [self.arrange.record(self.real(name), number) for name, number in self.uploaded]
+        counted = [] if self.suffix else [{"used": self.arrange.quota_used()}]
+        return there + known + counted
 
     def places_taken(self) -> int:
         """How many versions there are that count against the quota."""
-        versions = [item for item in self.arrange.state() if "version" in item["spec"]]
-        return sum(not item["status"]["phase"].endswith("FAILED") for item in versions)
+        return _places(self.arrange)
+
+    def places_of_other(self) -> int:
+        """The same for the other user."""
+        assert self.arrange_other
+        return _places(self.arrange_other)
 
     def do(self, outcome: Outcome) -> None:
         """An action was taken."""
@@ -122,10 +134,28 @@ class World:
         return self.target.process
 
     def storage(self) -> Path | None:
-        """Where the bytes lie, if this machine can see it."""
+        """The folder of all that is kept, if this machine can see it."""
         if self.target is None:
-            return self.home / ".grid" / "data" / "versions"
-        return self.target.process.data if self.target.process else None
+            return self.home / ".grid"
+        return self.target.process.folder if self.target.process else None
+
+    def stored(self, mark: str) -> list[Path]:
+        """The files, whatever their names, that hold this mark."""
+        storage = self.storage()
+        return [path for path in storage.rglob("*") if mark.encode() in _content(path)] if storage else []
+
+
+def _places(user: Arrange) -> int:
+    versions = [item for item in user.state() if "version" in item["spec"]]
+    return sum(not item["status"]["phase"].endswith("FAILED") for item in versions)
+
+
+def _content(path: Path) -> bytes:
+    """What a file holds; other scenarios delete theirs meanwhile."""
+    try:
+        return path.read_bytes() if path.is_file() else b""
+    except FileNotFoundError:
+        return b""
 
 
 def _variation_order(folder: Path) -> int:
@@ -187,8 +217,7 @@ def world(
         evidence.rename(suffix, "")
     user = _user(target, "ana", evidence)
     with ExitStack() as stack:
-        api = stack.enter_context(closing(ApiSurface(target.url, user, None)))
-        stack.callback(_clean, api, suffix)
+        api = stack.enter_context(_leaving_nothing(target, user, suffix))
         tested = stack.enter_context(closing(_surface(request, surface_name, home, "ana", target, user, evidence)))
         world = World(tested, api, home, target, evidence, suffix, credentials=user)
         yield stack.enter_context(_closing_last(world))
@@ -208,7 +237,10 @@ def ben(request: pytest.FixtureRequest, world: World, surface_name: str, tmp_pat
     home = tmp_path / "ben"
     home.mkdir()
     world.evidence.rename(str(home), "/home/ben")
-    with closing(_surface(request, surface_name, home, "ben", world.target, user, world.evidence)) as surface:
+    with (
+        _leaving_nothing(world.target, user, world.suffix) as world.arrange_other,
+        closing(_surface(request, surface_name, home, "ben", world.target, user, world.evidence)) as surface,
+    ):
         yield surface
 
 
@@ -245,13 +277,10 @@ def _user(target: Target, name: str, evidence: Recorder) -> Credentials:
     return Credentials(user_id, key)
 
 
-def _clean(api: ApiSurface, suffix: str) -> None:
-    """Leave a server that others use as it was found."""
-    if not suffix:
-        return
-    for session in api.sessions():
-        if session.endswith(suffix):
-            api.end(session)
-    for item in api.state():
-        if item["name"].endswith(suffix) and "version" in item["spec"]:
-            api.delete(item["name"], str(item["spec"]["version"]))
+@contextmanager
+def _leaving_nothing(target: Target, user: Credentials, suffix: str) -> Iterator[ApiSurface]:
+    """The API as this user; afterwards, a server that others use is left as it was found."""
+    with closing(ApiSurface(target.url, user, None)) as api:
+        yield api
+        kept = api.clean(suffix) if suffix else []
+        assert kept == [], "This could not be deleted."

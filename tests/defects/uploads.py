@@ -50,7 +50,8 @@ def refusal_frees() -> None:
     wrap(Versions, "counted", counted)
 
 
-@defect("upload-resumed", "an interrupted upload begins again from the start")
+# A client of the API, or a browser, resumes nothing by itself.
+@defect("upload-resumed", "an interrupted upload begins again from the start", "cli", "cli-embedded")
 def resumed_from_the_start() -> None:
     def read(original: Any) -> Any:
         def forgetting(path: Any) -> Any:

@@ -7,7 +7,7 @@ import shlex
 
 from pytest_bdd import given, parsers, then, when
 
-from acceptance.steps.uploading import NUMBERS, numbers_in
+from acceptance.steps.uploading import NUMBERS, holds, numbers_in
 from acceptance.surfaces.cli import CliSurface
 from acceptance.world import World
 
@@ -122,6 +122,17 @@ def receipt_of_quota(world: World, before: int, after: int) -> None:
 @then("nothing has changed")
 def nothing_has_changed(world: World) -> None:
     assert world.state() == world.before
+    for name, number in world.uploaded:
+        if not world.arrange.record(world.real(name), number)["status"]["phase"].endswith("_DELETED"):
+            still_there(world, name, number)
+
+
+def still_there(world: World, name: str, number: int) -> None:
+    """The version is byte for byte what was uploaded, as set-up sees it."""
+    folder = world.home / f"unchanged-{name}-{number}"
+    outcome = world.arrange.download(world.real(name), number, folder)
+    assert outcome.done, outcome.said
+    holds(world, folder, name, number)
 
 
 def look(world: World) -> None:

@@ -6,6 +6,7 @@ import signal
 
 from pytest_bdd import given, parsers, then, when
 
+from acceptance.surfaces.api import ApiSurface
 from acceptance.surfaces.cli import CliSurface
 from acceptance.waiting import wait_until
 from acceptance.world import World
@@ -32,6 +33,10 @@ def upload_killed(world: World, name: str) -> None:
 
 @given(parsers.parse('an upload of it to "{name}" that is interrupted when two of them have arrived'))
 def upload_interrupted(world: World, name: str) -> None:
+    if isinstance(world.surface, ApiSurface):
+        world.remember(name, 1, world.folder)
+        world.surface.send_some(world.real(name), world.folder, sorted(world.folder.iterdir())[:2])
+        return
     begin_upload(world, name)
     assert world.process
     world.process.send_signal(signal.SIGINT)
@@ -45,6 +50,16 @@ def upload_loses_server(world: World, name: str) -> None:
     server.kill()
     expect_hint(world)
     server.start()
+
+
+@given(parsers.parse('an upload to "{name}" is abandoned as version {number:d}'))
+def upload_abandoned(world: World, name: str, number: int) -> None:
+    server = world.own_server()
+    world.arrange.begin_upload(world.real(name))
+    world.subject = (name, number)
+    world.operate({"GRID_UPLOAD_EXPIRY": "1"})
+    abandoned(world)
+    server.operate({})  # what is uploaded next has all the time it needs
 
 
 @given("one of the files has changed")

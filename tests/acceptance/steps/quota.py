@@ -33,6 +33,7 @@ def was_used_last(world: World, name: str, number: int) -> None:
 
 @when("I ask for my quota")
 def ask_for_quota(world: World) -> None:
+    world.own_server_or_folder()  # another one's operator may have set another limit
     world.quota_before = world.surface.quota_limit()
 
 
