@@ -157,6 +157,12 @@ class Versions:
         table = schema.versions
         return self._all(select(table).where(table.c.phase == Phase.UPLOADING.value, table.c.active_at < before))
 
+    def idle(self, version_id: str, before: datetime) -> bool:
+        """Whether nobody has gone on with this upload since then."""
+        table = schema.versions
+        query = select(table.c.id).where(table.c.id == version_id, table.c.active_at < before)
+        return self._connection.execute(query).one_or_none() is not None
+
     def mark_active(self, version_id: str, at: datetime) -> None:
         """Somebody goes on with the upload."""
         self._set(version_id, active_at=at)

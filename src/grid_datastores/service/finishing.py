@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import sha256
@@ -70,7 +70,8 @@ class Finishing:
 
     def publish(self, version: Version, manifest: Manifest, actor: str) -> Version:
         """The version, available with what the manifest says; gone, if it was deleted meanwhile."""
-        self._context.storage.publish(version.id, manifest)
+        with suppress(GivenUp):
+            self._context.storage.publish(version.id, manifest, lambda: self._held(version.id))
         with self._context.catalog.write() as tx:
             now = self._context.clock()
             current = tx.versions.get(version.id, lock=True)
@@ -85,6 +86,15 @@ class Finishing:
             held = f"{counted(count, 'file')}, {counted(size, 'byte')}"
             tx.versions.record(version.id, EventKind.UPLOADED, actor, held, now)
             return tx.versions.get(version.id) or version
+
+    @contextmanager
+    def _held(self, version_id: str) -> Iterator[None]:
+        """Nobody finishes or deletes the version until the context ends; raises `GivenUp` when somebody has."""
+        with self._context.catalog.write() as tx:
+            current = tx.versions.get(version_id, lock=True)
+            if current is None or not current.phase.unfinished:
+                raise GivenUp
+            yield
 
     def expire(self) -> None:
         """Drop the uploads that nobody has gone on with for too long (rule upload-resumed)."""
@@ -158,7 +168,7 @@ class Finishing:
             current = tx.versions.get(version.id, lock=True)
             if current is None or current.phase is not version.phase:
                 return
-            if idle is not None and current not in tx.versions.abandoned(now - idle):
+            if idle is not None and not tx.versions.idle(version.id, now - idle):
                 return
             self._forget_secrets(tx, version)
             tx.versions.set_phase(version.id, Phase.FAILED, why)
@@ -221,16 +231,20 @@ def _referenced(file: BucketFile, number: int) -> FileEntry:
 
 @dataclass(frozen=True, slots=True)
 class Sink:
-    """Objects of one version, written straight to storage; `begun` is called before each."""
+    """Objects of one version, written straight to storage; `held` is entered before each, and while it gets its name.
+
+    It raises when the version takes none.
+    """
 
     storage: LocalStorage
     version_id: str
-    begun: Callable[[], object] = lambda: None
+    held: Callable[[], AbstractContextManager[object]] = nullcontext
 
     def object(self, name: str, _size: int | None) -> AbstractContextManager[BinaryIO]:
         """See `ObjectSink`."""
-        self.begun()
-        return self.storage.new_object(self.version_id, name)
+        with self.held():
+            pass
+        return self.storage.new_object(self.version_id, name, self.held)
 
 
 @dataclass(frozen=True, slots=True)

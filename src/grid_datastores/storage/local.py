@@ -6,7 +6,8 @@ import errno
 import os
 import re
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from hashlib import md5
 from typing import TYPE_CHECKING, BinaryIO
 from uuid import uuid4
@@ -17,12 +18,31 @@ from grid_datastores.storage.manifest import Manifest
 from grid_datastores.storage.packing import CHUNK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 _MANIFEST = "manifest.jsonl"
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,99}")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """An object made of an upload's parts, which has no name yet; `digests` are the ETags of what is in it."""
+
+    digests: list[str]
+    _aside: Path
+    _target: Path
+
+    def keep(self) -> None:
+        """Give it its name; only under the version's lock. What has the name then is what a killed process left."""
+        with _begun(self._target.parent.name):
+            self._aside.replace(self._target)
+
+    def discard(self) -> None:
+        """Leave nothing of it; once it is kept, it stays."""
+        self._aside.unlink(missing_ok=True)
 
 
 class LocalStorage:
@@ -54,17 +74,22 @@ class LocalStorage:
             os.close(folder)
 
     @contextmanager
-    def new_object(self, version_id: str, name: str) -> Iterator[BinaryIO]:
-        """Write one object; it is there, whole and durable, when the context ends without an exception."""
+    def new_object(
+        self, version_id: str, name: str, held: Callable[[], AbstractContextManager[object]] = nullcontext
+    ) -> Iterator[BinaryIO]:
+        """Write one object; it is there, whole and durable, when the context ends without an exception.
+
+        `held` is entered while it gets its name: where it raises, nothing is changed.
+        """
         path = self._folder(version_id) / _checked(name)
-        aside = path.with_name(f"{path.name}.{uuid4().hex}.new")  # two who write the same object meet at its end only
+        aside = _aside(path)  # two who write the same object meet at its end only
         try:
             with _full_disk(), _begun(version_id), aside.open("wb") as file:
                 yield file
                 os.fchmod(file.fileno(), 0o444)
                 file.flush()
                 os.fsync(file.fileno())
-            with _begun(version_id):
+            with held(), _begun(version_id):
                 aside.replace(path)
         except BaseException:
             aside.unlink(missing_ok=True)
@@ -74,33 +99,21 @@ class LocalStorage:
         """The object that keeps one part of an upload until it is assembled."""
         return f"part-{upload_id}-{number}"
 
-    def part_digest(self, version_id: str, upload_id: str, number: int) -> str | None:
-        """The ETag of a part that is there."""
-        path = self._folder(version_id) / _checked(self.part_name(upload_id, number))
-        digest = md5(usedforsecurity=False)
-        try:
-            with path.open("rb") as file:
-                while chunk := file.read(CHUNK):
-                    digest.update(chunk)
-        except FileNotFoundError:
-            return None
-        return digest.hexdigest()
+    def assemble(self, version_id: str, upload_id: str, parts: int, name: str) -> Assembled:
+        """Make one object of an upload's parts. They stay until `drop_parts`, so that it can be done again.
 
-    def assemble(self, version_id: str, upload_id: str, parts: int, name: str) -> None:
-        """Make one object of an upload's parts. They stay until `drop_parts`, so that it can be done again."""
+        A part that is not there adds nothing, and has no ETag ("").
+        """
         pieces = self._parts(version_id, upload_id, parts)
+        target = self._folder(version_id) / _checked(name)
+        aside = _aside(target)
         if len(pieces) == 1:
-            target = self._folder(version_id) / _checked(name)
-            aside = target.with_name(f"{name}.{uuid4().hex}.new")
-            with _begun(version_id):
+            with suppress(FileNotFoundError):
                 os.link(pieces[0], aside)
-                aside.replace(target)
-            aside.unlink(missing_ok=True)  # two names of the same bytes: replacing did nothing
-            return
-        with self.new_object(version_id, name) as made:
-            for piece in pieces:
-                with piece.open("rb") as file:
-                    shutil.copyfileobj(file, made, CHUNK)
+            return Assembled([_copied(aside, None)], aside, target)
+        with self.new_object(version_id, aside.name) as made:
+            digests = [_copied(piece, made) for piece in pieces]
+        return Assembled(digests, aside, target)
 
     def drop_parts(self, version_id: str, upload_id: str, parts: int) -> None:
         """The parts of this upload are not needed any more."""
@@ -111,10 +124,15 @@ class LocalStorage:
         folder = self._folder(version_id)
         return [folder / _checked(self.part_name(upload_id, number)) for number in range(1, parts + 1)]
 
-    def publish(self, version_id: str, manifest: Manifest) -> None:
-        """Keep the manifest, durably and at once: the version is whole, all else in its place goes."""
+    def publish(
+        self, version_id: str, manifest: Manifest, held: Callable[[], AbstractContextManager[object]] = nullcontext
+    ) -> None:
+        """Keep the manifest, durably and at once: the version is whole, all else in its place goes.
+
+        `held` as for `new_object`.
+        """
         wanted = {file.object for file in manifest.files} | {_MANIFEST}
-        with self.new_object(version_id, _MANIFEST) as target:
+        with self.new_object(version_id, _MANIFEST, held) as target:
             target.write(manifest.encode())
         for path in self._folder(version_id).iterdir():
             if path.name not in wanted:
@@ -172,6 +190,24 @@ class LocalStorage:
 
     def _folder(self, version_id: str) -> Path:
         return self._root / _checked(version_id)
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.{uuid4().hex}.new")
+
+
+def _copied(piece: Path, target: BinaryIO | None) -> str:
+    """The ETag of a part, as it was read, and copied where there is a target; "" when it is not there."""
+    digest = md5(usedforsecurity=False)
+    try:
+        with piece.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+                if target:
+                    target.write(chunk)
+    except FileNotFoundError:
+        return ""
+    return digest.hexdigest()
 
 
 def _checked(name: str) -> str:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from hashlib import md5
+from hashlib import md5, sha256
 from pathlib import Path
 from threading import Barrier
 
 import pytest
 
-from grid_datastores.errors import NotFound, QuotaReached
-from grid_datastores.model import Phase, Source, SourceKind, User, Version
+from grid_datastores.errors import Immutable, NotFound, QuotaReached
+from grid_datastores.model import FileEntry, Phase, Source, SourceKind, User, Version
 from grid_datastores.service import Service, open_service
 from grid_datastores.service.uploads import CompletedObject
 from grid_datastores.settings import Limits, Settings
+from grid_datastores.storage import Manifest
 
 EXPIRY = 100  # seconds
 FILES = Source(SourceKind.FILES, "data")
@@ -103,11 +105,122 @@ def test_assembling_again_without_the_parts_leaves_the_object(service: Service, 
     version = service.uploads.begin(ana, "data", FILES)
     done = _sent(service, ana, version, [b"1"])
     storage = service.context.storage
-    storage.assemble(version.id, done.upload_id, 1, "object")
+    storage.assemble(version.id, done.upload_id, 1, "object").keep()
     storage.drop_parts(version.id, done.upload_id, 1)
+    again = storage.assemble(version.id, done.upload_id, 1, "object")
+    assert again.digests == [""]
     with pytest.raises(NotFound):
-        storage.assemble(version.id, done.upload_id, 1, "object")
+        again.keep()
     assert b"".join(storage.read(version.id, "object")) == b"1"
+
+
+def _manifest(content: bytes) -> Manifest:
+    return Manifest.of([FileEntry("a.csv", len(content), sha256(content).hexdigest(), "a.csv", 0)])
+
+
+def _while(held: object, method: str, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]) -> None:
+    """The first call of this method is held up, after it is done, until something else has happened."""
+    real = getattr(held, method)
+
+    def once(*given: object) -> object:
+        monkeypatch.setattr(type(held), method, lambda _self, *given: real(*given))
+        result = real(*given)
+        meanwhile()
+        return result
+
+    monkeypatch.setattr(type(held), method, lambda _self, *given: once(*given))
+
+
+@pytest.mark.parametrize("parts", [1, 2], ids=["one part", "two parts"])
+def test_a_late_word_does_not_change_an_object_that_is_checked(
+    service: Service, ana: User, monkeypatch: pytest.MonkeyPatch, parts: int
+) -> None:
+    """Two say that an object is complete; the second says so of other bytes, sent meanwhile, and is slow."""
+    first, second = [b"1" * 10] * parts, [b"2" * 10] * parts
+    version = service.uploads.begin(ana, "data", FILES)
+    slow = _sent(service, ana, version, second)
+
+    def everything_else() -> None:
+        done = _sent(service, ana, version, first)
+        service.uploads.complete_objects(ana, version.id, [done])
+        _sent(service, ana, version, second)
+        service.uploads.announce_manifest(ana, version.id, _manifest(b"".join(first)).encode())
+        service.uploads.complete(ana, version.id)
+
+    _while(service.context.storage, "assemble", monkeypatch, everything_else)
+    with pytest.raises(Immutable):
+        service.uploads.complete_objects(ana, version.id, [slow])
+    service.finishing.finish_waiting()
+    assert service.reading.get(ana, version.id).phase is Phase.AVAILABLE
+    assert b"".join(service.reading.file(ana, version.id, "a.csv")[1]) == b"".join(first)
+    assert len(list(service.context.storage.place(version.id, "x").parent.iterdir())) == 2
+
+
+def test_a_late_word_does_not_change_an_object_that_is_complete(
+    service: Service, ana: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = service.uploads.begin(ana, "data", FILES)
+    slow = _sent(service, ana, version, [b"2"])
+
+    def everything_else() -> None:
+        service.uploads.complete_objects(ana, version.id, [_sent(service, ana, version, [b"1"])])
+
+    _while(service.context.storage, "assemble", monkeypatch, everything_else)
+    service.uploads.complete_objects(ana, version.id, [slow])
+    service.uploads.complete(ana, version.id)
+    service.finishing.finish_waiting()
+    assert b"".join(service.reading.file(ana, version.id, "a.csv")[1]) == b"1"
+
+
+def test_a_part_or_manifest_that_arrives_late_is_refused_and_leaves_nothing(service: Service, ana: User) -> None:
+    version = service.uploads.begin(ana, "data", FILES)
+    done = _sent(service, ana, version, [b"1"])
+    late = service.uploads.part(done.upload_id, 1)
+    late.__enter__().write(b"late")
+    embedded = service.uploads.sink(ana, version.id).object("object", None)
+    embedded.__enter__().write(b"late")
+    service.uploads.complete_objects(ana, version.id, [done])
+    service.uploads.complete(ana, version.id)
+    for context in (late, embedded):
+        with pytest.raises(Immutable):
+            context.__exit__(None, None, None)
+    with pytest.raises(Immutable):
+        service.uploads.announce_manifest(ana, version.id, _manifest(b"1").encode())
+    service.finishing.finish_waiting()
+    assert len(list(service.context.storage.place(version.id, "x").parent.iterdir())) == 2
+
+
+def test_a_manifest_on_its_way_when_the_upload_is_completed_is_refused(
+    service: Service, ana: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = service.uploads.begin(ana, "data", FILES)
+    service.uploads.complete_objects(ana, version.id, [_sent(service, ana, version, [b"1"])])
+    real = Manifest.decode
+
+    def decode(data: bytes) -> Manifest:
+        service.uploads.complete(ana, version.id)
+        return real(data)
+
+    monkeypatch.setattr(Manifest, "decode", decode)
+    with pytest.raises(Immutable):
+        service.uploads.announce_manifest(ana, version.id, _manifest(b"1").encode())
+
+
+def test_a_finished_version_is_not_published_again(
+    service: Service, ana: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two publish one upload at once; the slow one's manifest is not the version's."""
+    version = service.uploads.begin(ana, "data", FILES)
+    with service.uploads.sink(ana, version.id).object("a.csv", None) as target:
+        target.write(b"1")
+
+    def everything_else() -> None:
+        service.uploads.publish(ana, version.id, _manifest(b"1"))
+
+    _while(service.context.storage, "size", monkeypatch, everything_else)
+    other = Manifest.of([replace(_manifest(b"1").files[0], path="b.csv")])
+    assert service.uploads.publish(ana, version.id, other).fingerprint == _manifest(b"1").fingerprint
+    assert service.reading.manifest(ana, version.id) == _manifest(b"1")
 
 
 def test_a_version_that_somebody_finishes_is_left_to_them(service: Service, ana: User) -> None:
