@@ -10,6 +10,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
+from grid_datastores.errors import Refusal
 from grid_datastores.model import EventKind
 
 if TYPE_CHECKING:
@@ -74,5 +75,7 @@ class Worker:
             self._work.clear()
             try:
                 self._job()
+            except Refusal as error:
+                _log.warning("%s did not get through, and tries again: %s", self._thread.name, error.message)
             except Exception:
                 _log.exception("%s failed; it is tried again", self._thread.name)

@@ -8,9 +8,11 @@ from urllib.parse import unquote
 
 from grid_datastores.errors import (
     AlreadyDeleted,
+    CatalogFailed,
     Immutable,
     InUse,
     InvalidInput,
+    NoSpace,
     NotFound,
     NotMountable,
     NotReadable,
@@ -18,12 +20,13 @@ from grid_datastores.errors import (
     QuotaReached,
     SourceFailed,
 )
-from grid_datastores.model import Phase, WorkloadKind, WorkloadState
+from grid_datastores.model import Phase, SourceKind, WorkloadKind, WorkloadState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from grid_datastores.errors import Refusal
     from grid_datastores.model import Holder, Quota, Version, VersionRef, Workload
 
 NAME_LENGTH = 63
@@ -120,6 +123,15 @@ def check_open(version: Version) -> None:
     check_not_deleted(version)
     if version.phase is not Phase.UPLOADING:
         raise Immutable.of(version.ref, version.phase)
+
+
+def can_be_finished_later(version: Version, trouble: Refusal) -> bool:
+    """Whether the trouble says nothing of the version's data, which is kept (rule version-complete).
+
+    What is fetched is dropped when the disk is full: it is still where it came from, and would be fetched in vain.
+    """
+    full = isinstance(trouble, NoSpace) and version.source.kind is SourceKind.FILES
+    return full or isinstance(trouble, CatalogFailed)
 
 
 def holds(workload: Workload, now: datetime) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from grid_datastores.errors import NotFound, Refusal, SourceFailed, UploadInvalid
 from grid_datastores.model import ETAG, EventKind, FileEntry, Phase, SourceKind
+from grid_datastores.rules import can_be_finished_later
 from grid_datastores.service.wanted import GivenUp, Wanted
 from grid_datastores.sources.parse import shown_url
 from grid_datastores.storage import Manifest, pack
@@ -49,7 +50,7 @@ class Finishing:
     def finish_waiting(self, kinds: Collection[SourceKind] = RECEIVED | FETCHED, only: str | None = None) -> None:
         """Finish every version of these kinds that is optimizing, or only the one with this id.
 
-        One that cannot be finished has failed, and says why.
+        One that cannot be finished has failed, and says why; one that this process cannot finish now stays.
 
         Several threads and processes may do this at once: each takes versions that no other has taken.
         """
@@ -114,6 +115,8 @@ class Finishing:
         except GivenUp:
             return
         except Refusal as error:
+            if can_be_finished_later(version, error):
+                raise
             self._fail(version, error.message)
         except Exception:
             self._fail(version, "something broke in the server; its log says what")

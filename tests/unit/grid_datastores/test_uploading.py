@@ -12,15 +12,18 @@ from threading import Barrier
 
 import pytest
 
-from grid_datastores.errors import Immutable, NotFound, QuotaReached
+from grid_datastores.catalog.versions import Versions
+from grid_datastores.errors import CatalogFailed, Immutable, NoSpace, NotFound, QuotaReached, Refusal
 from grid_datastores.model import FileEntry, Phase, Source, SourceKind, User, Version
 from grid_datastores.service import Service, open_service
+from grid_datastores.service.finishing import Finishing
 from grid_datastores.service.uploads import CompletedObject
 from grid_datastores.settings import Limits, Settings
 from grid_datastores.storage import Manifest
 
 EXPIRY = 100  # seconds
 FILES = Source(SourceKind.FILES, "data")
+ARCHIVE = Source(SourceKind.ARCHIVE, "https://example.com/a.zip?key=SECRET")
 
 
 class Clock:
@@ -233,6 +236,42 @@ def test_a_version_that_somebody_finishes_is_left_to_them(service: Service, ana:
         assert service.reading.get(ana, version.id).phase is Phase.OPTIMIZING
     service.finishing.finish_waiting()
     assert service.reading.get(ana, version.id).phase is Phase.AVAILABLE
+
+
+@pytest.mark.parametrize("trouble", [CatalogFailed("It is busy."), NoSpace("It is full.")], ids=["busy", "full"])
+def test_a_catalog_that_cannot_be_written_does_not_undo_an_upload(
+    service: Service, ana: User, monkeypatch: pytest.MonkeyPatch, trouble: Refusal
+) -> None:
+    version = service.uploads.begin(ana, "data", FILES)
+    service.uploads.complete_objects(ana, version.id, [_sent(service, ana, version, [b"1"])])
+    service.uploads.complete(ana, version.id)
+
+    def finish(*_given: object, **_named: object) -> None:
+        raise trouble
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Versions, "finish", finish)
+        with pytest.raises(type(trouble)):
+            service.finishing.finish_waiting()
+    service.tidy()
+    assert service.reading.get(ana, version.id).phase is Phase.OPTIMIZING
+    service.finishing.finish_waiting()
+    assert service.reading.get(ana, version.id).phase is Phase.AVAILABLE
+    assert b"".join(service.reading.file(ana, version.id, "a.csv")[1]) == b"1"
+
+
+def test_what_is_fetched_onto_a_full_disk_has_failed(
+    service: Service, ana: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = service.uploads.begin(ana, "data", ARCHIVE)
+    service.uploads.complete(ana, version.id)
+
+    def fetched(*_given: object) -> Manifest:
+        raise NoSpace("It is full.")
+
+    monkeypatch.setattr(Finishing, "_fetched", fetched)
+    service.finishing.finish_waiting()
+    assert service.reading.get(ana, version.id).phase is Phase.FAILED
 
 
 def test_room_is_not_made_by_deleting_what_takes_none(service: Service, ana: User, clock: Clock) -> None:
