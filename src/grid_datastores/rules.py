@@ -34,6 +34,7 @@ LARGEST_NUMBER = 2**31 - 1
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _NOT_NAME = re.compile(r"[^a-z0-9_-]+")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 _ARCHIVE_SUFFIX = re.compile(r"(\.tar)?\.[a-z0-9]{1,8}$")
 
 
@@ -58,6 +59,19 @@ def name_from_source(location: str) -> str:
     if not name:
         raise InvalidInput(f"No name can be made from {last[:60]!r}; give one with --name.")
     return name
+
+
+def shown_location(location: str) -> str:
+    """An address without what may be secret in it: user, password, query and fragment (rule source-shown).
+
+    What follows a `?` in a bucket belongs to its name, and a path is shown as it is.
+    """
+    scheme, separator, rest = location.partition("://")
+    if not separator or not _SCHEME.fullmatch(scheme):
+        return location
+    place = rest if scheme.lower() == "s3" else re.split(r"[?#]", rest, maxsplit=1)[0]
+    authority, slash, path = place.partition("/")
+    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
 
 
 def parse_number(text: str) -> int:

@@ -14,7 +14,6 @@ from grid_datastores.errors import NotFound, Refusal, SourceFailed, UploadInvali
 from grid_datastores.model import ETAG, EventKind, FileEntry, Phase, SourceKind
 from grid_datastores.rules import can_be_finished_later
 from grid_datastores.service.wanted import GivenUp, Wanted
-from grid_datastores.sources.parse import shown_url
 from grid_datastores.storage import Manifest, pack
 from grid_datastores.words import counted
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from contextlib import AbstractContextManager
 
-    from grid_datastores.catalog import Transaction, Upload
+    from grid_datastores.catalog import Upload
     from grid_datastores.model import Version
     from grid_datastores.service.context import Context
     from grid_datastores.sources.bucket import BucketFile
@@ -82,7 +81,6 @@ class Finishing:
                 tx.versions.queue_removal(version.id, now)
                 return current or version
             size, count = manifest.size_bytes, len(manifest.files)
-            self._forget_secrets(tx, version)
             tx.versions.finish(version.id, size=size, files=count, fingerprint=manifest.fingerprint, at=now)
             held = f"{counted(count, 'file')}, {counted(size, 'byte')}"
             tx.versions.record(version.id, EventKind.UPLOADED, actor, held, now)
@@ -154,7 +152,9 @@ class Finishing:
         hosts = self._context.limits.allowed_hosts
         wanted = Wanted(self._context, version, self._stopping)
         limits = Limits(check_wanted=wanted.check)
-        with open_remote(version.source, storage.scratch, limits, allowed_hosts=hosts) as remote:
+        with self._context.catalog.read() as tx:
+            source = replace(version.source, location=tx.versions.fetch_url(version.id) or version.source.location)
+        with open_remote(source, storage.scratch, limits, allowed_hosts=hosts) as remote:
             if version.source.kind is SourceKind.REFERENCE:
                 listed = [file for file in remote.files if isinstance(file, BucketFile)]
                 return Manifest.of(_referenced(file, number) for number, file in enumerate(listed, 1))
@@ -173,16 +173,9 @@ class Finishing:
                 return
             if idle is not None and not tx.versions.idle(version.id, now - idle):
                 return
-            self._forget_secrets(tx, version)
-            tx.versions.set_phase(version.id, Phase.FAILED, why)
+            tx.versions.fail(version.id, why, now)
             tx.versions.record(version.id, EventKind.FAILED, "", why, now)
-            tx.versions.queue_removal(version.id, now)
         self._context.queued()
-
-    def _forget_secrets(self, tx: Transaction, version: Version) -> None:
-        """An address can hold a key in its query, which nobody needs once the archive is fetched."""
-        if version.source.kind is SourceKind.ARCHIVE:
-            tx.versions.set_location(version.id, shown_url(version.source.location))
 
     @contextmanager
     def _take(self, version: Version) -> Iterator[bool]:

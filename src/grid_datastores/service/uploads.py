@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, BinaryIO
 
 from grid_datastores.errors import InvalidInput, NotFound, UploadInvalid
-from grid_datastores.model import EventKind, Phase, Source, SourceKind
-from grid_datastores.rules import check_name, check_open, check_quota
+from grid_datastores.model import EventKind, Source, SourceKind
+from grid_datastores.rules import check_name, check_open, check_quota, shown_location
 from grid_datastores.service.context import Context, owned
 from grid_datastores.service.finishing import ANNOUNCED, Finishing, Sink, object_name
 from grid_datastores.sources import parse_source
-from grid_datastores.sources.parse import shown_url
 from grid_datastores.storage import Manifest, check_path
 
 if TYPE_CHECKING:
@@ -52,9 +51,10 @@ class Uploads:
             tx.users.lock(user.id)
             quota = self._context.quota(tx, user)
             check_quota(quota, self._unused(tx, user))
-            version = tx.versions.create(user.id, name, source, now)
-            shown = shown_url(source.location) if source.kind is SourceKind.ARCHIVE else source.location
-            tx.versions.record(version.id, EventKind.CREATED, user.name, shown, now)
+            shown = replace(source, location=shown_location(source.location))
+            fetch_url = source.location if source.kind is SourceKind.ARCHIVE else None
+            version = tx.versions.create(user.id, name, shown, now, fetch_url)
+            tx.versions.record(version.id, EventKind.CREATED, user.name, shown.location, now)
         try:
             self._context.storage.begin(version.id)
         except BaseException:
@@ -190,7 +190,7 @@ class Uploads:
                 raise UploadInvalid("Nothing was uploaded; a version needs at least one file.")
             if missing := [upload.key for upload in uploads if not upload.completed]:
                 raise UploadInvalid(f"{len(missing)} objects are not complete yet, {missing[0]!r} is one.")
-            tx.versions.set_phase(version_id, Phase.OPTIMIZING)
+            tx.versions.optimize(version_id)
         self._context.queued()
 
     def _unused(self, tx: Transaction, user: User) -> list[VersionRef]:
@@ -205,4 +205,4 @@ def _check_source(source: Source) -> None:
     if source.kind is SourceKind.FILES:
         return
     if parse_source(source.location, no_copy=source.kind is SourceKind.REFERENCE).kind is not source.kind:
-        raise InvalidInput(f"{source.location[:60]!r} is no address of this kind of source.")
+        raise InvalidInput(f"{shown_location(source.location)[:60]!r} is no address of this kind of source.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import md5, sha256
@@ -13,12 +14,23 @@ from threading import Barrier
 import pytest
 
 from grid_datastores.catalog.versions import Versions
-from grid_datastores.errors import CatalogFailed, Immutable, NoSpace, NotFound, QuotaReached, Refusal
+from grid_datastores.errors import (
+    AlreadyDeleted,
+    CatalogFailed,
+    Immutable,
+    NoSpace,
+    NotFound,
+    QuotaReached,
+    Refusal,
+    SourceFailed,
+)
 from grid_datastores.model import FileEntry, Phase, Source, SourceKind, User, Version
 from grid_datastores.service import Service, open_service
 from grid_datastores.service.finishing import Finishing
 from grid_datastores.service.uploads import CompletedObject
 from grid_datastores.settings import Limits, Settings
+from grid_datastores.sources import scan
+from grid_datastores.sources.remote import RemoteFiles
 from grid_datastores.storage import Manifest
 
 EXPIRY = 100  # seconds
@@ -272,6 +284,47 @@ def test_what_is_fetched_onto_a_full_disk_has_failed(
     monkeypatch.setattr(Finishing, "_fetched", fetched)
     service.finishing.finish_waiting()
     assert service.reading.get(ana, version.id).phase is Phase.FAILED
+
+
+@pytest.mark.parametrize("end", ["finished", "failed", "deleted", "dropped"])
+def test_a_key_in_an_address_is_used_and_is_nowhere_else(
+    service: Service, ana: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    asked: list[str] = []
+
+    @contextmanager
+    def remote(source: Source, *_given: object, **_named: object) -> Iterator[RemoteFiles]:
+        asked.append(source.location)
+        if end == "failed":
+            raise SourceFailed("It is not there.")
+        yield RemoteFiles(list(scan(str(tmp_path / "a.csv")).files))
+
+    (tmp_path / "a.csv").write_bytes(b"1")
+    monkeypatch.setattr("grid_datastores.sources.remote.open_remote", remote)
+    version = service.uploads.begin(ana, "data", ARCHIVE)
+    seen: list[object] = [version, service.reading.get(ana, version.id)]
+    service.uploads.complete(ana, version.id)
+    seen.append(service.reading.get(ana, version.id))
+    if end == "dropped":
+        service.uploads.drop(ana, version.id)
+    elif end == "deleted":
+        seen.append(service.deletion.delete(ana, version.id))
+    else:
+        service.finishing.finish_waiting()
+        assert asked == [ARCHIVE.location]
+    seen.append(service.reading.details(ana, version.id))
+    if end in ("deleted", "dropped"):
+        with pytest.raises(AlreadyDeleted) as refused:
+            service.deletion.delete(ana, version.id)
+        seen.append(refused.value.message)
+    assert "SECRET" not in repr(seen)
+    with service.context.catalog.read() as tx:
+        assert tx.versions.fetch_url(version.id) is None
+
+
+def test_an_address_that_is_only_told_is_shown_without_its_key(service: Service, ana: User) -> None:
+    told = Source(SourceKind.FILES, "https://ana:SECRET@example.com/a.zip?key=SECRET")
+    assert service.uploads.begin(ana, "data", told).source.location == "https://example.com/a.zip"
 
 
 def test_room_is_not_made_by_deleting_what_takes_none(service: Service, ana: User, clock: Clock) -> None:
