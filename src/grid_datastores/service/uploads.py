@@ -124,6 +124,7 @@ class Uploads:
         name = storage.part_name(upload_id, number)
         with storage.new_object(version.id, name, lambda: self._open(owner, version.id)) as target:
             yield target
+        storage.sync(version.id)
 
     def complete_objects(self, user: User, version_id: str, objects: Sequence[CompletedObject]) -> None:
         """These objects have arrived, as their ETags say.
@@ -153,6 +154,7 @@ class Uploads:
             for upload in tx.versions.uploads(version_id):
                 if upload.id in made and not upload.completed:
                     made[upload.id].keep()
+            self._context.storage.sync(version_id)
             tx.versions.complete_uploads(list(made))
 
     def _completed(self, upload: Upload) -> bool:

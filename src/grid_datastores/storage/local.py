@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from grid_datastores.errors import Damaged, InvalidInput, NoSpace, NotFound
 from grid_datastores.locks import locked
+from grid_datastores.model import ETAG
 from grid_datastores.storage.manifest import Manifest
 from grid_datastores.storage.packing import CHUNK
 
@@ -77,7 +78,7 @@ class LocalStorage:
     def new_object(
         self, version_id: str, name: str, held: Callable[[], AbstractContextManager[object]] = nullcontext
     ) -> Iterator[BinaryIO]:
-        """Write one object; it is there, whole and durable, when the context ends without an exception.
+        """Write one object; it is there, whole, when the context ends without an exception; durably after `sync`.
 
         `held` is entered while it gets its name: where it raises, nothing is changed.
         """
@@ -94,6 +95,11 @@ class LocalStorage:
         except BaseException:
             aside.unlink(missing_ok=True)
             raise
+
+    def sync(self, version_id: str) -> None:
+        """All objects and parts that have their names keep them, whatever happens to the power."""
+        with _begun(version_id):
+            _sync_folder(self._folder(version_id))
 
     def part_name(self, upload_id: str, number: int) -> str:
         """The object that keeps one part of an upload until it is assembled."""
@@ -132,6 +138,7 @@ class LocalStorage:
         `held` as for `new_object`.
         """
         wanted = {file.object for file in manifest.files} | {_MANIFEST}
+        self.sync(version_id)  # the objects before the word that they are all there
         with self.new_object(version_id, _MANIFEST, held) as target:
             target.write(manifest.encode())
         for path in self._folder(version_id).iterdir():
@@ -140,8 +147,17 @@ class LocalStorage:
         _sync_folder(self._folder(version_id))
 
     def published(self, version_id: str) -> Manifest | None:
-        """The manifest, if it was published: whoever did so may have been killed before the catalog knew."""
-        return self.manifest(version_id) if (self._folder(version_id) / _MANIFEST).exists() else None
+        """The manifest, if it was published: whoever did so may have been killed before the catalog knew.
+
+        None, too, when its objects are not all there.
+        """
+        folder = self._folder(version_id)
+        if not (folder / _MANIFEST).exists():
+            return None
+        manifest = self.manifest(version_id)
+        kept = [file for file in manifest.files if not file.sha256.startswith(ETAG)]
+        sizes = {name: _size(folder / _checked(name)) for name in {file.object for file in kept}}
+        return manifest if all(file.offset + file.size <= sizes[file.object] for file in kept) else None
 
     def manifest(self, version_id: str) -> Manifest:
         """The published manifest; raises `Damaged` when it is not there."""
@@ -190,6 +206,14 @@ class LocalStorage:
 
     def _folder(self, version_id: str) -> Path:
         return self._root / _checked(version_id)
+
+
+def _size(path: Path) -> int:
+    """In bytes; -1 when it is not there."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return -1
 
 
 def _aside(path: Path) -> Path:

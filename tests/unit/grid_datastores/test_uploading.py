@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from hashlib import md5, sha256
 from pathlib import Path
 from threading import Barrier
 
 import pytest
+from manual_clock import Clock
 
 from grid_datastores.catalog.versions import Versions
 from grid_datastores.errors import (
@@ -25,47 +25,15 @@ from grid_datastores.errors import (
     SourceFailed,
 )
 from grid_datastores.model import FileEntry, Phase, Source, SourceKind, User, Version
-from grid_datastores.service import Service, open_service
+from grid_datastores.service import Service
 from grid_datastores.service.finishing import Finishing
 from grid_datastores.service.uploads import CompletedObject
-from grid_datastores.settings import Limits, Settings
 from grid_datastores.sources import scan
 from grid_datastores.sources.remote import RemoteFiles
 from grid_datastores.storage import Manifest
 
-EXPIRY = 100  # seconds
 FILES = Source(SourceKind.FILES, "data")
 ARCHIVE = Source(SourceKind.ARCHIVE, "https://example.com/a.zip?key=SECRET")
-
-
-class Clock:
-    """A clock that goes when it is told."""
-
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def go(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def service(tmp_path: Path, clock: Clock) -> Iterator[Service]:
-    settings = Settings(tmp_path, f"sqlite:///{tmp_path}/data/catalog.sqlite", Limits(quota=2, upload_expiry=EXPIRY))
-    opened = open_service(settings, lambda: None, clock)
-    yield opened
-    opened.context.catalog.close()
-
-
-@pytest.fixture
-def ana(service: Service) -> User:
-    return service.accounts.local("ana")
 
 
 def _part(service: Service, upload_id: str, number: int, content: bytes) -> None:
@@ -85,11 +53,11 @@ def test_an_upload_whose_parts_arrive_does_not_expire(service: Service, ana: Use
     version = service.uploads.begin(ana, "data", FILES)
     (upload,) = service.uploads.announce(ana, version.id, {"a.csv": 5})
     for number in range(1, 6):
-        clock.go(0.6 * EXPIRY)
+        clock.go(0.6 * clock.expiry)
         _part(service, upload.id, number, b"1")
         service.tidy()
     assert service.reading.get(ana, version.id).phase is Phase.UPLOADING
-    clock.go(1.1 * EXPIRY)
+    clock.go(1.1 * clock.expiry)
     service.tidy()
     assert service.reading.get(ana, version.id).phase is Phase.FAILED
 
@@ -329,7 +297,7 @@ def test_an_address_that_is_only_told_is_shown_without_its_key(service: Service,
 
 def test_room_is_not_made_by_deleting_what_takes_none(service: Service, ana: User, clock: Clock) -> None:
     service.uploads.begin(ana, "data", FILES)
-    clock.go(1.1 * EXPIRY)
+    clock.go(1.1 * clock.expiry)
     service.tidy()
     for _ in range(2):
         service.uploads.begin(ana, "data", FILES)
