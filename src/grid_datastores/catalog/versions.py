@@ -192,7 +192,14 @@ class Versions:
         return True
 
     def open_uploads(self, version_id: str, keys: dict[str, int], expires_at: datetime) -> list[Upload]:
-        """The uploads of these keys (with their part counts), in order; an announced one stays as it was."""
+        """The uploads of these keys (with their part counts), in order.
+
+        One that was announced before stays as it was, and takes its parts for longer when it waits for them.
+        """
+        waiting = update(schema.uploads).where(
+            schema.uploads.c.version_id == version_id, schema.uploads.c.completed == 0
+        )
+        self._connection.execute(waiting.where(schema.uploads.c.key.in_(keys)).values(expires_at=expires_at))
         known = {upload.key: upload for upload in self.uploads(version_id)}
         fresh = [
             Upload(uuid4().hex, version_id, key, parts, expires_at, completed=False)

@@ -27,7 +27,7 @@ from grid_datastores.errors import (
 from grid_datastores.model import FileEntry, Phase, Source, SourceKind, User, Version
 from grid_datastores.service import Service
 from grid_datastores.service.finishing import Finishing
-from grid_datastores.service.uploads import CompletedObject
+from grid_datastores.service.uploads import URL_LIFE, CompletedObject
 from grid_datastores.sources import scan
 from grid_datastores.sources.remote import RemoteFiles
 from grid_datastores.storage import Manifest
@@ -293,6 +293,18 @@ def test_a_key_in_an_address_is_used_and_is_nowhere_else(
 def test_an_address_that_is_only_told_is_shown_without_its_key(service: Service, ana: User) -> None:
     told = Source(SourceKind.FILES, "https://ana:SECRET@example.com/a.zip?key=SECRET")
     assert service.uploads.begin(ana, "data", told).source.location == "https://example.com/a.zip"
+
+
+def test_an_address_that_is_asked_for_again_is_good_for_another_day(service: Service, ana: User, clock: Clock) -> None:
+    version = service.uploads.begin(ana, "data", FILES)
+    first = service.uploads.announce(ana, version.id, {"a.csv": 1, "b.csv": 1})
+    etag = md5(b"", usedforsecurity=False).hexdigest()
+    _part(service, first[1].id, 1, b"")
+    service.uploads.complete_objects(ana, version.id, [CompletedObject("b.csv", first[1].id, {1: etag})])
+    clock.go(50)
+    again = service.uploads.announce(ana, version.id, {"a.csv": 1, "b.csv": 1})
+    assert again[0] == replace(first[0], expires_at=clock() + URL_LIFE)
+    assert again[1] == replace(first[1], completed=True)
 
 
 def test_room_is_not_made_by_deleting_what_takes_none(service: Service, ana: User, clock: Clock) -> None:
