@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, BinaryIO
 
-from grid_datastores.errors import InvalidInput, NotFound, UploadInvalid
+from grid_datastores.errors import CatalogFailed, InvalidInput, NoSpace, NotFound, UploadInvalid
 from grid_datastores.model import EventKind, Source, SourceKind
+from grid_datastores.removal import remove
 from grid_datastores.rules import check_name, check_open, check_quota, shown_location
 from grid_datastores.service.context import Context, owned
 from grid_datastores.service.finishing import ANNOUNCED, Finishing, Sink, object_name
@@ -91,14 +92,26 @@ class Uploads:
 
     def drop(self, user: User, version_id: str) -> None:
         """Forget a version that was never finished, and leave no byte of it; its number stays used."""
+        try:
+            dropped = self._mark_dropped(user, version_id)
+        except NoSpace:
+            dropped = self._mark_dropped(user, version_id, erased=True)
+        if dropped:
+            with suppress(CatalogFailed, NoSpace):  # then it stays queued
+                remove(dropped, self._context.catalog, self._context.storage, self._context.clock)
+
+    def _mark_dropped(self, user: User, version_id: str, *, erased: bool = False) -> Version | None:
+        """The version, when it was unfinished; its bytes are queued, or `erased` first, to make room for saying so."""
         with self._context.catalog.write() as tx:
             now = self._context.clock()
             version = owned(tx, user, version_id, lock=True)
-            if version.phase.unfinished:
-                self._context.storage.erase(version_id)  # first: a full disk has no room for the catalog, either
-                tx.versions.mark_deleted(version.id, user.name, now)
-                tx.versions.record(version.id, EventKind.DELETED, user.name, "never finished", now)
-        self._context.queued()
+            if not version.phase.unfinished:
+                return None
+            if erased:
+                self._context.storage.erase(version_id)
+            tx.versions.mark_deleted(version.id, user.name, now)
+            tx.versions.record(version.id, EventKind.DELETED, user.name, "never finished", now)
+        return version
 
     def announce(self, user: User, version_id: str, parts_of: Mapping[str, int]) -> list[Upload]:
         """The uploads of these keys, in order, each with its count of parts."""
