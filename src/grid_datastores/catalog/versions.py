@@ -118,9 +118,9 @@ class Versions:
         table = schema.versions
         return self._connection.execute(select(table.c.fetch_url).where(table.c.id == version_id)).scalar_one_or_none()
 
-    def optimize(self, version_id: str) -> None:
+    def optimize(self, version_id: str, at: datetime) -> None:
         """All data of the version is there, or can be fetched."""
-        self._set(version_id, phase=Phase.OPTIMIZING.value)
+        self._set(version_id, phase=Phase.OPTIMIZING.value, active_at=at)
 
     def fail(self, version_id: str, why: str, at: datetime) -> None:
         """The version comes to nothing; its bytes are queued for the removal."""
@@ -163,10 +163,10 @@ class Versions:
         table, queue = schema.versions, schema.removals
         return self._all(select(table).join(queue, queue.c.version_id == table.c.id).order_by(queue.c.queued_at))
 
-    def abandoned(self, before: datetime) -> list[Version]:
-        """Everybody's uploads that nobody has gone on with since then."""
+    def abandoned(self, phase: Phase, before: datetime) -> list[Version]:
+        """Everybody's versions in this phase that nobody has gone on with since then."""
         table = schema.versions
-        return self._all(select(table).where(table.c.phase == Phase.UPLOADING.value, table.c.active_at < before))
+        return self._all(select(table).where(table.c.phase == phase.value, table.c.active_at < before))
 
     def idle(self, version_id: str, before: datetime) -> bool:
         """Whether nobody has gone on with this upload since then."""
@@ -175,7 +175,7 @@ class Versions:
         return self._connection.execute(query).one_or_none() is not None
 
     def mark_active(self, version_id: str, at: datetime) -> None:
-        """Somebody goes on with the upload."""
+        """Somebody goes on with the upload, or with the fetch."""
         self._set(version_id, active_at=at)
 
     def in_phase(self, phase: Phase) -> list[Version]:

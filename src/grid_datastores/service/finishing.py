@@ -59,12 +59,10 @@ class Finishing:
         for version, user in waiting:
             if version.source.kind not in kinds or only not in (None, version.id) or self._stopping.is_set():
                 continue
-            with self._take(version) as taken:
-                if taken:
-                    try:
-                        self._finish(version, user.name if user else "")
-                    except Exception as error:  # the versions behind it do not wait for its cause
-                        broken.append(error)
+            try:
+                self._take_up(version, user.name if user else "")
+            except Exception as error:  # the versions behind it do not wait for its cause
+                broken.append(error)
         if broken:
             raise broken[0]
 
@@ -96,18 +94,35 @@ class Finishing:
             yield
 
     def expire(self) -> None:
-        """Drop the uploads that nobody has gone on with for too long (rule upload-resumed)."""
+        """Drop the uploads, and the fetches, that nobody has gone on with for too long (rule upload-resumed)."""
         limit = timedelta(seconds=self._context.limits.upload_expiry)
+        before = self._context.clock() - limit
         with self._context.catalog.read() as tx:
-            abandoned = tx.versions.abandoned(self._context.clock() - limit)
-        for version in abandoned:
+            uploads = tx.versions.abandoned(Phase.UPLOADING, before)
+            optimizing = tx.versions.abandoned(Phase.OPTIMIZING, before)
+        for version in uploads:
             self._fail(version, "the upload was not finished in time", limit)
+        for version in optimizing:  # what was received is kept, whenever the next server starts
+            if version.source.kind in FETCHED:
+                with self._take(version) as taken:
+                    if taken:
+                        self._fail(version, "it was not fetched in time", limit)
+
+    def _take_up(self, version: Version, actor: str) -> None:
+        if not self._context.storage.begun(version.id):
+            self._fail(version, "its data is missing from storage")
+            return
+        with self._take(version) as taken:
+            if taken:
+                self._finish(version, actor)
 
     def _finish(self, version: Version, actor: str) -> None:
-        with self._context.catalog.read() as tx:
-            current = tx.versions.get(version.id)
-        if current is None or current.phase is not Phase.OPTIMIZING:
-            return
+        with self._context.catalog.write() as tx:
+            current = tx.versions.get(version.id, lock=True)
+            if current is None or current.phase is not Phase.OPTIMIZING:
+                return
+            if version.source.kind in FETCHED:
+                tx.versions.mark_active(version.id, self._context.clock())
         try:
             self.publish(version, self._context.storage.published(version.id) or self._made(version), actor)
         except GivenUp:

@@ -205,7 +205,7 @@ class Uploads:
                 raise UploadInvalid("Nothing was uploaded; a version needs at least one file.")
             if missing := [upload.key for upload in uploads if not upload.completed]:
                 raise UploadInvalid(f"{len(missing)} objects are not complete yet, {missing[0]!r} is one.")
-            tx.versions.optimize(version_id)
+            tx.versions.optimize(version_id, self._context.clock())
         self._context.queued()
 
     def _unused(self, tx: Transaction, user: User) -> list[VersionRef]:

@@ -61,6 +61,10 @@ class LocalStorage:
             self._folder(version_id).mkdir(exist_ok=True)
             _sync_folder(self._root)
 
+    def begun(self, version_id: str) -> bool:
+        """Whether the version has a place: it was begun, and not erased since."""
+        return self._folder(version_id).is_dir()
+
     @contextmanager
     def claim(self, version_id: str) -> Iterator[bool]:
         """Be the only one, of all threads and processes, who finishes this version; False when somebody else is."""

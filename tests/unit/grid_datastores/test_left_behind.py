@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from manual_clock import Clock
 
 from grid_datastores.catalog.versions import Versions
 from grid_datastores.errors import NoSpace
@@ -11,6 +12,7 @@ from grid_datastores.service import Service
 from grid_datastores.storage import LocalStorage
 
 FILES = Source(SourceKind.FILES, "data")
+ARCHIVE = Source(SourceKind.ARCHIVE, "https://example.com/a.zip")
 
 
 def test_dropping_an_upload_holds_nobody_up(service: Service, ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,3 +65,37 @@ def test_a_drop_makes_the_room_that_the_catalog_needs(
     monkeypatch.setattr(Versions, "mark_deleted", needs_room)
     service.uploads.drop(ana, version.id)
     assert service.reading.details(ana, version.id).version.phase is Phase.DELETED
+
+
+def test_a_fetch_that_nobody_goes_on_with_expires(service: Service, ana: User, clock: Clock) -> None:
+    version = service.uploads.begin(ana, "data", ARCHIVE)
+    clock.go(0.9 * clock.expiry)
+    service.uploads.complete(ana, version.id)
+    clock.go(0.9 * clock.expiry)
+    service.tidy()
+    assert service.reading.get(ana, version.id).phase is Phase.OPTIMIZING
+    clock.go(0.2 * clock.expiry)
+    with service.context.storage.claim(version.id):  # somebody fetches it
+        service.tidy()
+        assert service.reading.get(ana, version.id).phase is Phase.OPTIMIZING
+    service.tidy()
+    assert service.reading.get(ana, version.id).phase is Phase.FAILED
+    assert not service.context.storage.begun(version.id)
+
+
+def test_an_upload_that_is_complete_waits_for_a_server(service: Service, ana: User, clock: Clock) -> None:
+    version = service.uploads.begin(ana, "data", FILES)
+    with service.context.catalog.write() as tx:
+        tx.versions.optimize(version.id, clock())
+    clock.go(100 * clock.expiry)
+    service.tidy()
+    assert service.reading.get(ana, version.id).phase is Phase.OPTIMIZING
+
+
+def test_a_version_without_its_folder_has_failed(service: Service, ana: User) -> None:
+    version = service.uploads.begin(ana, "data", ARCHIVE)
+    service.uploads.complete(ana, version.id)
+    service.context.storage.erase(version.id)
+    service.finishing.finish_waiting()
+    failed = service.reading.get(ana, version.id)
+    assert (failed.phase, failed.message) == (Phase.FAILED, "its data is missing from storage")
