@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from grid_datastores.model import Holder, Quota, Version, VersionRef, Workload
 
 NAME_LENGTH = 63
+LOCATION_LENGTH = 2048  # characters
+LARGEST_PART = 5 * 1024**3  # bytes
 LARGEST_NUMBER = 2**31 - 1
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
@@ -72,6 +74,18 @@ def shown_location(location: str) -> str:
     place = rest if scheme.lower() == "s3" else re.split(r"[?#]", rest, maxsplit=1)[0]
     authority, slash, path = place.partition("/")
     return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+
+
+def check_location(location: str) -> None:
+    """What is told of a source is as long as an address or a path can be, at most: every list shows it."""
+    if len(location) > LOCATION_LENGTH:
+        raise InvalidInput(f"The source has {len(location)} characters; {LOCATION_LENGTH} are allowed.")
+
+
+def check_part_size(size: int) -> None:
+    """A part of an upload is not larger than S3 takes it; more would fill the disk of everybody."""
+    if size > LARGEST_PART:
+        raise InvalidInput(f"A part of an upload may have {LARGEST_PART} bytes; send it in more parts.")
 
 
 def parse_number(text: str) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from grid_datastores.errors import CatalogFailed, InvalidInput, NoSpace, NotFound, UploadInvalid
 from grid_datastores.model import EventKind, Source, SourceKind
 from grid_datastores.removal import remove
-from grid_datastores.rules import check_name, check_open, check_quota, shown_location
+from grid_datastores.rules import check_location, check_name, check_open, check_quota, shown_location
 from grid_datastores.service.context import Context, owned
 from grid_datastores.service.finishing import ANNOUNCED, Finishing, Sink, object_name
 from grid_datastores.sources import parse_source
@@ -217,6 +217,7 @@ class Uploads:
 
 def _check_source(source: Source) -> None:
     """A source that the server is to fetch is an address of its kind; a path of files is told, not asked."""
+    check_location(source.location)
     if source.kind is SourceKind.FILES:
         return
     if parse_source(source.location, no_copy=source.kind is SourceKind.REFERENCE).kind is not source.kind:
