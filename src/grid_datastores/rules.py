@@ -108,7 +108,7 @@ def next_number(last: int) -> int:
 
 def check_quota(quota: Quota, unused: Sequence[VersionRef]) -> None:
     """One more version fits (rule quota-limit)."""
-    if quota.used >= quota.limit:
+    if quota.full:
         raise QuotaReached.of(quota, unused)
 
 

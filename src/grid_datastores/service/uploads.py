@@ -51,7 +51,7 @@ class Uploads:
             now = self._context.clock()
             tx.users.lock(user.id)
             quota = self._context.quota(tx, user)
-            check_quota(quota, self._unused(tx, user))
+            check_quota(quota, self._unused(tx, user) if quota.full else ())
             shown = replace(source, location=shown_location(source.location))
             fetch_url = source.location if source.kind is SourceKind.ARCHIVE else None
             version = tx.versions.create(user.id, name, shown, now, fetch_url)

@@ -14,11 +14,12 @@ import pytest
 from manual_clock import Clock
 
 from grid_datastores import rules
-from grid_datastores.errors import InvalidInput
+from grid_datastores.errors import InvalidInput, QuotaReached
 from grid_datastores.model import Source, SourceKind, User
 from grid_datastores.server.app import create_app
 from grid_datastores.service import Service
 from grid_datastores.service.accounts import TOKEN_LIFE
+from grid_datastores.service.uploads import Uploads
 
 
 @pytest.mark.parametrize("kind", list(SourceKind))
@@ -63,3 +64,16 @@ def test_expired_tokens_are_not_kept(service: Service, ana: User, clock: Clock, 
     assert service.accounts.of_token(token) == ana
     with closing(sqlite3.connect(tmp_path / "data" / "catalog.sqlite")) as catalog:
         assert catalog.execute("SELECT count(*) FROM tokens").fetchone() == (1,)
+
+
+def test_what_is_unused_is_looked_up_only_when_there_is_no_place_left(
+    service: Service, ana: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[User] = []
+    monkeypatch.setattr(Uploads, "_unused", lambda _self, _tx, user: asked.append(user) or [])
+    for _ in range(2):
+        service.uploads.begin(ana, "data", Source(SourceKind.FILES, "data"))
+    assert asked == []
+    with pytest.raises(QuotaReached):
+        service.uploads.begin(ana, "data", Source(SourceKind.FILES, "data"))
+    assert asked == [ana]
