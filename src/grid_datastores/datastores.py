@@ -66,6 +66,9 @@ class Datastores(Protocol):
     def wait(self, version: Version) -> Version:
         """A version whose data has all arrived, once it is available; raises `SourceFailed`."""
 
+    def fetch_on(self) -> Sequence[Version]:
+        """The versions that a killed process was fetching, after one more try; none where a server does that."""
+
     def drop(self, version: Version) -> None:
         """Leave nothing of a version that was not finished, and a finished one as it is.
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from grid_datastores.errors import InvalidInput, NotFound, NotThatState, Refusal
+from grid_datastores.model import Phase
 from grid_datastores.rules import available
 from grid_datastores.service import open_service
 
@@ -90,6 +91,13 @@ class EmbeddedDatastores:
         fetched = self.wait(version)
         self._service.finishing.finish_waiting()  # what a killed process was fetching
         return fetched
+
+    def fetch_on(self) -> Sequence[Version]:
+        begun = [version for version in self.versions() if version.phase is Phase.OPTIMIZING]
+        for version in begun:
+            self._service.finishing.finish_waiting(only=version.id)
+        tried = [self.find(version.ref) for version in begun]
+        return [version for version in tried if version.phase is not Phase.OPTIMIZING]  # what another process fetches
 
     def drop(self, version: Version) -> None:
         self._service.uploads.drop(self._user, version.id)

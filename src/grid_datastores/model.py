@@ -180,6 +180,11 @@ class Quota:
     used: int
     limit: int
 
+    @property
+    def full(self) -> bool:
+        """Whether there is no place for one more."""
+        return self.used >= self.limit
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:

@@ -8,9 +8,11 @@ from urllib.parse import unquote
 
 from grid_datastores.errors import (
     AlreadyDeleted,
+    CatalogFailed,
     Immutable,
     InUse,
     InvalidInput,
+    NoSpace,
     NotFound,
     NotMountable,
     NotReadable,
@@ -18,19 +20,23 @@ from grid_datastores.errors import (
     QuotaReached,
     SourceFailed,
 )
-from grid_datastores.model import Phase, WorkloadKind, WorkloadState
+from grid_datastores.model import Phase, SourceKind, WorkloadKind, WorkloadState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from grid_datastores.errors import Refusal
     from grid_datastores.model import Holder, Quota, Version, VersionRef, Workload
 
 NAME_LENGTH = 63
+LOCATION_LENGTH = 2048  # characters
+LARGEST_PART = 5 * 1024**3  # bytes
 LARGEST_NUMBER = 2**31 - 1
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _NOT_NAME = re.compile(r"[^a-z0-9_-]+")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 _ARCHIVE_SUFFIX = re.compile(r"(\.tar)?\.[a-z0-9]{1,8}$")
 
 
@@ -57,6 +63,31 @@ def name_from_source(location: str) -> str:
     return name
 
 
+def shown_location(location: str) -> str:
+    """An address without what may be secret in it: user, password, query and fragment (rule source-shown).
+
+    What follows a `?` in a bucket belongs to its name, and a path is shown as it is.
+    """
+    scheme, separator, rest = location.partition("://")
+    if not separator or not _SCHEME.fullmatch(scheme):
+        return location
+    place = rest if scheme.lower() == "s3" else re.split(r"[?#]", rest, maxsplit=1)[0]
+    authority, slash, path = place.partition("/")
+    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+
+
+def check_location(location: str) -> None:
+    """What is told of a source is as long as an address or a path can be, at most: every list shows it."""
+    if len(location) > LOCATION_LENGTH:
+        raise InvalidInput(f"The source has {len(location)} characters; {LOCATION_LENGTH} are allowed.")
+
+
+def check_part_size(size: int) -> None:
+    """A part of an upload is not larger than S3 takes it; more would fill the disk of everybody."""
+    if size > LARGEST_PART:
+        raise InvalidInput(f"A part of an upload may have {LARGEST_PART} bytes; send it in more parts.")
+
+
 def parse_number(text: str) -> int:
     """A version number as typed; "latest", 0, negative and huge ones are not (rule no-default-version)."""
     if text.isascii() and text.isdigit() and 1 <= int(text[:20]) <= LARGEST_NUMBER:
@@ -77,7 +108,7 @@ def next_number(last: int) -> int:
 
 def check_quota(quota: Quota, unused: Sequence[VersionRef]) -> None:
     """One more version fits (rule quota-limit)."""
-    if quota.used >= quota.limit:
+    if quota.full:
         raise QuotaReached.of(quota, unused)
 
 
@@ -120,6 +151,15 @@ def check_open(version: Version) -> None:
     check_not_deleted(version)
     if version.phase is not Phase.UPLOADING:
         raise Immutable.of(version.ref, version.phase)
+
+
+def can_be_finished_later(version: Version, trouble: Refusal) -> bool:
+    """Whether the trouble says nothing of the version's data, which is kept (rule version-complete).
+
+    What is fetched is dropped when the disk is full: it is still where it came from, and would be fetched in vain.
+    """
+    full = isinstance(trouble, NoSpace) and version.source.kind is SourceKind.FILES
+    return full or isinstance(trouble, CatalogFailed)
 
 
 def holds(workload: Workload, now: datetime) -> bool:

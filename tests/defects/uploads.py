@@ -103,7 +103,7 @@ def source_forgotten() -> None:
     def finish(original: Any) -> Any:
         def forgetting(self: Any, version_id: str, **values: Any) -> None:
             original(self, version_id, **values)
-            self.set_location(version_id, "")
+            self._set(version_id, source_location="")
 
         return forgetting
 
@@ -112,5 +112,4 @@ def source_forgotten() -> None:
 
 @defect("source-shown", "a key in an address is kept, and shown")
 def key_kept() -> None:
-    put(uploads, "shown_url", lambda url: url)
-    put(finishing, "shown_url", lambda url: url)
+    put(uploads, "shown_location", lambda location: location)

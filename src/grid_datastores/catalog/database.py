@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import create_engine, event
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
-from grid_datastores.catalog.schema import metadata
+from grid_datastores.catalog.upgrade import bring_up_to_date
 from grid_datastores.catalog.users import Users
 from grid_datastores.catalog.versions import Versions
 from grid_datastores.catalog.workloads import Workloads
@@ -43,7 +43,7 @@ class Catalog:
         except (ArgumentError, ImportError) as error:  # the URL may hold a password: it is not shown
             raise CatalogFailed("The catalog has an address that is not understood; see GRID_DATABASE_URL.") from error
         with self._told():
-            metadata.create_all(self._engine)
+            bring_up_to_date(self._engine)
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:

@@ -71,6 +71,10 @@ class Users:
         ).one_or_none()
         return User(row.id, row.name) if row else None
 
+    def drop_expired_tokens(self, now: datetime) -> None:
+        """Nothing is kept of tokens that stand for nobody any more."""
+        self._connection.execute(delete(schema.tokens).where(schema.tokens.c.expires_at <= now))
+
     def drop_token(self, token: str) -> None:
         """The token stands for nobody any more."""
         self._connection.execute(delete(schema.tokens).where(schema.tokens.c.token_hash == digest(token)))

@@ -133,16 +133,26 @@ def download(name: str, version: int, destination: Path | None) -> None:
 
 @datastore.command()
 def resume() -> None:
-    """Go on with the uploads that were interrupted on this machine, where they stopped."""
+    """Go on with the uploads that were interrupted on this machine, where they stopped.
+
+    What was to be fetched without a server is fetched again.
+    """
     from grid_datastores import transfer
     from grid_datastores.journal import interrupted
+    from grid_datastores.rules import available
     from grid_datastores.settings import read_settings
 
     refusals: list[Refusal] = []
     with open_datastores() as datastores:
         found, busy = interrupted(read_settings().directory, datastores.place)
-        if not found:
+        fetched = datastores.fetch_on()
+        if not found and not fetched:
             click.echo(f"There is no interrupted upload to go on with{_busy(busy)}.")
+        for version in fetched:
+            try:
+                click.echo(f"Finished {available(version).ref}.")
+            except Refusal as error:
+                refusals.append(error)
         for journal in found:
             try:
                 with progress(f"Resuming {journal.ref}", journal.size_bytes) as advance:

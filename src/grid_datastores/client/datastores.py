@@ -114,6 +114,9 @@ class HttpDatastores:
         self._connection.call("POST", f"{path}/completed", json={})
         return self._finished(path)
 
+    def fetch_on(self) -> Sequence[Version]:
+        return []
+
     def drop(self, version: Version) -> None:
         with suppress(Refusal):
             self._connection.call("DELETE", f"{self._path_of(version)}/upload")

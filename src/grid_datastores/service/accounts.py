@@ -62,8 +62,10 @@ class Accounts:
     def new_token(self, user: User) -> str:
         """A token that stands for the user for twelve hours."""
         token = secrets.token_urlsafe(32)
+        now = self._context.clock()
         with self._context.catalog.write() as tx:
-            tx.users.add_token(token, user, self._context.clock() + TOKEN_LIFE)
+            tx.users.drop_expired_tokens(now)
+            tx.users.add_token(token, user, now + TOKEN_LIFE)
         return token
 
     def of_token(self, token: str) -> User:

@@ -202,3 +202,19 @@ def test_of_several_workloads_of_a_name_the_live_one_is_meant_else_the_newest() 
     assert rules.choose_named([ended, older], SESSION, "w") is ended
     with pytest.raises(NotFound, match="There is no Session x"):
         rules.choose_named([other], SESSION, "x")
+
+
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("https://u:p@example.com:8443/a/b.zip?sig=1#x", "https://example.com:8443/a/b.zip"),
+        ("HTTP://u:p@[::1/a.zip?sig=1", "HTTP://[::1/a.zip"),
+        ("https://example.com?sig=1", "https://example.com"),
+        ("s3://birds/what?#%20", "s3://birds/what?#%20"),
+        ("/home/ana/what?", "/home/ana/what?"),
+        ("a b://c?d", "a b://c?d"),
+        ("", ""),
+    ],
+)
+def test_an_address_is_shown_without_what_may_be_secret(location: str, shown: str) -> None:
+    assert rules.shown_location(location) == shown

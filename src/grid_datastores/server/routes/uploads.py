@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from grid_datastores.catalog import Upload
 from grid_datastores.errors import InvalidInput
 from grid_datastores.model import Source, SourceKind
+from grid_datastores.rules import check_part_size
 from grid_datastores.server.state import CLUSTER, InCluster, State, TheState, TheUser
 from grid_datastores.service.uploads import CompletedObject
 from grid_datastores.wire import datastores as wire
@@ -117,11 +118,14 @@ async def put_part(
 
 
 async def _receive(state: State, request: Request, upload_id: str, number: int) -> str:
-    digest = md5(usedforsecurity=False)
+    check_part_size(int(request.headers.get("Content-Length", "0")))
+    digest, size = md5(usedforsecurity=False), 0
     part = state.service.uploads.part(upload_id, number)
     target = await run_in_threadpool(part.__enter__)
     try:
         async for chunk in request.stream():
+            size += len(chunk)
+            check_part_size(size)
             digest.update(chunk)
             await run_in_threadpool(target.write, chunk)
     except BaseException as error:
