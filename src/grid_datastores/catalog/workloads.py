@@ -74,6 +74,21 @@ class Workloads:
         table = schema.workloads
         self._connection.execute(update(table).where(table.c.id == workload_id).values(lease_until=until))
 
+    def renew_leases(self, until: datetime) -> None:
+        """Every running workload with a lease holds until then."""
+        table = schema.workloads
+        running = (table.c.state == WorkloadState.RUNNING.value, table.c.lease_until.is_not(None))
+        self._connection.execute(update(table).where(*running).values(lease_until=until))
+
+    def leased_beyond(self, moment: datetime) -> bool:
+        """Whether a running workload has a lease that lasts longer than that."""
+        query = select(schema.workloads.c.id).where(*_beyond(moment)).limit(1)
+        return self._connection.execute(query).first() is not None
+
+    def cut_leases(self, until: datetime) -> None:
+        """No running workload has a lease that lasts longer than that."""
+        self._connection.execute(update(schema.workloads).where(*_beyond(until)).values(lease_until=until))
+
     def lapsed(self, now: datetime) -> list[Workload]:
         """The workloads that count as live and whose lease has lapsed."""
         table = schema.workloads
@@ -112,3 +127,8 @@ class Workloads:
             mount = Mount(row.version_id, VersionRef(row.name, row.number), row.path)
             found.setdefault(row.workload_id, []).append(mount)
         return found
+
+
+def _beyond(moment: datetime) -> tuple[ColumnElement[bool], ...]:
+    table = schema.workloads
+    return table.c.state == WorkloadState.RUNNING.value, table.c.lease_until > moment
