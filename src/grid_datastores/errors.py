@@ -56,7 +56,7 @@ class NotSignedIn(Refusal):
 
 
 class TooManyAttempts(Refusal):
-    """Somebody tries keys; for a while not even the right one is taken."""
+    """Somebody tries keys; for a while they are only told to wait, unless the key is right."""
 
     reason = "TOO_MANY_ATTEMPTS"
     code = RESOURCE_EXHAUSTED

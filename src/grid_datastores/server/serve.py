@@ -91,6 +91,7 @@ def _run(service: Service, listener: socket.socket, hosts: Hosts, ready: Callabl
         log_level="warning",
         access_log=False,
         lifespan="off",
+        proxy_headers=False,  # anybody can send them
         timeout_graceful_shutdown=STALLED,
     )
     server = uvicorn.Server(config)
