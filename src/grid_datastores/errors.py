@@ -86,6 +86,19 @@ class HostRefused(Refusal):
         )
 
 
+class TooLarge(Refusal):
+    """The body of a request is larger than anything that is sent there."""
+
+    reason = "REQUEST_TOO_LARGE"
+    code = INVALID_ARGUMENT
+    status = 413
+
+    @classmethod
+    def than(cls, most: int) -> TooLarge:
+        """Says how much is taken."""
+        return cls(f"This request is too large: at most {most:,} bytes are taken here; nothing was done.")
+
+
 class FormRefused(Refusal):
     """A form that was not sent from a page of the session it comes with."""
 

@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from grid_datastores.errors import INTERNAL, INVALID_ARGUMENT, NOT_FOUND, InvalidInput, Refusal
+from grid_datastores.errors import INTERNAL, INVALID_ARGUMENT, NOT_FOUND, InvalidInput, Refusal, TooLarge
 from grid_datastores.server import ui
 from grid_datastores.server.answers import json_error, json_refusal
 from grid_datastores.server.guard import Guard, Hosts
@@ -77,6 +77,8 @@ def _malformed(request: Request, error: Exception) -> Response:
 def _no_such_operation(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
+    if error.status_code == TooLarge.status:
+        return _refused(request, TooLarge(error.detail))
     if _is_page(request):
         return ui.no_such_page(request, error.status_code)
     if error.status_code == HTTPStatus.BAD_REQUEST:
