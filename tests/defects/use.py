@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from sqlalchemy import true
+
 from defects.registry import WITHOUT_PAGES, defect, put, wrap
 from grid_datastores import rules
+from grid_datastores.catalog import schema
 from grid_datastores.catalog import workloads as catalog_workloads
 from grid_datastores.catalog.versions import Versions
 from grid_datastores.catalog.workloads import Workloads
@@ -40,12 +43,12 @@ def siblings_held() -> None:
 
 @defect("in-use-until-released", "a workload that has ended still holds its versions")
 def never_released() -> None:
-    put(catalog_workloads, "holds", lambda workload, now: True)
+    put(catalog_workloads, "holding", lambda now: true())
 
 
 @defect("in-use-paused", "a paused Session holds nothing")
 def paused_releases() -> None:
-    put(catalog_workloads, "holds", lambda workload, now: workload.state is WorkloadState.RUNNING)
+    put(catalog_workloads, "holding", lambda now: schema.workloads.c.state == WorkloadState.RUNNING.value)
 
 
 # The form of the web UI offers only what can be mounted, so nothing else can be asked for there.
@@ -72,9 +75,13 @@ def looked_up_too_early() -> None:
     wrap(deletion.Deletion, "delete", delete)
 
 
+def _live() -> Any:
+    return schema.workloads.c.state.in_([state.value for state in WorkloadState if state.live])
+
+
 @defect("in-use-dead-holder", "a Run whose process died holds for ever")
 def dead_run_holds() -> None:
-    put(catalog_workloads, "holds", lambda workload, now: workload.state.live)
+    put(catalog_workloads, "holding", lambda now: _live())
     put(workloads.Workloads, "end_lapsed", lambda self: None)
 
 

@@ -36,7 +36,7 @@ class Workloads:
         with self._context.catalog.write() as tx:
             now = self._context.clock()
             tx.users.lock(user.id)
-            if any(w.state.live and w.name == name for w in tx.workloads.of_owner(user.id, kind)):
+            if tx.workloads.holds_name(user.id, kind, name, now):
                 raise NameTaken(f"There is a {kind} {name} already; choose another name, or delete that one.")
             mounts = tuple(_mount(tx, user, version_id, paths[version_id]) for version_id in sorted(paths))
             if len({mount.path for mount in mounts}) != len(mounts):
