@@ -82,7 +82,7 @@ def _live() -> Any:
 @defect("in-use-dead-holder", "a Run whose process died holds for ever")
 def dead_run_holds() -> None:
     put(catalog_workloads, "holding", lambda now: _live())
-    put(workloads.Workloads, "end_lapsed", lambda self: None)
+    put(workloads.Workloads, "end_lapsed", lambda self, lives: None)
 
 
 @defect("in-use-dead-holder", "a heartbeat does not renew the lease")

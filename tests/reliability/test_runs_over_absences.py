@@ -1,4 +1,4 @@
-"""A Run whose process lives keeps what it reads while the server is away."""
+"""A Run whose process lives keeps what it reads while the server is away, and when the machine slept."""
 
 from __future__ import annotations
 
@@ -49,3 +49,36 @@ def test_a_server_that_was_away_longer_than_the_lease_gives_up_no_living_run(ser
         said = finished(run)
         assert (said.code, said.out) == (0, "hello"), said
     served.run("datastore", "delete", *_VERSION).done()
+
+
+def _lapse(data: Path) -> None:
+    """The machine slept: no heartbeat came for long."""
+    with sqlite3.connect(data / "catalog.sqlite") as catalog:
+        assert catalog.execute("UPDATE workloads SET lease_until = '2020-01-01 00:00:00.000000'").rowcount == 1
+    catalog.close()
+
+
+def test_a_machine_that_slept_gives_up_no_run_whose_process_is_there(embedded: Machine) -> None:
+    assert embedded.create(folder_of(embedded.home, {"a.txt": b"hello"})) == 1
+    data = embedded.directory / "data"
+    with embedded.start(*_RUN, *_READ, stdin=-1) as run:
+        assert run.stdout
+        assert run.stdout.readline() == "began\n"
+        _lapse(data)
+        embedded.run("datastore", "delete", *_VERSION).refused("in use by Run nightly")
+        said = finished(run)
+        assert (said.code, said.out) == (0, "hello"), said
+    assert list((data / "runs").iterdir()) == []
+
+
+def test_a_run_whose_process_was_killed_is_given_up_after_its_lease(embedded: Machine) -> None:
+    assert embedded.create(folder_of(embedded.home, {"a.txt": b"hello"})) == 1
+    data = embedded.directory / "data"
+    with embedded.start(*_RUN, *_READ, stdin=-1) as run:
+        assert run.stdout
+        assert run.stdout.readline() == "began\n"
+        run.kill()
+    embedded.run("datastore", "delete", *_VERSION).refused("in use by Run nightly")
+    _lapse(data)
+    embedded.run("datastore", "delete", *_VERSION).done()
+    assert list((data / "runs").iterdir()) == []

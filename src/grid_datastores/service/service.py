@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from grid_datastores.model import Workload
     from grid_datastores.settings import Settings
 
 
@@ -37,9 +38,12 @@ class Service:
     deletion: Deletion
     workloads: Workloads
 
-    def tidy(self) -> None:
-        """End what nobody goes on with (Runs without a heartbeat, uploads), then erase the bytes of what is deleted."""
-        self.workloads.end_lapsed()
+    def tidy(self, lives: Callable[[Workload], bool] = lambda _run: False) -> None:
+        """End what nobody goes on with (Runs without a heartbeat, uploads), then erase the bytes of what is deleted.
+
+        `lives` is asked of a Run without a heartbeat whether its process is known to live all the same.
+        """
+        self.workloads.end_lapsed(lives)
         self.finishing.expire()
         run_removals(self.context.catalog, self.context.storage, self.context.clock)
 

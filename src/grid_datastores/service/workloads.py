@@ -11,7 +11,7 @@ from grid_datastores.rules import check_lapsed, check_mountable, check_name, che
 from grid_datastores.service.context import Context, owned
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from grid_datastores.catalog import Transaction
@@ -94,7 +94,7 @@ class Workloads:
             tx.workloads.set_lease(run.id, self._context.leases.until(now))
             return tx.workloads.get(run.id) or run
 
-    def end_lapsed(self) -> None:
+    def end_lapsed(self, lives: Callable[[Workload], bool]) -> None:
         """End the Runs whose process has died: their lease has lapsed (rule in-use-dead-holder)."""
         leases = self._context.leases
         leases.renew_after_jump()
@@ -106,6 +106,9 @@ class Workloads:
             now = self._context.clock()
             tx.workloads.cut_leases(leases.until(now))
             for run in tx.workloads.lapsed(now):
+                if lives(run):
+                    tx.workloads.set_lease(run.id, leases.until(now))
+                    continue
                 tx.workloads.set_state(run.id, WorkloadState.FAILED, now)
                 owner = tx.users.get(run.owner_id)
                 if owner:
