@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from grid_datastores.errors import InvalidInput, NotFound, NotThatState, Refusal
+from grid_datastores.living import LivingRuns
 from grid_datastores.model import Phase
 from grid_datastores.rules import available
 from grid_datastores.service import open_service
@@ -39,15 +40,17 @@ _log = logging.getLogger(__name__)
 def open_embedded(settings: Settings) -> EmbeddedDatastores:
     """The datastores of whoever works on this machine. What a killed process left is tidied up first."""
     service = open_service(settings, queued=lambda: None)
-    service.tidy()
-    return EmbeddedDatastores(service, service.accounts.local(_user_name()), settings.data)
+    runs = LivingRuns(settings.data / "runs")
+    service.tidy(runs.lives)
+    return EmbeddedDatastores(service, service.accounts.local(_user_name()), settings.data, runs)
 
 
 class EmbeddedDatastores:
     """See `Datastores`."""
 
-    def __init__(self, service: Service, user: User, folder: Path) -> None:
+    def __init__(self, service: Service, user: User, folder: Path, runs: LivingRuns) -> None:
         self._service = service
+        self._runs = runs
         self._user = user
         self.place = f"this machine ({folder})"
 
@@ -112,7 +115,10 @@ class EmbeddedDatastores:
         self, kind: WorkloadKind, name: str, mounts: Mapping[VersionRef, str], *, leased: bool = False
     ) -> Workload:
         paths = {self._id(ref): path for ref, path in mounts.items()}
-        return self._service.workloads.start(self._user, kind, name, paths, leased=leased)
+        workload = self._service.workloads.start(self._user, kind, name, paths, leased=leased)
+        if leased:
+            self._runs.hold(workload)
+        return workload
 
     def heartbeat(self, run: Workload) -> Workload:
         return self._service.workloads.heartbeat(self._user, run.id)
@@ -131,7 +137,8 @@ class EmbeddedDatastores:
     def close(self) -> None:
         """Erase what was deleted. What cannot be erased now is by the next command; what was done stays done."""
         try:
-            self._service.tidy()
+            self._runs.release()
+            self._service.tidy(self._runs.lives)
         except (Refusal, OSError) as error:
             _log.warning("Warning: what was deleted will be erased by the next command: %s", error)
         finally:

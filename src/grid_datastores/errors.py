@@ -56,7 +56,7 @@ class NotSignedIn(Refusal):
 
 
 class TooManyAttempts(Refusal):
-    """Somebody tries keys; for a while not even the right one is taken."""
+    """Somebody tries keys; for a while they are only told to wait, unless the key is right."""
 
     reason = "TOO_MANY_ATTEMPTS"
     code = RESOURCE_EXHAUSTED
@@ -84,6 +84,19 @@ class HostRefused(Refusal):
             f"This server does not answer to the name {host[:100]!r}; nothing was done."
             " Its operator can allow the name with GRID_ALLOWED_HOSTS."
         )
+
+
+class TooLarge(Refusal):
+    """The body of a request is larger than anything that is sent there."""
+
+    reason = "REQUEST_TOO_LARGE"
+    code = INVALID_ARGUMENT
+    status = 413
+
+    @classmethod
+    def than(cls, most: int) -> TooLarge:
+        """Says how much is taken."""
+        return cls(f"This request is too large: at most {most:,} bytes are taken here; nothing was done.")
 
 
 class FormRefused(Refusal):

@@ -167,6 +167,15 @@ def holds(workload: Workload, now: datetime) -> bool:
     return workload.state.live and (workload.lease_until is None or workload.lease_until > now)
 
 
+def check_lapsed(run: Workload, mounted: Sequence[Version], now: datetime) -> None:
+    """The Run did not end, it was only given up for dead, and all that it mounts is still there."""
+    until = run.lease_until
+    lapsed_at = now if run.state is WorkloadState.RUNNING else run.state_since
+    given_up = run.state in (WorkloadState.RUNNING, WorkloadState.FAILED) and until is not None and until <= lapsed_at
+    if not given_up or any(version.phase is not Phase.AVAILABLE for version in mounted):
+        raise NotThatState(f"Run {run.name} holds nothing any more: it has ended, or no heartbeat came in time.")
+
+
 _STEPS: dict[WorkloadKind, dict[WorkloadState, frozenset[WorkloadState]]] = {
     WorkloadKind.SESSION: {
         WorkloadState.RUNNING: frozenset({WorkloadState.PAUSED, WorkloadState.DELETED, WorkloadState.FAILED}),

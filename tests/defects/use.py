@@ -6,14 +6,18 @@ import time
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import true
+
 from defects.deletion import after_refusal
 from defects.registry import WITHOUT_PAGES, defect, put, wrap
 from grid_datastores import rules
+from grid_datastores.catalog import schema
 from grid_datastores.catalog import workloads as catalog_workloads
 from grid_datastores.catalog.versions import Versions
 from grid_datastores.catalog.workloads import Workloads
 from grid_datastores.model import WorkloadKind, WorkloadState
 from grid_datastores.service import deletion, workloads
+from grid_datastores.service.leases import Leases
 
 
 @defect("in-use-refused", "nobody looks whether a version is in use")
@@ -58,12 +62,12 @@ def siblings_held() -> None:
 
 @defect("in-use-until-released", "a workload that has ended still holds its versions")
 def never_released() -> None:
-    put(catalog_workloads, "holds", lambda workload, now: True)
+    put(catalog_workloads, "holding", lambda now: true())
 
 
 @defect("in-use-paused", "a paused Session holds nothing")
 def paused_releases() -> None:
-    put(catalog_workloads, "holds", lambda workload, now: workload.state is WorkloadState.RUNNING)
+    put(catalog_workloads, "holding", lambda now: schema.workloads.c.state == WorkloadState.RUNNING.value)
 
 
 # The form of the web UI offers only what can be mounted, so nothing else can be asked for there.
@@ -90,17 +94,19 @@ def looked_up_too_early() -> None:
     wrap(deletion.Deletion, "delete", delete)
 
 
+def _live() -> Any:
+    return schema.workloads.c.state.in_([state.value for state in WorkloadState if state.live])
+
+
 @defect("in-use-dead-holder", "a Run whose process died holds for ever")
 def dead_run_holds() -> None:
-    put(catalog_workloads, "holds", lambda workload, now: workload.state.live)
-    put(workloads.Workloads, "end_lapsed", lambda self: None)
+    put(catalog_workloads, "holding", lambda now: _live())
+    put(workloads.Workloads, "end_lapsed", lambda self, lives: None)
 
 
 @defect("in-use-dead-holder", "nobody set another time, and a Run may miss its heartbeat for 100 minutes", "api")
 def lease_too_long() -> None:
-    wrap(
-        workloads.Workloads, "_lease", lambda original: lambda self, now: original(self, now) + timedelta(seconds=5940)
-    )
+    wrap(Leases, "until", lambda original: lambda self, now: original(self, now) + timedelta(seconds=5940))
 
 
 @defect("in-use-dead-holder", "a heartbeat does not renew the lease")

@@ -131,7 +131,8 @@ workloads = Table(
     Column("state_since", Moment, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("lease_until", Moment),
-    Index("workloads_of_owner", "owner_id", "kind"),
+    Index("workloads_of_owner", "owner_id", "kind", "state"),
+    Index("workloads_in_state", "state"),  # few are live, however many there were
 )
 
 mounts = Table(

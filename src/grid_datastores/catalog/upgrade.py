@@ -74,4 +74,11 @@ def _keep_no_secrets(connection: Connection) -> None:
         )
 
 
-_STEPS: Sequence[Callable[[Connection], None]] = (_keep_no_secrets,)
+def _find_live_workloads(connection: Connection) -> None:
+    """2: who holds what is found at once, however many Runs have ended."""
+    connection.exec_driver_sql("DROP INDEX IF EXISTS workloads_of_owner")
+    connection.exec_driver_sql("CREATE INDEX workloads_of_owner ON workloads (owner_id, kind, state)")
+    connection.exec_driver_sql("CREATE INDEX IF NOT EXISTS workloads_in_state ON workloads (state)")
+
+
+_STEPS: Sequence[Callable[[Connection], None]] = (_keep_no_secrets, _find_live_workloads)

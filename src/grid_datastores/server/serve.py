@@ -58,6 +58,7 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[Welcome], o
     listener = _listen(host, port)
     workers: list[Worker] = []
     service = open_service(settings, queued=lambda: _wake(workers))
+    service.context.leases.renew()  # while the server was away, the living could not tell that they live
     every = max(1.0, min(settings.limits.lease, settings.limits.upload_expiry, 2 * LONGEST_REST) / 2)
     workers += _workers(service, every)
     for worker in workers:
@@ -90,6 +91,7 @@ def _run(service: Service, listener: socket.socket, hosts: Hosts, ready: Callabl
         log_level="warning",
         access_log=False,
         lifespan="off",
+        proxy_headers=False,  # anybody can send them
         timeout_graceful_shutdown=STALLED,
     )
     server = uvicorn.Server(config)

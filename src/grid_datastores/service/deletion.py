@@ -28,6 +28,7 @@ class Deletion:
         Under the lock that mounting takes too, so that of a mount and a delete one always loses. The answer takes
         the same time whatever the size: the bytes are the removal's work, which begins after the commit.
         """
+        self._context.leases.renew_after_jump()
         refusal: InUse | None = None
         with self._context.catalog.write() as tx:
             now = self._context.clock()

@@ -114,15 +114,39 @@ def test_wrong_keys_are_counted_for_pages_and_api_together(shared_server: Server
             assert http.post("/v1/auth/login", json={"username": user.user_id, "apiKey": "guess"}).status_code == 401
         for _ in range(2):
             assert http.get("/v1/auth/user", auth=(user.user_id, "guess")).status_code == 401
-        page = http.post("/sign-in", data={"name": user.user_id, "key": user.api_key})
-        api = http.post("/v1/auth/login", json={"username": user.user_id, "apiKey": user.api_key})
+        page = http.post("/sign-in", data={"name": user.user_id, "key": "guess"})
+        api = http.post("/v1/auth/login", json={"username": user.user_id, "apiKey": "guess"})
         assert (page.status_code, api.status_code) == (429, 429)
         for answer in (page, api):
             assert 0 < int(answer.headers["retry-after"]) <= 301
         assert api.json()["details"][0]["reason"] == "TOO_MANY_ATTEMPTS"
         assert "too many attempts" in alert(page)
         other = shared_server.add_user(f"zoe-{uuid4().hex[:8]}")  # nobody else has to wait
-        assert http.post("/sign-in", data={"name": other.user_id, "key": other.api_key}).status_code == 303
+        assert http.post("/sign-in", data={"name": other.user_id, "key": "guess"}).status_code == 401
+
+
+def test_who_has_the_key_is_let_in_however_many_wrong_ones_came_before(shared_server: ServerProcess) -> None:
+    user = shared_server.add_user(f"eve-{uuid4().hex[:8]}")
+    with httpx.Client(base_url=shared_server.url) as http:
+        asked = [http.get("/v1/auth/user", auth=(user.user_id, "stale")).status_code for _ in range(12)]
+        assert asked == [401] * 10 + [429] * 2
+        for _ in range(2):
+            assert http.get("/v1/auth/user", auth=user).status_code == 200
+            login = {"username": user.user_id, "apiKey": user.api_key}
+            assert http.post("/v1/auth/login", json=login).status_code == 200
+        assert http.post("/sign-in", data={"name": user.user_id, "key": user.api_key}).status_code == 303
+        guessed = http.get("/v1/auth/user", auth=(user.user_id, "stale"))
+        assert guessed.status_code == 429, "the right key does not make room for more guesses"
+
+
+def test_who_guesses_cannot_say_that_they_are_somewhere_else(shared_server: ServerProcess) -> None:
+    user = shared_server.add_user(f"eve-{uuid4().hex[:8]}")
+    with httpx.Client(base_url=shared_server.url, auth=(user.user_id, "guess")) as http:
+        asked = [
+            http.get("/v1/auth/user", headers={"x-forwarded-for": f"9.9.9.{n}", "x-forwarded-proto": "https"})
+            for n in range(12)
+        ]
+    assert [answer.status_code for answer in asked] == [401] * 10 + [429] * 2
 
 
 def test_who_has_signed_out_is_signed_out(ana: Person) -> None:

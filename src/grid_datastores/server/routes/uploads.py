@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from hashlib import md5
 
-from fastapi import APIRouter, Body, Request, Response
+from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from grid_datastores.catalog import Upload
-from grid_datastores.errors import InvalidInput
+from grid_datastores.errors import InvalidInput, TooLarge
 from grid_datastores.model import Source, SourceKind
 from grid_datastores.rules import check_part_size
 from grid_datastores.server.state import CLUSTER, InCluster, State, TheState, TheUser
@@ -20,6 +20,10 @@ from grid_datastores.wire.common import Empty
 MOST_OBJECTS = 3000
 MOST_ADDRESSES = 100_000
 MOST_MANIFEST = 256 * 1024 * 1024  # bytes
+_MANIFEST = {
+    "required": True,
+    "content": {"application/x-ndjson": {"schema": {"type": "string", "maxLength": MOST_MANIFEST, "title": "Body"}}},
+}
 
 router = APIRouter(prefix="/v1/core/{clusterId}/datastores", tags=["uploads"], dependencies=[InCluster])
 parts = APIRouter(tags=["uploads"])
@@ -76,15 +80,15 @@ def complete_presigned_urls(
     return {}
 
 
-@router.put("/{datastoreId}/manifest")
-def put_manifest(
-    state: TheState,
-    user: TheUser,
-    datastoreId: str,
-    body: bytes = Body(media_type="application/x-ndjson", max_length=MOST_MANIFEST),
-) -> Empty:
+@router.put("/{datastoreId}/manifest", openapi_extra={"requestBody": _MANIFEST})
+async def put_manifest(state: TheState, user: TheUser, request: Request, datastoreId: str) -> Empty:
     """Where each file lies in the objects that are uploaded; checked against the bytes before it counts."""
-    state.service.uploads.announce_manifest(user, datastoreId, body)
+    body = bytearray()  # read here, when it is known who sends it
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_MANIFEST:
+            raise TooLarge.than(MOST_MANIFEST)
+    await run_in_threadpool(state.service.uploads.announce_manifest, user, datastoreId, bytes(body))
     return {}
 
 
