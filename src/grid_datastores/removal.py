@@ -74,5 +74,7 @@ class Worker:
             self._work.clear()
             try:
                 self._job()
-            except Exception:
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException:  # also what is no `Exception`: nobody else would do the job
                 _log.exception("%s failed; it is tried again", self._thread.name)

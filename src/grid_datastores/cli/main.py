@@ -68,7 +68,9 @@ def main() -> None:
         click.echo(f"Error: This machine says: {(error.strerror or str(error)).lower()}{where}.", err=True)
         _forget(sys.stdout)
         sys.exit(1)
-    except Exception as error:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
         if os.environ.get("GRID_DEBUG"):
             raise
         said = plain(" ".join(str(error).split())) or type(error).__name__
