@@ -1,4 +1,4 @@
-"""The connection: durable transactions on SQLite or PostgreSQL."""
+"""The connection: durable transactions on SQLite."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import create_engine, event
-from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlalchemy import URL, create_engine, event
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from grid_datastores.catalog.schema import metadata
 from grid_datastores.catalog.users import Users
@@ -18,6 +18,7 @@ from grid_datastores.errors import CatalogFailed, Damaged, NoSpace
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
+    from pathlib import Path
 
     from sqlalchemy import Connection, Engine
 
@@ -35,19 +36,16 @@ class Transaction:
 
 
 class Catalog:
-    """The metadata of all versions and workloads, behind a SQLAlchemy URL. Makes its tables when new."""
+    """The metadata of all versions and workloads, in a file of SQLite. Makes its tables when new."""
 
-    def __init__(self, url: str) -> None:
-        try:
-            self._engine = _sqlite(url) if url.startswith("sqlite") else create_engine(url)
-        except (ArgumentError, ImportError) as error:  # the URL may hold a password: it is not shown
-            raise CatalogFailed("The catalog has an address that is not understood; see GRID_DATABASE_URL.") from error
+    def __init__(self, path: Path) -> None:
+        self._engine = _sqlite(path)
         with self._told():
             metadata.create_all(self._engine)
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
-        """A transaction that changes; on SQLite it is the only writer from its first moment."""
+        """A transaction that changes; it is the only writer from its first moment."""
         with self._told(), self._engine.begin() as connection:
             yield _transaction(connection)
 
@@ -83,8 +81,9 @@ def _transaction(connection: Connection) -> Transaction:
     return Transaction(Users(connection), Versions(connection), Workloads(connection))
 
 
-def _sqlite(url: str) -> Engine:
+def _sqlite(path: Path) -> Engine:
     """BEGIN IMMEDIATE, WAL, synchronous=FULL: a commit that was answered survives a power cut."""
+    url = URL.create("sqlite", database=str(path))  # not text: a path may hold what means something in a URL
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")

@@ -46,7 +46,7 @@ def open_service(settings: Settings, queued: Callable[[], object], clock: Callab
     """The service on the settings' catalog and storage; `queued` is called when there is work for
     `tidy` or `finishing.finish_waiting`."""
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    context = Context(Catalog(settings.database_url), LocalStorage(settings.data), settings.limits, queued, clock)
+    context = Context(Catalog(settings.catalog), LocalStorage(settings.data), settings.limits, queued, clock)
     finishing = Finishing(context)
     return Service(
         context,
