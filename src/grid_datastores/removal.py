@@ -33,7 +33,7 @@ def run_removals(catalog: Catalog, storage: LocalStorage, clock: Callable[[], da
         except OSError as error:
             _log.warning("The bytes of %s could not be erased yet: %s", version.ref, error)
             continue
-        with catalog.write() as tx:
+        with catalog.write(frees=True) as tx:
             if tx.versions.mark_bytes_gone(version.id, clock()):
                 tx.versions.record(version.id, EventKind.BYTES_GONE, "removal", "no byte is left", clock())
         done += 1

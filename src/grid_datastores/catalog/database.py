@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import URL, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 
+from grid_datastores.catalog.reserve import Reserve
 from grid_datastores.catalog.schema import metadata
 from grid_datastores.catalog.users import Users
 from grid_datastores.catalog.versions import Versions
@@ -39,15 +40,25 @@ class Catalog:
     """The metadata of all versions and workloads, in a file of SQLite. Makes its tables when new."""
 
     def __init__(self, path: Path) -> None:
+        self._reserve = Reserve(path)
         self._engine = _sqlite(path)
+        self._reserve.give()
         with self._told():
             metadata.create_all(self._engine)
+        self._reserve.keep()
 
     @contextmanager
-    def write(self) -> Iterator[Transaction]:
-        """A transaction that changes; it is the only writer from its first moment."""
+    def write(self, *, frees: bool = False) -> Iterator[Transaction]:
+        """A transaction that changes; it is the only writer from its first moment.
+
+        One that `frees` room has the catalog's reserve for itself where the disk is full.
+        """
+        if frees:
+            self._reserve.give()
         with self._told(), self._engine.begin() as connection:
             yield _transaction(connection)
+        if frees:
+            self._reserve.keep()
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
@@ -68,9 +79,11 @@ class Catalog:
             if type(error) not in (DatabaseError, OperationalError):
                 raise
             place, said = self._engine.url.database, str(error.orig)
-            if "is full" in said:
+            # SQLite tells some failures of a full disk as those of any disk.
+            if "is full" in said or ("I/O error" in said and self._reserve.disk_is_full()):
                 raise NoSpace(
                     f"There is no space left where the catalog is kept, {place}; nothing was done."
+                    " Make some on that disk, then try again."
                 ) from error
             if "not a database" in said or "malformed" in said:
                 raise Damaged(f"The catalog {place} is damaged: {said}. Put a copy of it back.") from error

@@ -29,7 +29,7 @@ class Deletion:
         the same time whatever the size: the bytes are the removal's work, which begins after the commit.
         """
         refusal: InUse | None = None
-        with self._context.catalog.write() as tx:
+        with self._context.catalog.write(frees=True) as tx:
             now = self._context.clock()
             version = owned(tx, user, version_id, lock=True)
             try:
