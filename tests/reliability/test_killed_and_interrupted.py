@@ -17,8 +17,10 @@ import pytest
 
 from acceptance.server import ServerProcess
 from acceptance.waiting import wait_until
+from reliability.faults import dying, prepared
 from reliability.machine import Machine, finished, folder_of
 
+PART = 50 * 1024 * 1024  # bytes, of which a client sends one part
 LARGE = 24 * 1024 * 1024
 
 
@@ -67,6 +69,34 @@ def test_ctrl_c_in_a_create_can_be_gone_on_with_or_forgotten(stocked: Machine) -
         if command == "clearcache":
             stocked.nothing_changed(before)
     assert stocked.phases() == [(1, "SUCCEEDED"), (3, "SUCCEEDED")]
+
+
+_COUNTS_PARTS = """
+from pathlib import Path
+from grid_datastores.client.connection import Connection
+put = Connection.put_part
+def counting(self, address, data):
+    with Path({log!r}).open("a") as log:
+        log.write(f"{{len(data)}}\\n")
+    return put(self, address, data)
+Connection.put_part = counting
+"""
+
+
+def test_a_large_file_goes_on_after_the_parts_that_arrived(connected: Machine, tmp_path: Path) -> None:
+    with folder_of(connected.home, {"a.csv": b"1"}, "large").joinpath("one.bin").open("wb") as file:
+        for number in b"123":
+            file.write(bytes([number]) * PART)
+    own = connected.grid
+    connected.grid = dying(tmp_path, "grid_datastores.client.connection:Connection.put_part", after=True)
+    assert connected.run("datastore", "create", "large", "--name", "data").code == -signal.SIGKILL
+    log = tmp_path / "parts"
+    connected.grid = prepared(tmp_path, _COUNTS_PARTS.format(log=str(log)))
+    said = connected.run("datastore", "resume").done()
+    connected.grid = own
+    assert "52.4 MB were there already, 104.9 MB were sent" in said
+    assert [int(line) for line in log.read_text().split()][:2] == [PART, PART]
+    assert connected.phases() == [(1, "SUCCEEDED")]
 
 
 def test_ctrl_c_in_a_download_leaves_no_folder(machine: Machine) -> None:

@@ -70,6 +70,11 @@ class LocalStorage:
             aside.unlink(missing_ok=True)
             raise
 
+    def names(self, version_id: str) -> set[str]:
+        """What is there of the version, and what is under way under a name of its own."""
+        with _begun(version_id):
+            return {path.name for path in self._folder(version_id).iterdir()}
+
     def part_name(self, upload_id: str, number: int) -> str:
         """The object that keeps one part of an upload until it is assembled."""
         return f"part-{upload_id}-{number}"
