@@ -59,10 +59,10 @@ def _go_on(process: subprocess.Popen[str], number: int) -> None:
 def test_ctrl_c_in_a_create_can_be_gone_on_with_or_forgotten(stocked: Machine) -> None:
     before = stocked.state()
     _large(stocked)
-    for number, command in ((2, "clearcache"), (3, "resume")):
+    for number, command, way in ((2, "clearcache", signal.SIGINT), (3, "resume", signal.SIGTERM)):
         process = stocked.start("datastore", "create", "large", "--name", "data")
         _halt(process, lambda: _uploading(stocked, before.folders))
-        _go_on(process, signal.SIGINT)
+        _go_on(process, way)
         finished(process).refused(f"version {number} of data is not finished; go on with: grid datastore resume")
         stocked.run("datastore", command).done()
         assert list((stocked.directory / "uploads").iterdir()) == []
@@ -99,15 +99,27 @@ def test_a_large_file_goes_on_after_the_parts_that_arrived(connected: Machine, t
     assert connected.phases() == [(1, "SUCCEEDED")]
 
 
-def test_ctrl_c_in_a_download_leaves_no_folder(machine: Machine) -> None:
+@pytest.mark.parametrize(("way", "code"), [(signal.SIGINT, 1), (signal.SIGTERM, 128 + signal.SIGTERM)])
+def test_ctrl_c_in_a_download_leaves_no_folder(machine: Machine, way: int, code: int) -> None:
     machine.create(_large(machine))
     before = machine.state()
     process = machine.start("datastore", "download", "--name", "data", "--version", "1")
     _halt(process, lambda: list(machine.home.glob(".data-1.*")))
-    _go_on(process, signal.SIGINT)
-    finished(process).refused("Interrupted")
+    _go_on(process, way)
+    finished(process).refused("Interrupted", code=code)
     assert sorted(path.name for path in machine.home.iterdir() if path.name != ".grid") == ["large"]
     machine.nothing_changed(before)
+
+
+def test_a_run_that_is_terminated_while_it_mounts_holds_nothing(connected: Machine) -> None:
+    connected.create(_large(connected))
+    words = ("--datastore_name", "data", "--datastore_version", "1", "--", "true")
+    process = connected.start("run", "--name", "r", *words)
+    _halt(process, lambda: [path for path in connected.directory.rglob("*.bin") if "uploads" not in path.parts])
+    _go_on(process, signal.SIGTERM)
+    finished(process).refused("Interrupted", code=128 + signal.SIGTERM)
+    assert list(connected.directory.rglob("*.bin")) == []
+    connected.run("datastore", "delete", "--name", "data", "--version", "1").done()
 
 
 def _lock(machine: Machine) -> sqlite3.Connection:
