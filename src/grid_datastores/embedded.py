@@ -14,7 +14,7 @@ from grid_datastores.rules import available
 from grid_datastores.service import open_service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from grid_datastores.model import (
@@ -78,7 +78,7 @@ class EmbeddedDatastores:
     def begin(self, name: str, source: Source) -> Version:
         return self._service.uploads.begin(self._user, name, source)
 
-    def sink(self, version: Version) -> ObjectSink:
+    def sink(self, version: Version, _skipped: Callable[[int], object]) -> ObjectSink:
         return self._service.uploads.sink(self._user, version.id)
 
     def finish(self, version: Version, manifest: Manifest) -> Version:

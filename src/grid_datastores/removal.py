@@ -38,7 +38,7 @@ def remove(version: Version, catalog: Catalog, storage: LocalStorage, clock: Cal
     except OSError as error:
         _log.warning("The bytes of %s could not be erased yet: %s", version.ref, error)
         return False
-    with catalog.write() as tx:
+    with catalog.write(frees=True) as tx:
         if tx.versions.mark_bytes_gone(version.id, clock()):
             tx.versions.record(version.id, EventKind.BYTES_GONE, "removal", "no byte is left", clock())
     return True
@@ -80,5 +80,7 @@ class Worker:
                 self._job()
             except Refusal as error:
                 _log.warning("%s did not get through, and tries again: %s", self._thread.name, error.message)
-            except Exception:
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException:  # also what is no `Exception`: nobody else would do the job
                 _log.exception("%s failed; it is tried again", self._thread.name)

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 def bring_up_to_date(engine: Engine) -> None:
     """All steps that are missing, or none; raises `CatalogFailed` for a catalog of a newer release."""
-    if engine.dialect.name != "sqlite":
-        metadata.create_all(engine)
-        return
     with engine.connect().execution_options(read=True) as connection:  # waits for nobody, when there is nothing to do
         if _version(connection) == len(_STEPS):
             return

@@ -15,6 +15,7 @@ from grid_datastores.cli.running import run
 from grid_datastores.cli.server import login, serve, status, user
 from grid_datastores.cli.session import cancel, session
 from grid_datastores.errors import Refusal
+from grid_datastores.interrupts import Terminated, raise_when_terminated
 
 
 class _Failure(click.ClickException):
@@ -33,12 +34,14 @@ class _Failure(click.ClickException):
 
 class _Grid(click.Group):
     def invoke(self, ctx: click.Context) -> object:
+        raise_when_terminated()
         try:
             return super().invoke(ctx)
         except Refusal as error:
             raise _Failure(error.message, error.exit_code) from error
-        except KeyboardInterrupt:
-            raise _Failure("Interrupted; what was not finished left nothing behind.", 1) from None
+        except KeyboardInterrupt as error:
+            code = error.exit_code if isinstance(error, Terminated) else 1
+            raise _Failure("Interrupted; what was not finished left nothing behind.", code) from None
 
 
 @click.group(cls=_Grid, context_settings={"help_option_names": ["-h", "--help"]})
@@ -68,7 +71,9 @@ def main() -> None:
         click.echo(f"Error: This machine says: {(error.strerror or str(error)).lower()}{where}.", err=True)
         _forget(sys.stdout)
         sys.exit(1)
-    except Exception as error:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
         if os.environ.get("GRID_DEBUG"):
             raise
         said = plain(" ".join(str(error).split())) or type(error).__name__

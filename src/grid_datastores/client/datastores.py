@@ -17,7 +17,7 @@ from grid_datastores.wire import datastores as wire
 from grid_datastores.wire import workloads as workload_wire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from grid_datastores.model import Details, Receipt, Source, Verdict, VersionRef, Workload
@@ -97,8 +97,8 @@ class HttpDatastores:
         with understood(self.place):
             return wire.version_in(cast("wire.Datastore", created))
 
-    def sink(self, version: Version) -> ObjectSink:
-        return HttpSink(self._connection, self._path_of(version))
+    def sink(self, version: Version, skipped: Callable[[int], object]) -> ObjectSink:
+        return HttpSink(self._connection, self._path_of(version), skipped)
 
     def finish(self, version: Version, manifest: Manifest) -> Version:
         path = self._path_of(version)

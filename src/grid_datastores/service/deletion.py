@@ -30,7 +30,7 @@ class Deletion:
         """
         self._context.leases.renew_after_jump()
         refusal: InUse | None = None
-        with self._context.catalog.write() as tx:
+        with self._context.catalog.write(frees=True) as tx:
             now = self._context.clock()
             version = owned(tx, user, version_id, lock=True)
             try:

@@ -55,13 +55,15 @@ class Finishing:
         """
         with self._context.catalog.read() as tx:
             waiting = [(version, tx.users.get(version.owner_id)) for version in tx.versions.in_phase(Phase.OPTIMIZING)]
-        broken: list[Exception] = []
+        broken: list[BaseException] = []
         for version, user in waiting:
             if version.source.kind not in kinds or only not in (None, version.id) or self._stopping.is_set():
                 continue
             try:
                 self._take_up(version, user.name if user else "")
-            except Exception as error:  # the versions behind it do not wait for its cause
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as error:  # the versions behind it do not wait for its cause
                 broken.append(error)
         if broken:
             raise broken[0]
@@ -131,7 +133,9 @@ class Finishing:
             if can_be_finished_later(version, error):
                 raise
             self._fail(version, error.message)
-        except Exception:
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:  # whatever it is: who waits for the version hears of it
             self._fail(version, "something broke in the server; its log says what")
             raise
 

@@ -57,7 +57,7 @@ def open_service(
     """The service on the settings' catalog and storage; `queued` is called when there is work for
     `tidy` or `finishing.finish_waiting`."""
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    catalog, limits = Catalog(settings.database_url), settings.limits
+    catalog, limits = Catalog(settings.catalog), settings.limits
     leases = Leases(catalog, clock, steady, limits.lease)
     context = Context(catalog, LocalStorage(settings.data), limits, queued, leases, clock)
     finishing = Finishing(context)

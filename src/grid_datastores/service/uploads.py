@@ -122,6 +122,17 @@ class Uploads:
         with self._open(user, version_id) as tx:
             return tx.versions.open_uploads(version_id, dict(parts_of), self._context.clock() + URL_LIFE)
 
+    def arrived(self, version_id: str, uploads: Sequence[Upload]) -> dict[tuple[str, int], str]:
+        """The ETags of the parts that are there whole, by upload and number; not of one that is under way."""
+        storage = self._context.storage
+        there = storage.names(version_id)
+        parts = ((upload.id, number) for upload in uploads for number in range(1, upload.parts + 1))
+        return {
+            part: digest
+            for part in parts
+            if storage.part_name(*part) in there and (digest := storage.part_digest(version_id, *part)) is not None
+        }
+
     @contextmanager
     def part(self, upload_id: str, number: int) -> Iterator[BinaryIO]:
         """Write one part; it counts when the context ends. A finished version takes none (version-immutable)."""

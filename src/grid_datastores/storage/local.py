@@ -105,9 +105,18 @@ class LocalStorage:
         with _begun(version_id):
             _sync_folder(self._folder(version_id))
 
+    def names(self, version_id: str) -> set[str]:
+        """What is there of the version, and what is under way under a name of its own."""
+        with _begun(version_id):
+            return {path.name for path in self._folder(version_id).iterdir()}
+
     def part_name(self, upload_id: str, number: int) -> str:
         """The object that keeps one part of an upload until it is assembled."""
         return f"part-{upload_id}-{number}"
+
+    def part_digest(self, version_id: str, upload_id: str, number: int) -> str | None:
+        """The ETag of a part that is there whole; None when it is not there."""
+        return _copied(self._folder(version_id) / _checked(self.part_name(upload_id, number)), None) or None
 
     def assemble(self, version_id: str, upload_id: str, parts: int, name: str) -> Assembled:
         """Make one object of an upload's parts. They stay until `drop_parts`, so that it can be done again.

@@ -20,9 +20,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def service(tmp_path: Path, clock: Clock) -> Iterator[Service]:
-    settings = Settings(
-        tmp_path, f"sqlite:///{tmp_path}/data/catalog.sqlite", Limits(quota=2, upload_expiry=clock.expiry)
-    )
+    settings = Settings(tmp_path, tmp_path / "data" / "catalog.sqlite", Limits(quota=2, upload_expiry=clock.expiry))
     opened = open_service(settings, lambda: None, clock)
     yield opened
     opened.context.catalog.close()

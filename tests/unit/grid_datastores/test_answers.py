@@ -20,7 +20,7 @@ USER = "{getUser{userId}}"
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    settings = Settings(tmp_path, f"sqlite:///{tmp_path}/data/catalog.sqlite", Limits())
+    settings = Settings(tmp_path, tmp_path / "data" / "catalog.sqlite", Limits())
     opened = open_service(settings, lambda: None)
     yield opened
     opened.context.catalog.close()

@@ -31,7 +31,7 @@ def place(tmp_path: Path) -> Path:
 
 
 def _service(place: Path) -> Service:
-    return open_service(Settings(place.parent.parent, f"sqlite:///{place}", Limits()), lambda: None)
+    return open_service(Settings(place.parent.parent, place, Limits()), lambda: None)
 
 
 def _done(place: Path, script: str) -> None:
@@ -75,34 +75,34 @@ def test_an_older_catalog_is_brought_up_to_date(old: Path) -> None:
 
 
 def _version_of_a_new_one(folder: Path) -> int:
-    Catalog(f"sqlite:///{folder / 'new.sqlite'}").close()
+    Catalog(folder / "new.sqlite").close()
     return _version(folder / "new.sqlite")
 
 
 def test_many_may_open_an_older_catalog_at_once(old: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
-        for opened in [pool.submit(Catalog, f"sqlite:///{old}") for _ in range(8)]:
+        for opened in [pool.submit(Catalog, old) for _ in range(8)]:
             opened.result().close()
 
 
 def test_a_newer_catalog_is_refused_and_left_as_it_is(place: Path) -> None:
-    Catalog(f"sqlite:///{place}").close()
+    Catalog(place).close()
     _done(place, "PRAGMA user_version = 99")
     before = place.read_bytes()
     with pytest.raises(CatalogFailed, match="is of a newer release"):
-        Catalog(f"sqlite:///{place}")
+        Catalog(place)
     assert place.read_bytes() == before
 
 
 def test_a_catalog_of_no_release_is_refused_and_left_as_it_is(old: Path) -> None:
     _done(old, "ALTER TABLE versions DROP COLUMN active_at")
     with pytest.raises(CatalogFailed, match=r"no versions\.active_at"):
-        Catalog(f"sqlite:///{old}")
+        Catalog(old)
     assert _version(old) == 0
 
 
 def test_an_open_catalog_does_not_hold_up_who_opens_it_too(place: Path) -> None:
-    Catalog(f"sqlite:///{place}").close()
+    Catalog(place).close()
     with closing(sqlite3.connect(place, isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
-        Catalog(f"sqlite:///{place}").close()
+        Catalog(place).close()

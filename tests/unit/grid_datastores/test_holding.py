@@ -20,7 +20,7 @@ SECOND = timedelta(seconds=1)
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    opened = Catalog(f"sqlite:///{tmp_path}/catalog.sqlite")
+    opened = Catalog(tmp_path / "catalog.sqlite")
     yield opened
     opened.close()
 

@@ -48,7 +48,7 @@ def service(tmp_path: Path, time: Time) -> Iterator[Service]:
 
 
 def _opened(folder: Path, time: Time) -> Service:
-    settings = Settings(folder, f"sqlite:///{folder}/data/catalog.sqlite", Limits(lease=LEASE))
+    settings = Settings(folder, folder / "data" / "catalog.sqlite", Limits(lease=LEASE))
     return open_service(settings, lambda: None, lambda: time.wall, lambda: time.steady)
 
 

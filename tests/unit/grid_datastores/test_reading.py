@@ -17,7 +17,7 @@ from grid_datastores.storage import Manifest
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    settings = Settings(tmp_path, f"sqlite:///{tmp_path}/data/catalog.sqlite", Limits())
+    settings = Settings(tmp_path, tmp_path / "data" / "catalog.sqlite", Limits())
     opened = open_service(settings, lambda: None)
     yield opened
     opened.context.catalog.close()

@@ -84,6 +84,18 @@ def test_the_last_word_of_an_object_can_be_said_many_times_at_once(
         service.deletion.delete(ana, version.id)
 
 
+def test_parts_that_are_there_whole_are_told_and_no_others(service: Service, ana: User) -> None:
+    version = service.uploads.begin(ana, "data", FILES)
+    (upload,) = service.uploads.announce(ana, version.id, {"a.csv": 3})
+    assert service.uploads.arrived(version.id, [upload]) == {}
+    _part(service, upload.id, 2, b"2")
+    with service.uploads.part(upload.id, 3) as target:
+        target.write(b"under way")
+        again = service.uploads.announce(ana, version.id, {"a.csv": 3, "b.csv": 1})
+        etag = md5(b"2", usedforsecurity=False).hexdigest()
+        assert service.uploads.arrived(version.id, again) == {(upload.id, 2): etag}
+
+
 def test_assembling_again_without_the_parts_leaves_the_object(service: Service, ana: User) -> None:
     version = service.uploads.begin(ana, "data", FILES)
     done = _sent(service, ana, version, [b"1"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import md5
 
 from fastapi import APIRouter, Request, Response
@@ -46,7 +47,10 @@ def create_presigned_urls(
     datastoreId: str,
     body: objects_wire.UploadObjects,
 ) -> objects_wire.UploadObjects:
-    """An address for each part of each object, in the order of the objects."""
+    """An address for each part of each object, in the order of the objects.
+
+    An object that is announced again is the same upload; the parts of it that have arrived need not be sent again.
+    """
     objects = body.get("objects", [])
     if not 1 <= len(objects) <= MOST_OBJECTS:
         raise InvalidInput(f"Announce 1 to {MOST_OBJECTS} objects a request.")
@@ -57,7 +61,8 @@ def create_presigned_urls(
         raise InvalidInput(f"Announce at most {MOST_ADDRESSES} parts a request.")
     uploads = state.service.uploads.announce(user, datastoreId, parts_of)
     base = str(request.base_url).rstrip("/")
-    return {"objects": [_object_out(state, base, upload) for upload in uploads]}
+    arrived = state.service.uploads.arrived(datastoreId, uploads)
+    return {"objects": [_object_out(state, base, upload, arrived) for upload in uploads]}
 
 
 @router.post("/{datastoreId}/presigned-urls/completed")
@@ -139,20 +144,27 @@ async def _receive(state: State, request: Request, upload_id: str, number: int) 
     return digest.hexdigest()
 
 
-def _object_out(state: State, base: str, upload: Upload) -> objects_wire.UploadObject:
+def _object_out(
+    state: State, base: str, upload: Upload, arrived: Mapping[tuple[str, int], str]
+) -> objects_wire.UploadObject:
     return {
         "key": upload.key,
         "uploadId": upload.id,
         "expiryTime": str(int(upload.expires_at.timestamp())),
         "partCount": str(upload.parts),
         "urls": [
-            {
-                "partNumber": str(number),
-                "url": base + state.sign(f"/v1/uploads/{upload.id}/{number}", {}, upload.expires_at),
-            }
+            _part_out(state, base, upload, number, arrived.get((upload.id, number)))
             for number in range(1, upload.parts + 1)
         ],
     }
+
+
+def _part_out(state: State, base: str, upload: Upload, number: int, etag: str | None) -> objects_wire.UploadUrl:
+    url = base + state.sign(f"/v1/uploads/{upload.id}/{number}", {}, upload.expires_at)
+    part: objects_wire.UploadUrl = {"partNumber": str(number), "url": url}
+    if etag is not None:
+        part["etag"] = f'"{etag}"'
+    return part
 
 
 def _number(text: str, field: str) -> int:
