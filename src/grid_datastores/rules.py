@@ -50,11 +50,14 @@ def check_name(name: str, what: str = "datastore") -> str:
 def name_from_source(location: str) -> str:
     """The name of a source without a name: its last part, lower-case, suffix stripped (rule source-name)."""
     path = unquote(location.split("?")[0].split("#")[0]) if "://" in location else location
-    last = path.rstrip("/").rsplit("/", 1)[-1].lower()
-    name = _nearest_name(_ARCHIVE_SUFFIX.sub("", last) or last)
-    if not name:
-        raise InvalidInput(f"No name can be made from {last[:60]!r}; give one with --name.")
-    return name
+    last = _last_part(path)
+    return _name_of(last, _ARCHIVE_SUFFIX.sub("", last) or last)
+
+
+def name_from_folder(location: str) -> str:
+    """The same of a folder, which has no suffix: what follows a dot is part of its name (rule source-name)."""
+    last = _last_part(location)
+    return _name_of(last, last)
 
 
 def parse_number(text: str) -> int:
@@ -160,3 +163,14 @@ def choose_named(workloads: Sequence[Workload], kind: WorkloadKind, name: str) -
 
 def _nearest_name(text: str) -> str:
     return _NOT_NAME.sub("-", text.lower())[:NAME_LENGTH].strip("-_")
+def _last_part(path: str) -> str:
+    return path.rstrip("/").rsplit("/", 1)[-1].lower()
+
+
+def _name_of(last: str, wanted: str) -> str:
+    name = _nearest_name(wanted)
+    if not name:
+        raise InvalidInput(f"No name can be made from {last[:60]!r}; give one with --name.")
+    return name
+
+

@@ -55,7 +55,8 @@ def create(source: str, name: str | None, no_copy: bool, output: str) -> None:
 
     parsed = parse_source(source, no_copy)
     local = parsed.kind is SourceKind.FILES
-    wanted = name_from_source(os.path.realpath(source) if local else source) if name is None else check_name(name)
+    name_from = _name_from_path if local else name_from_source
+    wanted = name_from(source) if name is None else check_name(name)
     version = _upload(source, wanted) if local else _fetch(parsed, wanted)
     if output == "json":
         from grid_datastores.wire.datastores import version_out
@@ -64,6 +65,15 @@ def create(source: str, name: str | None, no_copy: bool, output: str) -> None:
         return
     held = f"{counted(version.file_count, 'file')}, {size(version.size_bytes)}"
     click.echo(f"Created version {version.ref.number} of {version.ref.name}: {held}.")
+
+
+def _name_from_path(source: str) -> str:
+    """The name as it was typed, also of a link; '.' and '..' stand for the folder that they lead to."""
+    from grid_datastores.rules import name_from_folder, name_from_source
+
+    typed = source.rstrip("/").rsplit("/", 1)[-1] not in ("", ".", "..")
+    path = source if typed else os.path.realpath(source)
+    return name_from_folder(path) if Path(source).is_dir() else name_from_source(path)
 
 
 def _upload(source: str, name: str) -> Version:

@@ -88,6 +88,13 @@ def test_names_from_sources(location: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("location", "name"), [("model.v2", "model-v2"), ("/data/Model.v3/", "model-v3"), ("/data/été.2026", "t-2026")]
+)
+def test_names_from_folders(location: str, name: str) -> None:
+    assert rules.name_from_folder(location) == name
+
+
+@pytest.mark.parametrize(
     "location", ["", "/", "///", "/data/🐧", "...", "???", "https://example.org/%20.zip?key=secret"]
 )
 def test_sources_that_give_no_name(location: str) -> None:
