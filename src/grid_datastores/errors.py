@@ -205,7 +205,8 @@ class QuotaReached(Refusal):
     def of(cls, quota: Quota, unused: Sequence[VersionRef]) -> QuotaReached:
         """Says how to make room, listing versions that nothing uses, oldest use first."""
         commands = "".join(f"\n  {delete_command(ref)}" for ref in unused)
-        room = f"delete one that nothing uses:{commands}" if unused else "all of them are in use"
+        ending = "see by what with grid datastore show --name NAME --version VERSION, and end that Session or Run."
+        room = f"delete one that nothing uses:{commands}" if unused else f"all of them are in use: {ending}"
         return cls(f"You have {quota.used} of {quota.limit} versions, so no new one was made; {room}")
 
 
