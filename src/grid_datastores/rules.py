@@ -98,7 +98,8 @@ def check_deletable(version: Version, holders: Sequence[Holder]) -> None:
 
 
 def check_mountable(version: Version) -> None:
-    """The version is available (rule in-use-no-mount-after)."""
+    """The version is there and available (rules in-use-no-mount-after, delete-unknown)."""
+    check_not_deleted(version)
     if version.phase is not Phase.AVAILABLE:
         raise NotMountable.of(version.ref, version.phase)
 

@@ -132,7 +132,7 @@ def test_the_quota(used: int, fits: bool) -> None:
 
 PHASES = [Phase.UPLOADING, Phase.OPTIMIZING, Phase.AVAILABLE, Phase.FAILED, Phase.DELETED]
 EXPECTED: dict[str, list[type[Refusal] | None]] = {
-    "check_mountable": [NotMountable, NotMountable, None, NotMountable, NotMountable],
+    "check_mountable": [NotMountable, NotMountable, None, NotMountable, AlreadyDeleted],
     "check_readable": [NotReadable, NotReadable, None, NotReadable, AlreadyDeleted],
     "check_open": [None, Immutable, Immutable, Immutable, AlreadyDeleted],
     "check_not_deleted": [None, None, None, None, AlreadyDeleted],
