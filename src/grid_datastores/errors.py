@@ -23,6 +23,7 @@ FAILED_PRECONDITION = 9
 INTERNAL = 13
 UNAVAILABLE = 14
 UNAUTHENTICATED = 16
+FEW_HOLDERS = 2  # as many are named in the line; more are a list
 
 
 class Refusal(Exception):
@@ -142,7 +143,8 @@ class InUse(Refusal):
     @classmethod
     def of(cls, ref: VersionRef, holders: Sequence[Holder]) -> InUse:
         """Names every holder: kind, name, state, since when, and how to release it."""
-        users = "; ".join(
+        before, between = ("", "; ") if len(holders) <= FEW_HOLDERS else ("these:\n  ", ";\n  ")
+        users = before + between.join(
             f"{h.kind} {h.name} ({h.state} since {moment(h.since)}; release it with: {release_command(h)})"
             for h in holders
         )

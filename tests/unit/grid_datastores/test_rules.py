@@ -163,6 +163,43 @@ def test_what_is_held_is_never_deletable(phase: Phase) -> None:
         rules.check_deletable(_version(phase), [])
 
 
+def test_many_holders_are_a_list_and_still_one_sentence() -> None:
+    holders = [Holder(SESSION, name, name, WorkloadState.RUNNING, NOW) for name in ("a", "b", "c")]
+    with pytest.raises(InUse) as few:
+        rules.check_deletable(_version(Phase.AVAILABLE), holders[:2])
+    assert "\n" not in few.value.message
+    with pytest.raises(InUse) as many:
+        rules.check_deletable(_version(Phase.AVAILABLE), holders)
+    first, *lines = many.value.message.split("\n  ")
+    assert first == "Version 3 of data cannot be deleted, it is in use by these:"
+    since = "(running since 2026-01-02 03:04:05 UTC; release it with: grid session delete"
+    assert lines == [
+        f"Session a {since} a);",
+        f"Session b {since} b);",
+        f"Session c {since} c). Nothing was deleted.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [("/data", "/data"), ("/a/b c/été", "/a/b c/été"), ("/data/", "/data"), ("/..data", "/..data"), ("/", "/")],
+)
+def test_where_a_version_can_be_mounted(path: str, kept: str) -> None:
+    assert rules.check_mount_path(path) == kept
+    assert rules.check_mount_path("/" + "d" * 254) == "/" + "d" * 254
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../../etc", "relative", "/a/../etc", "/..", "/a/./b", "/a//b", "//a", "/" + "d" * 255, "/\x1b[31m", "/a\n", ""],
+)
+def test_where_no_version_can_be_mounted(path: str) -> None:
+    with pytest.raises(InvalidInput, match="can be mounted at") as refused:
+        rules.check_mount_path(path)
+    assert refused.value.message.isprintable()
+    assert len(refused.value.message) < 250
+
+
 @pytest.mark.parametrize(
     ("state", "lease", "holding"),
     [
