@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from posixpath import normpath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from grid_datastores.model import Holder, Quota, Version, VersionRef, Workload
 
 NAME_LENGTH = 63
+PATH_LENGTH = 255
 LARGEST_NUMBER = 2**31 - 1
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
@@ -104,6 +106,19 @@ def check_mountable(version: Version) -> None:
         raise NotMountable.of(version.ref, version.phase)
 
 
+def check_mount_path(path: str) -> str:
+    """The path, if a version can be mounted there, without a slash at its end."""
+    bare = path.rstrip("/") or path[:1]
+    plain = path.isprintable() and len(path) <= PATH_LENGTH
+    if plain and bare.startswith("/") and not bare.startswith("//") and normpath(bare) == bare:
+        return bare
+    shown = path if len(path) <= NAME_LENGTH else f"{path[:20]}… ({len(path)} characters)"
+    raise InvalidInput(
+        f"Nothing can be mounted at {shown!r}: give an absolute path like /datastores/data, without '.', '..' or '//',"
+        f" of at most {PATH_LENGTH} printable characters."
+    )
+
+
 def check_readable(version: Version) -> None:
     """The version can be listed into, read and downloaded (rule delete-immediate)."""
     check_not_deleted(version)
@@ -162,8 +177,6 @@ def choose_named(workloads: Sequence[Workload], kind: WorkloadKind, name: str) -
     return max(known, key=lambda workload: (workload.state.live, workload.created_at))
 
 
-def _nearest_name(text: str) -> str:
-    return _NOT_NAME.sub("-", text.lower())[:NAME_LENGTH].strip("-_")
 def _last_part(path: str) -> str:
     return path.rstrip("/").rsplit("/", 1)[-1].lower()
 
@@ -175,3 +188,5 @@ def _name_of(last: str, wanted: str) -> str:
     return name
 
 
+def _nearest_name(text: str) -> str:
+    return _NOT_NAME.sub("-", text.lower())[:NAME_LENGTH].strip("-_")
