@@ -125,7 +125,8 @@ class EmbeddedDatastores:
         try:
             self._service.tidy()
         except (Refusal, OSError) as error:
-            _log.warning("Warning: what was deleted will be erased by the next command: %s", error)
+            said = error.message if isinstance(error, Refusal) else f"{(error.strerror or str(error)).lower()}."
+            _log.warning("Warning: what was deleted will be erased by the next command: %s", said)
         finally:
             self._service.context.catalog.close()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from grid_datastores.model import EventKind
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from grid_datastores.catalog import Catalog
+    from grid_datastores.model import VersionRef
     from grid_datastores.storage import LocalStorage
 
 _log = logging.getLogger(__name__)
@@ -31,13 +33,19 @@ def run_removals(catalog: Catalog, storage: LocalStorage, clock: Callable[[], da
         try:
             storage.erase(version.id)
         except OSError as error:
-            _log.warning("The bytes of %s could not be erased yet: %s", version.ref, error)
+            _tell(version.ref, (error.strerror or str(error)).lower())
             continue
         with catalog.write() as tx:
             if tx.versions.mark_bytes_gone(version.id, clock()):
                 tx.versions.record(version.id, EventKind.BYTES_GONE, "removal", "no byte is left", clock())
         done += 1
     return done
+
+
+@lru_cache(maxsize=1000)
+def _tell(ref: VersionRef, why: str) -> None:
+    """Once in a process: it is tried again and again."""
+    _log.warning("Warning: the bytes of %s could not be erased yet: %s. It is tried again.", ref, why)
 
 
 class Worker:
