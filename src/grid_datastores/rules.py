@@ -24,6 +24,7 @@ from grid_datastores.model import Phase, WorkloadKind, WorkloadState
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+    from pathlib import PurePath
 
     from grid_datastores.model import Holder, Quota, Version, VersionRef, Workload
 
@@ -60,6 +61,15 @@ def name_from_folder(location: str) -> str:
     """The same of a folder, which has no suffix: what follows a dot is part of its name (rule source-name)."""
     last = _last_part(location)
     return _name_of(last, last)
+
+
+def check_source_place(source: PurePath, directory: PurePath, data: PurePath) -> None:
+    """The source does not hold the directory of all that is kept, and lies not in its data; all are whole paths."""
+    if directory.is_relative_to(source) or source.is_relative_to(data):
+        raise InvalidInput(
+            f"No version can be made of {source}: grid keeps its own data and credentials in {directory}."
+            " Give a folder apart from it."
+        )
 
 
 def parse_number(text: str) -> int:

@@ -78,9 +78,14 @@ def _name_from_path(source: str) -> str:
 
 def _upload(source: str, name: str) -> Version:
     from grid_datastores import transfer
+    from grid_datastores.rules import check_source_place
     from grid_datastores.settings import read_settings
     from grid_datastores.sources import scan
 
+    settings = read_settings()
+    if source:
+        place = Path(os.path.realpath(source))
+        check_source_place(place, settings.directory.resolve(), settings.data.resolve())
     data = scan(source)
     with open_datastores() as datastores, progress(f"Creating {name}", data.size_bytes) as advance:
         return transfer.create(datastores, read_settings().directory, name, data, advance)
