@@ -124,10 +124,12 @@ class AlreadyDeleted(Refusal):
 
     @classmethod
     def of(cls, version: Version) -> AlreadyDeleted:
-        """Says when it was deleted, and by whom."""
-        when = moment(version.deleted_at) if version.deleted_at else "at an unknown time"
-        who = f" by {version.deleted_by}" if version.deleted_by else ""
-        said = f"{_capital(version.ref)} was already deleted on {when}{who}. Nothing was changed."
+        """Says when it was deleted, and by whom; an upload that failed was deleted by nobody."""
+        when = f"on {moment(version.deleted_at)}" if version.deleted_at else "at an unknown time"
+        what = f"already deleted {when} by {version.deleted_by}"
+        if not version.deleted_by:
+            what = f"never finished, and what there was of it was dropped {when}"
+        said = f"{_capital(version.ref)} was {what}. Nothing was changed."
         if version.source.location:
             again = f"grid datastore create {quote(version.source.location)} --name {version.ref.name}"
             said += f" If its source is still there, make a new version of it with: {again}"

@@ -88,7 +88,7 @@ def _upload(source: str, name: str) -> Version:
         check_source_place(place, settings.directory.resolve(), settings.data.resolve())
     data = scan(source)
     with open_datastores() as datastores, progress(f"Creating {name}", data.size_bytes) as advance:
-        return transfer.create(datastores, read_settings().directory, name, data, advance)
+        return transfer.create(datastores, settings.directory, name, data, advance)
 
 
 def _fetch(source: Source, name: str) -> Version:
@@ -242,7 +242,7 @@ def _print_details(details: Details) -> None:
         ("Last used", f"{when(version.last_used_at)} {version.last_used_by}".strip()),
     ]
     if version.deleted_at:
-        lines.append(("Deleted", f"{when(version.deleted_at)} by {version.deleted_by}"))
+        lines.append(("Deleted", f"{when(version.deleted_at)}{version.deleted_how}"))
         lines.append(("Bytes gone", when(version.bytes_gone_at)))
     for holder in details.holders:
         lines.append(("In use by", f"{holder.kind} {holder.name} ({holder.state} since {when(holder.since)})"))

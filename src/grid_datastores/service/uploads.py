@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, BinaryIO
@@ -86,8 +86,9 @@ class Uploads:
             now = self._context.clock()
             version = owned(tx, user, version_id, lock=True)
             if version.phase.unfinished:
-                self._context.storage.erase(version_id)  # first: a full disk has no room for the catalog, either
-                tx.versions.mark_deleted(version.id, user.name, now)
+                with suppress(OSError):  # what cannot be erased now is by the removal
+                    self._context.storage.erase(version_id)  # first: a full disk has no room for the catalog, either
+                tx.versions.mark_deleted(version.id, "", now)
                 tx.versions.record(version.id, EventKind.DELETED, user.name, "never finished", now)
         self._context.queued()
 
