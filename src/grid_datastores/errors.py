@@ -23,6 +23,7 @@ FAILED_PRECONDITION = 9
 INTERNAL = 13
 UNAVAILABLE = 14
 UNAUTHENTICATED = 16
+FEW_HOLDERS = 2  # as many are named in the line; more are a list
 
 
 class Refusal(Exception):
@@ -136,10 +137,12 @@ class AlreadyDeleted(Refusal):
 
     @classmethod
     def of(cls, version: Version) -> AlreadyDeleted:
-        """Says when it was deleted, and by whom."""
-        when = moment(version.deleted_at) if version.deleted_at else "at an unknown time"
-        who = f" by {version.deleted_by}" if version.deleted_by else ""
-        said = f"{_capital(version.ref)} was already deleted on {when}{who}. Nothing was changed."
+        """Says when it was deleted, and by whom; an upload that failed was deleted by nobody."""
+        when = f"on {moment(version.deleted_at)}" if version.deleted_at else "at an unknown time"
+        what = f"already deleted {when} by {version.deleted_by}"
+        if not version.deleted_by:
+            what = f"never finished, and what there was of it was dropped {when}"
+        said = f"{_capital(version.ref)} was {what}. Nothing was changed."
         if version.source.location:
             again = f"grid datastore create {quote(version.source.location)} --name {version.ref.name}"
             said += f" If its source is still there, make a new version of it with: {again}"
@@ -155,7 +158,8 @@ class InUse(Refusal):
     @classmethod
     def of(cls, ref: VersionRef, holders: Sequence[Holder]) -> InUse:
         """Names every holder: kind, name, state, since when, and how to release it."""
-        users = "; ".join(
+        before, between = ("", "; ") if len(holders) <= FEW_HOLDERS else ("these:\n  ", ";\n  ")
+        users = before + between.join(
             f"{h.kind} {h.name} ({h.state} since {moment(h.since)}; release it with: {release_command(h)})"
             for h in holders
         )
@@ -218,7 +222,8 @@ class QuotaReached(Refusal):
     def of(cls, quota: Quota, unused: Sequence[VersionRef]) -> QuotaReached:
         """Says how to make room, listing versions that nothing uses, oldest use first."""
         commands = "".join(f"\n  {delete_command(ref)}" for ref in unused)
-        room = f"delete one that nothing uses:{commands}" if unused else "all of them are in use"
+        ending = "see by what with grid datastore show --name NAME --version VERSION, and end that Session or Run."
+        room = f"delete one that nothing uses:{commands}" if unused else f"all of them are in use: {ending}"
         return cls(f"You have {quota.used} of {quota.limit} versions, so no new one was made; {room}")
 
 

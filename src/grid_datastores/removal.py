@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from grid_datastores.errors import Refusal
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from grid_datastores.catalog import Catalog
-    from grid_datastores.model import Version
+    from grid_datastores.model import Version, VersionRef
     from grid_datastores.storage import LocalStorage
 
 _log = logging.getLogger(__name__)
@@ -36,12 +37,18 @@ def remove(version: Version, catalog: Catalog, storage: LocalStorage, clock: Cal
     try:
         storage.erase(version.id)
     except OSError as error:
-        _log.warning("The bytes of %s could not be erased yet: %s", version.ref, error)
+        _tell(version.ref, (error.strerror or str(error)).lower())
         return False
     with catalog.write(frees=True) as tx:
         if tx.versions.mark_bytes_gone(version.id, clock()):
             tx.versions.record(version.id, EventKind.BYTES_GONE, "removal", "no byte is left", clock())
     return True
+
+
+@lru_cache(maxsize=1000)
+def _tell(ref: VersionRef, why: str) -> None:
+    """Once in a process: it is tried again and again."""
+    _log.warning("Warning: the bytes of %s could not be erased yet: %s. It is tried again.", ref, why)
 
 
 class Worker:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from posixpath import normpath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -25,6 +26,7 @@ from grid_datastores.model import Phase, SourceKind, WorkloadKind, WorkloadState
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+    from pathlib import PurePath
 
     from grid_datastores.errors import Refusal
     from grid_datastores.model import Holder, Quota, Version, VersionRef, Workload
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 NAME_LENGTH = 63
 LOCATION_LENGTH = 2048  # characters
 LARGEST_PART = 5 * 1024**3  # bytes
+PATH_LENGTH = 255
 LARGEST_NUMBER = 2**31 - 1
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
@@ -56,11 +59,23 @@ def check_name(name: str, what: str = "datastore") -> str:
 def name_from_source(location: str) -> str:
     """The name of a source without a name: its last part, lower-case, suffix stripped (rule source-name)."""
     path = unquote(location.split("?")[0].split("#")[0]) if "://" in location else location
-    last = path.rstrip("/").rsplit("/", 1)[-1].lower()
-    name = _nearest_name(_ARCHIVE_SUFFIX.sub("", last) or last)
-    if not name:
-        raise InvalidInput(f"No name can be made from {last[:60]!r}; give one with --name.")
-    return name
+    last = _last_part(path)
+    return _name_of(last, _ARCHIVE_SUFFIX.sub("", last) or last)
+
+
+def name_from_folder(location: str) -> str:
+    """The same of a folder, which has no suffix: what follows a dot is part of its name (rule source-name)."""
+    last = _last_part(location)
+    return _name_of(last, last)
+
+
+def check_source_place(source: PurePath, directory: PurePath, data: PurePath) -> None:
+    """The source does not hold the directory of all that is kept, and lies not in its data; all are whole paths."""
+    if directory.is_relative_to(source) or source.is_relative_to(data):
+        raise InvalidInput(
+            f"No version can be made of {source}: grid keeps its own data and credentials in {directory}."
+            " Give a folder apart from it."
+        )
 
 
 def shown_location(location: str) -> str:
@@ -126,9 +141,23 @@ def check_deletable(version: Version, holders: Sequence[Holder]) -> None:
 
 
 def check_mountable(version: Version) -> None:
-    """The version is available (rule in-use-no-mount-after)."""
+    """The version is there and available (rules in-use-no-mount-after, delete-unknown)."""
+    check_not_deleted(version)
     if version.phase is not Phase.AVAILABLE:
         raise NotMountable.of(version.ref, version.phase)
+
+
+def check_mount_path(path: str) -> str:
+    """The path, if a version can be mounted there, without a slash at its end."""
+    bare = path.rstrip("/") or path[:1]
+    plain = path.isprintable() and len(path) <= PATH_LENGTH
+    if plain and bare.startswith("/") and not bare.startswith("//") and normpath(bare) == bare:
+        return bare
+    shown = path if len(path) <= NAME_LENGTH else f"{path[:20]}… ({len(path)} characters)"
+    raise InvalidInput(
+        f"Nothing can be mounted at {shown!r}: give an absolute path like /datastores/data, without '.', '..' or '//',"
+        f" of at most {PATH_LENGTH} printable characters."
+    )
 
 
 def check_readable(version: Version) -> None:
@@ -205,6 +234,17 @@ def choose_named(workloads: Sequence[Workload], kind: WorkloadKind, name: str) -
     if not known:
         raise NotFound(f"There is no {kind} {name}.")
     return max(known, key=lambda workload: (workload.state.live, workload.created_at))
+
+
+def _last_part(path: str) -> str:
+    return path.rstrip("/").rsplit("/", 1)[-1].lower()
+
+
+def _name_of(last: str, wanted: str) -> str:
+    name = _nearest_name(wanted)
+    if not name:
+        raise InvalidInput(f"No name can be made from {last[:60]!r}; give one with --name.")
+    return name
 
 
 def _nearest_name(text: str) -> str:

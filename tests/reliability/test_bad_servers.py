@@ -258,7 +258,7 @@ def test_credentials_that_cannot_be_read_or_kept_are_told(connected: Machine) ->
         connected.user.api_key,
     )
     kept.mkdir(parents=True)
-    connected.run("datastore").refused("credentials.json cannot be read: is a directory.")
+    connected.run("datastore", env={"GRID_API_KEY": ""}).refused("credentials.json cannot be read: is a directory.")
     connected.run(*login).refused("credentials.json cannot be written")
     assert [path.name for path in connected.directory.iterdir()] == ["credentials.json"], "the key was left behind"
     kept.rmdir()

@@ -142,7 +142,7 @@ class Versions:
         self._connection.execute(delete(schema.uploads).where(schema.uploads.c.version_id == version_id))
 
     def mark_deleted(self, version_id: str, by: str, at: datetime) -> None:
-        """The version is gone for everybody; its bytes are queued for the removal."""
+        """The version is gone for everybody, by nobody ("") if it was never finished; its bytes await the removal."""
         self._set(version_id, phase=Phase.DELETED.value, deleted_at=at, deleted_by=by, fetch_url=None)
         self.queue_removal(version_id, at)
 

@@ -55,7 +55,8 @@ def create(source: str, name: str | None, no_copy: bool, output: str) -> None:
 
     parsed = parse_source(source, no_copy)
     local = parsed.kind is SourceKind.FILES
-    wanted = name_from_source(os.path.realpath(source) if local else source) if name is None else check_name(name)
+    name_from = _name_from_path if local else name_from_source
+    wanted = name_from(source) if name is None else check_name(name)
     version = _upload(source, wanted) if local else _fetch(parsed, wanted)
     if output == "json":
         from grid_datastores.wire.datastores import version_out
@@ -66,14 +67,28 @@ def create(source: str, name: str | None, no_copy: bool, output: str) -> None:
     click.echo(f"Created version {version.ref.number} of {version.ref.name}: {held}.")
 
 
+def _name_from_path(source: str) -> str:
+    """The name as it was typed, also of a link; '.' and '..' stand for the folder that they lead to."""
+    from grid_datastores.rules import name_from_folder, name_from_source
+
+    typed = source.rstrip("/").rsplit("/", 1)[-1] not in ("", ".", "..")
+    path = source if typed else os.path.realpath(source)
+    return name_from_folder(path) if Path(source).is_dir() else name_from_source(path)
+
+
 def _upload(source: str, name: str) -> Version:
     from grid_datastores import transfer
+    from grid_datastores.rules import check_source_place
     from grid_datastores.settings import read_settings
     from grid_datastores.sources import scan
 
+    settings = read_settings()
+    if source:
+        place = Path(os.path.realpath(source))
+        check_source_place(place, settings.directory.resolve(), settings.data.resolve())
     data = scan(source)
     with open_datastores() as datastores, progress(f"Creating {name}", data.size_bytes) as advance:
-        return transfer.create(datastores, read_settings().directory, name, data, advance)
+        return transfer.create(datastores, settings.directory, name, data, advance)
 
 
 def _fetch(source: Source, name: str) -> Version:
@@ -237,7 +252,7 @@ def _print_details(details: Details) -> None:
         ("Last used", f"{when(version.last_used_at)} {version.last_used_by}".strip()),
     ]
     if version.deleted_at:
-        lines.append(("Deleted", f"{when(version.deleted_at)} by {version.deleted_by}"))
+        lines.append(("Deleted", f"{when(version.deleted_at)}{version.deleted_how}"))
         lines.append(("Bytes gone", when(version.bytes_gone_at)))
     for holder in details.holders:
         lines.append(("In use by", f"{holder.kind} {holder.name} ({holder.state} since {when(holder.since)})"))

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from grid_datastores.cli.options import output_option
-from grid_datastores.cli.output import print_json
+from grid_datastores.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
+    from grid_datastores.model import User
     from grid_datastores.server.serve import Welcome
+    from grid_datastores.service.accounts import Accounts
 
 
 @click.command()
@@ -70,16 +72,43 @@ def user() -> None:
 @output_option
 def add(name: str, output: str) -> None:
     """Add a user and print their key, which is not kept and cannot be shown again."""
+    _say_key("User {} is added.", *_accounts().add(name), output)
+
+
+@user.command("key")
+@click.argument("name")
+@output_option
+def key_command(name: str, output: str) -> None:
+    """Make a new key for a user and print it; the old one and the user's sign-ins work no more."""
+    _say_key("User {} has a new key; the old one and their sign-ins work no more.", *_accounts().new_key(name), output)
+
+
+@user.command("list")
+@output_option
+def list_command(output: str) -> None:
+    """List the users, by name."""
+    users = _accounts().all()
+    if output == "json":
+        print_json([{"id": known.id, "name": known.name} for known in users])
+    elif users:
+        print_table(["NAME", "ID"], [[known.name, known.id] for known in users])
+    else:
+        click.echo("There are no users. Add one with: grid user add NAME")
+
+
+def _accounts() -> Accounts:
     from grid_datastores.service import open_service
     from grid_datastores.settings import read_settings
 
-    service = open_service(read_settings(), queued=lambda: None)
-    added, key = service.accounts.add(name)
+    return open_service(read_settings(), queued=lambda: None).accounts
+
+
+def _say_key(what: str, whose: User, key: str, output: str) -> None:
     if output == "json":
-        print_json({"id": added.id, "name": added.name, "apiKey": key})
+        print_json({"id": whose.id, "name": whose.name, "apiKey": key})
         return
-    click.echo(f"User {added.name} is added. The key is shown only now: {key}")
-    click.echo(f"Sign in with: grid login --url URL --username {added.name} --key {key}")
+    click.echo(f"{what.format(whose.name)} The key is shown only now: {key}")
+    click.echo(f"Sign in with: grid login --url URL --username {whose.name} --key {key}")
 
 
 def _say_ready(welcome: Welcome) -> None:
@@ -90,3 +119,5 @@ def _say_ready(welcome: Welcome) -> None:
         added, key = welcome.first
         click.echo(f"The first user is {added.name}; the key is shown only now. On the command line, sign in with:")
         click.echo(f"  grid login --url {welcome.url} --username {added.name} --key {key}")
+    else:
+        click.echo(f"A user without a key gets a new one from: grid user key {welcome.user.name}")

@@ -78,12 +78,12 @@ def delete(name: str) -> None:
 @click.command()
 @click.argument("name")
 def cancel(name: str) -> None:
-    """Cancel a Run; what it mounted is released."""
+    """Cancel a Run; what it mounted is released. This stops no process: what the Run started goes on."""
     from grid_datastores.model import WorkloadKind, WorkloadState
 
     with open_datastores() as datastores:
         ended = datastores.set_state(WorkloadKind.RUN, name, WorkloadState.CANCELED)
-    click.echo(f"Run {name} is canceled; it released {_mounted(ended)}.")
+    click.echo(f"Run {name} is canceled; it released {_mounted(ended)}. This stops no process.")
 
 
 def _set(name: str, state: WorkloadState) -> Workload:

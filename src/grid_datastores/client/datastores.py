@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, cast
 
 from grid_datastores.client.connection import Connection, understood
 from grid_datastores.client.uploads import HttpSink
-from grid_datastores.credentials import Server
+from grid_datastores.credentials import LOCAL, Server
 from grid_datastores.errors import InvalidInput, NotFound, NotThatState, NotUnderstood, Refusal
 from grid_datastores.model import Quota, Version, WorkloadKind, WorkloadState
 from grid_datastores.rules import available, choose_named
 from grid_datastores.storage.manifest import Manifest
 from grid_datastores.wire import datastores as wire
 from grid_datastores.wire import workloads as workload_wire
+from grid_datastores.wire.common import id_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,7 +39,7 @@ def sign_in(url: str, name: str, key: str) -> Server:
             user = cast("accounts.UserResponse", signed.call("GET", "/v1/auth/user"))
             clusters = cast("accounts.ListClustersResponse", signed.call("GET", "/v1/core/clusters"))
             with understood(url):
-                return Server(url, user["id"], key, clusters["defaultCluster"])
+                return Server(url, user["id"], key, id_in(clusters["defaultCluster"] or LOCAL))
         finally:
             signed.close()
     finally:

@@ -33,11 +33,13 @@ class Deletion:
         with self._context.catalog.write(frees=True) as tx:
             now = self._context.clock()
             version = owned(tx, user, version_id, lock=True)
+            holders = tx.workloads.holders(version.id, now)
             try:
-                check_deletable(version, tx.workloads.holders(version.id, now))
+                check_deletable(version, holders)
             except InUse as error:
                 refusal = error
-                tx.versions.record(version.id, EventKind.REFUSED, user.name, error.message, now)
+                users = ", ".join(f"{holder.kind} {holder.name}" for holder in holders)
+                tx.versions.record(version.id, EventKind.REFUSED, user.name, f"in use by {users}", now)
             else:
                 receipt = self._receipt(tx, user, version, now)
                 tx.versions.mark_deleted(version.id, user.name, now)

@@ -108,8 +108,9 @@ class Uploads:
             if not version.phase.unfinished:
                 return None
             if erased:
-                self._context.storage.erase(version_id)
-            tx.versions.mark_deleted(version.id, user.name, now)
+                with suppress(OSError):  # what cannot be erased now is by the removal
+                    self._context.storage.erase(version_id)
+            tx.versions.mark_deleted(version.id, "", now)
             tx.versions.record(version.id, EventKind.DELETED, user.name, "never finished", now)
         return version
 

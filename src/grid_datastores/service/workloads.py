@@ -7,7 +7,15 @@ from uuid import uuid4
 
 from grid_datastores.errors import InvalidInput, NameTaken, NotFound
 from grid_datastores.model import EventKind, Mount, Workload, WorkloadKind, WorkloadState
-from grid_datastores.rules import check_lapsed, check_mountable, check_name, check_step, choose_named, holds
+from grid_datastores.rules import (
+    check_lapsed,
+    check_mount_path,
+    check_mountable,
+    check_name,
+    check_step,
+    choose_named,
+    holds,
+)
 from grid_datastores.service.context import Context, owned
 
 if TYPE_CHECKING:
@@ -142,4 +150,4 @@ def _owned_workload(tx: Transaction, user: User, kind: WorkloadKind, workload_id
 def _mount(tx: Transaction, user: User, version_id: str, path: str) -> Mount:
     version = owned(tx, user, version_id, lock=True)
     check_mountable(version)
-    return Mount(version.id, version.ref, path or f"/datastores/{version.ref.name}")
+    return Mount(version.id, version.ref, check_mount_path(path or f"/datastores/{version.ref.name}"))
