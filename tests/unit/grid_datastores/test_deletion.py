@@ -16,7 +16,7 @@ from grid_datastores.storage import Manifest
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    opened = open_service(Settings(tmp_path, f"sqlite:///{tmp_path}/data/catalog.sqlite", Limits()), lambda: None)
+    opened = open_service(Settings(tmp_path, tmp_path / "data" / "catalog.sqlite", Limits()), lambda: None)
     yield opened
     opened.context.catalog.close()
 
