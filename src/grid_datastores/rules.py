@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 NAME_LENGTH = 63
 LARGEST_NUMBER = 2**31 - 1
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?")
+_NUMBER = re.compile(r"[1-9][0-9]*")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _NOT_NAME = re.compile(r"[^a-z0-9_-]+")
 _ARCHIVE_SUFFIX = re.compile(r"(\.tar)?\.[a-z0-9]{1,8}$")
@@ -58,8 +59,8 @@ def name_from_source(location: str) -> str:
 
 
 def parse_number(text: str) -> int:
-    """A version number as typed; "latest", 0, negative and huge ones are not (rule no-default-version)."""
-    if text.isascii() and text.isdigit() and 1 <= int(text[:20]) <= LARGEST_NUMBER:
+    """A version number as typed; "latest", 0, 03, negative and huge ones are not (rule no-default-version)."""
+    if _NUMBER.fullmatch(text) and int(text[:20]) <= LARGEST_NUMBER:
         return int(text)
     shown = text if len(text) <= 20 else f"{text[:20]}…"
     raise InvalidInput(f"{shown!r} is not a version: give its number, 1 or more. Nothing stands for latest or all.")

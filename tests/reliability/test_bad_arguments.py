@@ -8,7 +8,7 @@ import pytest
 
 from reliability.machine import Machine, folder_of
 
-NOT_NUMBERS = ["0", "latest", "all", "-1", "1.0", "9" * 30, "2147483648", "", "¹"]
+NOT_NUMBERS = ["0", "01", "latest", "all", "-1", "1.0", "9" * 30, "2147483648", "", "¹"]
 NOT_NAMES = ["a/b", "../data", "a b", "a.csv", "🐧", "d" * 300, "-data", "", "Data"]
 
 
