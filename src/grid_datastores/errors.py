@@ -25,17 +25,26 @@ UNAVAILABLE = 14
 UNAUTHENTICATED = 16
 
 
+class InterruptedInDoubt(KeyboardInterrupt):
+    """Ctrl-C after a change was asked for and before the answer: it may be done. The text is a sentence for people."""
+
+
 class Refusal(Exception):
-    """Something that was asked for and is not done; nothing has changed."""
+    """Something that was asked for and is not done; nothing has changed.
+
+    Where that is not sure, `doubt` says so: the end of the message, which is `said` without it.
+    """
 
     reason: ClassVar[str] = "REFUSED"
     code: ClassVar[int] = FAILED_PRECONDITION
     status: ClassVar[int] = 400
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, message: str, metadata: Mapping[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(self, message: str, metadata: Mapping[str, str] | None = None, doubt: str = "") -> None:
+        super().__init__(message + doubt)
+        self.said = message
+        self.doubt = doubt
+        self.message = message + doubt
         self.metadata = dict(metadata or {})
 
 
@@ -272,7 +281,7 @@ class NotUnderstood(Refusal):
     @classmethod
     def of(cls, url: str, doubt: str = "") -> NotUnderstood:
         """Says which server, and whether it is known what it did."""
-        return cls(f"The answer of {url} is not understood; does it speak Grid's v1 API?{doubt}")
+        return cls(f"The answer of {url} is not understood; does it speak Grid's v1 API?", doubt=doubt)
 
 
 def moment(at: datetime) -> str:

@@ -14,7 +14,9 @@ from grid_datastores.cli.output import plain
 from grid_datastores.cli.running import run
 from grid_datastores.cli.server import login, serve, status, user
 from grid_datastores.cli.session import cancel, session
-from grid_datastores.errors import Refusal
+from grid_datastores.cli.signing import login, logout
+from grid_datastores.cli.status import status
+from grid_datastores.errors import InterruptedInDoubt, Refusal
 
 
 class _Failure(click.ClickException):
@@ -37,6 +39,8 @@ class _Grid(click.Group):
             return super().invoke(ctx)
         except Refusal as error:
             raise _Failure(error.message, error.exit_code) from error
+        except InterruptedInDoubt as error:
+            raise _Failure(str(error), 1) from None
         except KeyboardInterrupt:
             raise _Failure("Interrupted; what was not finished left nothing behind.", 1) from None
 
