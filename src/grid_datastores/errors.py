@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from grid_datastores.model import Holder, Phase, Quota, Version, VersionRef
+    from grid_datastores.model import Holder, Phase, Quota, Version, VersionRef, WorkloadKind
 
 INVALID_ARGUMENT = 3
 NOT_FOUND = 5
@@ -225,6 +225,12 @@ class NameTaken(Refusal):
     code = ALREADY_EXISTS
     status = 409
 
+    @classmethod
+    def workload(cls, kind: WorkloadKind, name: str) -> NameTaken:
+        """Says how to end the one that has it."""
+        end = end_command(kind, name)
+        return cls(f"There is a {kind} {name} already; choose another name, or end it with: {end}")
+
 
 class NotThatState(Refusal):
     """A workload cannot go from its state to the wanted one."""
@@ -291,7 +297,12 @@ def moment(at: datetime) -> str:
 
 def release_command(holder: Holder) -> str:
     """The command that ends this holder."""
-    return f"grid session delete {holder.name}" if holder.kind.value == "Session" else f"grid cancel {holder.name}"
+    return end_command(holder.kind, holder.name)
+
+
+def end_command(kind: WorkloadKind, name: str) -> str:
+    """The command that ends the workload of this kind and name."""
+    return f"grid session delete {name}" if kind.value == "Session" else f"grid cancel {name}"
 
 
 def delete_command(ref: VersionRef) -> str:
