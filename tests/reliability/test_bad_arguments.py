@@ -65,9 +65,11 @@ def test_a_download_never_writes_into_what_is_there(stocked: Machine) -> None:
     (stocked.home / "file").write_text("mine")
     (stocked.home / "empty").mkdir()
     (stocked.home / "dangling").symlink_to("nowhere")
-    for there in ("full", "file", "empty", "dangling", ".", "", "/"):
+    for there in ("full", "file", "empty", "dangling", ".", "/"):
         said = stocked.run("datastore", "download", "--name", "data", "--version", "1", "--to", there)
-        said.refused("is there already", code=2)
+        said.refused("is there already")
+    said = stocked.run("datastore", "download", "--name", "data", "--version", "1", "--to", "")
+    said.refused("--to", "Give the folder to make; it is empty.", code=2)
     for nowhere in ("no/parent", "file/below", "d" * 256):
         said = stocked.run("datastore", "download", "--name", "data", "--version", "1", "--to", nowhere)
         said.refused("cannot be made")

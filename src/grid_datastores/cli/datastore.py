@@ -28,6 +28,12 @@ def datastore(ctx: click.Context, output: str) -> None:
         _list(output)
 
 
+def _new_folder(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> str | None:
+    if "" in values:
+        raise click.BadParameter("Give the folder to make; it is empty.", ctx=ctx, param=param)
+    return once(ctx, param, values)
+
+
 @datastore.command("list")
 @output_option
 def list_command(output: str) -> None:
@@ -115,20 +121,25 @@ def files(name: str, version: int, output: str) -> None:
 @name_option
 @version_option
 @click.option(
-    "--to", "destination", type=click.Path(path_type=Path), help="Folder to make; NAME-VERSION when left out."
+    "--to",
+    "destination",
+    type=click.Path(),
+    multiple=True,
+    callback=_new_folder,
+    help="Folder to make; NAME-VERSION when left out.",
 )
-def download(name: str, version: int, destination: Path | None) -> None:
+def download(name: str, version: int, destination: str | None) -> None:
     """Download a version's files into a new folder, checked byte for byte."""
     from grid_datastores import transfer
 
     ref = version_ref(name, version)
-    target = destination or Path(f"{name}-{version}")
+    target = Path(destination or f"{name}-{version}")
     with open_datastores() as datastores:
         total = datastores.find(ref).size_bytes
         with progress(f"Downloading {ref}", total) as advance:
             found = transfer.download(datastores, ref, target, advance)
     held = f"{counted(found.file_count, 'file')}, {size(found.size_bytes)}"
-    click.echo(f"Downloaded version {version} of {name} to {target}: {held}.")
+    say_done(f"Downloaded version {version} of {name} to {target}: {held}.")
 
 
 @datastore.command()
