@@ -135,7 +135,7 @@ class AlreadyDeleted(Refusal):
         """Says when it was deleted, and by whom."""
         when = moment(version.deleted_at) if version.deleted_at else "at an unknown time"
         who = f" by {version.deleted_by}" if version.deleted_by else ""
-        said = f"{_capital(version.ref)} was already deleted on {when}{who}. Nothing was changed."
+        said = f"{_capital(version.ref)} was already deleted on {when}{who}. Nothing of it was changed."
         if version.source.location:
             again = f"grid datastore create {quote(version.source.location)} --name {version.ref.name}"
             said += f" If its source is still there, make a new version of it with: {again}"
@@ -156,7 +156,7 @@ class InUse(Refusal):
             for h in holders
         )
         return cls(
-            f"{_capital(ref)} cannot be deleted, it is in use by {users}. Nothing was deleted.",
+            f"{_capital(ref)} cannot be deleted, it is in use by {users}. Nothing of it was deleted.",
             {"holders": ", ".join(h.name for h in holders)},
         )
 

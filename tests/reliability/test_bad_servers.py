@@ -109,7 +109,9 @@ def test_a_server_that_gives_no_receipt_has_deleted(home: Machine, nonsense: Non
     nonsense.special[f"/datastores/{ONE_VERSION['id']}"] = b"{}"
     said = _run(home, nonsense.url, *COMMANDS[5]).done()
     assert said == "Deleted version 1 of data. This cannot be undone. The server gives no receipt.\n"
-    assert json.loads(_run(home, nonsense.url, *COMMANDS[5], "-o", "json").done()) == {"name": "data", "version": 1}
+    assert json.loads(_run(home, nonsense.url, *COMMANDS[5], "-o", "json").done()) == {
+        **{"name": "data", "version": 1, "deleted": True, "dryRun": False}
+    }
     assert [asked.split()[0] for asked, _ in nonsense.asked] == ["GET", "DELETE"] * 2
 
 

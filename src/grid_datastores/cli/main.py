@@ -10,7 +10,7 @@ import click
 
 from grid_datastores.cli.datastore import datastore
 from grid_datastores.cli.deletion import delete
-from grid_datastores.cli.output import plain
+from grid_datastores.cli.output import forget, plain, why
 from grid_datastores.cli.running import run
 from grid_datastores.cli.server import login, serve, status, user
 from grid_datastores.cli.session import cancel, session
@@ -63,14 +63,14 @@ def main() -> None:
     try:
         cli()
     except BrokenPipeError:
-        _forget(sys.stdout)
+        forget(sys.stdout)
         sys.exit(1)
     except OSError as error:
         if os.environ.get("GRID_DEBUG"):
             raise
         where = f" ({plain(str(error.filename))})" if error.filename else ""
-        click.echo(f"Error: This machine says: {(error.strerror or str(error)).lower()}{where}.", err=True)
-        _forget(sys.stdout)
+        click.echo(f"Error: This machine says: {why(error)}{where}.", err=True)
+        forget(sys.stdout)
         sys.exit(1)
     except Exception as error:
         if os.environ.get("GRID_DEBUG"):
@@ -78,10 +78,3 @@ def main() -> None:
         said = plain(" ".join(str(error).split())) or type(error).__name__
         click.echo(f"Error: {said} (set GRID_DEBUG=1 to see where)", err=True)
         sys.exit(1)
-
-
-def _forget(stream: IO[str] | None) -> None:
-    """Whoever read our output is gone; writing the rest at exit would fail again."""
-    if stream is None:  # closed before the start
-        return
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -102,7 +102,8 @@ def test_numbers(text: str, number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "0", "00", "03", "-1", "+1", "1.0", "1e3", " 1", "latest", "all", "2147483648", "9" * 5000, "¹", "١", "0x1"]
+    "text",
+    ["", "0", "00", "03", "-1", "+1", "1.0", "1e3", " 1", "latest", "all", "2147483648", "9" * 5000, "¹", "١", "0x1"],
 )
 def test_what_is_no_number(text: str) -> None:
     with pytest.raises(InvalidInput, match="Nothing stands for latest or all") as refused:
