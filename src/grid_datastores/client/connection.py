@@ -33,10 +33,12 @@ class _Trace:
 class Connection:
     """One server, with credentials that are sent to it and to nobody else."""
 
-    def __init__(self, url: str, credentials: tuple[str, str] | None) -> None:
+    def __init__(self, url: str, credentials: tuple[str, str] | None, patience: float | None = None) -> None:
+        """`patience` is how many seconds the server has to answer; without it, as long as an answer can take."""
         self.url = url
+        timeout, retries = (TIMEOUT, 1) if patience is None else (httpx.Timeout(patience), 0)
         self._http = httpx.Client(
-            base_url=url, auth=credentials, timeout=TIMEOUT, transport=httpx.HTTPTransport(retries=1)
+            base_url=url, auth=credentials, timeout=timeout, transport=httpx.HTTPTransport(retries=retries)
         )
         # Addresses that the server hands out carry their own permission, and may be of another host.
         self._bare = httpx.Client(timeout=TIMEOUT, transport=httpx.HTTPTransport(retries=1))

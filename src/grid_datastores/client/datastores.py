@@ -48,8 +48,8 @@ def sign_in(url: str, name: str, key: str) -> Server:
 class HttpDatastores:
     """See `Datastores`."""
 
-    def __init__(self, server: Server) -> None:
-        self._connection = Connection(server.url, (server.user_id, server.api_key))
+    def __init__(self, server: Server, patience: float | None = None) -> None:
+        self._connection = Connection(server.url, (server.user_id, server.api_key), patience)
         self._cluster = server.cluster
         self.place = server.url
 
