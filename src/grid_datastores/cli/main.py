@@ -12,7 +12,7 @@ from grid_datastores.cli.datastore import datastore
 from grid_datastores.cli.deletion import delete
 from grid_datastores.cli.output import forget, plain, why
 from grid_datastores.cli.running import run
-from grid_datastores.cli.server import login, serve, status, user
+from grid_datastores.cli.server import serve, user
 from grid_datastores.cli.session import cancel, session
 from grid_datastores.cli.signing import login, logout
 from grid_datastores.cli.status import status
@@ -46,6 +46,7 @@ class _Grid(click.Group):
 
 
 @click.group(cls=_Grid, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="grid-datastores")
 def cli() -> None:
     """Keep datasets as versions of datastores, use them in Sessions and Runs, and delete exactly one.
 
@@ -54,7 +55,7 @@ def cli() -> None:
 
 
 datastore.add_command(delete)
-for command in (datastore, session, run, cancel, serve, login, status, user):
+for command in (datastore, session, run, cancel, serve, login, logout, status, user):
     cli.add_command(command)
 
 

@@ -1,7 +1,8 @@
-"""`grid serve`, `grid login`, `grid status` and `grid user`."""
+"""`grid serve` and `grid user`."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -30,36 +31,6 @@ def serve(host: str, port: int) -> None:
     run(read_settings(), host, port, _say_ready)
 
 
-@click.command()
-@click.option("--url", required=True, help="Address of the server.")
-@click.option("--username", required=True, help="Your user name or id.")
-@click.option("--key", required=True, help="Your API key.")
-def login(url: str, username: str, key: str) -> None:
-    """Sign in to a server; later commands work there. GRID_URL= (empty) before a command works on this machine."""
-    from grid_datastores.client import sign_in
-    from grid_datastores.credentials import checked_url, keep
-    from grid_datastores.settings import read_settings
-
-    server = sign_in(checked_url(url), username, key)
-    path = keep(read_settings(), server)
-    click.echo(f"Signed in at {server.url} as {username}; the credentials are in {path}.")
-
-
-@click.command()
-@output_option
-def status(output: str) -> None:
-    """Say where commands work, and how many versions you have of how many you may have."""
-    from grid_datastores.cli.target import open_datastores
-
-    with open_datastores() as datastores:
-        quota = datastores.quota()
-    if output == "json":
-        print_json({"place": datastores.place, "used": quota.used, "limit": quota.limit})
-        return
-    click.echo(f"Working on {datastores.place}.")
-    click.echo(f"You have {quota.used} of {quota.limit} versions.")
-
-
 @click.group()
 def user() -> None:
     """Work with the users of the server on this machine."""
@@ -69,16 +40,21 @@ def user() -> None:
 @click.argument("name")
 @output_option
 def add(name: str, output: str) -> None:
-    """Add a user and print their key, which is not kept and cannot be shown again."""
+    """Add a user and print their key, which is not kept and cannot be shown again.
+
+    The user is one of the server on this machine, also while you are signed in to another.
+    """
     from grid_datastores.service import open_service
     from grid_datastores.settings import read_settings
 
-    service = open_service(read_settings(), queued=lambda: None)
+    settings = read_settings()
+    service = open_service(settings, queued=lambda: None)
     added, key = service.accounts.add(name)
+    place = "the database of GRID_DATABASE_URL" if os.environ.get("GRID_DATABASE_URL") else str(settings.data)
     if output == "json":
-        print_json({"id": added.id, "name": added.name, "apiKey": key})
+        print_json({"id": added.id, "name": added.name, "apiKey": key, "place": place})
         return
-    click.echo(f"User {added.name} is added. The key is shown only now: {key}")
+    click.echo(f"User {added.name} is added in {place}. The key is shown only now: {key}")
     click.echo(f"Sign in with: grid login --url URL --username {added.name} --key {key}")
 
 
