@@ -89,4 +89,6 @@ def test_signing_out_removes_what_was_kept(connected: Machine, login: list[str])
 
 
 def test_a_user_is_added_where_it_is_told(connected: Machine) -> None:
-    assert f"User kim is added in {connected.directory / 'data'}." in connected.run("user", "add", "kim").done()
+    said = connected.run("user", "add", "kim").done()
+    assert f"User kim is added in {connected.directory / 'data'}." in said
+    assert said.endswith("--username kim --key -\n")

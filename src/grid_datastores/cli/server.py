@@ -55,7 +55,7 @@ def add(name: str, output: str) -> None:
         print_json({"id": added.id, "name": added.name, "apiKey": key, "place": place})
         return
     click.echo(f"User {added.name} is added in {place}. The key is shown only now: {key}")
-    click.echo(f"Sign in with: grid login --url URL --username {added.name} --key {key}")
+    click.echo(f"Sign in with: grid login --url URL --username {added.name} --key -")
 
 
 def _say_ready(welcome: Welcome) -> None:
