@@ -70,6 +70,42 @@ def keep(settings: Settings, server: Server) -> Path:
     return path
 
 
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """The credentials that were removed; no address and user where they were damaged."""
+
+    path: Path
+    url: str
+    user_id: str
+
+
+def forget(settings: Settings) -> Forgotten | None:
+    """Remove what was kept; None where nothing was."""
+    path = settings.directory / _FILE
+    try:
+        kept = _read(settings)
+    except NotSignedIn:  # damaged
+        kept = None
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SourceFailed(f"{path} cannot be removed: {(error.strerror or str(error)).lower()}.") from error
+    return Forgotten(path, kept.url if kept else "", kept.user_id if kept else "")
+
+
+def overriding(server: Server, name: str) -> list[str]:
+    """The variables that go before what was kept for the server and this name of its user, and say something else."""
+    kept = {
+        "GRID_URL": (server.url, f"{server.url}/"),
+        "GRID_USER_ID": (server.user_id, name, ""),
+        "GRID_API_KEY": (server.api_key, ""),
+        "GRID_CLUSTER_ID": (server.cluster, ""),
+    }
+    return [variable for variable, same in kept.items() if os.environ.get(variable, same[0]) not in same]
+
+
 def checked_url(url: str) -> str:
     """The address without a slash at its end; raises `InvalidInput` when it cannot be a server's."""
     try:

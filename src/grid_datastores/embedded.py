@@ -45,12 +45,26 @@ def open_embedded(settings: Settings) -> EmbeddedDatastores:
     return EmbeddedDatastores(service, service.accounts.local(_user_name()), settings.data, runs)
 
 
+def open_to_look(settings: Settings) -> EmbeddedDatastores | None:
+    """The same, only to look: nothing is made or tidied. None where this user has nothing yet."""
+    if not settings.data.is_dir():
+        return None
+    service = open_service(settings, queued=lambda: None)
+    with service.context.catalog.read() as tx:
+        user = tx.users.named(_user_name())
+    if user:
+        return EmbeddedDatastores(service, user, settings.data, LivingRuns(settings.data / "runs"), tidies=False)
+    service.context.catalog.close()
+    return None
+
+
 class EmbeddedDatastores:
     """See `Datastores`."""
 
-    def __init__(self, service: Service, user: User, folder: Path, runs: LivingRuns) -> None:
+    def __init__(self, service: Service, user: User, folder: Path, runs: LivingRuns, *, tidies: bool = True) -> None:
         self._service = service
         self._runs = runs
+        self._tidies = tidies
         self._user = user
         self.place = f"this machine ({folder})"
 
@@ -138,7 +152,8 @@ class EmbeddedDatastores:
         """Erase what was deleted. What cannot be erased now is by the next command; what was done stays done."""
         try:
             self._runs.release()
-            self._service.tidy(self._runs.lives)
+            if self._tidies:
+                self._service.tidy(self._runs.lives)
         except (Refusal, OSError) as error:
             said = error.message if isinstance(error, Refusal) else f"{(error.strerror or str(error)).lower()}."
             _log.warning("Warning: what was deleted will be erased by the next command: %s", said)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from grid_datastores.model import Holder, Phase, Quota, Version, VersionRef
+    from grid_datastores.model import Holder, Phase, Quota, Version, VersionRef, WorkloadKind
 
 INVALID_ARGUMENT = 3
 NOT_FOUND = 5
@@ -26,17 +26,26 @@ UNAUTHENTICATED = 16
 FEW_HOLDERS = 2  # as many are named in the line; more are a list
 
 
+class InterruptedInDoubt(KeyboardInterrupt):
+    """Ctrl-C after a change was asked for and before the answer: it may be done. The text is a sentence for people."""
+
+
 class Refusal(Exception):
-    """Something that was asked for and is not done; nothing has changed."""
+    """Something that was asked for and is not done; nothing has changed.
+
+    Where that is not sure, `doubt` says so: the end of the message, which is `said` without it.
+    """
 
     reason: ClassVar[str] = "REFUSED"
     code: ClassVar[int] = FAILED_PRECONDITION
     status: ClassVar[int] = 400
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, message: str, metadata: Mapping[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(self, message: str, metadata: Mapping[str, str] | None = None, doubt: str = "") -> None:
+        super().__init__(message + doubt)
+        self.said = message
+        self.doubt = doubt
+        self.message = message + doubt
         self.metadata = dict(metadata or {})
 
 
@@ -142,7 +151,7 @@ class AlreadyDeleted(Refusal):
         what = f"already deleted {when} by {version.deleted_by}"
         if not version.deleted_by:
             what = f"never finished, and what there was of it was dropped {when}"
-        said = f"{_capital(version.ref)} was {what}. Nothing was changed."
+        said = f"{_capital(version.ref)} was {what}. Nothing of it was changed."
         if version.source.location:
             again = f"grid datastore create {quote(version.source.location)} --name {version.ref.name}"
             said += f" If its source is still there, make a new version of it with: {again}"
@@ -164,7 +173,7 @@ class InUse(Refusal):
             for h in holders
         )
         return cls(
-            f"{_capital(ref)} cannot be deleted, it is in use by {users}. Nothing was deleted.",
+            f"{_capital(ref)} cannot be deleted, it is in use by {users}. Nothing of it was deleted.",
             {"holders": ", ".join(h.name for h in holders)},
         )
 
@@ -234,6 +243,12 @@ class NameTaken(Refusal):
     code = ALREADY_EXISTS
     status = 409
 
+    @classmethod
+    def workload(cls, kind: WorkloadKind, name: str) -> NameTaken:
+        """Says how to end the one that has it."""
+        end = end_command(kind, name)
+        return cls(f"There is a {kind} {name} already; choose another name, or end it with: {end}")
+
 
 class NotThatState(Refusal):
     """A workload cannot go from its state to the wanted one."""
@@ -290,7 +305,7 @@ class NotUnderstood(Refusal):
     @classmethod
     def of(cls, url: str, doubt: str = "") -> NotUnderstood:
         """Says which server, and whether it is known what it did."""
-        return cls(f"The answer of {url} is not understood; does it speak Grid's v1 API?{doubt}")
+        return cls(f"The answer of {url} is not understood; does it speak Grid's v1 API?", doubt=doubt)
 
 
 def moment(at: datetime) -> str:
@@ -300,7 +315,12 @@ def moment(at: datetime) -> str:
 
 def release_command(holder: Holder) -> str:
     """The command that ends this holder."""
-    return f"grid session delete {holder.name}" if holder.kind.value == "Session" else f"grid cancel {holder.name}"
+    return end_command(holder.kind, holder.name)
+
+
+def end_command(kind: WorkloadKind, name: str) -> str:
+    """The command that ends the workload of this kind and name."""
+    return f"grid session delete {name}" if kind.value == "Session" else f"grid cancel {name}"
 
 
 def delete_command(ref: VersionRef) -> str:

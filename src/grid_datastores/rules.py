@@ -37,6 +37,7 @@ LARGEST_PART = 5 * 1024**3  # bytes
 PATH_LENGTH = 255
 LARGEST_NUMBER = 2**31 - 1
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?")
+_NUMBER = re.compile(r"[1-9][0-9]*")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _NOT_NAME = re.compile(r"[^a-z0-9_-]+")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
@@ -104,8 +105,8 @@ def check_part_size(size: int) -> None:
 
 
 def parse_number(text: str) -> int:
-    """A version number as typed; "latest", 0, negative and huge ones are not (rule no-default-version)."""
-    if text.isascii() and text.isdigit() and 1 <= int(text[:20]) <= LARGEST_NUMBER:
+    """A version number as typed; "latest", 0, 03, negative and huge ones are not (rule no-default-version)."""
+    if _NUMBER.fullmatch(text) and int(text[:20]) <= LARGEST_NUMBER:
         return int(text)
     shown = text if len(text) <= 20 else f"{text[:20]}…"
     raise InvalidInput(f"{shown!r} is not a version: give its number, 1 or more. Nothing stands for latest or all.")

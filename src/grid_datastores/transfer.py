@@ -103,7 +103,7 @@ def _send(
         manifest = Manifest.of(entry for entries in journal.objects.values() for entry in entries)
         finished = datastores.finish(version, manifest)
     except (KeyboardInterrupt, *_PASSING) as error:
-        why = "Interrupted." if isinstance(error, KeyboardInterrupt) else error.message
+        why = "Interrupted." if isinstance(error, KeyboardInterrupt) else error.said
         raise _interrupted(why, version) from error
     except BaseException:
         datastores.drop(version)

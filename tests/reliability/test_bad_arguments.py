@@ -8,7 +8,7 @@ import pytest
 
 from reliability.machine import Machine, folder_of
 
-NOT_NUMBERS = ["0", "latest", "all", "-1", "1.0", "9" * 30, "2147483648", "", "¹"]
+NOT_NUMBERS = ["0", "01", "latest", "all", "-1", "1.0", "9" * 30, "2147483648", "", "¹"]
 NOT_NAMES = ["a/b", "../data", "a b", "a.csv", "🐧", "d" * 300, "-data", "", "Data"]
 
 
@@ -65,9 +65,11 @@ def test_a_download_never_writes_into_what_is_there(stocked: Machine) -> None:
     (stocked.home / "file").write_text("mine")
     (stocked.home / "empty").mkdir()
     (stocked.home / "dangling").symlink_to("nowhere")
-    for there in ("full", "file", "empty", "dangling", ".", "", "/"):
+    for there in ("full", "file", "empty", "dangling", ".", "/"):
         said = stocked.run("datastore", "download", "--name", "data", "--version", "1", "--to", there)
-        said.refused("is there already", code=2)
+        said.refused("is there already")
+    said = stocked.run("datastore", "download", "--name", "data", "--version", "1", "--to", "")
+    said.refused("--to", "Give the folder to make; it is empty.", code=2)
     for nowhere in ("no/parent", "file/below", "d" * 256):
         said = stocked.run("datastore", "download", "--name", "data", "--version", "1", "--to", nowhere)
         said.refused("cannot be made")

@@ -100,11 +100,11 @@ class Versions:
         )
 
     def siblings(self, version: Version) -> list[Version]:
-        """The other versions under its name that are there."""
+        """The other versions under its name that are there; of one that has failed nothing is."""
         return [
             other
             for other in self.of_owner(version.owner_id)
-            if other.ref.name == version.ref.name and other.id != version.id
+            if other.ref.name == version.ref.name and other.id != version.id and other.phase is not Phase.FAILED
         ]
 
     def counted(self, owner_id: str) -> int:

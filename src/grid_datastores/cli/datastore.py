@@ -9,14 +9,29 @@ from typing import TYPE_CHECKING
 
 import click
 
-from grid_datastores.cli.options import name_option, output_option, version_option, version_ref
-from grid_datastores.cli.output import plain, print_json, print_table, progress, waiting, when
+from grid_datastores.cli.options import (
+    DatastoreName,
+    SourceLocation,
+    name_option,
+    once,
+    output_option,
+    pass_output_on,
+    version_option,
+    version_ref,
+)
+from grid_datastores.cli.output import plain, print_json, print_table, progress, say_done, told, waiting, when
 from grid_datastores.cli.target import open_datastores
 from grid_datastores.errors import Refusal
 from grid_datastores.words import counted, size
 
 if TYPE_CHECKING:
     from grid_datastores.model import Details, Source, Version
+
+
+def _new_folder(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> str | None:
+    if "" in values:
+        raise click.BadParameter("Give the folder to make; it is empty.", ctx=ctx, param=param)
+    return once(ctx, param, values)
 
 
 @click.group(invoke_without_command=True)
@@ -26,6 +41,8 @@ def datastore(ctx: click.Context, output: str) -> None:
     """Work with datastores. Without a command: list them."""
     if ctx.invoked_subcommand is None:
         _list(output)
+    else:
+        pass_output_on(ctx, output)
 
 
 @datastore.command("list")
@@ -36,8 +53,14 @@ def list_command(output: str) -> None:
 
 
 @datastore.command()
-@click.argument("source")
-@click.option("--name", help="Name of the datastore; made from the source when left out.")
+@click.argument("source", type=SourceLocation())
+@click.option(
+    "--name",
+    type=DatastoreName(),
+    multiple=True,
+    callback=once,
+    help="Name of the datastore; made from the source when left out.",
+)
 @click.option("--no-copy", is_flag=True, help="Only refer to the objects of a bucket; they stay where they are.")
 @output_option
 def create(source: str, name: str | None, no_copy: bool, output: str) -> None:
@@ -50,21 +73,23 @@ def create(source: str, name: str | None, no_copy: bool, output: str) -> None:
     that is interrupted goes on with `grid datastore resume`.
     """
     from grid_datastores.model import SourceKind
-    from grid_datastores.rules import check_name, name_from_source
+    from grid_datastores.rules import name_from_source
     from grid_datastores.sources import parse_source
 
     parsed = parse_source(source, no_copy)
     local = parsed.kind is SourceKind.FILES
     name_from = _name_from_path if local else name_from_source
-    wanted = name_from(source) if name is None else check_name(name)
+    wanted = name_from(source) if name is None else name
     version = _upload(source, wanted) if local else _fetch(parsed, wanted)
-    if output == "json":
-        from grid_datastores.wire.datastores import version_out
-
-        print_json(version_out(version, ""))
-        return
     held = f"{counted(version.file_count, 'file')}, {size(version.size_bytes)}"
-    click.echo(f"Created version {version.ref.number} of {version.ref.name}: {held}.")
+    done = f"Created version {version.ref.number} of {version.ref.name}: {held}."
+    if output == "text":
+        say_done(done)
+        return
+    from grid_datastores.wire.datastores import version_out
+
+    with told(done):
+        print_json(version_out(version, ""))
 
 
 def _name_from_path(source: str) -> str:
@@ -130,20 +155,25 @@ def files(name: str, version: int, output: str) -> None:
 @name_option
 @version_option
 @click.option(
-    "--to", "destination", type=click.Path(path_type=Path), help="Folder to make; NAME-VERSION when left out."
+    "--to",
+    "destination",
+    type=click.Path(),
+    multiple=True,
+    callback=_new_folder,
+    help="Folder to make; NAME-VERSION when left out.",
 )
-def download(name: str, version: int, destination: Path | None) -> None:
+def download(name: str, version: int, destination: str | None) -> None:
     """Download a version's files into a new folder, checked byte for byte."""
     from grid_datastores import transfer
 
     ref = version_ref(name, version)
-    target = destination or Path(f"{name}-{version}")
+    target = Path(destination or f"{name}-{version}")
     with open_datastores() as datastores:
         total = datastores.find(ref).size_bytes
         with progress(f"Downloading {ref}", total) as advance:
             found = transfer.download(datastores, ref, target, advance)
     held = f"{counted(found.file_count, 'file')}, {size(found.size_bytes)}"
-    click.echo(f"Downloaded version {version} of {name} to {target}: {held}.")
+    say_done(f"Downloaded version {version} of {name} to {target}: {held}.")
 
 
 @datastore.command()

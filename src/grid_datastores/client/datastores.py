@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, cast
 
 from grid_datastores.client.connection import Connection, understood
@@ -33,7 +33,8 @@ def sign_in(url: str, name: str, key: str) -> Server:
     """Ask the server who this is; raises `NotSignedIn` when the name or key is wrong."""
     connection = Connection(url, None)
     try:
-        connection.call("POST", "/v1/auth/login", json={"username": name, "apiKey": key})
+        with _found(url):
+            connection.call("POST", "/v1/auth/login", json={"username": name, "apiKey": key})
         signed = Connection(url, (name, key))
         try:
             user = cast("accounts.UserResponse", signed.call("GET", "/v1/auth/user"))
@@ -46,11 +47,22 @@ def sign_in(url: str, name: str, key: str) -> Server:
         connection.close()
 
 
+@contextmanager
+def _found(url: str) -> Iterator[None]:
+    """A server of Grid's v1 API knows the address of its sign-in."""
+    try:
+        yield
+    except Refusal as error:
+        if error.metadata.get("status") != "404":
+            raise
+        raise Refusal(f"{error.message} {url} is not the address of a Grid server.") from error
+
+
 class HttpDatastores:
     """See `Datastores`."""
 
-    def __init__(self, server: Server) -> None:
-        self._connection = Connection(server.url, (server.user_id, server.api_key))
+    def __init__(self, server: Server, patience: float | None = None) -> None:
+        self._connection = Connection(server.url, (server.user_id, server.api_key), patience)
         self._cluster = server.cluster
         self.place = server.url
 

@@ -45,7 +45,7 @@ class Workloads:
             now = self._context.clock()
             tx.users.lock(user.id)
             if tx.workloads.holds_name(user.id, kind, name, now):
-                raise NameTaken(f"There is a {kind} {name} already; choose another name, or delete that one.")
+                raise NameTaken.workload(kind, name)
             mounts = tuple(_mount(tx, user, version_id, paths[version_id]) for version_id in sorted(paths))
             if len({mount.path for mount in mounts}) != len(mounts):
                 raise InvalidInput("Two versions cannot be mounted at the same path.")

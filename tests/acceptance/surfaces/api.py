@@ -126,7 +126,7 @@ class ApiSurface:
         if name is None or version is None:
             query = f"name={name}" if name else f"version={version}"
             return _outcome(self.call("DELETE", f"{self._versions}?{query}"))
-        known = version.isdigit() and len(version) < 9
+        known = version.isdigit() and len(version) < 9 and not version.startswith("0")
         wanted = self.version_id(name, int(version)) if known else version
         return _outcome(self.call("DELETE", f"{self._versions}/{wanted}"))
 
