@@ -134,7 +134,18 @@ def test_who_has_signed_out_is_signed_out(ana: Person) -> None:
 
 
 @pytest.mark.parametrize(
-    "then", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:x", "/a\r\nb"]
+    "then",
+    [
+        "https://evil.example",
+        "//evil.example",
+        "/\\evil.example",
+        "javascript:x",
+        "/a\r\nb",
+        "/a?b\r\nc",
+        "/?\\evil.example",
+        "?//evil.example",
+        "//evil.example?/",
+    ],
 )
 def test_signing_in_leads_to_no_other_site(shared_server: ServerProcess, then: str) -> None:
     user = shared_server.add_user(f"eve-{uuid4().hex[:8]}")
@@ -142,8 +153,12 @@ def test_signing_in_leads_to_no_other_site(shared_server: ServerProcess, then: s
     assert httpx.post(f"{shared_server.url}/sign-in", data=fields).headers["location"] == "/"
 
 
-def test_signing_in_leads_back_to_the_page_that_was_asked_for(shared_server: ServerProcess, ana: Person) -> None:
-    wanted = "/datastores/data/versions/1"
+@pytest.mark.parametrize(
+    "wanted", ["/datastores/data/versions/1", "/workloads/start?name=data&version=1", "/datastores/a%20%3C/versions/1"]
+)
+def test_signing_in_leads_back_to_the_page_that_was_asked_for(
+    shared_server: ServerProcess, ana: Person, wanted: str
+) -> None:
     asked = httpx.get(f"{shared_server.url}{wanted}", follow_redirects=True)
     assert asked.url.path == "/sign-in"
     fields = {"name": ana.user.user_id, "key": ana.user.api_key, "then": asked.url.params["then"]}
