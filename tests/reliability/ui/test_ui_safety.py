@@ -20,6 +20,7 @@ CHANGES = [
     "/workloads/session/x/delete",
     "/sign-out",
 ]
+SCRIPT = {"x-requested-with": "XMLHttpRequest"}
 
 
 def test_every_answer_tells_browsers_to_be_careful(ana: Person) -> None:
@@ -57,8 +58,29 @@ def test_who_is_not_signed_in_sees_nothing(shared_server: ServerProcess, ana: Pe
             assert answer.status_code == 303, path
             assert answer.headers["location"].startswith("/sign-in"), path
         for path in CHANGES:
-            assert stranger.post(path, data={"csrf": ana.form_token()}).headers["location"] == "/sign-in", path
+            assert stranger.post(path, data={"csrf": ana.form_token()}).headers["location"] == "/sign-in?ended=yes", (
+                path
+            )
     assert ana.api.state() == before
+
+
+def test_a_form_after_the_session_has_ended_leads_back_to_its_page(shared_server: ServerProcess, ana: Person) -> None:
+    token, wanted = ana.form_token(), "/workloads/start?name=data&version=1"
+    with httpx.Client(base_url=shared_server.url) as late:
+        for referer, then in ((wanted, wanted), ("/", "/"), ("https://evil.example/x", "/")):
+            page = f"{shared_server.url}{referer}" if referer.startswith("/") else referer
+            sent = late.post("/workloads/start", data={"csrf": token}, headers={"referer": page})
+            answer = late.get(sent.headers["location"])
+            assert alert(answer) == "Your session has ended; nothing was done. Sign in and repeat it."
+            fields = {
+                "name": ana.user.user_id,
+                "key": ana.user.api_key,
+                "then": sent.next_request.url.params.get("then", ""),
+            }
+            assert httpx.post(f"{shared_server.url}/sign-in", data=fields).headers["location"] == then
+        for answer in (late.get("/upload", headers=SCRIPT), late.post("/upload", headers=SCRIPT)):
+            assert answer.status_code == 401
+            assert alert(answer) == "Your session has ended; nothing was done. Sign in and repeat it."
 
 
 def test_a_form_without_the_token_of_the_session_changes_nothing(ana: Person, ben: Person) -> None:

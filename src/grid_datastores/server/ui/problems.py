@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from grid_datastores.server.ui.pages import page
+from grid_datastores.server.ui.sign_in import ENDED
 from grid_datastores.server.ui.visit import SignInFirst, see, visit_or_none
 
 if TYPE_CHECKING:
@@ -22,10 +23,12 @@ def refused(request: Request, refusal: Refusal) -> Response:
     return answer
 
 
-def sign_in_first(_request: Request, error: Exception) -> Response:
-    """Lead to the page that signs in."""
+def sign_in_first(request: Request, error: Exception) -> Response:
+    """Lead to the page that signs in; a script of a page is told, and stays on its page."""
     if not isinstance(error, SignInFirst):
         raise error
+    if "x-requested-with" in request.headers:
+        return page("sign_in.html", HTTPStatus.UNAUTHORIZED, name="", then=error.then, refusal=ENDED)
     return see(error.location)
 
 

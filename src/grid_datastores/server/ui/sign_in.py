@@ -9,6 +9,8 @@ from grid_datastores.server.state import TheState
 from grid_datastores.server.ui.pages import page
 from grid_datastores.server.ui.visit import AnyForm, OwnForm, TheVisit, begin_visit, end_visit, field, is_own_page, see
 
+ENDED = "Your session has ended; nothing was done. Sign in and repeat it."
+
 router = APIRouter()
 
 
@@ -18,9 +20,9 @@ def link_path(secret: str) -> str:
 
 
 @router.get("/sign-in")
-def show_sign_in(then: str = "") -> Response:
-    """The form for a user's name and key."""
-    return page("sign_in.html", name="", then=then, refusal="")
+def show_sign_in(then: str = "", ended: str = "") -> Response:
+    """The form for a user's name and key; who sent a form too late is told so."""
+    return page("sign_in.html", name="", then=then, refusal=ENDED if ended else "")
 
 
 @router.post("/sign-in")

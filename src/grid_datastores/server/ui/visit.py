@@ -110,9 +110,11 @@ def is_own_page(address: str) -> bool:
 
 
 def _asked(request: Request) -> str:
-    """The page that was asked for."""
+    """The page that was asked for; of a form that was sent, the page that it is on."""
     if request.method != "GET":
-        return "/"
+        form = urlsplit(request.headers.get("referer", ""))
+        here = form.netloc == request.headers.get("host")
+        return (form.path + (f"?{form.query}" if form.query else "")) if here else "/"
     query = request.scope["query_string"].decode("latin-1")
     return str(request.scope["raw_path"].decode("latin-1")) + (f"?{query}" if query else "")
 
@@ -125,12 +127,15 @@ def _visit(request: Request, state: TheState) -> Visit:
 
 
 class SignInFirst(Exception):
-    """A page that needs somebody who is signed in; `location` is where to, and from there back."""
+    """A page that needs somebody who is signed in; `location` is where to, and from there back to `then`."""
 
     def __init__(self, request: Request) -> None:
         super().__init__(request.url.path)
-        then = _asked(request)
-        self.location = "/sign-in" + (f"?{urlencode({'then': then})}" if then != "/" else "")
+        self.then = _asked(request)
+        query = {"then": self.then} if self.then != "/" else {}
+        if request.method != "GET":
+            query["ended"] = "yes"
+        self.location = "/sign-in" + (f"?{urlencode(query)}" if query else "")
 
 
 async def _form(request: Request) -> FormData:
