@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from grid_datastores.cli.options import name_option, output_option, version_option, version_ref
-from grid_datastores.cli.output import plain, print_json, print_table, progress, waiting, when
+from grid_datastores.cli.output import print_json, print_table, progress, waiting, when
 from grid_datastores.cli.target import open_datastores
 from grid_datastores.errors import Refusal
-from grid_datastores.words import counted, size
+from grid_datastores.words import counted, plain, size
 
 if TYPE_CHECKING:
     from grid_datastores.model import Details, Source, Version

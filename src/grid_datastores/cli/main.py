@@ -10,11 +10,11 @@ import click
 
 from grid_datastores.cli.datastore import datastore
 from grid_datastores.cli.deletion import delete
-from grid_datastores.cli.output import plain
 from grid_datastores.cli.running import run
 from grid_datastores.cli.server import login, serve, status, user
 from grid_datastores.cli.session import cancel, session
 from grid_datastores.errors import Refusal
+from grid_datastores.words import plain
 
 
 class _Failure(click.ClickException):
