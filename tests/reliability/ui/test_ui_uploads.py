@@ -27,7 +27,7 @@ def chosen(page: Page) -> list[str]:
 def test_what_is_refused_keeps_the_form_as_it_was(open_page: OpenPage, ana: Person) -> None:
     page = open_page()
     page.goto("/upload")
-    page.get_by_label("Or files").set_input_files([NAMELESS])  # type: ignore[list-item]
+    page.get_by_label("Or files").set_input_files([NAMELESS])
     upload(page)
     expect(page.get_by_role("alert")).to_contain_text("No name can be made from")
     expect(page.get_by_role("alert")).to_be_focused()
@@ -55,7 +55,7 @@ def test_nothing_is_sent_without_a_file_or_with_a_bad_name(open_page: OpenPage, 
     upload(page)
     expect(page.get_by_role("alert")).to_have_text("Choose at least one file, or a folder with a file in it.")
     name = page.get_by_label("Name of the datastore").first
-    page.get_by_label("Or files").set_input_files([A_FILE])  # type: ignore[list-item]
+    page.get_by_label("Or files").set_input_files([A_FILE])
     for bad in ("Not A Name", "-a", "a-", "x" * 64):
         name.fill(bad)
         assert name.evaluate("field => field.validity.patternMismatch"), bad
@@ -69,7 +69,7 @@ def test_nothing_is_sent_without_a_file_or_with_a_bad_name(open_page: OpenPage, 
 def test_a_session_that_has_ended_is_said_before_anything_is_sent(open_page: OpenPage, ana: Person) -> None:
     page = open_page()
     page.goto("/upload")
-    page.get_by_label("Or files").set_input_files([A_FILE])  # type: ignore[list-item]
+    page.get_by_label("Or files").set_input_files([A_FILE])
     kept = page.context.cookies()
     page.context.clear_cookies()
     posts: list[str] = []
@@ -88,7 +88,7 @@ def test_an_upload_can_be_stopped(open_page: OpenPage, ana: Person, theme: str) 
     page.goto("/upload")
     held: list[Route] = []
     page.route("**/upload", lambda route: held.append(route) if route.request.method == "POST" else route.continue_())
-    page.get_by_label("Or files").set_input_files([A_FILE])  # type: ignore[list-item]
+    page.get_by_label("Or files").set_input_files([A_FILE])
     with page.expect_request(lambda request: request.method == "POST"):
         upload(page)
     expect(page.get_by_role("group", name="Sending")).to_be_focused()
