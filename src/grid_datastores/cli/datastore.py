@@ -19,10 +19,10 @@ from grid_datastores.cli.options import (
     version_option,
     version_ref,
 )
-from grid_datastores.cli.output import plain, print_json, print_table, progress, say_done, told, waiting, when
+from grid_datastores.cli.output import print_json, print_table, progress, say_done, told, waiting, when
 from grid_datastores.cli.target import open_datastores
 from grid_datastores.errors import Refusal
-from grid_datastores.words import counted, size
+from grid_datastores.words import counted, plain, size
 
 if TYPE_CHECKING:
     from grid_datastores.model import Details, Source, Version

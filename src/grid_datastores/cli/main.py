@@ -10,7 +10,7 @@ import click
 
 from grid_datastores.cli.datastore import datastore
 from grid_datastores.cli.deletion import delete
-from grid_datastores.cli.output import forget, plain, why
+from grid_datastores.cli.output import forget, why
 from grid_datastores.cli.running import run
 from grid_datastores.cli.server import serve, user
 from grid_datastores.cli.session import cancel, session
@@ -18,6 +18,7 @@ from grid_datastores.cli.signing import login, logout
 from grid_datastores.cli.status import status
 from grid_datastores.errors import InterruptedInDoubt, Refusal
 from grid_datastores.interrupts import Terminated, raise_when_terminated
+from grid_datastores.words import plain
 
 
 class _Failure(click.ClickException):

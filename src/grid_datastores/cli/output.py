@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from grid_datastores.words import plain
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
@@ -97,11 +99,6 @@ def _records(headers: Sequence[str], cells: Sequence[Sequence[str]]) -> Iterator
         for header, cell in zip(headers, row, strict=True):
             record.add_row(Text(header, "bold"), Text(cell, overflow="fold"))
         yield record
-
-
-def plain(text: str) -> str:
-    """The text with its control characters made visible."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def when(at: datetime | None) -> str:

@@ -20,6 +20,7 @@ CHANGES = [
     "/workloads/session/x/delete",
     "/sign-out",
 ]
+SCRIPT = {"x-requested-with": "XMLHttpRequest"}
 
 
 def test_every_answer_tells_browsers_to_be_careful(ana: Person) -> None:
@@ -57,8 +58,29 @@ def test_who_is_not_signed_in_sees_nothing(shared_server: ServerProcess, ana: Pe
             assert answer.status_code == 303, path
             assert answer.headers["location"].startswith("/sign-in"), path
         for path in CHANGES:
-            assert stranger.post(path, data={"csrf": ana.form_token()}).headers["location"] == "/sign-in", path
+            assert stranger.post(path, data={"csrf": ana.form_token()}).headers["location"] == "/sign-in?ended=yes", (
+                path
+            )
     assert ana.api.state() == before
+
+
+def test_a_form_after_the_session_has_ended_leads_back_to_its_page(shared_server: ServerProcess, ana: Person) -> None:
+    token, wanted = ana.form_token(), "/workloads/start?name=data&version=1"
+    with httpx.Client(base_url=shared_server.url) as late:
+        for referer, then in ((wanted, wanted), ("/", "/"), ("https://evil.example/x", "/")):
+            page = f"{shared_server.url}{referer}" if referer.startswith("/") else referer
+            sent = late.post("/workloads/start", data={"csrf": token}, headers={"referer": page})
+            answer = late.get(sent.headers["location"])
+            assert alert(answer) == "Your session has ended; nothing was done. Sign in and repeat it."
+            fields = {
+                "name": ana.user.user_id,
+                "key": ana.user.api_key,
+                "then": sent.next_request.url.params.get("then", ""),
+            }
+            assert httpx.post(f"{shared_server.url}/sign-in", data=fields).headers["location"] == then
+        for answer in (late.get("/upload", headers=SCRIPT), late.post("/upload", headers=SCRIPT)):
+            assert answer.status_code == 401
+            assert alert(answer) == "Your session has ended; nothing was done. Sign in and repeat it."
 
 
 def test_a_form_without_the_token_of_the_session_changes_nothing(ana: Person, ben: Person) -> None:
@@ -158,7 +180,18 @@ def test_who_has_signed_out_is_signed_out(ana: Person) -> None:
 
 
 @pytest.mark.parametrize(
-    "then", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:x", "/a\r\nb"]
+    "then",
+    [
+        "https://evil.example",
+        "//evil.example",
+        "/\\evil.example",
+        "javascript:x",
+        "/a\r\nb",
+        "/a?b\r\nc",
+        "/?\\evil.example",
+        "?//evil.example",
+        "//evil.example?/",
+    ],
 )
 def test_signing_in_leads_to_no_other_site(shared_server: ServerProcess, then: str) -> None:
     user = shared_server.add_user(f"eve-{uuid4().hex[:8]}")
@@ -166,8 +199,12 @@ def test_signing_in_leads_to_no_other_site(shared_server: ServerProcess, then: s
     assert httpx.post(f"{shared_server.url}/sign-in", data=fields).headers["location"] == "/"
 
 
-def test_signing_in_leads_back_to_the_page_that_was_asked_for(shared_server: ServerProcess, ana: Person) -> None:
-    wanted = "/datastores/data/versions/1"
+@pytest.mark.parametrize(
+    "wanted", ["/datastores/data/versions/1", "/workloads/start?name=data&version=1", "/datastores/a%20%3C/versions/1"]
+)
+def test_signing_in_leads_back_to_the_page_that_was_asked_for(
+    shared_server: ServerProcess, ana: Person, wanted: str
+) -> None:
     asked = httpx.get(f"{shared_server.url}{wanted}", follow_redirects=True)
     assert asked.url.path == "/sign-in"
     fields = {"name": ana.user.user_id, "key": ana.user.api_key, "then": asked.url.params["then"]}

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from grid_datastores.errors import FormRefused, InvalidInput, Refusal
 from grid_datastores.model import Source, SourceKind, Version
-from grid_datastores.rules import check_name, name_from_folder, name_from_source
+from grid_datastores.rules import NAME_LENGTH, check_name, name_from_folder, name_from_source
 from grid_datastores.server.ui.pages import version_path
 from grid_datastores.server.ui.receiving import ReceivedFile, ReceivedForm, receive
 from grid_datastores.server.ui.visit import TOKEN, OwnForm, TheVisit, Visit, check_origin, field, see
@@ -19,7 +19,10 @@ from grid_datastores.sources.scratch import full_disk, scratch_file
 from grid_datastores.storage import Manifest, pack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+# What `check_name` takes, as a browser checks it before it sends anything.
+_NAME_PATTERN = rf"(?=.{{1,{NAME_LENGTH}}}$)[a-z0-9]([a-z0-9_\-]*[a-z0-9])?"
 
 router = APIRouter()
 
@@ -49,15 +52,21 @@ def show_upload(visit: TheVisit, name: str = "") -> Response:
 async def upload(visit: TheVisit, request: Request) -> Response:
     """A new version of the files of this form."""
     check_origin(request)
+    told: dict[str, str] = {}
+
+    def look(fields: Mapping[str, str]) -> None:
+        told.update(fields)
+        visit.check(told.get(TOKEN, ""))
+
     with scratch_file(visit.state.service.context.storage.scratch) as scratch:
         try:
             with full_disk():
-                form = await receive(request, scratch, lambda fields: visit.check(fields.get(TOKEN, "")))
+                form = await receive(request, scratch, look)
             version = await run_in_threadpool(_make, visit, form)
         except FormRefused:
             raise
         except Refusal as error:
-            return await run_in_threadpool(_forms, visit, "", "", error.message, error.status)
+            return await run_in_threadpool(_forms, visit, told.get("name", ""), "", error.message, error.status)
     return see(version_path(version.ref))
 
 
@@ -79,7 +88,15 @@ def fetch(visit: TheVisit, form: OwnForm) -> Response:
 
 def _forms(visit: Visit, name: str, location: str, refusal: str, status: int) -> Response:
     quota = visit.state.service.reading.quota(visit.user)
-    return visit.page("upload.html", status, name=name, location=location, refusal=refusal, quota=quota)
+    return visit.page(
+        "upload.html",
+        status,
+        name=name,
+        location=location,
+        refusal=refusal,
+        quota=quota,
+        name_pattern=_NAME_PATTERN,
+    )
 
 
 def _make(visit: Visit, form: ReceivedForm) -> Version:
