@@ -115,3 +115,5 @@ def test_a_version_whose_manifest_is_gone_still_has_its_page(own_server: ServerP
     assert alert(answer) == "The data of this version is missing from storage."
     assert "a.csv" not in answer.text
     assert "History" in answer.text
+    person.http.close()
+    person.api.close()

@@ -82,6 +82,17 @@ def test_a_session_that_has_ended_is_said_before_anything_is_sent(open_page: Ope
     expect(page.get_by_role("heading", level=1)).to_have_text("Version 1 of a")
 
 
+def test_a_connection_that_breaks_is_told(open_page: OpenPage) -> None:
+    page = open_page()
+    page.goto("/upload")
+    page.route("**/upload", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
+    page.get_by_label("Or files").set_input_files([A_FILE])
+    upload(page)
+    expect(page.get_by_role("alert")).to_contain_text("The connection broke")
+    expect(page.get_by_role("progressbar")).to_be_hidden()
+    assert chosen(page) == ["a.csv"]
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_an_upload_can_be_stopped(open_page: OpenPage, ana: Person, theme: str) -> None:
     page = open_page(color_scheme=theme, reduced_motion="reduce")

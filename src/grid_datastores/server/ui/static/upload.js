@@ -10,6 +10,7 @@ const percent = document.getElementById("percent");
 const announced = document.getElementById("announced");
 const stopping = document.getElementById("stop");
 const SENT = "Sent. The server is checking and storing it…";
+const UNKNOWN = "The connection broke after all was sent. Look among your datastores whether the version was made.";
 
 function wait(waiting) {
   progress.hidden = !waiting;
@@ -43,7 +44,7 @@ function ask(method, done) {
   const request = new XMLHttpRequest();
   request.open(method, form.action);
   request.setRequestHeader("X-Requested-With", "XMLHttpRequest");
-  request.addEventListener("error", () => say("The connection broke. Nothing was kept; send it again."));
+  request.addEventListener("error", () => say(stopping.hidden ? UNKNOWN : "The connection broke. Nothing was kept."));
   request.addEventListener("abort", () => say("You stopped it. Nothing was kept."));
   request.addEventListener("load", () => {
     const page = new DOMParser().parseFromString(request.responseText, "text/html");
@@ -64,6 +65,7 @@ function tell({ loaded, total }) {
   const share = total ? Math.floor((100 * loaded) / total) : 100;
   sent.value = share;
   percent.textContent = share < 100 ? `${share} %` : SENT;
+  stopping.hidden = share === 100; // from here on the server goes on without this page
   const quarter = share < 100 ? `${share - (share % 25)} % sent` : SENT;
   if (announced.textContent !== quarter) {
     announced.textContent = quarter;
@@ -80,6 +82,7 @@ form.addEventListener("submit", (event) => {
   const content = new FormData(form);
   sent.value = 0;
   percent.textContent = "0 %";
+  stopping.hidden = false;
   wait(true);
   progress.focus();
   // First whether the session goes on, and with which token: not after gigabytes have been sent.
