@@ -14,6 +14,7 @@ from typing import Any, cast
 from uuid import uuid4
 
 import pytest
+from pytest_bdd.parser import Scenario
 
 from acceptance import executables
 from acceptance.origins import BucketServer
@@ -39,6 +40,9 @@ class Target:
     process: ServerProcess | None
 
 
+NOTHING_HAS_CHANGED = "nothing has changed"  # the step
+
+
 @dataclass
 class World:
     """What the steps share."""
@@ -53,8 +57,9 @@ class World:
     fingerprints: dict[tuple[str, int], str] = field(default_factory=dict)
     last: Outcome = field(default_factory=lambda: Outcome(True, False, False, ""))
     many: list[Outcome] = field(default_factory=list)
-    before: list[dict[str, Any]] = field(default_factory=list)
+    before: list[dict[str, Any]] | None = None
     quota_before: int = 0
+    compares: bool = False  # whether the scenario asks later if something has changed: looking takes its time
     subject: tuple[str, int] = ("", 0)
     folder: Path = Path()
     other: Surface | None = None
@@ -86,6 +91,12 @@ class World:
         known = [self.arrange.record(self.real(name), number) for name, number in self.uploaded]
         counted = [] if self.suffix else [{"used": self.arrange.quota_used()}]
         return there + known + counted
+
+    def look(self) -> None:
+        """Remember how things are before an action."""
+        self.quota_before = self.arrange.quota_used()
+        if self.compares:
+            self.before = self.state()
 
     def places_taken(self) -> int:
         """How many versions there are that count against the quota."""
@@ -284,3 +295,9 @@ def _leaving_nothing(target: Target, user: Credentials, suffix: str) -> Iterator
         yield api
         kept = api.clean(suffix) if suffix else []
         assert kept == [], "This could not be deleted."
+
+
+def pytest_bdd_before_scenario(request: pytest.FixtureRequest, scenario: Scenario) -> None:
+    """Look before each action of those scenarios that ask whether something has changed."""
+    world: World = request.getfixturevalue("world")
+    world.compares = any(step.name == NOTHING_HAS_CHANGED for step in scenario.steps)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pytest_bdd import given, parsers, then, when
 
-from acceptance.steps.deleting import look
 from acceptance.surfaces import Outcome
 from acceptance.surfaces.api import ApiSurface
 from acceptance.surfaces.cli import CliSurface
@@ -31,7 +30,7 @@ def addresses_lead_nowhere(world: World) -> None:
     parsers.parse('I delete version {number:d} of "{name}", and everything is killed right after success is reported')
 )
 def delete_and_kill(world: World, name: str, number: int) -> None:
-    look(world)
+    world.look()
     if world.target is None:
         assert isinstance(world.surface, CliSurface)
         world.surface.delete_and_die(world.real(name), number)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pytest_bdd import given, parsers, then, when
 
-from acceptance.steps.deleting import look
 from acceptance.world import World
 
 
@@ -39,7 +38,7 @@ def ask_for_quota(world: World) -> None:
 
 @when(parsers.parse('I try to upload the raw penguin data to "{name}"'))
 def try_to_upload(world: World, name: str) -> None:
-    look(world)
+    world.look()
     world.do(world.surface.upload(world.real(name), world.variations()[0]))
 
 
