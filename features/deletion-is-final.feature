@@ -16,6 +16,14 @@ Feature: Deletion is immediate and final
       And version 1 of "my-training-data" cannot be mounted
       And I have room for one version more than before
 
+    @scenario:kept-addresses
+    Scenario: An address of a file that was kept from before leads nowhere any more
+      Not on cli, cli-embedded: a command hands out files, not addresses.
+      Given "my-training-data" has versions 1 and 2
+      And I have kept the addresses of the files of version 1 of "my-training-data"
+      When I delete version 1 of "my-training-data"
+      Then none of the addresses that I kept leads to a file
+
   @rule:delete-irreversible
   Rule: Nothing cancels, interrupts or reverses a deletion
     Why: the data is already being erased. A deletion that could be stopped half way would leave half of the data.
@@ -50,7 +58,7 @@ Feature: Deletion is immediate and final
 
     @scenario:no-byte-left
     Scenario: The bytes are erased, and the history says when
-      Given "my-training-data" has versions 1 and 2
+      Given "my-training-data" has versions 1 and 2, with data that nothing else has
       When I delete version 1 of "my-training-data"
       Then no byte of version 1 of "my-training-data" is left in storage
       And the history of version 1 of "my-training-data" tells when its bytes were gone

@@ -185,6 +185,13 @@ Feature: Versions in use
       And I delete version 1 of "my-training-data"
       Then it is done
 
+    @scenario:sixty-seconds
+    Scenario: It is 60 seconds when nobody sets another time
+      Not on cli, ui, cli-embedded: they say who uses a version, and not for how long without a heartbeat.
+      Given "my-training-data" has version 1
+      When a Run "nightly" begins with version 1 of "my-training-data"
+      Then it may miss its heartbeat for 60 seconds
+
     @scenario:run-ends
     Scenario: A Run that ends releases its version at once
       Not on api, ui: there, who sends the heartbeats tells the end; see "A Run that has succeeded uses nothing".

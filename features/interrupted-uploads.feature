@@ -4,10 +4,10 @@ Feature: Interrupted uploads
   @rule:upload-resumed
   Rule: An interrupted upload resumes where it stopped; an abandoned one expires and leaves no bytes
     Why: nobody sends the same gigabytes twice, and nobody's half-sent data takes up room for ever.
-    Not on api, ui: a client of the API sends the missing parts again, a browser all; this is about the command line.
 
     @scenario:client-killed
     Scenario: The client is killed in the middle
+      Not on api, ui: a client of the API sends the missing parts again, a browser all; this is about the command line.
       Given a folder with three large files
       And an upload of it to "field-notes" that is killed when two of them have arrived
       When I resume the upload
@@ -16,6 +16,7 @@ Feature: Interrupted uploads
 
     @scenario:ctrl-c
     Scenario: Ctrl-C in the middle
+      Not on api, ui: a client of the API sends the missing parts again, a browser all; this is about the command line.
       Given a folder with three large files
       And an upload of it to "field-notes" that is interrupted when two of them have arrived
       When I resume the upload
@@ -24,6 +25,7 @@ Feature: Interrupted uploads
 
     @scenario:server-restarted
     Scenario: The server is restarted in the middle
+      Not on api, ui: a client of the API sends the missing parts again, a browser all; this is about the command line.
       Not on cli-embedded: there is no server.
       Given a folder with three large files
       And an upload of it to "field-notes" during which the server is restarted when two of them have arrived
@@ -33,16 +35,18 @@ Feature: Interrupted uploads
 
     @scenario:changed-meanwhile
     Scenario: A file that changed meanwhile is noticed
+      Not on api, ui: a client of the API sends the missing parts again, a browser all; this is about the command line.
       Given a folder with three large files
       And an upload of it to "field-notes" that is interrupted when two of them have arrived
       And one of the files has changed
       When I try to resume the upload
       Then it is refused
       And I am told "has changed"
-      And "field-notes" has no versions
+      And version 1 of "field-notes" is not available
 
     @scenario:forgotten
     Scenario: An interrupted upload can be forgotten
+      Not on api, ui: a client of the API sends the missing parts again, a browser all; this is about the command line.
       Given a folder with three large files
       And an upload of it to "field-notes" that is interrupted when two of them have arrived
       When I forget interrupted uploads
@@ -52,9 +56,10 @@ Feature: Interrupted uploads
 
     @scenario:abandoned
     Scenario: An abandoned upload expires
-      Given the operator lets uploads expire after 1 second
-      And a folder with three large files
+      Not on ui: a browser that is closed leaves what a client of the API leaves.
+      Given a folder with three large files
       And an upload of it to "field-notes" that is interrupted when two of them have arrived
+      And the operator lets uploads expire after 1 second
       When nobody goes on with the upload in time
       Then version 1 of "field-notes" has failed
       And no byte of version 1 of "field-notes" is left in storage

@@ -40,7 +40,7 @@ Feature: Where data comes from
       When I create a version of the archive in "my-training-data"
       Then it is refused
       And I am told "<why>"
-      And "my-training-data" has no versions
+      And version 1 of "my-training-data" has failed
       And no byte of version 1 of "my-training-data" is left in storage
 
       Examples:
@@ -56,7 +56,7 @@ Feature: Where data comes from
       When I create a version of its archive in "my-training-data"
       Then it is refused
       And I am told "not a public address"
-      And "my-training-data" has no versions
+      And version 1 of "my-training-data" has failed
 
   @rule:source-name
   Rule: Without a name the datastore is called after the last part of the source, in lower case, without its suffix

@@ -50,6 +50,15 @@ Feature: Versions
       Then version 3 of "my-training-data" is available
       And version 1 of "my-training-data" is byte for byte what was uploaded
 
+    @scenario:abandoned-number-not-reused
+    Scenario: The number of an abandoned upload is not used again
+      Not on cli-embedded: an upload there is one command, which finishes or can go on.
+      Given "my-training-data" has version 1
+      And an upload to "my-training-data" is abandoned as version 2
+      When I upload the raw penguin data to "my-training-data"
+      Then version 3 of "my-training-data" is available
+      And version 1 of "my-training-data" is byte for byte what was uploaded
+
     @scenario:concurrent-numbers-differ
     Scenario: Uploads at the same moment get different numbers
       When I upload the raw penguin data to "my-training-data" 5 times at the same moment

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from grid_datastores.errors import InvalidInput, NotSignedIn, SourceFailed
+from grid_datastores.rules import is_id
 
 if TYPE_CHECKING:
     from grid_datastores.settings import Settings
 
 _FILE = "credentials.json"  # the keys UserID and APIKey are those of Grid's own client
+LOCAL = "local"  # the cluster, when nobody says which
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +33,22 @@ class Server:
 def find_server(settings: Settings) -> Server | None:
     """The server to speak to; None is this machine. GRID_URL set to nothing means this machine, too.
 
-    GRID_USER_ID, GRID_API_KEY and GRID_CLUSTER_ID go before what was kept. Raises `NotSignedIn` without credentials,
+    GRID_USER_ID, GRID_API_KEY and GRID_CLUSTER_ID go before what was kept, which is not read where it is not needed.
+    Raises `NotSignedIn` without credentials,
     also when they were kept for another server: a key is sent to no server but its own.
     """
-    kept = _read(settings)
-    url = os.environ.get("GRID_URL", kept.get("URL", ""))
+    url = os.environ.get("GRID_URL")
+    user_id, api_key = os.environ.get("GRID_USER_ID", ""), os.environ.get("GRID_API_KEY", "")
+    kept = None if url == "" or (url and user_id and api_key) else _read(settings)
+    url = url if url is not None else kept.url if kept else ""
     if not url:
         return None
     url = checked_url(url)
-    kept = kept if kept.get("URL", url) == url else {}
-    user_id = os.environ.get("GRID_USER_ID") or kept.get("UserID", "")
-    api_key = os.environ.get("GRID_API_KEY") or kept.get("APIKey", "")
+    if kept and kept.url == url:
+        user_id, api_key = user_id or kept.user_id, api_key or kept.api_key
     if not user_id or not api_key:
         raise NotSignedIn(f"Nobody is signed in at {url}; sign in with: grid login --url {url}")
-    return Server(url, user_id, api_key, os.environ.get("GRID_CLUSTER_ID") or kept.get("Cluster", "") or "local")
+    return Server(url, user_id, api_key, _asked_cluster() or (kept.cluster if kept and kept.url == url else LOCAL))
 
 
 def keep(settings: Settings, server: Server) -> Path:
@@ -66,6 +70,42 @@ def keep(settings: Settings, server: Server) -> Path:
     return path
 
 
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """The credentials that were removed; no address and user where they were damaged."""
+
+    path: Path
+    url: str
+    user_id: str
+
+
+def forget(settings: Settings) -> Forgotten | None:
+    """Remove what was kept; None where nothing was."""
+    path = settings.directory / _FILE
+    try:
+        kept = _read(settings)
+    except NotSignedIn:  # damaged
+        kept = None
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SourceFailed(f"{path} cannot be removed: {(error.strerror or str(error)).lower()}.") from error
+    return Forgotten(path, kept.url if kept else "", kept.user_id if kept else "")
+
+
+def overriding(server: Server, name: str) -> list[str]:
+    """The variables that go before what was kept for the server and this name of its user, and say something else."""
+    kept = {
+        "GRID_URL": (server.url, f"{server.url}/"),
+        "GRID_USER_ID": (server.user_id, name, ""),
+        "GRID_API_KEY": (server.api_key, ""),
+        "GRID_CLUSTER_ID": (server.cluster, ""),
+    }
+    return [variable for variable, same in kept.items() if os.environ.get(variable, same[0]) not in same]
+
+
 def checked_url(url: str) -> str:
     """The address without a slash at its end; raises `InvalidInput` when it cannot be a server's."""
     try:
@@ -78,16 +118,35 @@ def checked_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def _read(settings: Settings) -> dict[str, str]:
+def _asked_cluster() -> str:
+    asked = os.environ.get("GRID_CLUSTER_ID", "")
+    if asked and not is_id(asked):
+        raise InvalidInput(
+            f"GRID_CLUSTER_ID is {asked[:60]!r}, which is not the id of a cluster; leave it out for local."
+        )
+    return asked
+
+
+def _read(settings: Settings) -> Server | None:
+    """What `keep` kept; half of it is no answer, as the commands would work on this machine unawares."""
     path = settings.directory / _FILE
     try:
         content = json.loads(path.read_bytes())
     except FileNotFoundError:
-        return {}
+        return None
     except OSError as error:
         raise SourceFailed(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.") from error
     except (ValueError, RecursionError) as error:
-        raise NotSignedIn(f"{path} is damaged; sign in again with: grid login") from error
+        raise _damaged(path) from error
     if not isinstance(content, dict):
-        raise NotSignedIn(f"{path} is damaged; sign in again with: grid login")
-    return {str(key): value for key, value in content.items() if isinstance(value, str)}
+        raise _damaged(path)
+    words = [content.get(key) for key in ("URL", "UserID", "APIKey")]
+    url, user_id, api_key = (word if isinstance(word, str) else "" for word in words)
+    cluster = content.get("Cluster") or LOCAL
+    if not (url and user_id and api_key and isinstance(cluster, str) and is_id(cluster)):
+        raise _damaged(path)
+    return Server(url, user_id, api_key, cluster)
+
+
+def _damaged(path: Path) -> NotSignedIn:
+    return NotSignedIn(f"{path} is damaged; sign in again with: grid login --url URL")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from grid_datastores.model import (
@@ -54,8 +54,8 @@ class Datastores(Protocol):
     def begin(self, name: str, source: Source) -> Version:
         """A new version that takes objects."""
 
-    def sink(self, version: Version) -> ObjectSink:
-        """Where the objects of a version that is begun go."""
+    def sink(self, version: Version, skipped: Callable[[int], object]) -> ObjectSink:
+        """Where the objects of a version that is begun go; `skipped` hears of bytes that had arrived before."""
 
     def finish(self, version: Version, manifest: Manifest) -> Version:
         """All objects are there: the version, once it is available."""
@@ -65,6 +65,9 @@ class Datastores(Protocol):
 
     def wait(self, version: Version) -> Version:
         """A version whose data has all arrived, once it is available; raises `SourceFailed`."""
+
+    def fetch_on(self) -> Sequence[Version]:
+        """The versions that a killed process was fetching, after one more try; none where a server does that."""
 
     def drop(self, version: Version) -> None:
         """Leave nothing of a version that was not finished, and a finished one as it is.

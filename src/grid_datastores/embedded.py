@@ -8,11 +8,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from grid_datastores.errors import InvalidInput, NotFound, NotThatState, Refusal
+from grid_datastores.living import LivingRuns
+from grid_datastores.model import Phase
 from grid_datastores.rules import available
 from grid_datastores.service import open_service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from grid_datastores.model import (
@@ -38,15 +40,31 @@ _log = logging.getLogger(__name__)
 def open_embedded(settings: Settings) -> EmbeddedDatastores:
     """The datastores of whoever works on this machine. What a killed process left is tidied up first."""
     service = open_service(settings, queued=lambda: None)
-    service.tidy()
-    return EmbeddedDatastores(service, service.accounts.local(_user_name()), settings.data)
+    runs = LivingRuns(settings.data / "runs")
+    service.tidy(runs.lives)
+    return EmbeddedDatastores(service, service.accounts.local(_user_name()), settings.data, runs)
+
+
+def open_to_look(settings: Settings) -> EmbeddedDatastores | None:
+    """The same, only to look: nothing is made or tidied. None where this user has nothing yet."""
+    if not settings.data.is_dir():
+        return None
+    service = open_service(settings, queued=lambda: None)
+    with service.context.catalog.read() as tx:
+        user = tx.users.named(_user_name())
+    if user:
+        return EmbeddedDatastores(service, user, settings.data, LivingRuns(settings.data / "runs"), tidies=False)
+    service.context.catalog.close()
+    return None
 
 
 class EmbeddedDatastores:
     """See `Datastores`."""
 
-    def __init__(self, service: Service, user: User, folder: Path) -> None:
+    def __init__(self, service: Service, user: User, folder: Path, runs: LivingRuns, *, tidies: bool = True) -> None:
         self._service = service
+        self._runs = runs
+        self._tidies = tidies
         self._user = user
         self.place = f"this machine ({folder})"
 
@@ -74,7 +92,7 @@ class EmbeddedDatastores:
     def begin(self, name: str, source: Source) -> Version:
         return self._service.uploads.begin(self._user, name, source)
 
-    def sink(self, version: Version) -> ObjectSink:
+    def sink(self, version: Version, _skipped: Callable[[int], object]) -> ObjectSink:
         return self._service.uploads.sink(self._user, version.id)
 
     def finish(self, version: Version, manifest: Manifest) -> Version:
@@ -91,6 +109,13 @@ class EmbeddedDatastores:
         self._service.finishing.finish_waiting()  # what a killed process was fetching
         return fetched
 
+    def fetch_on(self) -> Sequence[Version]:
+        begun = [version for version in self.versions() if version.phase is Phase.OPTIMIZING]
+        for version in begun:
+            self._service.finishing.finish_waiting(only=version.id)
+        tried = [self.find(version.ref) for version in begun]
+        return [version for version in tried if version.phase is not Phase.OPTIMIZING]  # what another process fetches
+
     def drop(self, version: Version) -> None:
         self._service.uploads.drop(self._user, version.id)
 
@@ -104,7 +129,10 @@ class EmbeddedDatastores:
         self, kind: WorkloadKind, name: str, mounts: Mapping[VersionRef, str], *, leased: bool = False
     ) -> Workload:
         paths = {self._id(ref): path for ref, path in mounts.items()}
-        return self._service.workloads.start(self._user, kind, name, paths, leased=leased)
+        workload = self._service.workloads.start(self._user, kind, name, paths, leased=leased)
+        if leased:
+            self._runs.hold(workload)
+        return workload
 
     def heartbeat(self, run: Workload) -> Workload:
         return self._service.workloads.heartbeat(self._user, run.id)
@@ -123,9 +151,12 @@ class EmbeddedDatastores:
     def close(self) -> None:
         """Erase what was deleted. What cannot be erased now is by the next command; what was done stays done."""
         try:
-            self._service.tidy()
+            self._runs.release()
+            if self._tidies:
+                self._service.tidy(self._runs.lives)
         except (Refusal, OSError) as error:
-            _log.warning("Warning: what was deleted will be erased by the next command: %s", error)
+            said = error.message if isinstance(error, Refusal) else f"{(error.strerror or str(error)).lower()}."
+            _log.warning("Warning: what was deleted will be erased by the next command: %s", said)
         finally:
             self._service.context.catalog.close()
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from grid_datastores.model import Holder, Phase, Quota, Version, VersionRef
+    from grid_datastores.model import Holder, Phase, Quota, Version, VersionRef, WorkloadKind
 
 INVALID_ARGUMENT = 3
 NOT_FOUND = 5
@@ -23,19 +23,29 @@ FAILED_PRECONDITION = 9
 INTERNAL = 13
 UNAVAILABLE = 14
 UNAUTHENTICATED = 16
+FEW_HOLDERS = 2  # as many are named in the line; more are a list
+
+
+class InterruptedInDoubt(KeyboardInterrupt):
+    """Ctrl-C after a change was asked for and before the answer: it may be done. The text is a sentence for people."""
 
 
 class Refusal(Exception):
-    """Something that was asked for and is not done; nothing has changed."""
+    """Something that was asked for and is not done; nothing has changed.
+
+    Where that is not sure, `doubt` says so: the end of the message, which is `said` without it.
+    """
 
     reason: ClassVar[str] = "REFUSED"
     code: ClassVar[int] = FAILED_PRECONDITION
     status: ClassVar[int] = 400
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, message: str, metadata: Mapping[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(self, message: str, metadata: Mapping[str, str] | None = None, doubt: str = "") -> None:
+        super().__init__(message + doubt)
+        self.said = message
+        self.doubt = doubt
+        self.message = message + doubt
         self.metadata = dict(metadata or {})
 
 
@@ -56,7 +66,7 @@ class NotSignedIn(Refusal):
 
 
 class TooManyAttempts(Refusal):
-    """Somebody tries keys; for a while not even the right one is taken."""
+    """Somebody tries keys; for a while they are only told to wait, unless the key is right."""
 
     reason = "TOO_MANY_ATTEMPTS"
     code = RESOURCE_EXHAUSTED
@@ -84,6 +94,19 @@ class HostRefused(Refusal):
             f"This server does not answer to the name {host[:100]!r}; nothing was done."
             " Its operator can allow the name with GRID_ALLOWED_HOSTS."
         )
+
+
+class TooLarge(Refusal):
+    """The body of a request is larger than anything that is sent there."""
+
+    reason = "REQUEST_TOO_LARGE"
+    code = INVALID_ARGUMENT
+    status = 413
+
+    @classmethod
+    def than(cls, most: int) -> TooLarge:
+        """Says how much is taken."""
+        return cls(f"This request is too large: at most {most:,} bytes are taken here; nothing was done.")
 
 
 class FormRefused(Refusal):
@@ -123,10 +146,12 @@ class AlreadyDeleted(Refusal):
 
     @classmethod
     def of(cls, version: Version) -> AlreadyDeleted:
-        """Says when it was deleted, and by whom."""
-        when = moment(version.deleted_at) if version.deleted_at else "at an unknown time"
-        who = f" by {version.deleted_by}" if version.deleted_by else ""
-        said = f"{_capital(version.ref)} was already deleted on {when}{who}. Nothing was changed."
+        """Says when it was deleted, and by whom; an upload that failed was deleted by nobody."""
+        when = f"on {moment(version.deleted_at)}" if version.deleted_at else "at an unknown time"
+        what = f"already deleted {when} by {version.deleted_by}"
+        if not version.deleted_by:
+            what = f"never finished, and what there was of it was dropped {when}"
+        said = f"{_capital(version.ref)} was {what}. Nothing of it was changed."
         if version.source.location:
             again = f"grid datastore create {quote(version.source.location)} --name {version.ref.name}"
             said += f" If its source is still there, make a new version of it with: {again}"
@@ -142,12 +167,13 @@ class InUse(Refusal):
     @classmethod
     def of(cls, ref: VersionRef, holders: Sequence[Holder]) -> InUse:
         """Names every holder: kind, name, state, since when, and how to release it."""
-        users = "; ".join(
+        before, between = ("", "; ") if len(holders) <= FEW_HOLDERS else ("these:\n  ", ";\n  ")
+        users = before + between.join(
             f"{h.kind} {h.name} ({h.state} since {moment(h.since)}; release it with: {release_command(h)})"
             for h in holders
         )
         return cls(
-            f"{_capital(ref)} cannot be deleted, it is in use by {users}. Nothing was deleted.",
+            f"{_capital(ref)} cannot be deleted, it is in use by {users}. Nothing of it was deleted.",
             {"holders": ", ".join(h.name for h in holders)},
         )
 
@@ -205,7 +231,8 @@ class QuotaReached(Refusal):
     def of(cls, quota: Quota, unused: Sequence[VersionRef]) -> QuotaReached:
         """Says how to make room, listing versions that nothing uses, oldest use first."""
         commands = "".join(f"\n  {delete_command(ref)}" for ref in unused)
-        room = f"delete one that nothing uses:{commands}" if unused else "all of them are in use"
+        ending = "see by what with grid datastore show --name NAME --version VERSION, and end that Session or Run."
+        room = f"delete one that nothing uses:{commands}" if unused else f"all of them are in use: {ending}"
         return cls(f"You have {quota.used} of {quota.limit} versions, so no new one was made; {room}")
 
 
@@ -215,6 +242,12 @@ class NameTaken(Refusal):
     reason = "NAME_TAKEN"
     code = ALREADY_EXISTS
     status = 409
+
+    @classmethod
+    def workload(cls, kind: WorkloadKind, name: str) -> NameTaken:
+        """Says how to end the one that has it."""
+        end = end_command(kind, name)
+        return cls(f"There is a {kind} {name} already; choose another name, or end it with: {end}")
 
 
 class NotThatState(Refusal):
@@ -272,7 +305,7 @@ class NotUnderstood(Refusal):
     @classmethod
     def of(cls, url: str, doubt: str = "") -> NotUnderstood:
         """Says which server, and whether it is known what it did."""
-        return cls(f"The answer of {url} is not understood; does it speak Grid's v1 API?{doubt}")
+        return cls(f"The answer of {url} is not understood; does it speak Grid's v1 API?", doubt=doubt)
 
 
 def moment(at: datetime) -> str:
@@ -282,7 +315,12 @@ def moment(at: datetime) -> str:
 
 def release_command(holder: Holder) -> str:
     """The command that ends this holder."""
-    return f"grid session delete {holder.name}" if holder.kind.value == "Session" else f"grid cancel {holder.name}"
+    return end_command(holder.kind, holder.name)
+
+
+def end_command(kind: WorkloadKind, name: str) -> str:
+    """The command that ends the workload of this kind and name."""
+    return f"grid session delete {name}" if kind.value == "Session" else f"grid cancel {name}"
 
 
 def delete_command(ref: VersionRef) -> str:

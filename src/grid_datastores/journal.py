@@ -89,10 +89,8 @@ def interrupted(directory: Path, place: str) -> tuple[list[Journal], int]:
 
     From now on nobody else goes on with them. Damaged journals are left out.
     """
-    folder = directory / _FOLDER
-    paths = sorted(folder.glob("*.jsonl"), key=_changed) if folder.is_dir() else []
     found, busy = [], 0
-    for path in paths:
+    for path in sorted(_journals(directory / _FOLDER), key=_changed):
         with suppress(FileNotFoundError):
             held = os.open(path, os.O_RDONLY)
             if not locked(held):
@@ -103,6 +101,15 @@ def interrupted(directory: Path, place: str) -> tuple[list[Journal], int]:
             else:
                 os.close(held)
     return found, busy
+
+
+def _journals(folder: Path) -> list[Path]:
+    try:
+        return [path for path in folder.iterdir() if path.suffix == ".jsonl"]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise SourceFailed(f"{folder} cannot be read: {(error.strerror or str(error)).lower()}.") from error
 
 
 def _changed(path: Path) -> float:

@@ -97,6 +97,11 @@ class Version:
     deleted_by: str = ""
     bytes_gone_at: datetime | None = None
 
+    @property
+    def deleted_how(self) -> str:
+        """What follows the moment of its deletion: by whom; nobody deletes an upload that failed."""
+        return f" by {self.deleted_by}" if self.deleted_by else ", as it was never finished"
+
 
 ETAG = "etag:"
 
@@ -179,6 +184,11 @@ class Quota:
 
     used: int
     limit: int
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no place for one more."""
+        return self.used >= self.limit
 
 
 @dataclass(frozen=True, slots=True)

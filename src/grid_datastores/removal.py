@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 import threading
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from grid_datastores.errors import Refusal
 from grid_datastores.model import EventKind
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from grid_datastores.catalog import Catalog
+    from grid_datastores.model import Version, VersionRef
     from grid_datastores.storage import LocalStorage
 
 _log = logging.getLogger(__name__)
@@ -26,18 +29,26 @@ def run_removals(catalog: Catalog, storage: LocalStorage, clock: Callable[[], da
     """Erase all that is queued; says how many versions. One that cannot be erased now stays queued."""
     with catalog.read() as tx:
         queued = tx.versions.queued_removals()
-    done = 0
-    for version in queued:
-        try:
-            storage.erase(version.id)
-        except OSError as error:
-            _log.warning("The bytes of %s could not be erased yet: %s", version.ref, error)
-            continue
-        with catalog.write() as tx:
-            if tx.versions.mark_bytes_gone(version.id, clock()):
-                tx.versions.record(version.id, EventKind.BYTES_GONE, "removal", "no byte is left", clock())
-        done += 1
-    return done
+    return sum(remove(version, catalog, storage, clock) for version in queued)
+
+
+def remove(version: Version, catalog: Catalog, storage: LocalStorage, clock: Callable[[], datetime]) -> bool:
+    """Erase the bytes of a version that is queued; False when it stays queued."""
+    try:
+        storage.erase(version.id)
+    except OSError as error:
+        _tell(version.ref, (error.strerror or str(error)).lower())
+        return False
+    with catalog.write(frees=True) as tx:
+        if tx.versions.mark_bytes_gone(version.id, clock()):
+            tx.versions.record(version.id, EventKind.BYTES_GONE, "removal", "no byte is left", clock())
+    return True
+
+
+@lru_cache(maxsize=1000)
+def _tell(ref: VersionRef, why: str) -> None:
+    """Once in a process: it is tried again and again."""
+    _log.warning("Warning: the bytes of %s could not be erased yet: %s. It is tried again.", ref, why)
 
 
 class Worker:
@@ -74,5 +85,9 @@ class Worker:
             self._work.clear()
             try:
                 self._job()
-            except Exception:
+            except Refusal as error:
+                _log.warning("%s did not get through, and tries again: %s", self._thread.name, error.message)
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException:  # also what is no `Exception`: nobody else would do the job
                 _log.exception("%s failed; it is tried again", self._thread.name)

@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grid_datastores.errors import Damaged, InvalidInput, SourceFailed
+from grid_datastores.errors import Damaged, Refusal, SourceFailed
 from grid_datastores.model import ETAG
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def check_new(destination: Path) -> None:
     except OSError as error:
         raise SourceFailed(f"{destination} cannot be made: {(error.strerror or str(error)).lower()}.") from error
     if there:
-        raise InvalidInput(f"{destination} is there already; name a folder that is not.")
+        raise Refusal(f"{destination} is there already; name a folder that is not.")
 
 
 def _write_all(

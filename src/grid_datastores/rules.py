@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from posixpath import normpath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from grid_datastores.errors import (
     AlreadyDeleted,
+    CatalogFailed,
     Immutable,
     InUse,
     InvalidInput,
+    NoSpace,
     NotFound,
     NotMountable,
     NotReadable,
@@ -18,19 +21,26 @@ from grid_datastores.errors import (
     QuotaReached,
     SourceFailed,
 )
-from grid_datastores.model import Phase, WorkloadKind, WorkloadState
+from grid_datastores.model import Phase, SourceKind, WorkloadKind, WorkloadState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+    from pathlib import PurePath
 
+    from grid_datastores.errors import Refusal
     from grid_datastores.model import Holder, Quota, Version, VersionRef, Workload
 
 NAME_LENGTH = 63
+LOCATION_LENGTH = 2048  # characters
+LARGEST_PART = 5 * 1024**3  # bytes
+PATH_LENGTH = 255
 LARGEST_NUMBER = 2**31 - 1
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?")
+_NUMBER = re.compile(r"[1-9][0-9]*")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _NOT_NAME = re.compile(r"[^a-z0-9_-]+")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 _ARCHIVE_SUFFIX = re.compile(r"(\.tar)?\.[a-z0-9]{1,8}$")
 
 
@@ -50,16 +60,53 @@ def check_name(name: str, what: str = "datastore") -> str:
 def name_from_source(location: str) -> str:
     """The name of a source without a name: its last part, lower-case, suffix stripped (rule source-name)."""
     path = unquote(location.split("?")[0].split("#")[0]) if "://" in location else location
-    last = path.rstrip("/").rsplit("/", 1)[-1].lower()
-    name = _nearest_name(_ARCHIVE_SUFFIX.sub("", last) or last)
-    if not name:
-        raise InvalidInput(f"No name can be made from {last[:60]!r}; give one with --name.")
-    return name
+    last = _last_part(path)
+    return _name_of(last, _ARCHIVE_SUFFIX.sub("", last) or last)
+
+
+def name_from_folder(location: str) -> str:
+    """The same of a folder, which has no suffix: what follows a dot is part of its name (rule source-name)."""
+    last = _last_part(location)
+    return _name_of(last, last)
+
+
+def check_source_place(source: PurePath, directory: PurePath, data: PurePath) -> None:
+    """The source does not hold the directory of all that is kept, and lies not in its data; all are whole paths."""
+    if directory.is_relative_to(source) or source.is_relative_to(data):
+        raise InvalidInput(
+            f"No version can be made of {source}: grid keeps its own data and credentials in {directory}."
+            " Give a folder apart from it."
+        )
+
+
+def shown_location(location: str) -> str:
+    """An address without what may be secret in it: user, password, query and fragment (rule source-shown).
+
+    What follows a `?` in a bucket belongs to its name, and a path is shown as it is.
+    """
+    scheme, separator, rest = location.partition("://")
+    if not separator or not _SCHEME.fullmatch(scheme):
+        return location
+    place = rest if scheme.lower() == "s3" else re.split(r"[?#]", rest, maxsplit=1)[0]
+    authority, slash, path = place.partition("/")
+    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+
+
+def check_location(location: str) -> None:
+    """What is told of a source is as long as an address or a path can be, at most: every list shows it."""
+    if len(location) > LOCATION_LENGTH:
+        raise InvalidInput(f"The source has {len(location)} characters; {LOCATION_LENGTH} are allowed.")
+
+
+def check_part_size(size: int) -> None:
+    """A part of an upload is not larger than S3 takes it; more would fill the disk of everybody."""
+    if size > LARGEST_PART:
+        raise InvalidInput(f"A part of an upload may have {LARGEST_PART} bytes; send it in more parts.")
 
 
 def parse_number(text: str) -> int:
-    """A version number as typed; "latest", 0, negative and huge ones are not (rule no-default-version)."""
-    if text.isascii() and text.isdigit() and 1 <= int(text[:20]) <= LARGEST_NUMBER:
+    """A version number as typed; "latest", 0, 03, negative and huge ones are not (rule no-default-version)."""
+    if _NUMBER.fullmatch(text) and int(text[:20]) <= LARGEST_NUMBER:
         return int(text)
     shown = text if len(text) <= 20 else f"{text[:20]}…"
     raise InvalidInput(f"{shown!r} is not a version: give its number, 1 or more. Nothing stands for latest or all.")
@@ -77,7 +124,7 @@ def next_number(last: int) -> int:
 
 def check_quota(quota: Quota, unused: Sequence[VersionRef]) -> None:
     """One more version fits (rule quota-limit)."""
-    if quota.used >= quota.limit:
+    if quota.full:
         raise QuotaReached.of(quota, unused)
 
 
@@ -95,9 +142,23 @@ def check_deletable(version: Version, holders: Sequence[Holder]) -> None:
 
 
 def check_mountable(version: Version) -> None:
-    """The version is available (rule in-use-no-mount-after)."""
+    """The version is there and available (rules in-use-no-mount-after, delete-unknown)."""
+    check_not_deleted(version)
     if version.phase is not Phase.AVAILABLE:
         raise NotMountable.of(version.ref, version.phase)
+
+
+def check_mount_path(path: str) -> str:
+    """The path, if a version can be mounted there, without a slash at its end."""
+    bare = path.rstrip("/") or path[:1]
+    plain = path.isprintable() and len(path) <= PATH_LENGTH
+    if plain and bare.startswith("/") and not bare.startswith("//") and normpath(bare) == bare:
+        return bare
+    shown = path if len(path) <= NAME_LENGTH else f"{path[:20]}… ({len(path)} characters)"
+    raise InvalidInput(
+        f"Nothing can be mounted at {shown!r}: give an absolute path like /datastores/data, without '.', '..' or '//',"
+        f" of at most {PATH_LENGTH} printable characters."
+    )
 
 
 def check_readable(version: Version) -> None:
@@ -122,9 +183,27 @@ def check_open(version: Version) -> None:
         raise Immutable.of(version.ref, version.phase)
 
 
+def can_be_finished_later(version: Version, trouble: Refusal) -> bool:
+    """Whether the trouble says nothing of the version's data, which is kept (rule version-complete).
+
+    What is fetched is dropped when the disk is full: it is still where it came from, and would be fetched in vain.
+    """
+    full = isinstance(trouble, NoSpace) and version.source.kind is SourceKind.FILES
+    return full or isinstance(trouble, CatalogFailed)
+
+
 def holds(workload: Workload, now: datetime) -> bool:
     """Whether the workload's mounts keep their versions (rules in-use-paused, in-use-dead-holder)."""
     return workload.state.live and (workload.lease_until is None or workload.lease_until > now)
+
+
+def check_lapsed(run: Workload, mounted: Sequence[Version], now: datetime) -> None:
+    """The Run did not end, it was only given up for dead, and all that it mounts is still there."""
+    until = run.lease_until
+    lapsed_at = now if run.state is WorkloadState.RUNNING else run.state_since
+    given_up = run.state in (WorkloadState.RUNNING, WorkloadState.FAILED) and until is not None and until <= lapsed_at
+    if not given_up or any(version.phase is not Phase.AVAILABLE for version in mounted):
+        raise NotThatState(f"Run {run.name} holds nothing any more: it has ended, or no heartbeat came in time.")
 
 
 _STEPS: dict[WorkloadKind, dict[WorkloadState, frozenset[WorkloadState]]] = {
@@ -156,6 +235,17 @@ def choose_named(workloads: Sequence[Workload], kind: WorkloadKind, name: str) -
     if not known:
         raise NotFound(f"There is no {kind} {name}.")
     return max(known, key=lambda workload: (workload.state.live, workload.created_at))
+
+
+def _last_part(path: str) -> str:
+    return path.rstrip("/").rsplit("/", 1)[-1].lower()
+
+
+def _name_of(last: str, wanted: str) -> str:
+    name = _nearest_name(wanted)
+    if not name:
+        raise InvalidInput(f"No name can be made from {last[:60]!r}; give one with --name.")
+    return name
 
 
 def _nearest_name(text: str) -> str:

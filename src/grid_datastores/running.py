@@ -13,8 +13,8 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from grid_datastores.errors import InvalidInput, NotFound, NotThatState, Refusal
-from grid_datastores.model import WorkloadKind, WorkloadState
-from grid_datastores.mounting import mount_folder, mounted
+from grid_datastores.model import Phase, WorkloadKind, WorkloadState
+from grid_datastores.mounting import mount_folder, mounted, unmount
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -47,18 +47,31 @@ def run_command(
     if program is None:
         raise InvalidInput(f"{command[0]!r} cannot be run: there is no such command.")
     version = datastores.find(ref)
-    folder = mount_folder(directory, version)
+    place = directory.resolve()  # told to others, and to the command
+    folder = mount_folder(place, version)
     run = datastores.start(WorkloadKind.RUN, name, {ref: str(folder)}, leased=True)
     code = 1
     try:
         with _heart(datastores, run, warn), ExitStack() as mounts:
             with progress(version.size_bytes) as advance:
-                mounts.enter_context(mounted(datastores, directory, version, advance))
+                mounts.enter_context(mounted(datastores, place, version, advance))
             words = [word.replace(f"{{{ref.name}}}", str(folder)) for word in command[1:]]
             code = _execute([program, *words], {_variable(ref.name): str(folder)})
     finally:
         _end(datastores, run, WorkloadState.SUCCEEDED if code == 0 else WorkloadState.FAILED, warn)
+        if _is_gone(datastores, ref):
+            unmount(place, version.id)
     return code
+
+
+def _is_gone(datastores: Datastores, ref: VersionRef) -> bool:
+    """Whether the version was deleted while the command lived, as it can be when the Run lost its hold."""
+    try:
+        return datastores.find(ref).phase is Phase.DELETED
+    except NotFound:
+        return True
+    except Refusal:  # it cannot be asked now; what is left is cleared away by `grid datastore clearcache`
+        return False
 
 
 def _variable(name: str) -> str:
@@ -95,7 +108,8 @@ def _heart(datastores: Datastores, run: Workload, warn: Callable[[str], object])
             try:
                 datastores.heartbeat(run)
             except (NotThatState, NotFound) as error:  # it was ended, or given up for dead
-                warn(error.message)
+                versions = ", ".join(str(mount.ref) for mount in run.mounts)
+                warn(f"{error.message} From now on {versions} may be deleted while its command reads it.")
                 return
             except Exception:  # noqa: S112 - whatever it was, the next beat may get through
                 continue

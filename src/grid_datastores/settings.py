@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from grid_datastores.errors import InvalidInput
 
@@ -28,7 +30,7 @@ class Settings:
     """Where things are kept, and how much is allowed."""
 
     directory: Path
-    database_url: str
+    catalog: Path  # SQLite's file
     limits: Limits
     answered_hosts: tuple[str, ...] = ()
 
@@ -41,17 +43,19 @@ class Settings:
 def read_settings() -> Settings:
     """From the environment.
 
-    GRID_DIR: the folder of all that is kept (default ~/.grid). GRID_DATABASE_URL: the catalog (default SQLite below
-    it). GRID_QUOTA: versions that a user may have (50). GRID_LEASE: seconds without a heartbeat after which a Run
-    holds nothing (60). GRID_UPLOAD_EXPIRY: seconds after which an upload that nobody goes on with is dropped (a day).
-    GRID_ALLOW_SOURCE_HOSTS: hosts, or host:port, with commas between, that archives are fetched from although their
-    addresses are private or this machine's (none).
+    GRID_DIR: the folder of all that is kept (default ~/.grid). GRID_DATABASE_URL: the catalog, SQLite at
+    sqlite:///PATH (default data/catalog.sqlite below GRID_DIR). GRID_QUOTA: versions that a user may have (50).
+    GRID_LEASE: seconds without a heartbeat after which a Run holds nothing (60). GRID_UPLOAD_EXPIRY: seconds after
+    which an upload that nobody goes on with is dropped (a day). GRID_ALLOW_SOURCE_HOSTS: hosts, or host:port, with
+    commas between, that archives are fetched from although their addresses are private or this machine's (none).
     GRID_ALLOWED_HOSTS: names that the server answers to beside this machine's own, with commas between them (none).
     """
     directory = Path(os.environ.get("GRID_DIR") or Path.home() / ".grid")
-    if "?" in str(directory):  # it would begin the options of the database's URL
-        raise InvalidInput(f"GRID_DIR is {str(directory)!r}; a folder with a '?' in its name cannot be used.")
-    database = os.environ.get("GRID_DATABASE_URL") or f"sqlite:///{directory / 'data' / 'catalog.sqlite'}"
+    if os.environ.get("GRID_STORAGE_URL"):
+        raise InvalidInput(
+            "GRID_STORAGE_URL is set, but the data can only be kept in a local folder:"
+            " unset it, and name a folder with GRID_DIR."
+        )
     limits = Limits(
         quota=_whole_number("GRID_QUOTA", DEFAULT_QUOTA),
         lease=_whole_number("GRID_LEASE", DEFAULT_LEASE),
@@ -59,7 +63,20 @@ def read_settings() -> Settings:
         allowed_hosts=tuple(filter(None, os.environ.get("GRID_ALLOW_SOURCE_HOSTS", "").split(","))),
     )
     hosts = tuple(name.strip() for name in os.environ.get("GRID_ALLOWED_HOSTS", "").split(",") if name.strip())
-    return Settings(directory, database, limits, hosts)
+    return Settings(directory, _catalog() or directory / "data" / "catalog.sqlite", limits, hosts)
+
+
+def _catalog() -> Path | None:
+    """Where the catalog is, if that is told; the address may hold a password, so it is not shown."""
+    address = os.environ.get("GRID_DATABASE_URL")
+    if not address:
+        return None
+    found = re.fullmatch(r"sqlite:///([^?#]+)", address)
+    if not found:
+        raise InvalidInput(
+            "GRID_DATABASE_URL is not understood: the catalog can only be kept in SQLite, at an address sqlite:///PATH."
+        )
+    return Path(unquote(found[1])).absolute()
 
 
 def _whole_number(variable: str, default: int) -> int:

@@ -58,7 +58,7 @@ def create(
         if version is None:
             raise
         raise _interrupted("Interrupted.", version) from error
-    return _send(datastores, journal, version, data, progress)
+    return _send(datastores, journal, version, data, progress).version
 
 
 def resume(datastores: Datastores, journal: Journal, progress: Callable[[int], object]) -> Resumed:
@@ -78,7 +78,9 @@ def resume(datastores: Datastores, journal: Journal, progress: Callable[[int], o
             f"{journal.location} has changed since the upload of {journal.ref} began, so it cannot go on."
             " Forget it with: grid datastore clearcache"
         )
-    return Resumed(_send(datastores, journal, version, data, progress), skipped)
+    sent = _send(datastores, journal, version, data, progress)
+    # What surrounds small files in their pack has arrived, too, and is not of the version.
+    return Resumed(sent.version, min(skipped + sent.skipped, sent.version.size_bytes))
 
 
 def download(datastores: Datastores, ref: VersionRef, destination: Path, progress: Callable[[int], object]) -> Version:
@@ -92,22 +94,23 @@ def download(datastores: Datastores, ref: VersionRef, destination: Path, progres
 
 def _send(
     datastores: Datastores, journal: Journal, version: Version, data: LocalSource, progress: Callable[[int], object]
-) -> Version:
+) -> Resumed:
+    skipped: list[int] = []
     try:
-        for name, entries in pack(data.files, datastores.sink(version), progress, journal.objects):
+        for name, entries in pack(data.files, datastores.sink(version, skipped.append), progress, journal.objects):
             if name not in journal.objects:
                 journal.record(name, entries)
         manifest = Manifest.of(entry for entries in journal.objects.values() for entry in entries)
         finished = datastores.finish(version, manifest)
     except (KeyboardInterrupt, *_PASSING) as error:
-        why = "Interrupted." if isinstance(error, KeyboardInterrupt) else error.message
+        why = "Interrupted." if isinstance(error, KeyboardInterrupt) else error.said
         raise _interrupted(why, version) from error
     except BaseException:
         datastores.drop(version)
         journal.forget()
         raise
     journal.forget()
-    return finished
+    return Resumed(finished, sum(skipped))
 
 
 def _interrupted(why: str, version: Version) -> UploadInterrupted:

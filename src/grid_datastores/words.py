@@ -18,3 +18,8 @@ def size(count: int) -> str:
 def counted(count: int, thing: str) -> str:
     """A count with its noun."""
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
+def plain(text: str) -> str:
+    """The text with its control characters made visible, also those that turn the direction of what follows."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from living_spec.config import Config, SpecError, find_config
+from living_spec.config import Config, SpecError, find_config, shown, with_register
 from living_spec.feed import write_feed
-from living_spec.issue_cli import issue
+from living_spec.issue_cli import issue, known_issues
 from living_spec.issues import read_register
 from living_spec.lint import lint as find_problems
 from living_spec.report.command import report
-from living_spec.results import Kind, Standing
+from living_spec.results import Kind, Proof, Standing
 from living_spec.spec import read_spec
 from living_spec.store import publish_pictures, read_proof
 
@@ -28,23 +28,18 @@ def main() -> None:
 
 @main.command()
 @click.option("--edition", metavar="NAME", help="The edition to look at; the first one when left out.")
-def check(edition: str | None) -> None:
+@known_issues
+def check(edition: str | None, issues: Path | None) -> None:
     """Say whether every scenario has a fresh result on every surface; exit 1 if not.
 
     For another edition than the first: on every surface that its open issues name.
     """
-    try:
-        proof = read_proof(_config())
-    except SpecError as error:
-        raise click.ClickException(str(error)) from error
+    proof, edition = _proof(_config(issues), edition)
     editions = proof.spec.config.editions
-    edition = edition or proof.spec.config.first_edition
-    if edition not in editions:
-        raise click.UsageError(f"There is no edition {edition!r}; known are {', '.join(editions)}.")
     problems: dict[str, list[str]] = {}
-    surfaces = proof.required(edition)
+    required = proof.required(edition)
     for scenario in proof.spec.scenarios.values():
-        for surface in surfaces:
+        for surface in required:
             verdict = proof.scenario(scenario, surface, edition)
             if verdict.unproven:
                 word = _WORDS[verdict.kind] if verdict.standing is Standing.FRESH else verdict.standing.value
@@ -53,7 +48,16 @@ def check(edition: str | None) -> None:
         click.echo("The evidence does not stand: " + "; ".join(map(_counted, problems.items())) + ".")
         sys.exit(1)
     count = len(proof.spec.scenarios)
-    click.echo(f"The evidence of {editions[edition]} is fresh: {count} scenarios on {len(surfaces)} surfaces.")
+    click.echo(f"The evidence of {editions[edition]} is fresh: {count} scenarios on {len(required)} surfaces.")
+
+
+@main.command()
+@click.option("--edition", metavar="NAME", help="The edition to be run; the first one when left out.")
+def surfaces(edition: str | None) -> None:
+    """Name the surfaces that an edition must be run on, one a line: for another than the first, those of its issues."""
+    proof, edition = _proof(_config(), edition)
+    for surface in proof.required(edition):
+        click.echo(surface)
 
 
 @main.command()
@@ -63,15 +67,16 @@ def pictures() -> None:
 
 
 @main.command()
-def lint() -> None:
+@known_issues
+def lint(issues: Path | None) -> None:
     """Name what is wrong in the features and pages, as FILE:LINE: SENTENCE; exit 1 if anything is."""
-    config = _config()
+    config = _config(issues)
     try:
         problems = find_problems(config)
     except SpecError as error:
         raise click.ClickException(str(error)) from error
     for problem in problems:
-        click.echo(f"{problem.path.relative_to(config.root)}:{problem.line}: {problem.sentence}")
+        click.echo(f"{shown(problem.path)}:{problem.line}: {problem.sentence}")
     if problems:
         sys.exit(1)
 
@@ -90,11 +95,23 @@ main.add_command(issue)
 main.add_command(report)
 
 
-def _config() -> Config:
+def _config(issues: Path | None = None) -> Config:
     try:
-        return find_config(Path.cwd())
+        return with_register(find_config(Path.cwd()), issues)
     except SpecError as error:
         raise click.ClickException(str(error)) from error
+
+
+def _proof(config: Config, edition: str | None) -> tuple[Proof, str]:
+    """The proof, and the edition asked for."""
+    try:
+        proof = read_proof(config)
+    except SpecError as error:
+        raise click.ClickException(str(error)) from error
+    edition = edition or config.first_edition
+    if edition not in config.editions:
+        raise click.UsageError(f"There is no edition {edition!r}; known are {', '.join(config.editions)}.")
+    return proof, edition
 
 
 def _counted(problem: tuple[str, list[str]]) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 
 class SpecError(Exception):
@@ -54,6 +54,21 @@ class Config:
     def first_edition(self) -> str:
         """The edition that pages speak of unless they say otherwise."""
         return next(iter(self.editions))
+
+
+def with_register(config: Config, folder: Path | None) -> Config:
+    """The same project with the known issues of another folder, if one is given."""
+    if folder is None:
+        return config
+    if not folder.is_dir():
+        raise SpecError(f"There is no folder {folder} of known issues.")
+    return replace(config, issues=folder.resolve())
+
+
+def shown(path: Path) -> str:
+    """A path as people type it: from the working folder on, where it lies in it."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def find_config(start: Path) -> Config:

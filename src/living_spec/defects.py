@@ -1,7 +1,8 @@
 """The defects that a run was seen to notice: a file that a runner of them writes, and pages show.
 
-{"seen": "2026-03-01", "digest": "…", "defects": [
-    {"id": "all-deleted", "rule": "delete-one", "what": "every item goes", "caught": ["api", "cli"], "missed": []}]}
+{"defects": [
+    {"id": "all-deleted", "rule": "delete-one", "what": "every item goes", "caught": ["api", "cli"], "missed": [],
+     "seen": "2026-03-01", "digest": "…"}]}
 """
 
 from __future__ import annotations
@@ -18,21 +19,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Defect:
-    """One way to get a rule wrong, and the surfaces on which the run noticed it."""
+    """One way to get a rule wrong, and where the run noticed it: on that day, with sources of that digest."""
 
     id: str
     rule: str
     what: str
     caught: tuple[str, ...]
     missed: tuple[str, ...]
+    seen: str
+    digest: str
 
 
 @dataclass(frozen=True)
 class Defects:
-    """All that were tried, on that day, with sources of that digest."""
+    """All that were tried."""
 
-    seen: str
-    digest: str
     defects: tuple[Defect, ...]
 
     def of(self, rule: str) -> list[Defect]:
@@ -47,9 +48,17 @@ def read_defects(config: Config) -> Defects | None:
     try:
         data = json.loads(config.defects.read_text("utf-8"))
         defects = (
-            Defect(one["id"], one["rule"], one["what"], tuple(one["caught"]), tuple(one["missed"]))
+            Defect(
+                id=one["id"],
+                rule=one["rule"],
+                what=one["what"],
+                caught=tuple(one["caught"]),
+                missed=tuple(one["missed"]),
+                seen=one["seen"],
+                digest=one["digest"],
+            )
             for one in data["defects"]
         )
-        return Defects(data["seen"], data["digest"], tuple(defects))
+        return Defects(tuple(defects))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SpecError(f"{config.defects} cannot be read as defects: {error!r}") from error

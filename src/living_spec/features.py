@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, cast
 from gherkin.errors import CompositeParserException, ParserException
 from gherkin.parser import Parser
 
-from living_spec.config import SpecError
+from living_spec.config import SpecError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -78,6 +78,10 @@ class Scenario:
         """Why it does not run on `surface`; None where it does run."""
         return next((exclusion.reason for exclusion in self.exclusions if surface in exclusion.surfaces), None)
 
+    def runs_on_any(self, surfaces: Iterable[str]) -> bool:
+        """Whether it runs on one of these surfaces at least."""
+        return any(self.not_on(surface) is None for surface in surfaces)
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -94,6 +98,10 @@ class Rule:
     def id(self) -> str:
         """Its permanent id."""
         return self.ids[0]
+
+    def runs_on_any(self, surfaces: Iterable[str]) -> bool:
+        """Whether a scenario of it runs on one of these surfaces at least."""
+        return any(scenario.runs_on_any(surfaces) for scenario in self.scenarios)
 
 
 @dataclass(frozen=True)
@@ -124,7 +132,9 @@ def read_feature(path: Path) -> Feature:
     try:
         document = cast("Document", Parser().parse(source))
     except (CompositeParserException, ParserException) as error:
-        raise SpecError(f"{path} is not valid Gherkin: {error}") from error
+        first = error.errors[0] if isinstance(error, CompositeParserException) else error
+        what = re.sub(r"^\(\d+:\d+\): ", "", str(first))
+        raise SpecError(f"{shown(path)}:{first.location['line']}: This is not Gherkin: {what}.") from error
     feature = document.get("feature")
     if feature is None:
         raise SpecError(f"{path} has no feature in it.")

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, cast
 
 import yaml  # type: ignore[import-untyped]
 
-from living_spec.config import SpecError
+from living_spec.config import SpecError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 _FRONT = re.compile(r"---\n(?P<fields>.*?)^---$", re.DOTALL | re.MULTILINE)
 _TEXTS = ("id", "title", "status", "since", "workaround")
 _LISTS = ("editions", "surfaces", "scenarios")
+_ID_LENGTH = 60
+_ID = re.compile(rf"[a-z0-9-]{{1,{_ID_LENGTH}}}")
 _STATES = ("open", "closed")
 _OPTIONAL = ("sometimes", "description")  # a description is for site builders
 
@@ -102,31 +104,47 @@ class Register:
 def read_register(spec: Spec) -> Register:
     """Read the issues of a project; SpecError where one cannot be relied on."""
     for path, line, sentence in register_problems(spec):
-        raise SpecError(f"{path}:{line}: {sentence}")
-    return Register(tuple(_issue(path, _front(path)[0]) for path in _pages(spec)))
+        raise SpecError(f"{shown(path)}:{line}: {sentence}")
+    return Register(tuple(_issue(path, _front(path, path.read_text("utf-8"))[0]) for path in _pages(spec)))
 
 
 def register_problems(spec: Spec) -> Iterator[tuple[Path, int, str]]:
     """What is wrong with the issues' pages, as (file, line, sentence)."""
     for path in _pages(spec):
-        fields, lines = _front(path)
-        for key, sentence in _problems(path, fields, spec):
-            yield path, lines.get(key, 1), sentence
+        for line, sentence in page_problems(path, path.read_text("utf-8"), spec):
+            yield path, line, sentence
+
+
+def page_problems(path: Path, text: str, spec: Spec) -> Iterator[tuple[int, str]]:
+    """What is wrong with the page of an issue, as (line, sentence); the file need not be there yet."""
+    fields, lines = _front(path, text)
+    if not fields:
+        yield 1, "The page of an issue begins with front matter: its facts, between two lines '---'."
+        return
+    for key, sentence in _problems(path, fields, spec):
+        yield lines.get(key, 1), sentence
+
+
+def id_problem(id_: str) -> str | None:
+    """Why this cannot be the id of an issue, which is the name of its file, too."""
+    if _ID.fullmatch(id_) and id_ != "index":
+        return None
+    return f"{id_!r} cannot be the id of an issue: take up to {_ID_LENGTH} of a-z, 0-9 and -, and not 'index'."
 
 
 def _pages(spec: Spec) -> list[Path]:
     return [path for path in sorted(spec.config.issues.glob("*.md")) if path.name != "index.md"]
 
 
-def _front(path: Path) -> tuple[Mapping[str, object], Mapping[str, int]]:
+def _front(path: Path, text: str) -> tuple[Mapping[str, object], Mapping[str, int]]:
     """The front matter, and the line of each of its fields."""
-    found = _FRONT.match(path.read_text("utf-8"))
+    found = _FRONT.match(text)
     if found is None:
         return {}, {}
     try:
         fields = yaml.safe_load(found["fields"])
     except yaml.YAMLError as error:
-        raise SpecError(f"{path}:1: Its front matter is no YAML: {' '.join(str(error).split())}") from error
+        raise SpecError(f"{shown(path)}:1: Its front matter is no YAML: {' '.join(str(error).split())}") from error
     lines = {
         line.partition(":")[0]: number
         for number, line in enumerate(found["fields"].splitlines(), 2)
@@ -142,11 +160,13 @@ def _problems(path: Path, fields: Mapping[str, object], spec: Spec) -> Iterator[
     for key in fields:
         if key not in (*_TEXTS, *_LISTS, *_OPTIONAL):
             yield key, f"An issue has no field {key!r}{_hint(key, [*_TEXTS, *_LISTS])}"
-    if fields.get("id") and fields["id"] != path.stem:
+    if problem := id_problem(path.stem):
+        yield "id", problem
+    elif fields.get("id") and fields["id"] != path.stem:
         yield "id", f"The id of this issue is that of its file, {path.stem!r}, not {fields['id']!r}."
     if fields.get("status") and fields["status"] not in _STATES:
         yield "status", f"An issue is open or closed, not {fields['status']!r}."
-    if fields.get("since") and not isinstance(fields["since"], date):
+    if fields.get("since") and _since(fields) is None:
         yield "since", f"{fields['since']!r} is no date like 2026-03-01."
     yield from _pointing_nowhere(fields, spec)
 
@@ -193,10 +213,21 @@ def _issue(path: Path, fields: Mapping[str, object]) -> Issue:
         surfaces=_list(fields, "surfaces"),
         scenarios=_list(fields, "scenarios"),
         sometimes=_list(fields, "sometimes"),
-        since=cast("date", fields["since"]),
+        since=cast("date", _since(fields)),
         workaround=str(fields["workaround"]),
         path=path,
     )
+
+
+def _since(fields: Mapping[str, object]) -> date | None:
+    """The day, with or without quotes around it."""
+    value = fields["since"]
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        return None
 
 
 def _list(fields: Mapping[str, object], key: str) -> tuple[str, ...]:

@@ -37,14 +37,14 @@ def lint(config: Config) -> list[Problem]:
     identities = {Problem(*place) for place in identity_problems(features, config.surfaces)}
     problems = set(identities)
     for feature in features:
-        problems |= set(_feature(feature))
+        problems |= set(_feature(feature, config))
     problems |= {Problem(*place) for place in page_problems(config, features)}
     if not identities:
         problems |= {Problem(*place) for place in register_problems(Spec(config, features))}
     return sorted(problems)
 
 
-def _feature(feature: Feature) -> Iterator[Problem]:
+def _feature(feature: Feature, config: Config) -> Iterator[Problem]:
     seen: dict[str, int] = {}
     for scenario in sorted(feature.scenarios, key=lambda scenario: scenario.line):
         first = seen.setdefault(scenario.name, scenario.line)
@@ -53,14 +53,25 @@ def _feature(feature: Feature) -> Iterator[Problem]:
             yield Problem(feature.path, scenario.line, sentence)
         for line, sentence in _scenario(scenario):
             yield Problem(feature.path, line, sentence)
+        if not scenario.runs_on_any(config.surfaces):
+            sentence = f"The scenario {scenario.name!r} runs on no surface: it shows nothing."
+            yield Problem(feature.path, scenario.line, sentence)
+    for scenario in feature.loose:
+        sentence = f"The scenario {scenario.name!r} stands below no rule: it shows none."
+        yield Problem(feature.path, scenario.line, sentence)
     for rule in feature.rules:
         if not rule.scenarios:
             yield Problem(feature.path, rule.line, f"No scenario shows the rule {rule.sentence!r}.")
+        elif not rule.runs_on_any(config.surfaces):
+            sentence = f"The rule {rule.sentence!r} is shown on no surface: none of its scenarios runs on any."
+            yield Problem(feature.path, rule.line, sentence)
 
 
 def _scenario(scenario: Scenario) -> Iterator[tuple[int, str]]:
     if not scenario.steps:
         yield scenario.line, f"The scenario {scenario.name!r} has no steps."
+    elif not any(step.keyword == "Then" for step in scenario.steps):
+        yield scenario.line, f"The scenario {scenario.name!r} has no Then: it shows nothing."
     used = set(_PLACEHOLDER.findall(scenario.name))
     for step in scenario.steps:
         # Without examples nothing is replaced, and <x> in a table or text may be meant as it stands.

@@ -48,10 +48,12 @@ class Block:
 
 
 def find_blocks(lines: Sequence[str]) -> Iterator[Block]:
-    """The blocks of a page, those in fenced code left out."""
+    """The blocks of a page, those in fenced code and in comments left out."""
     number = 0
     while number < len(lines):
         end = end_of_fence(lines, number)
+        if end is None:
+            end = _end_of_comment(lines, number)
         if end is None and (match := _BLOCK.match(lines[number])):
             yield _block(match, number)
         number = (number if end is None else end) + 1
@@ -108,6 +110,14 @@ def _block(match: re.Match[str], number: int) -> Block:
         indent=match["indent"],
         line=number,
     )
+
+
+def _end_of_comment(lines: Sequence[str], start: int) -> int | None:
+    """Where the comment that starts on this line ends; None if none does, or if it ends on the line."""
+    _, opening, rest = lines[start].rpartition("<!--")
+    if not opening or "-->" in rest:
+        return None
+    return next((number for number in range(start + 1, len(lines)) if "-->" in lines[number]), None)
 
 
 def end_of_fence(lines: Sequence[str], start: int) -> int | None:

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, TypedDict, cast
 import pytest
 from pytest_bdd.scenario import scenario_wrapper_template_registry
 
-from living_spec.config import Config, SpecError, read_config
+from living_spec.config import Config, SpecError, read_config, with_register
 from living_spec.evidence import Key, Outcome, Result, ResultJson, digest, result_from_json
 from living_spec.issues import Issue, Register, read_register
 from living_spec.recorder import Recorder
 from living_spec.spec import Spec, read_spec
 from living_spec.step_lint import step_problems
-from living_spec.store import write_evidence
+from living_spec.store import write_asked, write_evidence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -60,6 +60,12 @@ class _Run:
             return False
         return not self.rules or bool(self.rules & rules)
 
+    def asked(self) -> dict[str, list[str]]:
+        """The scenarios asked for, on each surface."""
+        rules = {one.id: {rule.id} for rule in self.spec.rules.values() for one in rule.scenarios}
+        wanted = [one for one in self.spec.scenarios.values() if self.wanted(one, rules.get(one.id, set()))]
+        return {name: [one.id for one in wanted if one.not_on(name) is None] for name in self.surfaces}
+
 
 class _Parcel(TypedDict):
     """A result on its way from a worker to the process that writes."""
@@ -86,7 +92,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--rule", action="append", metavar="ID", help="run the scenarios of this rule only (repeatable; all)"
     )
     group.addoption(
-        "--issue", metavar="ID", help="reproduce this known issue: run its scenarios, where it says they fail"
+        "--issue",
+        metavar="ID",
+        help="reproduce this known issue: its scenarios on its surfaces, in its first edition or that of --edition",
     )
     group.addoption(
         "--known-issues", metavar="FOLDER", help="the register of known issues of what the run is aimed at, if another"
@@ -107,12 +115,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Check the options against the configuration."""
     try:
         settings = read_config(config.rootpath)
+        if folder := cast("str | None", config.getoption("known_issues")):
+            settings = with_register(settings, config.invocation_params.dir / folder)
     except SpecError as error:
         raise pytest.UsageError(str(error)) from error
     if folder := cast("str | None", config.getoption("evidence")):
         settings = replace(settings, evidence=config.invocation_params.dir / folder)
-    if folder := cast("str | None", config.getoption("known_issues")):
-        settings = replace(settings, issues=config.invocation_params.dir / folder)
     issue = cast("str | None", config.getoption("issue"))
     meant = _issue(settings, issue) if issue else None
     surfaces = cast("list[str] | None", config.getoption("surface"))
@@ -279,6 +287,7 @@ class _Writer:
         """Write what came in, also when the run was interrupted."""
         if self._results:
             write_evidence(self._run.spec, self._results, self._pictures)
+            write_asked(self._run.spec, self._run.edition, self._run.asked())
 
 
 def _template(function: object) -> ScenarioTemplate | None:

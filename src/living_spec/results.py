@@ -64,9 +64,17 @@ class Proof:
         wanted = config.surfaces if edition == config.first_edition else self.register.surfaces(edition)
         return tuple(surface for surface in config.surfaces if surface in wanted)
 
+    def kept(self, edition: str) -> bool:
+        """Whether evidence of an edition is kept here; of one that only others run there is none."""
+        return edition == self.spec.config.first_edition or any(key.edition == edition for key in self.evidence)
+
+    def relied_on(self, edition: str) -> tuple[str, ...]:
+        """The surfaces that pages rely on: those required, of an edition that is kept here."""
+        return self.required(edition) if self.kept(edition) else ()
+
     def covered(self, edition: str) -> tuple[str, ...]:
-        """The surfaces that there is something to say about: those required, and those with evidence."""
-        seen = {key.surface for key in self.evidence if key.edition == edition} | set(self.required(edition))
+        """The surfaces that there is something to say about: those relied on, and those with evidence."""
+        seen = {key.surface for key in self.evidence if key.edition == edition} | set(self.relied_on(edition))
         return tuple(surface for surface in self.spec.config.surfaces if surface in seen)
 
     def row(self, scenario: Scenario, row: int, surface: str, edition: str) -> Verdict:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_bdd.scenario import scenario_wrapper_template_registry
 from pytest_bdd.steps import StepFunctionContext, step_function_context_registry
+
+from living_spec.config import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +31,7 @@ def step_problems() -> list[str]:
             used |= set(matching)
             if len(matching) != 1:
                 found = " and ".join(matching) or "no definition"
-                problems.add(f"{template.feature.filename}:{step.line_number}: {step} matches {found}.")
+                problems.add(f"{shown(Path(template.feature.filename))}:{step.line_number}: {step} matches {found}.")
     unused = sorted(set(definitions) - used)
     return sorted(problems) + [f"{place}: no step uses this definition." for place in unused]
 
@@ -46,4 +49,4 @@ def _matches(context: StepFunctionContext, step: Step) -> bool:
 def _place(context: StepFunctionContext) -> str:
     """Where a definition stands; one function may carry several, told apart by their text."""
     code = context.step_func.__code__
-    return f"{code.co_filename}:{code.co_firstlineno} ({context.type or 'step'} {context.parser.name!r})"
+    return f"{shown(Path(code.co_filename))}:{code.co_firstlineno} ({context.type or 'step'} {context.parser.name!r})"

@@ -2,6 +2,7 @@
 
     build/evidence/EDITION/SURFACE/SCENARIO.json      the results, one for each example row
     build/evidence/EDITION/SURFACE/pictures/*.png     the screenshots that these name
+    build/evidence/EDITION/asked.json                 what runs were asked for: scenarios, by surface
 
 So a run of a part replaces the results of that part and no other.
 """
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from living_spec.config import Config
 
 
+_ASKED = "asked.json"
 PICTURES = "pictures"  # the folder of the pages that holds them
 
 
@@ -61,6 +63,26 @@ def write_evidence(spec: Spec, results: Iterable[Result], pictures: Mapping[str,
             edition, surface, scenario = place
             _replace(spec.config.evidence / edition / surface / f"{scenario}.json", text.encode())
     _drop_leftovers(spec, known)
+
+
+def write_asked(spec: Spec, edition: str, asked: Mapping[str, Iterable[str]]) -> None:
+    """Note down what a run was asked for, surface -> scenarios, beside what earlier ones were."""
+    known = read_asked(spec, edition) or frozenset()
+    known |= {(surface, id_) for surface, ids in asked.items() for id_ in ids}
+    content = {
+        surface: sorted(id_ for name, id_ in known if name == surface)
+        for surface in sorted({name for name, _ in known})
+    }
+    _replace(spec.config.evidence / edition / _ASKED, (json.dumps(content, indent=1) + "\n").encode())
+
+
+def read_asked(spec: Spec, edition: str) -> frozenset[tuple[str, str]] | None:
+    """The (surface, scenario) that runs were asked for; None where that was not noted down."""
+    try:
+        content = json.loads((spec.config.evidence / edition / _ASKED).read_text("utf-8"))
+        return frozenset((surface, id_) for surface, ids in content.items() for id_ in ids)
+    except (OSError, ValueError, AttributeError, TypeError):
+        return None
 
 
 def publish_pictures(config: Config) -> None:

@@ -1,6 +1,12 @@
 """What the acceptance run is aimed at: by default a server of its own and the `grid` of this environment."""
 
+import os
+import shutil
+from typing import cast
+
 import pytest
+
+OF_A_SERVER = ("api", "cli", "ui")  # cli-embedded would test the software of this machine
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -11,3 +17,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         " from GRID_OTHER_USER_ID and GRID_OTHER_API_KEY",
     )
     group.addoption("--grid-cli", metavar="PATH", help="another executable that speaks the same commands")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse a run that could show nothing, before anything starts; choose the surfaces that a server has."""
+    grid = cast("str | None", config.getoption("--grid-cli"))
+    if grid and shutil.which(grid) is None:
+        raise pytest.UsageError(f"--grid-cli: there is no executable {grid}.")
+    if config.getoption("--url") and not all(map(os.environ.get, ("GRID_USER_ID", "GRID_API_KEY"))):
+        raise pytest.UsageError("--url needs a user of that server: set GRID_USER_ID and GRID_API_KEY.")
+    if config.getoption("--url") and not config.getoption("surface") and not config.getoption("issue"):
+        config.option.surface = list(OF_A_SERVER)

@@ -72,6 +72,12 @@ class ServerProcess:
         self._process.terminate()
         self._process.communicate(timeout=30)
 
+    def peak(self) -> int:
+        """The most memory that it has used so far, in bytes."""
+        assert self._process
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
     def add_user(self, name: str) -> Credentials:
         """A new user, added on the server's machine."""
         command = [self.grid, "user", "add", name, "-o", "json"]

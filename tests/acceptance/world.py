@@ -14,6 +14,7 @@ from typing import Any, cast
 from uuid import uuid4
 
 import pytest
+from pytest_bdd.parser import Scenario
 
 from acceptance import executables
 from acceptance.origins import BucketServer
@@ -21,8 +22,9 @@ from acceptance.penguins import make_variations
 from acceptance.server import Credentials, ServerProcess
 from acceptance.surfaces import Arrange, Outcome, Surface
 from acceptance.surfaces.api import ApiSurface
+from acceptance.surfaces.browsing import Chromium, chromium
 from acceptance.surfaces.cli import CliSurface
-from acceptance.surfaces.ui import Chromium, UiSurface, chromium
+from acceptance.surfaces.ui import UiSurface
 from browser import find_browser, missing, needed
 from living_spec.recorder import Recorder
 
@@ -36,6 +38,9 @@ class Target:
 
     url: str
     process: ServerProcess | None
+
+
+NOTHING_HAS_CHANGED = "nothing has changed"  # the step
 
 
 @dataclass
@@ -52,17 +57,22 @@ class World:
     fingerprints: dict[tuple[str, int], str] = field(default_factory=dict)
     last: Outcome = field(default_factory=lambda: Outcome(True, False, False, ""))
     many: list[Outcome] = field(default_factory=list)
-    before: list[dict[str, Any]] = field(default_factory=list)
+    before: list[dict[str, Any]] | None = None
     quota_before: int = 0
+    compares: bool = False  # whether the scenario asks later if something has changed: looking takes its time
     subject: tuple[str, int] = ("", 0)
     folder: Path = Path()
     other: Surface | None = None
+    arrange_other: Arrange | None = None
     credentials: Credentials = field(default_factory=lambda: Credentials("", ""))
     process: subprocess.Popen[str] | None = None
     origin: str = ""
     bucket: BucketServer | None = None
     lease: float = 60.0
     beating: threading.Event = field(default_factory=threading.Event)
+    marks: dict[tuple[str, int], str] = field(default_factory=dict)
+    run_id: str = ""
+    addresses: list[str] = field(default_factory=list)
     pairs: list[tuple[bool, bool]] = field(default_factory=list)
     cleanups: ExitStack = field(default_factory=ExitStack)
 
@@ -76,13 +86,26 @@ class World:
         return f"{self.real(stem)}{dot}{endings}"
 
     def state(self) -> list[dict[str, Any]]:
-        """The versions and Sessions of this scenario: a server can have others of other runs."""
-        return [item for item in self.arrange.state() if item["name"].endswith(self.suffix)]
+        """All that this scenario made, and what counts: a server can have versions, Sessions and Runs of other runs."""
+        there = [item for item in self.arrange.state() if item["name"].endswith(self.suffix)]
+        known = [self.arrange.record(self.real(name), number) for name, number in self.uploaded]
+        counted = [] if self.suffix else [{"used": self.arrange.quota_used()}]
+        return there + known + counted
+
+    def look(self) -> None:
+        """Remember how things are before an action."""
+        self.quota_before = self.arrange.quota_used()
+        if self.compares:
+            self.before = self.state()
 
     def places_taken(self) -> int:
         """How many versions there are that count against the quota."""
-        versions = [item for item in self.arrange.state() if "version" in item["spec"]]
-        return sum(not item["status"]["phase"].endswith("FAILED") for item in versions)
+        return _places(self.arrange)
+
+    def places_of_other(self) -> int:
+        """The same for the other user."""
+        assert self.arrange_other
+        return _places(self.arrange_other)
 
     def do(self, outcome: Outcome) -> None:
         """An action was taken."""
@@ -122,10 +145,28 @@ class World:
         return self.target.process
 
     def storage(self) -> Path | None:
-        """Where the bytes lie, if this machine can see it."""
+        """The folder of all that is kept, if this machine can see it."""
         if self.target is None:
-            return self.home / ".grid" / "data" / "versions"
-        return self.target.process.data if self.target.process else None
+            return self.home / ".grid"
+        return self.target.process.folder if self.target.process else None
+
+    def stored(self, mark: str) -> list[Path]:
+        """The files, whatever their names, that hold this mark."""
+        storage = self.storage()
+        return [path for path in storage.rglob("*") if mark.encode() in _content(path)] if storage else []
+
+
+def _places(user: Arrange) -> int:
+    versions = [item for item in user.state() if "version" in item["spec"]]
+    return sum(not item["status"]["phase"].endswith("FAILED") for item in versions)
+
+
+def _content(path: Path) -> bytes:
+    """What a file holds; other scenarios delete theirs meanwhile."""
+    try:
+        return path.read_bytes() if path.is_file() else b""
+    except FileNotFoundError:
+        return b""
 
 
 def _variation_order(folder: Path) -> int:
@@ -138,10 +179,7 @@ def grid(pytestconfig: pytest.Config, edition: str, tmp_path_factory: pytest.Tem
     given = cast("str | None", pytestconfig.getoption("--grid-cli"))
     if given is None:
         return executables.edition(edition, tmp_path_factory.mktemp(edition)) or executables.own()
-    found = shutil.which(given)
-    if found is None:
-        raise pytest.UsageError(f"--grid-cli: there is no executable {given}.")
-    return str(Path(found).resolve())
+    return str(Path(shutil.which(given) or given).resolve())
 
 
 @pytest.fixture(scope="session")
@@ -190,8 +228,7 @@ def world(
         evidence.rename(suffix, "")
     user = _user(target, "ana", evidence)
     with ExitStack() as stack:
-        api = stack.enter_context(closing(ApiSurface(target.url, user, None)))
-        stack.callback(_clean, api, suffix)
+        api = stack.enter_context(_leaving_nothing(target, user, suffix))
         tested = stack.enter_context(closing(_surface(request, surface_name, home, "ana", target, user, evidence)))
         world = World(tested, api, home, target, evidence, suffix, credentials=user)
         yield stack.enter_context(_closing_last(world))
@@ -211,7 +248,10 @@ def ben(request: pytest.FixtureRequest, world: World, surface_name: str, tmp_pat
     home = tmp_path / "ben"
     home.mkdir()
     world.evidence.rename(str(home), "/home/ben")
-    with closing(_surface(request, surface_name, home, "ben", world.target, user, world.evidence)) as surface:
+    with (
+        _leaving_nothing(world.target, user, world.suffix) as world.arrange_other,
+        closing(_surface(request, surface_name, home, "ben", world.target, user, world.evidence)) as surface,
+    ):
         yield surface
 
 
@@ -248,13 +288,16 @@ def _user(target: Target, name: str, evidence: Recorder) -> Credentials:
     return Credentials(user_id, key)
 
 
-def _clean(api: ApiSurface, suffix: str) -> None:
-    """Leave a server that others use as it was found."""
-    if not suffix:
-        return
-    for session in api.sessions():
-        if session.endswith(suffix):
-            api.end(session)
-    for item in api.state():
-        if item["name"].endswith(suffix) and "version" in item["spec"]:
-            api.delete(item["name"], str(item["spec"]["version"]))
+@contextmanager
+def _leaving_nothing(target: Target, user: Credentials, suffix: str) -> Iterator[ApiSurface]:
+    """The API as this user; afterwards, a server that others use is left as it was found."""
+    with closing(ApiSurface(target.url, user, None)) as api:
+        yield api
+        kept = api.clean(suffix) if suffix else []
+        assert kept == [], "This could not be deleted."
+
+
+def pytest_bdd_before_scenario(request: pytest.FixtureRequest, scenario: Scenario) -> None:
+    """Look before each action of those scenarios that ask whether something has changed."""
+    world: World = request.getfixturevalue("world")
+    world.compares = any(step.name == NOTHING_HAS_CHANGED for step in scenario.steps)

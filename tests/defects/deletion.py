@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from typing import Any
+from uuid import uuid4
 
 from defects.registry import WITHOUT_PAGES, defect, put, replace_route, wrap
 from grid_datastores.catalog.versions import Versions
@@ -94,26 +95,110 @@ def unknown_is_done() -> None:
     _silence_refusals()
 
 
-@defect("delete-immediate", "a deleted version can still be read and mounted, and keeps its quota place")
-def deleted_lingers() -> None:
+# Of a deleted version the pages of the web UI show no button.
+@defect("delete-unknown", "a second deletion is refused, and written down as the one that deleted", *WITHOUT_PAGES)
+def tombstone_rewritten() -> None:
+    def again(self: Any, user: Any, version_id: str) -> None:
+        with self._context.catalog.write() as tx:
+            version = tx.versions.get(version_id)
+            if version is not None and version.deleted_at is not None:
+                tx.versions.mark_deleted(version_id, "mallory", self._context.clock())
+
+    after_refusal(again)
+
+
+@defect("delete-immediate", "a deleted version stays in the list")
+def deleted_listed() -> None:
+    def of_owner(self: Any, owner_id: str) -> Any:
+        from grid_datastores.catalog import schema
+
+        table = schema.versions
+        mine = table.select().where(table.c.owner_id == owner_id)
+        return self._all(mine.order_by(table.c.name, table.c.number))
+
+    put(Versions, "of_owner", of_owner)
+
+
+@defect("delete-immediate", "the files of a deleted version can still be read")
+def deleted_read() -> None:
     from grid_datastores.server.ui import datastores as pages
 
     put(pages, "check_readable", lambda version: None)
     put(reading, "check_readable", lambda version: None)
-    put(workloads, "check_mountable", lambda version: None)
+    put(reading, "check_not_deleted", lambda version: None)
     put(LocalStorage, "erase", lambda self, version_id: None)
+
+
+# The form of the web UI offers only what can be mounted, so nothing else can be asked for there.
+@defect("delete-immediate", "a deleted version can still be mounted", *WITHOUT_PAGES)
+def deleted_mounted() -> None:
+    put(workloads, "check_mountable", lambda version: None)
+
+
+@defect("delete-immediate", "every count of the versions is one too high")
+def count_too_high() -> None:
     wrap(Versions, "counted", lambda original: lambda self, owner_id: original(self, owner_id) + 1)
+
+
+@defect("delete-immediate", "an address of a file that was handed out reads it after the deletion", "api")
+def address_outlives() -> None:
+    def file(original: Any) -> Any:
+        def reading_on(self: Any, user: Any, version_id: str, path: str) -> Any:
+            check = reading.check_readable
+            put(reading, "check_readable", lambda version: None)
+            try:
+                return original(self, user, version_id, path)
+            finally:
+                put(reading, "check_readable", check)
+
+        return reading_on
+
+    wrap(reading.Reading, "file", file)
+    put(LocalStorage, "erase", lambda self, version_id: None)
 
 
 @defect("delete-irreversible", "a deletion that was reported is not carried on after a restart")
 def removal_forgotten() -> None:
     put(Versions, "queue_removal", lambda self, version_id, at: None)
+
+
+@defect("delete-irreversible", "a deleted version takes data again", "api")
+def deleted_takes_data() -> None:
     put(uploads, "check_open", lambda version: None)
 
 
 @defect("delete-removes-bytes", "the removal records that the bytes are gone, and leaves them")
 def bytes_left() -> None:
     put(LocalStorage, "erase", lambda self, version_id: None)
+
+
+@defect("delete-removes-bytes", "the removal moves the bytes to another folder")
+def bytes_moved() -> None:
+    def erase(self: Any, version_id: str) -> None:
+        folder = self._root / version_id
+        if folder.exists():
+            trash = self._root.parent / "trash"
+            trash.mkdir(exist_ok=True)
+            folder.rename(trash / uuid4().hex)
+
+    put(LocalStorage, "erase", erase)
+
+
+def after_refusal(do: Any) -> None:
+    """Do this with every version whose deletion is refused."""
+    from grid_datastores.errors import Refusal
+
+    def delete(original: Any) -> Any:
+        def deleting(self: Any, user: Any, version_id: str) -> Any:
+            try:
+                return original(self, user, version_id)
+            except Refusal:
+                do(self, user, version_id)
+                raise
+
+        return deleting
+
+    wrap(deletion.Deletion, "delete", delete)
 
 
 def _last(tx: Any, user: Any) -> str:

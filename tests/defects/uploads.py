@@ -50,7 +50,8 @@ def refusal_frees() -> None:
     wrap(Versions, "counted", counted)
 
 
-@defect("upload-resumed", "an interrupted upload begins again from the start")
+# A client of the API, or a browser, resumes nothing by itself.
+@defect("upload-resumed", "an interrupted upload begins again from the start", "cli", "cli-embedded")
 def resumed_from_the_start() -> None:
     def read(original: Any) -> Any:
         def forgetting(path: Any) -> Any:
@@ -102,7 +103,7 @@ def source_forgotten() -> None:
     def finish(original: Any) -> Any:
         def forgetting(self: Any, version_id: str, **values: Any) -> None:
             original(self, version_id, **values)
-            self.set_location(version_id, "")
+            self._set(version_id, source_location="")
 
         return forgetting
 
@@ -111,5 +112,4 @@ def source_forgotten() -> None:
 
 @defect("source-shown", "a key in an address is kept, and shown")
 def key_kept() -> None:
-    put(uploads, "shown_url", lambda url: url)
-    put(finishing, "shown_url", lambda url: url)
+    put(uploads, "shown_location", lambda location: location)

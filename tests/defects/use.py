@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import true
+
+from defects.deletion import after_refusal
 from defects.registry import WITHOUT_PAGES, defect, put, wrap
 from grid_datastores import rules
+from grid_datastores.catalog import schema
 from grid_datastores.catalog import workloads as catalog_workloads
 from grid_datastores.catalog.versions import Versions
 from grid_datastores.catalog.workloads import Workloads
 from grid_datastores.model import WorkloadKind, WorkloadState
 from grid_datastores.service import deletion, workloads
+from grid_datastores.service.leases import Leases
 
 
 @defect("in-use-refused", "nobody looks whether a version is in use")
@@ -22,6 +28,22 @@ def holders_ignored() -> None:
 @defect("in-use-refused", "the refusal names only the first that uses the version")
 def one_holder_named() -> None:
     wrap(deletion, "check_deletable", lambda original: lambda version, holders: original(version, holders[:1]))
+
+
+@defect("in-use-refused", "a deletion that is refused erases the bytes")
+def refusal_erases() -> None:
+    after_refusal(lambda self, user, version_id: self._context.storage.erase(version_id))
+
+
+# Of a version that is in use the pages of the web UI show no button; embedded, a Run is a living command.
+@defect("in-use-refused", "a deletion that is refused cancels the Runs that use the version", "api", "cli")
+def refusal_cancels_runs() -> None:
+    def cancel(self: Any, user: Any, version_id: str) -> None:
+        with self._context.catalog.write() as tx:
+            for run in tx.workloads.of_owner(user.id, WorkloadKind.RUN):
+                tx.workloads.set_state(run.id, WorkloadState.CANCELED, self._context.clock())
+
+    after_refusal(cancel)
 
 
 @defect("in-use-this-version", "a mount holds every version of the name")
@@ -40,12 +62,12 @@ def siblings_held() -> None:
 
 @defect("in-use-until-released", "a workload that has ended still holds its versions")
 def never_released() -> None:
-    put(catalog_workloads, "holds", lambda workload, now: True)
+    put(catalog_workloads, "holding", lambda now: true())
 
 
 @defect("in-use-paused", "a paused Session holds nothing")
 def paused_releases() -> None:
-    put(catalog_workloads, "holds", lambda workload, now: workload.state is WorkloadState.RUNNING)
+    put(catalog_workloads, "holding", lambda now: schema.workloads.c.state == WorkloadState.RUNNING.value)
 
 
 # The form of the web UI offers only what can be mounted, so nothing else can be asked for there.
@@ -72,10 +94,19 @@ def looked_up_too_early() -> None:
     wrap(deletion.Deletion, "delete", delete)
 
 
+def _live() -> Any:
+    return schema.workloads.c.state.in_([state.value for state in WorkloadState if state.live])
+
+
 @defect("in-use-dead-holder", "a Run whose process died holds for ever")
 def dead_run_holds() -> None:
-    put(catalog_workloads, "holds", lambda workload, now: workload.state.live)
-    put(workloads.Workloads, "end_lapsed", lambda self: None)
+    put(catalog_workloads, "holding", lambda now: _live())
+    put(workloads.Workloads, "end_lapsed", lambda self, lives: None)
+
+
+@defect("in-use-dead-holder", "nobody set another time, and a Run may miss its heartbeat for 100 minutes", "api")
+def lease_too_long() -> None:
+    wrap(Leases, "until", lambda original: lambda self, now: original(self, now) + timedelta(seconds=5940))
 
 
 @defect("in-use-dead-holder", "a heartbeat does not renew the lease")

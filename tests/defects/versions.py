@@ -53,6 +53,37 @@ def number_reused() -> None:
     wrap(Versions, "_take_number", take)
 
 
+@defect(
+    "version-number-unused",
+    "the number of a failed upload is given out again",
+    "api",
+    "cli",
+    "ui",
+)
+def failed_number_reused() -> None:
+    def take(original: Any) -> Any:
+        def taking(self: Any, owner_id: str, name: str) -> Any:
+            from sqlalchemy import delete, update
+
+            from grid_datastores.catalog import schema
+
+            mine = [v for v in self.of_owner(owner_id) if v.ref.name == name]
+            failed = [v.id for v in mine if v.phase is Phase.FAILED]
+            for other in (schema.events, schema.removals, schema.uploads):
+                self._connection.execute(delete(other).where(other.c.version_id.in_(failed)))
+            self._connection.execute(delete(schema.versions).where(schema.versions.c.id.in_(failed)))
+            if failed:
+                last = max((v.ref.number for v in mine if v.id not in failed), default=0)
+                store = schema.datastores
+                row = store.c.owner_id == owner_id, store.c.name == name
+                self._connection.execute(update(store).where(*row).values(last_number=last))
+            return original(self, owner_id, name)
+
+        return taking
+
+    wrap(Versions, "_take_number", take)
+
+
 @defect("version-complete", "the last file of an upload is forgotten")
 def file_forgotten() -> None:
     def publish(original: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from acceptance.surfaces.ui import Chromium
+from acceptance.surfaces.browsing import Chromium
 from browser import missing
 
 if TYPE_CHECKING:

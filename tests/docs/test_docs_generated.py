@@ -32,9 +32,9 @@ def test_the_catalogue_has_every_refusal_with_what_to_do(site: Site) -> None:
 def test_the_catalogue_says_what_the_software_says(site: Site) -> None:
     """The messages come from the sources; one of each kind of message stands for all."""
     text = words(site.page("reference/errors/").article)
-    assert "… cannot be deleted, it is in use by …. Nothing was deleted." in text
+    assert "… cannot be deleted, it is in use by …. Nothing of it was deleted." in text
     assert "You have … of … versions, so no new one was made; …" in text
-    assert "There is a … … already; choose another name, or delete that one." in text
+    assert "There is a … … already; choose another name, or end it with: …" in text
 
 
 def test_the_configuration_has_every_variable_of_a_server(site: Site, request: pytest.FixtureRequest) -> None:

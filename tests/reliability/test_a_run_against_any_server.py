@@ -14,7 +14,16 @@ import httpx
 from acceptance.server import Credentials, ServerProcess
 
 ROOT = Path(__file__).parents[2]
-RULES = ["delete-unknown", "quota-freed", "private-to-owner", "delete-irreversible"]
+RULES = [
+    "delete-unknown",
+    "quota-freed",
+    "private-to-owner",
+    "delete-irreversible",
+    "in-use-refused",
+    "in-use-until-released",
+    "in-use-dead-holder",
+]
+LEFT_OUT = {"killed-right-after-success", "room-again", "refused-frees-nothing", "run-lives", "run-died"}
 
 
 def _run(server: ServerProcess, surface: str, ana: Credentials, ben: Credentials, evidence: Path) -> Popen[str]:
@@ -41,14 +50,13 @@ def test_two_runs_share_a_server_and_leave_it_as_it_was(shared_server: ServerPro
     assert [run.returncode for run in runs] == [0, 0], said
     for surface in ("api", "cli"):
         held, left_out = _outcomes(tmp_path / surface)
-        assert {"already-deleted", "never-existed", "another-user"} <= held
-        assert left_out == {"killed-right-after-success", "room-again", "refused-frees-nothing"}, (
-            "they stop the server, or set it up"
-        )
+        assert {"already-deleted", "another-user", "run-uses-it", "run-ended", "same-name-two-users"} <= held
+        assert left_out == LEFT_OUT, "they stop the server, or set it up"
     for user in (ana, ben):
         with httpx.Client(base_url=shared_server.url, auth=user) as http:
             assert http.get("/v1/core/local/datastores").json()["datastores"] == []
             assert http.get("/v1/core/sessions").json()["sessions"] == []
+            assert http.get("/v1/core/local/runs").json()["runs"] == []
 
 
 def _outcomes(evidence: Path) -> tuple[set[str], set[str]]:

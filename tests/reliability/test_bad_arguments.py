@@ -8,7 +8,7 @@ import pytest
 
 from reliability.machine import Machine, folder_of
 
-NOT_NUMBERS = ["0", "latest", "all", "-1", "1.0", "9" * 30, "2147483648", "", "¹"]
+NOT_NUMBERS = ["0", "01", "latest", "all", "-1", "1.0", "9" * 30, "2147483648", "", "¹"]
 NOT_NAMES = ["a/b", "../data", "a b", "a.csv", "🐧", "d" * 300, "-data", "", "Data"]
 
 
@@ -65,9 +65,11 @@ def test_a_download_never_writes_into_what_is_there(stocked: Machine) -> None:
     (stocked.home / "file").write_text("mine")
     (stocked.home / "empty").mkdir()
     (stocked.home / "dangling").symlink_to("nowhere")
-    for there in ("full", "file", "empty", "dangling", ".", "", "/"):
+    for there in ("full", "file", "empty", "dangling", ".", "/"):
         said = stocked.run("datastore", "download", "--name", "data", "--version", "1", "--to", there)
-        said.refused("is there already", code=2)
+        said.refused("is there already")
+    said = stocked.run("datastore", "download", "--name", "data", "--version", "1", "--to", "")
+    said.refused("--to", "Give the folder to make; it is empty.", code=2)
     for nowhere in ("no/parent", "file/below", "d" * 256):
         said = stocked.run("datastore", "download", "--name", "data", "--version", "1", "--to", nowhere)
         said.refused("cannot be made")
@@ -95,7 +97,29 @@ def test_the_name_of_the_person_need_not_be_one_for_a_user(embedded: Machine) ->
     assert said.done().startswith("Created version 1 of data")
 
 
-def test_a_data_folder_that_would_be_read_as_options_of_the_database_is_told(embedded: Machine) -> None:
-    said = embedded.run("datastore", env={"GRID_DIR": str(embedded.home / "what?")})
-    said.refused("GRID_DIR is", code=2)
+@pytest.mark.parametrize("name", ["what?", "a%20b", "c#d", "e?mode=memory"])
+def test_a_data_folder_may_have_any_name(embedded: Machine, name: str) -> None:
+    folder_of(embedded.home, {"a": b"1"})
+    embedded.extra["GRID_DIR"] = str(embedded.home / name)
+    assert embedded.create("source") == 1
+    assert embedded.phases() == [(1, "SUCCEEDED")]
+    assert sorted(path.name for path in embedded.home.iterdir()) == sorted([name, "source"])
+    assert (embedded.home / name / "data" / "catalog.sqlite").is_file()
+
+
+def test_a_catalog_elsewhere_is_one_of_sqlite(embedded: Machine) -> None:
+    folder_of(embedded.home, {"a": b"1"})
+    embedded.extra["GRID_DATABASE_URL"] = f"sqlite:///{embedded.home}/my%20catalog"
+    assert embedded.create("source") == 1
+    assert (embedded.home / "my catalog").is_file()
+    for address in ("nonsense", "postgresql://ana:hidden@host/database", "sqlite://", "sqlite:///a?mode=ro"):
+        said = embedded.run("datastore", env={"GRID_DATABASE_URL": address})
+        said.refused("GRID_DATABASE_URL is not understood", "sqlite:///PATH", code=2)
+        assert "hidden" not in said.err
+
+
+@pytest.mark.parametrize("words", [("datastore",), ("serve", "--port", "0")])
+def test_storage_that_would_not_be_used_is_told(embedded: Machine, words: tuple[str, ...]) -> None:
+    said = embedded.run(*words, env={"GRID_STORAGE_URL": "s3://bucket"})
+    said.refused("GRID_STORAGE_URL is set, but the data can only be kept in a local folder: unset it", code=2)
     assert list(embedded.home.iterdir()) == []

@@ -7,11 +7,13 @@ import resource
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from acceptance.server import ServerProcess
+from acceptance.waiting import wait_until
 from reliability.machine import Machine, folder_of
 
 DISK = 4 * 1024 * 1024
@@ -96,6 +98,57 @@ def test_a_full_disk_of_the_server_is_told_and_room_comes_back(embedded: Machine
         server.stop()
 
 
+def test_a_disk_without_a_free_byte_can_be_read_and_deleted_from(embedded: Machine, small_disk: Path) -> None:
+    (embedded.home / ".grid").symlink_to(small_disk)
+    folder = folder_of(embedded.home, {"a": b"1"})
+    assert [embedded.create(folder), embedded.create(folder)] == [1, 2]
+    before = embedded.state()
+    _fill(small_disk / "others")
+    second = ("--datastore_name", "data", "--datastore_version", "2")
+    for words in (("datastore", "create", "source", "--name", "data"), ("session", "create", "s", *second)):
+        embedded.run(*words).refused("There is no space left")
+    embedded.nothing_changed(before)
+    for _ in range(3):
+        embedded.run("datastore", "delete", "--name", "data", "--version", "1", "--dry-run").done()
+    embedded.run("datastore", "delete", "--name", "data", "--version", "1").done()
+    assert embedded.phases() == [(2, "SUCCEEDED")]
+    assert len(list(embedded.storage.iterdir())) == 1
+
+
+def test_a_disk_without_even_the_reserve_is_told(embedded: Machine, small_disk: Path) -> None:
+    (embedded.home / ".grid").symlink_to(small_disk)
+    assert embedded.create(folder_of(embedded.home, {"a": b"1"})) == 1
+    (small_disk / "data" / "catalog.sqlite.reserve").unlink()
+    _fill(small_disk / "others")
+    delete = ("datastore", "delete", "--name", "data", "--version", "1")
+    for words in (("datastore",), delete):
+        embedded.run(*words).refused("There is no space left", "Make some on that disk, then try again")
+    (small_disk / "others").unlink()
+    embedded.run(*delete).done()
+
+
+def test_a_server_on_a_disk_without_a_free_byte_deletes(embedded: Machine, small_disk: Path) -> None:
+    server = ServerProcess(embedded.grid, small_disk)
+    server.start()
+    machine = Machine(embedded.grid, embedded.home, server, server.add_user("ana"))
+    try:
+        folder = folder_of(machine.home, {"a": b"1"})
+        assert [machine.create(folder) for _ in range(5)] == [1, 2, 3, 4, 5]
+        _fill(small_disk / "others")
+        for number in range(1, 5):
+            machine.run("datastore", "delete", "--name", "data", "--version", str(number)).done()
+        assert machine.phases() == [(5, "SUCCEEDED")]
+        wait_until(lambda: len(list(machine.storage.iterdir())) == 1, "their bytes are gone")
+    finally:
+        server.stop()
+
+
+def _fill(path: Path) -> None:
+    with suppress(OSError), path.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+
+
 @pytest.mark.parametrize("words", [("datastore",), ("datastore", "create", "source"), ("serve", "--port", "0")])
 def test_a_data_folder_that_cannot_be_used_is_told(embedded: Machine, words: tuple[str, ...]) -> None:
     folder_of(embedded.home, {"a": b"1"})
@@ -126,9 +179,9 @@ def test_a_damaged_catalog_is_told_and_left_as_it_is(embedded: Machine) -> None:
     assert embedded.phases() == [(1, "SUCCEEDED")]
 
 
-def test_a_catalog_of_an_address_that_is_none_is_told(embedded: Machine) -> None:
-    for url in ("nonsense", "mysterious://host/database", "sqlite:////no/such/folder/catalog.sqlite"):
-        embedded.run("datastore", env={"GRID_DATABASE_URL": url}).refused("The catalog")
+def test_a_catalog_in_a_folder_that_is_not_there_is_told(embedded: Machine) -> None:
+    url = "sqlite:////no/such/folder/catalog.sqlite"
+    embedded.run("datastore", env={"GRID_DATABASE_URL": url}).refused("The catalog")
 
 
 @pytest.mark.parametrize("damage", ["gone", "no manifest", "nonsense"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from base64 import b64encode
+from collections.abc import Iterator
 from hashlib import sha256
 from urllib.parse import urlsplit
 
@@ -182,6 +183,32 @@ def test_pages_of_files_are_whole_numbers_and_never_empty(client: Client) -> Non
         if not (token := page["nextPageToken"]):
             break
     assert names == ["a", "b", "c"]
+
+
+def _mebibytes(count: int) -> Iterator[bytes]:
+    yield from (b"a" * 2**20 for _ in range(count))
+
+
+def test_strangers_fill_no_memory(own_server: ServerProcess) -> None:
+    before = own_server.peak()
+    for method, path, status in (
+        ("PUT", "/v1/core/local/datastores/x/manifest", 401),
+        ("POST", "/v1/auth/login", 413),
+        ("POST", "/graphql", 413),
+        ("POST", "/v1/core/local/datastores/x/presigned-urls", 413),
+    ):
+        answer = httpx.request(method, f"{own_server.url}{path}", content=_mebibytes(200))
+        refused(answer, "sign in" if status == 401 else "too large")
+        assert answer.status_code == status, path
+    page = httpx.post(
+        f"{own_server.url}/sign-in",
+        content=_mebibytes(200),
+        headers={"content-type": "application/x-www-form-urlencoded"},
+    )
+    assert page.status_code == 413
+    assert "This request is too large" in page.text
+    assert page.headers["content-type"].startswith("text/html")
+    assert own_server.peak() - before < 100 * 2**20
 
 
 def test_what_is_hardly_http_does_the_server_no_harm(client: Client) -> None:

@@ -17,8 +17,10 @@ import pytest
 
 from acceptance.server import ServerProcess
 from acceptance.waiting import wait_until
+from reliability.faults import dying, prepared
 from reliability.machine import Machine, finished, folder_of
 
+PART = 50 * 1024 * 1024  # bytes, of which a client sends one part
 LARGE = 24 * 1024 * 1024
 
 
@@ -57,10 +59,10 @@ def _go_on(process: subprocess.Popen[str], number: int) -> None:
 def test_ctrl_c_in_a_create_can_be_gone_on_with_or_forgotten(stocked: Machine) -> None:
     before = stocked.state()
     _large(stocked)
-    for number, command in ((2, "clearcache"), (3, "resume")):
+    for number, command, way in ((2, "clearcache", signal.SIGINT), (3, "resume", signal.SIGTERM)):
         process = stocked.start("datastore", "create", "large", "--name", "data")
         _halt(process, lambda: _uploading(stocked, before.folders))
-        _go_on(process, signal.SIGINT)
+        _go_on(process, way)
         finished(process).refused(f"version {number} of data is not finished; go on with: grid datastore resume")
         stocked.run("datastore", command).done()
         assert list((stocked.directory / "uploads").iterdir()) == []
@@ -69,15 +71,55 @@ def test_ctrl_c_in_a_create_can_be_gone_on_with_or_forgotten(stocked: Machine) -
     assert stocked.phases() == [(1, "SUCCEEDED"), (3, "SUCCEEDED")]
 
 
-def test_ctrl_c_in_a_download_leaves_no_folder(machine: Machine) -> None:
+_COUNTS_PARTS = """
+from pathlib import Path
+from grid_datastores.client.connection import Connection
+put = Connection.put_part
+def counting(self, address, data):
+    with Path({log!r}).open("a") as log:
+        log.write(f"{{len(data)}}\\n")
+    return put(self, address, data)
+Connection.put_part = counting
+"""
+
+
+def test_a_large_file_goes_on_after_the_parts_that_arrived(connected: Machine, tmp_path: Path) -> None:
+    with folder_of(connected.home, {"a.csv": b"1"}, "large").joinpath("one.bin").open("wb") as file:
+        for number in b"123":
+            file.write(bytes([number]) * PART)
+    own = connected.grid
+    connected.grid = dying(tmp_path, "grid_datastores.client.connection:Connection.put_part", after=True)
+    assert connected.run("datastore", "create", "large", "--name", "data").code == -signal.SIGKILL
+    log = tmp_path / "parts"
+    connected.grid = prepared(tmp_path, _COUNTS_PARTS.format(log=str(log)))
+    said = connected.run("datastore", "resume").done()
+    connected.grid = own
+    assert "52.4 MB were there already, 104.9 MB were sent" in said
+    assert [int(line) for line in log.read_text().split()][:2] == [PART, PART]
+    assert connected.phases() == [(1, "SUCCEEDED")]
+
+
+@pytest.mark.parametrize(("way", "code"), [(signal.SIGINT, 1), (signal.SIGTERM, 128 + signal.SIGTERM)])
+def test_ctrl_c_in_a_download_leaves_no_folder(machine: Machine, way: int, code: int) -> None:
     machine.create(_large(machine))
     before = machine.state()
     process = machine.start("datastore", "download", "--name", "data", "--version", "1")
     _halt(process, lambda: list(machine.home.glob(".data-1.*")))
-    _go_on(process, signal.SIGINT)
-    finished(process).refused("Interrupted")
+    _go_on(process, way)
+    finished(process).refused("Interrupted", code=code)
     assert sorted(path.name for path in machine.home.iterdir() if path.name != ".grid") == ["large"]
     machine.nothing_changed(before)
+
+
+def test_a_run_that_is_terminated_while_it_mounts_holds_nothing(connected: Machine) -> None:
+    connected.create(_large(connected))
+    words = ("--datastore_name", "data", "--datastore_version", "1", "--", "true")
+    process = connected.start("run", "--name", "r", *words)
+    _halt(process, lambda: [path for path in connected.directory.rglob("*.bin") if "uploads" not in path.parts])
+    _go_on(process, signal.SIGTERM)
+    finished(process).refused("Interrupted", code=128 + signal.SIGTERM)
+    assert list(connected.directory.rglob("*.bin")) == []
+    connected.run("datastore", "delete", "--name", "data", "--version", "1").done()
 
 
 def _lock(machine: Machine) -> sqlite3.Connection:

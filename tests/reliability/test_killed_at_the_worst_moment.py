@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -13,6 +15,7 @@ from acceptance.server import Credentials, ServerProcess
 from acceptance.waiting import wait_until
 from reliability.faults import dying, prepared, waiting
 from reliability.machine import Machine, finished, folder_of
+from reliability.sources.archive_server import ArchiveServer
 
 # Nobody can write the moment down.
 _BUSY = """
@@ -29,6 +32,13 @@ CONTENT = bytes(range(256)) * 64
 def _mortal(folder: Path, method: str, *, after: bool = True) -> str:
     """A `grid` that is killed after this call to storage, or at its beginning."""
     return dying(folder, f"{STORAGE}.{method}", after=after)
+
+
+@contextmanager
+def _archive_server() -> Iterator[ArchiveServer]:
+    server = ArchiveServer()
+    yield server
+    server.stop()
 
 
 class _Upload:
@@ -58,8 +68,11 @@ class _Upload:
         return dict(self.http.get(self.path).json())
 
     def finished(self) -> None:
-        wait_until(lambda: not str(self.version()["status"]["phase"]).endswith("_RUNNING"), "it is finished")  # type: ignore[index]
-        assert str(self.version()["status"]["phase"]).endswith("SUCCEEDED"), self.version()  # type: ignore[index]
+        wait_until(lambda: not self._phase().endswith(("_RUNNING", "_OPTIMIZING")), "it is finished")
+        assert self._phase().endswith("SUCCEEDED"), self.version()
+
+    def _phase(self) -> str:
+        return str(self.version()["status"]["phase"])  # type: ignore[index]
 
 
 @pytest.fixture
@@ -168,3 +181,28 @@ def test_two_who_go_on_with_one_upload_lose_nothing(embedded: Machine, grid: str
     assert embedded.phases() == [(1, "SUCCEEDED")]
     embedded.run("datastore", "download", "--name", "data", "--version", "1", "--to", "back").done()
     assert (embedded.home / "back" / "a.bin").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["still there", "gone meanwhile"])
+def test_a_fetch_killed_without_a_server_can_be_gone_on_with(
+    embedded: Machine, grid: str, tmp_path: Path, *, there: bool
+) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a.bin", CONTENT)
+    with _archive_server() as server:
+        url = server.serve("/data.zip", buffer.getvalue())
+        embedded.extra["GRID_ALLOW_SOURCE_HOSTS"] = f"127.0.0.1:{server.port}"
+        embedded.grid = _mortal(tmp_path, "new_object", after=False)
+        assert finished(embedded.start("datastore", "create", f"{url}?key=SECRET", "--name=data")).code == -9
+        embedded.grid = grid
+        assert "SECRET" not in embedded.run("datastore", "-o", "json").done()
+        if not there:
+            server.refuse("/data.zip", 404)
+        said = embedded.run("datastore", "resume")
+    if there:
+        assert said.done() == "Finished version 1 of data.\n"
+        assert embedded.phases() == [(1, "SUCCEEDED")]
+    else:
+        said.refused("404")
+        assert embedded.phases() == [(1, "FAILED")]

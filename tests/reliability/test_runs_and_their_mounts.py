@@ -143,7 +143,9 @@ def test_a_run_that_was_ended_by_others_is_told_so_once(kept_here: Machine) -> N
     with _living(kept_here) as run:
         kept_here.run("cancel", "nightly").done()
         assert run.stderr
-        assert run.stderr.readline().startswith("Warning: Run nightly holds nothing any more")
+        said = run.stderr.readline()
+        assert said.startswith("Warning: Run nightly holds nothing any more"), said
+        assert "version 1 of data may be deleted while its command reads it" in said
         assert _ended(run) == Said(0, "hello", "")
 
 
@@ -158,15 +160,22 @@ def test_what_a_living_run_reads_is_not_cleared_away(kept: Machine) -> None:
     assert _cache(kept) == []
 
 
-def test_what_a_canceled_run_reads_outlives_the_version(kept: Machine) -> None:
+def test_what_a_canceled_run_reads_outlives_the_version_until_the_run_ends(kept: Machine) -> None:
     with _living(kept) as run:
-        kept.run("cancel", "nightly").done()
+        assert "stops no process" in kept.run("cancel", "nightly").done()
         said = kept.run("datastore", "delete", *_VERSION)
         assert said.out.startswith("Deleted version 1 of data"), said
         assert said.err.startswith("Warning: "), said
         assert "grid datastore clearcache" in said.err
         assert _ended(run).out == "hello"
-    assert "removed the files of 1 version." in kept.run("datastore", "clearcache").done()
+    assert _cache(kept) == []
+
+
+def test_a_run_in_a_folder_that_is_told_from_here_mounts_at_a_place_that_is_told_whole(kept_here: Machine) -> None:
+    kept_here.extra = {"GRID_DIR": "x/../.grid"}
+    (kept_here.home / "x").mkdir()
+    said = kept_here.run(*_run_words("nightly", "echo", "{data}")).done()
+    assert said.strip() == str(_folder(kept_here).resolve())
 
 
 def test_a_deletion_leaves_nothing_of_what_was_mounted(kept: Machine) -> None:

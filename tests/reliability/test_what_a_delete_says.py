@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from acceptance import executables
 from reliability.machine import Machine, Said, folder_of
+from reliability.nonsense import serving
 
 DELETE = ("datastore", "delete", "--name=data")
 # What Runs left of a version cannot be removed.
@@ -38,27 +40,111 @@ def _told(said: Said) -> list[dict[str, Any]]:
 
 def test_each_of_several_versions_is_told_in_json(filled: Machine) -> None:
     said = filled.run(*DELETE, "--version=1", "--version=2", "--version=9", "-o", "json")
-    said.refused("1 of 3 versions could be deleted; each stands for itself.")
+    said.refused("1 of 3 versions was deleted; each stands for itself.")
     gone, used, unknown = _told(said)
-    assert (gone["version"], gone["quotaAfter"]["used"], "refusal" in gone) == (1, 2, False)
-    assert (used["version"], unknown["version"]) == (2, 9)
-    assert "in use by Session tuning" in used["refusal"]
-    assert "There is no version 9 of data" in unknown["refusal"]
+    assert (gone["version"], gone["deleted"], gone["quotaAfter"]["used"], "reason" in gone) == (1, True, 2, False)
+    assert (used["version"], used["deleted"], used["reason"]) == (2, False, "DATASTORE_IN_USE")
+    assert "in use by Session tuning" in used["message"]
+    [holder] = used["holders"]
+    assert (holder["kind"], holder["name"], holder["state"]) == ("Session", "tuning", "running")
+    assert (unknown["version"], unknown["deleted"], unknown["reason"], unknown["holders"]) == (
+        9,
+        False,
+        "NOT_FOUND",
+        [],
+    )
+    assert "There is no version 9 of data" in unknown["message"]
 
 
 def test_what_was_only_asked_is_told_apart_in_json(filled: Machine) -> None:
     said = json.loads(filled.run(*DELETE, "--version=1", "--dry-run", "-o", "json").done())
-    assert (said["dryRun"], said["deletedAt"]) == (True, None)
+    assert (said["dryRun"], said["deleted"], said["deletedAt"]) == (True, False, None)
     done = json.loads(filled.run(*DELETE, "--version=1", "-o", "json").done())
     assert done["deletedAt"]
-    assert "dryRun" not in done
-    assert {**said, "deletedAt": 0} == {**done, "deletedAt": 0, "dryRun": True}
+    assert {**done, "deletedAt": 0, "dryRun": True, "deleted": False} == {**said, "deletedAt": 0}
 
 
-def test_one_refusal_alone_is_told_as_everywhere(filled: Machine) -> None:
-    said = filled.run(*DELETE, "--version=2", "-o", "json")
+@pytest.mark.parametrize("how", [(), ("--dry-run",)])
+def test_one_refusal_alone_is_told_in_json_too(filled: Machine, how: tuple[str, ...]) -> None:
+    said = filled.run(*DELETE, "--version=2", "-o", "json", *how)
     said.refused("in use by Session tuning")
-    assert said.out == ""
+    told = json.loads(said.out)
+    assert list(told) == ["name", "version", "deleted", "dryRun", "reason", "message", "holders"]
+    assert (told["deleted"], told["dryRun"], told["reason"]) == (False, bool(how), "DATASTORE_IN_USE")
+    assert [holder["name"] for holder in told["holders"]] == ["tuning"]
+    assert said.err == f"Error: {told['message']}\n"
+
+
+def test_several_are_told_each_for_itself(filled: Machine) -> None:
+    said = filled.run(*DELETE, "--version=1", "--version=2", "--version=3")
+    said_lines = said.err.splitlines()
+    assert said_lines[-1] == "Error: 2 of 3 versions were deleted; each stands for itself."
+    assert said_lines[0].endswith("Nothing of it was deleted.")
+    assert "Nothing was deleted" not in said.err
+    assert said.out.count("Kept version 2 (") == 2
+
+
+def test_what_is_asked_for_several_is_what_would_happen(filled: Machine) -> None:
+    both = (*DELETE, "--version=1", "--version=3")
+    text = filled.run(*both, "--dry-run").done()
+    assert text.count("It would keep version 2 (") == 2
+    asked = _told(filled.run(*both, "--dry-run", "-o", "json"))
+    done = _told(filled.run(*both, "-o", "json"))
+    for one, other in zip(asked, done, strict=True):
+        assert {**one, "deletedAt": 0, "dryRun": 0, "deleted": 0} == {
+            **other,
+            "deletedAt": 0,
+            "dryRun": 0,
+            "deleted": 0,
+        }
+
+
+def test_what_is_refused_of_several_that_are_only_asked_for(filled: Machine) -> None:
+    said = filled.run(*DELETE, "--version=1", "--version=2", "--dry-run")
+    assert said.err.splitlines()[-1] == "Error: 1 of 2 versions can be deleted; each stands for itself."
+    assert said.out.count("It would keep versions 2 (") == 1
+
+
+def test_a_version_that_has_failed_is_not_kept(embedded: Machine) -> None:
+    folder = folder_of(embedded.home, {"a.csv": b"1"})
+    embedded.create(folder)
+    embedded.create(folder)
+    with serving() as server:
+        server.body = b"no archive"
+        hosts = {"GRID_ALLOW_SOURCE_HOSTS": "127.0.0.1"}
+        embedded.run("datastore", "create", f"{server.url}/data.zip", "--name=data", env=hosts).refused()
+    assert embedded.phases() == [(1, "SUCCEEDED"), (2, "SUCCEEDED"), (3, "FAILED")]
+    said = embedded.run(*DELETE, "--version=1").done()
+    assert re.search(r"^Kept version 2 \(\w+\) of data\.$", said, re.MULTILINE), said
+
+
+@pytest.mark.parametrize("how", [(), ("-o", "json")])
+def test_what_cannot_be_printed_is_done_and_told(filled: Machine, how: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        said = filled.run(*DELETE, "--version=1", "--version=3", *how, stdout=full)
+    assert said.err == "Deleted versions 1 and 3 of data. That could not be printed: no space left on device.\n"
+    assert said.code == 3
+    assert filled.phases() == [(2, "SUCCEEDED")]
+
+
+def test_what_is_refused_and_cannot_be_printed_is_refused(filled: Machine) -> None:
+    with Path("/dev/full").open("w") as full:
+        said = filled.run(*DELETE, "--version=1", "--version=2", stdout=full)
+        assert said.code == 1
+        assert "Deleted version 1 of data. That could not be printed" in said.err
+        assert said.err.splitlines()[-1] == "Error: 1 of 2 versions was deleted; each stands for itself."
+        filled.run(*DELETE, "--version=3", "--dry-run", stdout=full).refused("no space left on device")
+    assert filled.phases() == [(2, "SUCCEEDED"), (3, "SUCCEEDED")]
+
+
+def test_a_session_that_cannot_be_told_is_there(filled: Machine) -> None:
+    words = ("session", "create", "second", "--datastore_name=data", "--datastore_version=1")
+    for command, told in ((words, "running"), (("session", "delete", "second"), "deleted")):
+        with Path("/dev/full").open("w") as full:
+            said = filled.run(*command, stdout=full)
+        assert said.code == 3
+        assert said.err.startswith(f"Session second is {told}")
+        assert said.err.endswith("That could not be printed: no space left on device.\n")
 
 
 def test_a_deletion_is_told_although_a_mount_cannot_be_removed(filled: Machine, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The connection: durable transactions on SQLite or PostgreSQL."""
+"""The connection: durable transactions on SQLite."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import create_engine, event
-from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlalchemy import URL, create_engine, event
+from sqlalchemy.exc import DatabaseError, OperationalError
 
-from grid_datastores.catalog.schema import metadata
+from grid_datastores.catalog.reserve import Reserve
+from grid_datastores.catalog.upgrade import bring_up_to_date
 from grid_datastores.catalog.users import Users
 from grid_datastores.catalog.versions import Versions
 from grid_datastores.catalog.workloads import Workloads
@@ -18,6 +19,7 @@ from grid_datastores.errors import CatalogFailed, Damaged, NoSpace
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
+    from pathlib import Path
 
     from sqlalchemy import Connection, Engine
 
@@ -35,21 +37,28 @@ class Transaction:
 
 
 class Catalog:
-    """The metadata of all versions and workloads, behind a SQLAlchemy URL. Makes its tables when new."""
+    """The metadata of all versions and workloads, in a file of SQLite. Makes its tables when new."""
 
-    def __init__(self, url: str) -> None:
-        try:
-            self._engine = _sqlite(url) if url.startswith("sqlite") else create_engine(url)
-        except (ArgumentError, ImportError) as error:  # the URL may hold a password: it is not shown
-            raise CatalogFailed("The catalog has an address that is not understood; see GRID_DATABASE_URL.") from error
+    def __init__(self, path: Path) -> None:
+        self._reserve = Reserve(path)
+        self._engine = _sqlite(path)
+        self._reserve.give()
         with self._told():
-            metadata.create_all(self._engine)
+            bring_up_to_date(self._engine)
+        self._reserve.keep()
 
     @contextmanager
-    def write(self) -> Iterator[Transaction]:
-        """A transaction that changes; on SQLite it is the only writer from its first moment."""
+    def write(self, *, frees: bool = False) -> Iterator[Transaction]:
+        """A transaction that changes; it is the only writer from its first moment.
+
+        One that `frees` room has the catalog's reserve for itself where the disk is full.
+        """
+        if frees:
+            self._reserve.give()
         with self._told(), self._engine.begin() as connection:
             yield _transaction(connection)
+        if frees:
+            self._reserve.keep()
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
@@ -70,9 +79,11 @@ class Catalog:
             if type(error) not in (DatabaseError, OperationalError):
                 raise
             place, said = self._engine.url.database, str(error.orig)
-            if "is full" in said:
+            # SQLite tells some failures of a full disk as those of any disk.
+            if "is full" in said or ("I/O error" in said and self._reserve.disk_is_full()):
                 raise NoSpace(
                     f"There is no space left where the catalog is kept, {place}; nothing was done."
+                    " Make some on that disk, then try again."
                 ) from error
             if "not a database" in said or "malformed" in said:
                 raise Damaged(f"The catalog {place} is damaged: {said}. Put a copy of it back.") from error
@@ -83,8 +94,9 @@ def _transaction(connection: Connection) -> Transaction:
     return Transaction(Users(connection), Versions(connection), Workloads(connection))
 
 
-def _sqlite(url: str) -> Engine:
+def _sqlite(path: Path) -> Engine:
     """BEGIN IMMEDIATE, WAL, synchronous=FULL: a commit that was answered survives a power cut."""
+    url = URL.create("sqlite", database=str(path))  # not text: a path may hold what means something in a URL
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")

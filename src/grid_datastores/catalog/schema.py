@@ -89,6 +89,7 @@ versions = Table(
     Column("number", Integer, nullable=False),
     Column("source_kind", String(16), nullable=False),
     Column("source_location", Text, nullable=False),
+    Column("fetch_url", Text),  # with what is secret in it; kept as long as it is to be fetched
     Column("phase", String(16), nullable=False),
     Column("message", Text, nullable=False, default=""),
     Column("created_at", Moment, nullable=False),
@@ -130,7 +131,8 @@ workloads = Table(
     Column("state_since", Moment, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("lease_until", Moment),
-    Index("workloads_of_owner", "owner_id", "kind"),
+    Index("workloads_of_owner", "owner_id", "kind", "state"),
+    Index("workloads_in_state", "state"),  # few are live, however many there were
 )
 
 mounts = Table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 
 from grid_datastores.catalog import schema
 from grid_datastores.model import User
@@ -26,6 +26,17 @@ class Users:
         """A new user with this API key."""
         row = {"id": user.id, "name": user.name, "key_hash": digest(key), "created_at": at}
         self._connection.execute(insert(schema.users).values(row))
+
+    def set_key(self, user: User, key: str) -> None:
+        """The user has this API key from now on; no token of theirs stands for them any more."""
+        users, tokens = schema.users, schema.tokens
+        self._connection.execute(update(users).where(users.c.id == user.id).values(key_hash=digest(key)))
+        self._connection.execute(delete(tokens).where(tokens.c.user_id == user.id))
+
+    def all(self) -> list[User]:
+        """Everybody, by name."""
+        rows = self._connection.execute(select(schema.users).order_by(schema.users.c.name))
+        return [User(row.id, row.name) for row in rows]
 
     def count(self) -> int:
         """How many there are."""
@@ -70,6 +81,10 @@ class Users:
             .where(tokens.c.token_hash == digest(token), tokens.c.expires_at > now)
         ).one_or_none()
         return User(row.id, row.name) if row else None
+
+    def drop_expired_tokens(self, now: datetime) -> None:
+        """Nothing is kept of tokens that stand for nobody any more."""
+        self._connection.execute(delete(schema.tokens).where(schema.tokens.c.expires_at <= now))
 
     def drop_token(self, token: str) -> None:
         """The token stands for nobody any more."""

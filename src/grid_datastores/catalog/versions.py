@@ -39,8 +39,11 @@ class Versions:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def create(self, owner_id: str, name: str, source: Source, at: datetime) -> Version:
-        """A new version under the name, with the next number. The owner must be locked."""
+    def create(self, owner_id: str, name: str, source: Source, at: datetime, fetch_url: str | None = None) -> Version:
+        """A new version under the name, with the next number. The owner must be locked.
+
+        `fetch_url` is where it is to be fetched from, where that is not what is shown.
+        """
         datastore_id, number = self._take_number(owner_id, name)
         version = Version(uuid4().hex, owner_id, VersionRef(name, number), source, Phase.UPLOADING, at)
         self._connection.execute(
@@ -52,6 +55,7 @@ class Versions:
                 number=number,
                 source_kind=source.kind.value,
                 source_location=source.location,
+                fetch_url=fetch_url,
                 phase=version.phase.value,
                 created_at=at,
                 active_at=at,
@@ -96,11 +100,11 @@ class Versions:
         )
 
     def siblings(self, version: Version) -> list[Version]:
-        """The other versions under its name that are there."""
+        """The other versions under its name that are there; of one that has failed nothing is."""
         return [
             other
             for other in self.of_owner(version.owner_id)
-            if other.ref.name == version.ref.name and other.id != version.id
+            if other.ref.name == version.ref.name and other.id != version.id and other.phase is not Phase.FAILED
         ]
 
     def counted(self, owner_id: str) -> int:
@@ -109,19 +113,26 @@ class Versions:
         query = select(func.count()).where(table.c.owner_id == owner_id, table.c.phase.in_(_COUNTED))
         return self._connection.execute(query).scalar_one()
 
-    def set_phase(self, version_id: str, phase: Phase, message: str = "") -> None:
-        """The version goes on to this phase."""
-        self._set(version_id, phase=phase.value, message=message)
+    def fetch_url(self, version_id: str) -> str | None:
+        """Where the version is to be fetched from; it may hold a key, and nothing shows it."""
+        table = schema.versions
+        return self._connection.execute(select(table.c.fetch_url).where(table.c.id == version_id)).scalar_one_or_none()
 
-    def set_location(self, version_id: str, location: str) -> None:
-        """The source is shown as this from now on."""
-        self._set(version_id, source_location=location)
+    def optimize(self, version_id: str, at: datetime) -> None:
+        """All data of the version is there, or can be fetched."""
+        self._set(version_id, phase=Phase.OPTIMIZING.value, active_at=at)
+
+    def fail(self, version_id: str, why: str, at: datetime) -> None:
+        """The version comes to nothing; its bytes are queued for the removal."""
+        self._set(version_id, phase=Phase.FAILED.value, message=why, fetch_url=None)
+        self.queue_removal(version_id, at)
 
     def finish(self, version_id: str, *, size: int, files: int, fingerprint: str, at: datetime) -> None:
         """The version is available, with what it holds: `size` bytes in `files` files."""
         self._set(
             version_id,
             phase=Phase.AVAILABLE.value,
+            fetch_url=None,
             message="",
             finished_at=at,
             size_bytes=size,
@@ -131,8 +142,8 @@ class Versions:
         self._connection.execute(delete(schema.uploads).where(schema.uploads.c.version_id == version_id))
 
     def mark_deleted(self, version_id: str, by: str, at: datetime) -> None:
-        """The version is gone for everybody; its bytes are queued for the removal."""
-        self._set(version_id, phase=Phase.DELETED.value, deleted_at=at, deleted_by=by)
+        """The version is gone for everybody, by nobody ("") if it was never finished; its bytes await the removal."""
+        self._set(version_id, phase=Phase.DELETED.value, deleted_at=at, deleted_by=by, fetch_url=None)
         self.queue_removal(version_id, at)
 
     def mark_used(self, version_id: str, by: str, at: datetime) -> None:
@@ -152,13 +163,19 @@ class Versions:
         table, queue = schema.versions, schema.removals
         return self._all(select(table).join(queue, queue.c.version_id == table.c.id).order_by(queue.c.queued_at))
 
-    def abandoned(self, before: datetime) -> list[Version]:
-        """Everybody's uploads that nobody has gone on with since then."""
+    def abandoned(self, phase: Phase, before: datetime) -> list[Version]:
+        """Everybody's versions in this phase that nobody has gone on with since then."""
         table = schema.versions
-        return self._all(select(table).where(table.c.phase == Phase.UPLOADING.value, table.c.active_at < before))
+        return self._all(select(table).where(table.c.phase == phase.value, table.c.active_at < before))
+
+    def idle(self, version_id: str, before: datetime) -> bool:
+        """Whether nobody has gone on with this upload since then."""
+        table = schema.versions
+        query = select(table.c.id).where(table.c.id == version_id, table.c.active_at < before)
+        return self._connection.execute(query).one_or_none() is not None
 
     def mark_active(self, version_id: str, at: datetime) -> None:
-        """Somebody goes on with the upload."""
+        """Somebody goes on with the upload, or with the fetch."""
         self._set(version_id, active_at=at)
 
     def in_phase(self, phase: Phase) -> list[Version]:
@@ -175,7 +192,14 @@ class Versions:
         return True
 
     def open_uploads(self, version_id: str, keys: dict[str, int], expires_at: datetime) -> list[Upload]:
-        """The uploads of these keys (with their part counts), in order; an announced one stays as it was."""
+        """The uploads of these keys (with their part counts), in order.
+
+        One that was announced before stays as it was, and takes its parts for longer when it waits for them.
+        """
+        waiting = update(schema.uploads).where(
+            schema.uploads.c.version_id == version_id, schema.uploads.c.completed == 0
+        )
+        self._connection.execute(waiting.where(schema.uploads.c.key.in_(keys)).values(expires_at=expires_at))
         known = {upload.key: upload for upload in self.uploads(version_id)}
         fresh = [
             Upload(uuid4().hex, version_id, key, parts, expires_at, completed=False)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import exists, insert, select, update
 
 from grid_datastores.catalog import schema
 from grid_datastores.model import Holder, Mount, VersionRef, Workload, WorkloadKind, WorkloadState
-from grid_datastores.rules import holds
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -56,12 +55,19 @@ class Workloads:
 
     def holders(self, version_id: str, now: datetime) -> list[Holder]:
         """The workloads whose mounts keep this version now, oldest first (rule in-use-refused)."""
-        mounting = select(schema.mounts.c.workload_id).where(schema.mounts.c.version_id == version_id)
+        table, mounts = schema.workloads, schema.mounts
+        mounting = exists().where(mounts.c.workload_id == table.c.id, mounts.c.version_id == version_id)
+        query = select(table).where(holding(now), mounting).order_by(table.c.created_at, table.c.id)
         return [
-            Holder(workload.kind, workload.id, workload.name, workload.state, workload.state_since)
-            for workload in self._where(schema.workloads.c.id.in_(mounting))
-            if holds(workload, now)
+            Holder(WorkloadKind(row.kind), row.id, row.name, WorkloadState(row.state), row.state_since)
+            for row in self._connection.execute(query)
         ]
+
+    def holds_name(self, owner_id: str, kind: WorkloadKind, name: str, now: datetime) -> bool:
+        """Whether a workload of the owner has this name and holds its versions now."""
+        table = schema.workloads
+        of_name = (table.c.owner_id == owner_id, table.c.kind == kind.value, table.c.name == name)
+        return bool(self._connection.execute(select(exists().where(*of_name, holding(now)))).scalar())
 
     def set_state(self, workload_id: str, state: WorkloadState, at: datetime) -> None:
         """The workload is in this state since `at`."""
@@ -74,6 +80,21 @@ class Workloads:
         table = schema.workloads
         self._connection.execute(update(table).where(table.c.id == workload_id).values(lease_until=until))
 
+    def renew_leases(self, until: datetime) -> None:
+        """Every running workload with a lease holds until then."""
+        table = schema.workloads
+        running = (table.c.state == WorkloadState.RUNNING.value, table.c.lease_until.is_not(None))
+        self._connection.execute(update(table).where(*running).values(lease_until=until))
+
+    def leased_beyond(self, moment: datetime) -> bool:
+        """Whether a running workload has a lease that lasts longer than that."""
+        query = select(schema.workloads.c.id).where(*_beyond(moment)).limit(1)
+        return self._connection.execute(query).first() is not None
+
+    def cut_leases(self, until: datetime) -> None:
+        """No running workload has a lease that lasts longer than that."""
+        self._connection.execute(update(schema.workloads).where(*_beyond(until)).values(lease_until=until))
+
     def lapsed(self, now: datetime) -> list[Workload]:
         """The workloads that count as live and whose lease has lapsed."""
         table = schema.workloads
@@ -83,7 +104,7 @@ class Workloads:
         table = schema.workloads
         query = select(table).where(*conditions).order_by(table.c.created_at, table.c.id)
         rows = self._connection.execute(query).all()
-        mounts = self._mounts([row.id for row in rows])
+        mounts = self._mounts(*conditions)
         return [
             Workload(
                 id=row.id,
@@ -99,12 +120,14 @@ class Workloads:
             for row in rows
         ]
 
-    def _mounts(self, workload_ids: list[str]) -> dict[str, list[Mount]]:
-        mounts, versions = schema.mounts, schema.versions
+    def _mounts(self, *conditions: ColumnElement[bool]) -> dict[str, list[Mount]]:
+        """What the workloads of these conditions mount, by their ids."""
+        table, mounts, versions = schema.workloads, schema.mounts, schema.versions
         query = (
             select(mounts, versions.c.name, versions.c.number)
             .join(versions, versions.c.id == mounts.c.version_id)
-            .where(mounts.c.workload_id.in_(workload_ids))
+            .join(table, table.c.id == mounts.c.workload_id)
+            .where(*conditions)
             .order_by(versions.c.name, versions.c.number)
         )
         found: dict[str, list[Mount]] = {}
@@ -112,3 +135,15 @@ class Workloads:
             mount = Mount(row.version_id, VersionRef(row.name, row.number), row.path)
             found.setdefault(row.workload_id, []).append(mount)
         return found
+
+
+def holding(now: datetime) -> ColumnElement[bool]:
+    """`rules.holds` as the database asks it; a test holds the two together."""
+    table = schema.workloads
+    live = table.c.state.in_([state.value for state in WorkloadState if state.live])
+    return live & (table.c.lease_until.is_(None) | (table.c.lease_until > now))
+
+
+def _beyond(moment: datetime) -> tuple[ColumnElement[bool], ...]:
+    table = schema.workloads
+    return table.c.state == WorkloadState.RUNNING.value, table.c.lease_until > moment

@@ -9,14 +9,29 @@ from typing import TYPE_CHECKING
 
 import click
 
-from grid_datastores.cli.options import name_option, output_option, version_option, version_ref
-from grid_datastores.cli.output import plain, print_json, print_table, progress, waiting, when
+from grid_datastores.cli.options import (
+    DatastoreName,
+    SourceLocation,
+    name_option,
+    once,
+    output_option,
+    pass_output_on,
+    version_option,
+    version_ref,
+)
+from grid_datastores.cli.output import print_json, print_table, progress, say_done, told, waiting, when
 from grid_datastores.cli.target import open_datastores
 from grid_datastores.errors import Refusal
-from grid_datastores.words import counted, size
+from grid_datastores.words import counted, plain, size
 
 if TYPE_CHECKING:
     from grid_datastores.model import Details, Source, Version
+
+
+def _new_folder(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> str | None:
+    if "" in values:
+        raise click.BadParameter("Give the folder to make; it is empty.", ctx=ctx, param=param)
+    return once(ctx, param, values)
 
 
 @click.group(invoke_without_command=True)
@@ -26,6 +41,8 @@ def datastore(ctx: click.Context, output: str) -> None:
     """Work with datastores. Without a command: list them."""
     if ctx.invoked_subcommand is None:
         _list(output)
+    else:
+        pass_output_on(ctx, output)
 
 
 @datastore.command("list")
@@ -36,8 +53,14 @@ def list_command(output: str) -> None:
 
 
 @datastore.command()
-@click.argument("source")
-@click.option("--name", help="Name of the datastore; made from the source when left out.")
+@click.argument("source", type=SourceLocation())
+@click.option(
+    "--name",
+    type=DatastoreName(),
+    multiple=True,
+    callback=once,
+    help="Name of the datastore; made from the source when left out.",
+)
 @click.option("--no-copy", is_flag=True, help="Only refer to the objects of a bucket; they stay where they are.")
 @output_option
 def create(source: str, name: str | None, no_copy: bool, output: str) -> None:
@@ -50,30 +73,47 @@ def create(source: str, name: str | None, no_copy: bool, output: str) -> None:
     that is interrupted goes on with `grid datastore resume`.
     """
     from grid_datastores.model import SourceKind
-    from grid_datastores.rules import check_name, name_from_source
+    from grid_datastores.rules import name_from_source
     from grid_datastores.sources import parse_source
 
     parsed = parse_source(source, no_copy)
     local = parsed.kind is SourceKind.FILES
-    wanted = name_from_source(os.path.realpath(source) if local else source) if name is None else check_name(name)
+    name_from = _name_from_path if local else name_from_source
+    wanted = name_from(source) if name is None else name
     version = _upload(source, wanted) if local else _fetch(parsed, wanted)
-    if output == "json":
-        from grid_datastores.wire.datastores import version_out
-
-        print_json(version_out(version, ""))
-        return
     held = f"{counted(version.file_count, 'file')}, {size(version.size_bytes)}"
-    click.echo(f"Created version {version.ref.number} of {version.ref.name}: {held}.")
+    done = f"Created version {version.ref.number} of {version.ref.name}: {held}."
+    if output == "text":
+        say_done(done)
+        return
+    from grid_datastores.wire.datastores import version_out
+
+    with told(done):
+        print_json(version_out(version, ""))
+
+
+def _name_from_path(source: str) -> str:
+    """The name as it was typed, also of a link; '.' and '..' stand for the folder that they lead to."""
+    from grid_datastores.rules import name_from_folder, name_from_source
+
+    typed = source.rstrip("/").rsplit("/", 1)[-1] not in ("", ".", "..")
+    path = source if typed else os.path.realpath(source)
+    return name_from_folder(path) if Path(source).is_dir() else name_from_source(path)
 
 
 def _upload(source: str, name: str) -> Version:
     from grid_datastores import transfer
+    from grid_datastores.rules import check_source_place
     from grid_datastores.settings import read_settings
     from grid_datastores.sources import scan
 
+    settings = read_settings()
+    if source:
+        place = Path(os.path.realpath(source))
+        check_source_place(place, settings.directory.resolve(), settings.data.resolve())
     data = scan(source)
     with open_datastores() as datastores, progress(f"Creating {name}", data.size_bytes) as advance:
-        return transfer.create(datastores, read_settings().directory, name, data, advance)
+        return transfer.create(datastores, settings.directory, name, data, advance)
 
 
 def _fetch(source: Source, name: str) -> Version:
@@ -115,34 +155,49 @@ def files(name: str, version: int, output: str) -> None:
 @name_option
 @version_option
 @click.option(
-    "--to", "destination", type=click.Path(path_type=Path), help="Folder to make; NAME-VERSION when left out."
+    "--to",
+    "destination",
+    type=click.Path(),
+    multiple=True,
+    callback=_new_folder,
+    help="Folder to make; NAME-VERSION when left out.",
 )
-def download(name: str, version: int, destination: Path | None) -> None:
+def download(name: str, version: int, destination: str | None) -> None:
     """Download a version's files into a new folder, checked byte for byte."""
     from grid_datastores import transfer
 
     ref = version_ref(name, version)
-    target = destination or Path(f"{name}-{version}")
+    target = Path(destination or f"{name}-{version}")
     with open_datastores() as datastores:
         total = datastores.find(ref).size_bytes
         with progress(f"Downloading {ref}", total) as advance:
             found = transfer.download(datastores, ref, target, advance)
     held = f"{counted(found.file_count, 'file')}, {size(found.size_bytes)}"
-    click.echo(f"Downloaded version {version} of {name} to {target}: {held}.")
+    say_done(f"Downloaded version {version} of {name} to {target}: {held}.")
 
 
 @datastore.command()
 def resume() -> None:
-    """Go on with the uploads that were interrupted on this machine, where they stopped."""
+    """Go on with the uploads that were interrupted on this machine, where they stopped.
+
+    What was to be fetched without a server is fetched again.
+    """
     from grid_datastores import transfer
     from grid_datastores.journal import interrupted
+    from grid_datastores.rules import available
     from grid_datastores.settings import read_settings
 
     refusals: list[Refusal] = []
     with open_datastores() as datastores:
         found, busy = interrupted(read_settings().directory, datastores.place)
-        if not found:
+        fetched = datastores.fetch_on()
+        if not found and not fetched:
             click.echo(f"There is no interrupted upload to go on with{_busy(busy)}.")
+        for version in fetched:
+            try:
+                click.echo(f"Finished {available(version).ref}.")
+            except Refusal as error:
+                refusals.append(error)
         for journal in found:
             try:
                 with progress(f"Resuming {journal.ref}", journal.size_bytes) as advance:
@@ -227,7 +282,7 @@ def _print_details(details: Details) -> None:
         ("Last used", f"{when(version.last_used_at)} {version.last_used_by}".strip()),
     ]
     if version.deleted_at:
-        lines.append(("Deleted", f"{when(version.deleted_at)} by {version.deleted_by}"))
+        lines.append(("Deleted", f"{when(version.deleted_at)}{version.deleted_how}"))
         lines.append(("Bytes gone", when(version.bytes_gone_at)))
     for holder in details.holders:
         lines.append(("In use by", f"{holder.kind} {holder.name} ({holder.state} since {when(holder.since)})"))

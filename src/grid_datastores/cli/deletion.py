@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
 
 from grid_datastores.cli.options import VersionNumber, name_option, output_option, version_ref
-from grid_datastores.cli.output import print_json
+from grid_datastores.cli.output import UNPRINTED, print_json, told
 from grid_datastores.cli.target import open_datastores
-from grid_datastores.errors import Refusal
+from grid_datastores.errors import InUse, Refusal
 from grid_datastores.words import counted, size
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from grid_datastores.datastores import Datastores
-    from grid_datastores.model import Receipt, VersionRef
+    from grid_datastores.model import Quota, Receipt, VersionRef
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What came of one version: a refusal, or a receipt, which not every server gives."""
+
+    ref: VersionRef
+    receipt: Receipt | None = None
+    refusal: Refusal | None = None
 
 
 @click.command()
@@ -35,53 +45,121 @@ def delete(name: str, versions: tuple[int, ...], dry_run: bool, output: str) -> 
     """Delete exactly the versions that are named. This is immediate and cannot be undone.
 
     It is refused while a Session or Run uses the version, and the refusal names who. There is no prompt.
+
+    With -o json a version is an object, several are a list of them. Each has name, version, deleted (true, false, or
+    null where a lost answer leaves it unknown) and dryRun. With the receipt come id, source, sourceType, fileCount,
+    sizeBytes, deletedAt, kept, quotaBefore and quotaAfter; with a refusal reason, message and holders.
+
+    All is deleted first and printed then. Exit codes: 0 done; 1 one or more were refused; 2 usage; 3 all were deleted,
+    but that could not be printed, as standard error says.
     """
-    answers: list[Mapping[str, object]] = []
-    refusals: list[Refusal] = []
-    alone = len(versions) == 1
+    refs = [version_ref(name, number) for number in dict.fromkeys(versions)]
+    answers: list[_Answer] = []
     with open_datastores() as datastores:
         try:
-            for number in dict.fromkeys(versions):
-                ref = version_ref(name, number)
-                try:
-                    answers.append(_delete(datastores, ref, dry_run, output))
-                except Refusal as error:
-                    refusals.append(error)
-                    answers.append({"name": name, "version": number, "refusal": error.message})
-                    if not alone and output == "text":
-                        click.echo(f"Error: {error.message}", err=True)
+            for ref in refs:
+                answers.append(_answer(datastores, ref, dry_run))
         finally:  # also when the rest is interrupted: what is deleted is told
-            if output == "json" and not (alone and refusals):
-                print_json(answers[0] if alone and answers else answers)
-    if refusals and alone:
-        raise refusals[0]
-    if refusals:
-        done = len(answers) - len(refusals)
-        raise Refusal(f"{done} of {counted(len(answers), 'version')} could be deleted; each stands for itself.")
+            code = _tell(datastores, _together(answers, dry_run), dry_run, output, alone=len(refs) == 1)
+    _refuse([answer.refusal for answer in answers if answer.refusal], len(refs), dry_run)
+    if code:
+        raise click.exceptions.Exit(code)
 
 
-def _delete(datastores: Datastores, ref: VersionRef, dry_run: bool, output: str) -> Mapping[str, object]:
-    """Delete it, or only ask, and say so; what JSON tells of it."""
-    if dry_run:
+def _answer(datastores: Datastores, ref: VersionRef, dry_run: bool) -> _Answer:
+    """Delete it, or only ask."""
+    try:
+        if not dry_run:
+            return _Answer(ref, datastores.delete(ref))
         verdict = datastores.verdict(ref)
-        if verdict.refusal:
-            raise Refusal(verdict.refusal)
-        if output == "text":
-            click.echo(f"V{str(ref)[1:]} can be deleted: {_gone(verdict.receipt)}. Nothing was deleted.")
-            click.echo(f"It would keep {_kept(verdict.receipt)}.")
-        return _json(verdict.receipt) | {"dryRun": True, "deletedAt": None}
-    receipt = datastores.delete(ref)
-    if output == "text":
-        _tell(ref, receipt)
-    if receipt is None:
-        return {"name": ref.name, "version": ref.number}
-    _forget_mount(receipt)
-    return _json(receipt)
+    except Refusal as error:
+        return _Answer(ref, refusal=error)
+    if verdict.refusal:
+        return _Answer(ref, refusal=InUse(verdict.refusal))
+    return _Answer(ref, verdict.receipt)
 
 
-def _tell(ref: VersionRef, receipt: Receipt | None) -> None:
+def _refuse(refusals: Sequence[Refusal], asked: int, dry_run: bool) -> None:
+    """End with what was refused, if anything."""
+    if not refusals:
+        return
+    if asked == 1:
+        raise refusals[0]
+    done = asked - len(refusals)
+    what = "can be deleted" if dry_run else "was deleted" if done == 1 else "were deleted"
+    raise Refusal(f"{done} of {counted(asked, 'version')} {what}; each stands for itself.")
+
+
+def _together(answers: Sequence[_Answer], dry_run: bool) -> list[_Answer]:
+    """The receipts when all of them count: none keeps what another takes, asked for or done."""
+    gone = {answer.ref.number for answer in answers if not answer.refusal}
+    freed = 0
+    adjusted: list[_Answer] = []
+    for answer in answers:
+        receipt = answer.receipt
+        if receipt:
+            earlier = freed if dry_run else 0
+            freed += receipt.quota_before.used - receipt.quota_after.used
+            receipt = replace(
+                receipt,
+                kept=tuple(version for version in receipt.kept if version.number not in gone),
+                quota_before=_less(receipt.quota_before, earlier),
+                quota_after=_less(receipt.quota_after, earlier),
+            )
+        adjusted.append(replace(answer, receipt=receipt))
+    return adjusted
+
+
+def _less(quota: Quota, places: int) -> Quota:
+    return replace(quota, used=quota.used - places)
+
+
+def _tell(datastores: Datastores, answers: Sequence[_Answer], dry_run: bool, output: str, *, alone: bool) -> int:
+    """Print all answers; an exit code other than 0 where that failed and something is deleted."""
+    code = 0
+    done = [answer for answer in answers if not answer.refusal]
+    try:
+        if dry_run or not done:
+            _print(datastores, answers, dry_run, output, alone=alone)
+        else:
+            with told(_summary(done)):
+                _print(datastores, answers, dry_run, output, alone=alone)
+    except click.exceptions.Exit:
+        code = UNPRINTED
+    if output == "text" and not alone:
+        for answer in answers:
+            if answer.refusal:
+                click.echo(f"Error: {answer.refusal.message}", err=True)
+    if not dry_run:
+        _forget_mounts(done)
+    return code
+
+
+def _summary(done: Sequence[_Answer]) -> str:
+    *most, last = (str(answer.ref.number) for answer in done)
+    numbers = f"versions {', '.join(most)} and {last}" if most else f"version {last}"
+    return f"Deleted {numbers} of {done[0].ref.name}."
+
+
+def _print(datastores: Datastores, answers: Sequence[_Answer], dry_run: bool, output: str, *, alone: bool) -> None:
+    if output == "json":
+        items = [_json(datastores, answer, dry_run) for answer in answers]
+        if items:
+            print_json(items[0] if alone else items)
+        return
+    for answer in answers:
+        if not answer.refusal:
+            _print_answer(answer, dry_run)
+
+
+def _print_answer(answer: _Answer, dry_run: bool) -> None:
+    ref, receipt = answer.ref, answer.receipt
     if receipt is None:
         click.echo(f"Deleted {ref}. This cannot be undone. The server gives no receipt.")
+        return
+    if dry_run:
+        click.echo(f"V{str(ref)[1:]} can be deleted: {_gone(receipt)}. Nothing was deleted.")
+        click.echo(f"It would keep {_kept(receipt)}.")
         return
     before, after = receipt.quota_before, receipt.quota_after
     click.echo(f"Deleted {ref}: {_gone(receipt)}. This cannot be undone.")
@@ -89,23 +167,43 @@ def _tell(ref: VersionRef, receipt: Receipt | None) -> None:
     click.echo(f"You have {after.used} of {after.limit} versions now, {before.used} before.")
 
 
-def _forget_mount(receipt: Receipt) -> None:
-    """Remove what Runs on this machine have left of it; the deletion is done, whatever becomes of that."""
+def _forget_mounts(done: Sequence[_Answer]) -> None:
+    """Remove what Runs on this machine have left of them; the deletion is done, whatever becomes of that."""
     from grid_datastores.mounting import unmount
     from grid_datastores.settings import read_settings
 
-    if not unmount(read_settings().directory, receipt.id):
-        click.echo(
-            f"Warning: the files that a Run has of {receipt.ref} on this machine are in use or cannot be removed."
-            " Remove them later with: grid datastore clearcache",
-            err=True,
-        )
+    for answer in done:
+        if answer.receipt and not unmount(read_settings().directory, answer.receipt.id):
+            click.echo(
+                f"Warning: the files that a Run has of {answer.ref} on this machine are in use or cannot be removed."
+                " Remove them later with: grid datastore clearcache",
+                err=True,
+            )
 
 
-def _json(receipt: Receipt) -> dict[str, object]:
+def _json(datastores: Datastores, answer: _Answer, dry_run: bool) -> dict[str, object]:
     from grid_datastores.wire.datastores import receipt_out
 
-    return {**receipt_out(receipt)}
+    ref, receipt, refusal = answer.ref, answer.receipt, answer.refusal
+    told: dict[str, object] = {"name": ref.name, "version": ref.number, "deleted": not dry_run, "dryRun": dry_run}
+    if receipt:
+        told |= {**receipt_out(receipt)}
+        return told | {"deletedAt": None} if dry_run else told
+    if refusal:
+        holders = _holders(datastores, ref) if isinstance(refusal, InUse) else []
+        told |= {"deleted": None if refusal.doubt else False, "reason": refusal.reason, "message": refusal.message}
+        told["holders"] = holders
+    return told
+
+
+def _holders(datastores: Datastores, ref: VersionRef) -> list[object]:
+    """Who uses the version now; none where the server does not tell."""
+    from grid_datastores.wire.datastores import holder_out
+
+    try:
+        return [holder_out(holder) for holder in datastores.details(ref).holders]
+    except Refusal:
+        return []
 
 
 def _gone(receipt: Receipt) -> str:

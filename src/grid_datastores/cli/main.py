@@ -10,11 +10,15 @@ import click
 
 from grid_datastores.cli.datastore import datastore
 from grid_datastores.cli.deletion import delete
-from grid_datastores.cli.output import plain
+from grid_datastores.cli.output import forget, why
 from grid_datastores.cli.running import run
-from grid_datastores.cli.server import login, serve, status, user
+from grid_datastores.cli.server import serve, user
 from grid_datastores.cli.session import cancel, session
-from grid_datastores.errors import Refusal
+from grid_datastores.cli.signing import login, logout
+from grid_datastores.cli.status import status
+from grid_datastores.errors import InterruptedInDoubt, Refusal
+from grid_datastores.interrupts import Terminated, raise_when_terminated
+from grid_datastores.words import plain
 
 
 class _Failure(click.ClickException):
@@ -33,15 +37,20 @@ class _Failure(click.ClickException):
 
 class _Grid(click.Group):
     def invoke(self, ctx: click.Context) -> object:
+        raise_when_terminated()
         try:
             return super().invoke(ctx)
         except Refusal as error:
             raise _Failure(error.message, error.exit_code) from error
-        except KeyboardInterrupt:
-            raise _Failure("Interrupted; what was not finished left nothing behind.", 1) from None
+        except InterruptedInDoubt as error:
+            raise _Failure(str(error), 1) from None
+        except KeyboardInterrupt as error:
+            code = error.exit_code if isinstance(error, Terminated) else 1
+            raise _Failure("Interrupted; what was not finished left nothing behind.", code) from None
 
 
 @click.group(cls=_Grid, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="grid-datastores")
 def cli() -> None:
     """Keep datasets as versions of datastores, use them in Sessions and Runs, and delete exactly one.
 
@@ -50,7 +59,7 @@ def cli() -> None:
 
 
 datastore.add_command(delete)
-for command in (datastore, session, run, cancel, serve, login, status, user):
+for command in (datastore, session, run, cancel, serve, login, logout, status, user):
     cli.add_command(command)
 
 
@@ -59,25 +68,20 @@ def main() -> None:
     try:
         cli()
     except BrokenPipeError:
-        _forget(sys.stdout)
+        forget(sys.stdout)
         sys.exit(1)
     except OSError as error:
         if os.environ.get("GRID_DEBUG"):
             raise
         where = f" ({plain(str(error.filename))})" if error.filename else ""
-        click.echo(f"Error: This machine says: {(error.strerror or str(error)).lower()}{where}.", err=True)
-        _forget(sys.stdout)
+        click.echo(f"Error: This machine says: {why(error)}{where}.", err=True)
+        forget(sys.stdout)
         sys.exit(1)
-    except Exception as error:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
         if os.environ.get("GRID_DEBUG"):
             raise
         said = plain(" ".join(str(error).split())) or type(error).__name__
         click.echo(f"Error: {said} (set GRID_DEBUG=1 to see where)", err=True)
         sys.exit(1)
-
-
-def _forget(stream: IO[str] | None) -> None:
-    """Whoever read our output is gone; writing the rest at exit would fail again."""
-    if stream is None:  # closed before the start
-        return
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

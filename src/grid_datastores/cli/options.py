@@ -9,11 +9,12 @@ import click
 from grid_datastores.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from click.shell_completion import CompletionItem
 
-    from grid_datastores.model import Version, VersionRef
+    from grid_datastores.datastores import Datastores
+    from grid_datastores.model import VersionRef
 
 
 class VersionNumber(click.ParamType[int]):
@@ -39,7 +40,7 @@ class VersionNumber(click.ParamType[int]):
         """The numbers that the datastore has."""
         given = ctx.params.get("name") or ctx.params.get("datastore")
         name = given[0] if isinstance(given, tuple) else given
-        return _items((str(v.ref.number) for v in _known() if v.ref.name == name), incomplete)
+        return _items(lambda them: (str(v.ref.number) for v in them.versions() if v.ref.name == name), incomplete)
 
     def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:  # noqa: ARG002
         """What to say when it is left out."""
@@ -58,7 +59,7 @@ class DatastoreName(click.ParamType[str]):
         incomplete: str,
     ) -> list[CompletionItem]:
         """The names that there are."""
-        return _items((version.ref.name for version in _known()), incomplete)
+        return _items(lambda them: (version.ref.name for version in them.versions()), incomplete)
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The name, or a usage error."""
@@ -70,21 +71,56 @@ class DatastoreName(click.ParamType[str]):
             self.fail(error.message, param, ctx)
 
 
-def _known() -> Iterable[Version]:
-    """The versions to complete from; none where they cannot be had, as a shell is no place for an error."""
-    from grid_datastores.cli.target import open_datastores
+class WorkloadName(click.ParamType[str]):
+    """The name of a Session or a Run that there is; completes those that have not ended."""
 
-    try:
-        with open_datastores() as datastores:
-            return datastores.versions()
-    except Exception:
-        return ()
+    name = "name"
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """The names that there are."""
+        from grid_datastores.model import WorkloadKind
+
+        kind = WorkloadKind(self._kind)
+        return _items(lambda them: (item.name for item in them.workloads(kind) if item.state.live), incomplete)
 
 
-def _items(values: Iterable[str], incomplete: str) -> list[CompletionItem]:
+class SourceLocation(click.ParamType[str]):
+    """A file, a folder or an address; the shell completes files."""
+
+    name = "source"
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Left to the shell."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(incomplete, type="file")]
+
+
+def _items(ask: Callable[[Datastores], Iterable[str]], incomplete: str) -> list[CompletionItem]:
+    """What there is and begins so; nothing where that cannot be had, as a shell is no place for an error."""
     from click.shell_completion import CompletionItem
 
-    return [CompletionItem(value) for value in dict.fromkeys(values) if value.startswith(incomplete)]
+    from grid_datastores.cli.target import open_to_look
+
+    try:
+        with open_to_look() as datastores:
+            values = dict.fromkeys(ask(datastores)) if datastores else {}
+    except Exception:
+        return []
+    return [CompletionItem(value) for value in values if value.startswith(incomplete)]
 
 
 def version_ref(name: str, number: int) -> VersionRef:
@@ -99,6 +135,15 @@ def once(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -
     if len(values) > 1:
         raise click.BadParameter("given more than once; give it once.", param=param)
     return values[0] if values else None
+
+
+def pass_output_on(ctx: click.Context, output: str) -> None:
+    """How to print, told to a group, holds for its command, unless that says something else itself."""
+    name = ctx.invoked_subcommand or ""
+    command = ctx.command.get_command(ctx, name) if isinstance(ctx.command, click.Group) else None
+    if command and output != "text" and not any(option.name == "output" for option in command.params):
+        raise click.UsageError(f"{name} prints no JSON; leave -o json out.")
+    ctx.default_map = {name: {"output": output}}
 
 
 name_option = click.option(

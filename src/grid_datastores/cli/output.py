@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 import click
+
+from grid_datastores.words import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +20,37 @@ if TYPE_CHECKING:
 
 _LEAST_WIDTH = 12  # columns for what folds
 _PIPE_WIDTH = 10_000  # columns: a pipe is as wide as its longest line
+
+UNPRINTED = 3  # the exit code where all was done, and could not be printed
+
+
+@contextmanager
+def told(done: str) -> Iterator[None]:
+    """What is printed here is `done` already: where stdout takes nothing, stderr says so, and the exit code is 3."""
+    try:
+        yield
+    except OSError as error:
+        forget(sys.stdout)
+        click.echo(f"{done} That could not be printed: {why(error)}.", err=True)
+        raise click.exceptions.Exit(UNPRINTED) from error
+
+
+def say_done(text: str) -> None:
+    """Print a sentence that says what was done."""
+    with told(text):
+        click.echo(text)
+
+
+def why(error: OSError) -> str:
+    """What the machine says, as a part of a sentence."""
+    return (error.strerror or str(error)).lower()
+
+
+def forget(stream: TextIO | None) -> None:
+    """Whoever read our output is gone; writing the rest at exit would fail again."""
+    if stream is None:  # closed before the start
+        return
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def print_json(value: object) -> None:
@@ -65,11 +99,6 @@ def _records(headers: Sequence[str], cells: Sequence[Sequence[str]]) -> Iterator
         for header, cell in zip(headers, row, strict=True):
             record.add_row(Text(header, "bold"), Text(cell, overflow="fold"))
         yield record
-
-
-def plain(text: str) -> str:
-    """The text with its control characters made visible."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def when(at: datetime | None) -> str:

@@ -7,18 +7,20 @@ from functools import partial
 
 import click
 
-from grid_datastores.cli.options import mounted_name_option, mounted_version_option, version_ref
+from grid_datastores.cli.options import mounted_name_option, mounted_version_option, once, version_ref
 from grid_datastores.cli.output import progress
 from grid_datastores.cli.target import open_datastores
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
-@click.option("--name", required=True, help="Name of the Run.")
+@click.command(context_settings={"allow_interspersed_args": False})
+@click.option("--name", required=True, multiple=True, callback=once, help="Name of the Run.")
 @mounted_name_option
 @mounted_version_option
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(name: str, datastore: str, version: int, command: tuple[str, ...]) -> None:
-    """Run COMMAND here with a version mounted read-only; put -- before it.
+    """Run COMMAND here with a version mounted read-only.
+
+    The options stand before COMMAND; what follows it is its own. A -- before it does no harm.
 
     In COMMAND, {NAME} stands for the folder of the datastore of that name; GRID_DATASTORE_NAME in its environment says
     it, too. The version is held while the command lives. The exit code is the command's.

@@ -6,11 +6,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from grid_datastores.cli.options import mounted_name_option, mounted_version_option, output_option
-from grid_datastores.cli.output import print_json, print_table, when
+from grid_datastores.cli.options import (
+    WorkloadName,
+    mounted_name_option,
+    mounted_version_option,
+    once,
+    output_option,
+    pass_output_on,
+)
+from grid_datastores.cli.output import print_json, print_table, say_done, when
 from grid_datastores.cli.target import open_datastores
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from grid_datastores.model import Workload, WorkloadState
 
 
@@ -21,6 +30,8 @@ def session(ctx: click.Context, output: str) -> None:
     """Work with Sessions. Without a command: list them."""
     if ctx.invoked_subcommand is None:
         _list(output)
+    else:
+        pass_output_on(ctx, output)
 
 
 @session.command("list")
@@ -34,56 +45,62 @@ def list_command(output: str) -> None:
 @click.argument("name")
 @mounted_name_option
 @mounted_version_option
-@click.option("--datastore_mount_dir", "path", default="", help="Where to mount it; /datastores/NAME when left out.")
-def create(name: str, datastore: str, version: int, path: str) -> None:
+@click.option(
+    "--datastore_mount_dir",
+    "path",
+    multiple=True,
+    callback=once,
+    help="Where to mount it; /datastores/NAME when left out.",
+)
+def create(name: str, datastore: str, version: int, path: str | None) -> None:
     """Start a Session with a version mounted; it holds the version until it is deleted."""
     from grid_datastores.model import VersionRef, WorkloadKind
 
     with open_datastores() as datastores:
-        started = datastores.start(WorkloadKind.SESSION, name, {VersionRef(datastore, version): path})
+        started = datastores.start(WorkloadKind.SESSION, name, {VersionRef(datastore, version): path or ""})
     mount = started.mounts[0]
-    click.echo(f"Session {name} is running, with {mount.ref} at {mount.path}.")
+    say_done(f"Session {name} is running, with {mount.ref} at {mount.path}.")
 
 
 @session.command()
-@click.argument("name")
+@click.argument("name", type=WorkloadName("Session"))
 def pause(name: str) -> None:
     """Pause a Session; it still holds what it mounts."""
     from grid_datastores.model import WorkloadState
 
     _set(name, WorkloadState.PAUSED)
-    click.echo(f"Session {name} is paused; it still holds what it mounts.")
+    say_done(f"Session {name} is paused; it still holds what it mounts.")
 
 
 @session.command()
-@click.argument("name")
+@click.argument("name", type=WorkloadName("Session"))
 def resume(name: str) -> None:
     """Resume a paused Session."""
     from grid_datastores.model import WorkloadState
 
     _set(name, WorkloadState.RUNNING)
-    click.echo(f"Session {name} is running.")
+    say_done(f"Session {name} is running.")
 
 
 @session.command()
-@click.argument("name")
+@click.argument("name", type=WorkloadName("Session"))
 def delete(name: str) -> None:
     """End a Session; what it mounted is released."""
     from grid_datastores.model import WorkloadState
 
     ended = _set(name, WorkloadState.DELETED)
-    click.echo(f"Session {name} is deleted; it released {_mounted(ended)}.")
+    say_done(f"Session {name} is deleted; it released {_mounted(ended)}.")
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=WorkloadName("Run"))
 def cancel(name: str) -> None:
-    """Cancel a Run; what it mounted is released."""
+    """Cancel a Run; what it mounted is released. This stops no process: what the Run started goes on."""
     from grid_datastores.model import WorkloadKind, WorkloadState
 
     with open_datastores() as datastores:
         ended = datastores.set_state(WorkloadKind.RUN, name, WorkloadState.CANCELED)
-    click.echo(f"Run {name} is canceled; it released {_mounted(ended)}.")
+    say_done(f"Run {name} is canceled; it released {_mounted(ended)}. This stops no process.")
 
 
 def _set(name: str, state: WorkloadState) -> Workload:
@@ -112,6 +129,11 @@ def _list(output: str) -> None:
             "You have no Sessions. Start one with: grid session create NAME --datastore_name N --datastore_version V"
         )
         return
+    print_workloads(sessions)
+
+
+def print_workloads(workloads: Sequence[Workload]) -> None:
+    """A table of Sessions or Runs, with what they mount."""
     print_table(
         ["NAME", "STATE", "SINCE", "MOUNTS"],
         [
@@ -121,6 +143,6 @@ def _list(output: str) -> None:
                 when(item.state_since),
                 ", ".join(f"{mount.ref} at {mount.path}" for mount in item.mounts) or "-",
             ]
-            for item in sessions
+            for item in workloads
         ],
     )

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     from grid_datastores.datastores import Datastores
 
+_PATIENCE = 2.0  # seconds that a server has to answer the Tab key
+
 
 @contextmanager
 def open_datastores() -> Iterator[Datastores]:
@@ -32,3 +34,27 @@ def open_datastores() -> Iterator[Datastores]:
         yield datastores
     finally:
         datastores.close()
+
+
+@contextmanager
+def open_to_look() -> Iterator[Datastores | None]:
+    """The same, to complete a word: None where nothing is kept yet. It makes and tidies nothing, and soon gives up."""
+    from grid_datastores.credentials import find_server
+    from grid_datastores.settings import read_settings
+
+    settings = read_settings()
+    server = find_server(settings)
+    datastores: Datastores | None
+    if server is None:
+        from grid_datastores.embedded import open_to_look as here
+
+        datastores = here(settings)
+    else:
+        from grid_datastores.client import HttpDatastores
+
+        datastores = HttpDatastores(server, _PATIENCE)
+    try:
+        yield datastores
+    finally:
+        if datastores:
+            datastores.close()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import httpx
 
-from grid_datastores.errors import NotUnderstood, Refusal, Unreachable, by_reason
+from grid_datastores.errors import InterruptedInDoubt, NotUnderstood, Refusal, Unreachable, by_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -16,16 +16,29 @@ if TYPE_CHECKING:
 
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)  # seconds
 _CHANGING = {"POST", "PUT", "DELETE"}
-_DOUBT = " It is not known whether it was done; look with: grid datastore"
+_LOOK = {"/sessions": "grid session", "/runs": "grid status"}  # by a part of the path; else grid datastore
+_SENDING = "http11.send_request"  # how the transport's trace begins, once a request is on its way
+
+
+class _Trace:
+    """Whether anything of the request was sent."""
+
+    def __init__(self) -> None:
+        self.sent = False
+
+    def __call__(self, event: str, _info: object) -> None:
+        self.sent = self.sent or event.startswith(_SENDING)
 
 
 class Connection:
     """One server, with credentials that are sent to it and to nobody else."""
 
-    def __init__(self, url: str, credentials: tuple[str, str] | None) -> None:
+    def __init__(self, url: str, credentials: tuple[str, str] | None, patience: float | None = None) -> None:
+        """`patience` is how many seconds the server has to answer; without it, as long as an answer can take."""
         self.url = url
+        timeout, retries = (TIMEOUT, 1) if patience is None else (httpx.Timeout(patience), 0)
         self._http = httpx.Client(
-            base_url=url, auth=credentials, timeout=TIMEOUT, transport=httpx.HTTPTransport(retries=1)
+            base_url=url, auth=credentials, timeout=timeout, transport=httpx.HTTPTransport(retries=retries)
         )
         # Addresses that the server hands out carry their own permission, and may be of another host.
         self._bare = httpx.Client(timeout=TIMEOUT, transport=httpx.HTTPTransport(retries=1))
@@ -40,23 +53,25 @@ class Connection:
         query: Mapping[str, str] | None = None,
     ) -> object:
         """The JSON that the operation answers; raises the refusal that the server told."""
-        with self._failures(method):
-            answer = self._http.request(method, path, json=json, content=content, params=query)
-        doubt = _DOUBT if method in _CHANGING else ""
-        _check(answer, self.url, doubt)
-        with understood(self.url, doubt):
-            return answer.json() if answer.content else {}
+        doubt = _doubt(method, path)
+        with self._failures(doubt) as trace:
+            answer = self._http.request(
+                method, path, json=json, content=content, params=query, extensions={"trace": trace}
+            )
+            _check(answer, self.url, doubt)
+            with understood(self.url, doubt):
+                return answer.json() if answer.content else {}
 
     def read(self, path: str) -> bytes:
         """The bytes that the operation answers."""
-        with self._failures("GET"):
+        with self._failures():
             answer = self._http.get(path)
         _check(answer, self.url)
         return answer.content
 
     def stream(self, path: str) -> Iterator[bytes]:
         """The bytes that the operation answers, as they come."""
-        with self._failures("GET"), self._http.stream("GET", path) as answer:
+        with self._failures(), self._http.stream("GET", path) as answer:
             if not answer.is_success:
                 answer.read()
             _check(answer, self.url)
@@ -64,7 +79,7 @@ class Connection:
 
     def put_part(self, address: str, data: bytes) -> str:
         """Send one part to the address that the server gave for it; answers its ETag."""
-        with self._failures("PUT"):
+        with self._failures():
             answer = self._bare.put(address, content=data)
         _check(answer, self.url)
         return str(answer.headers.get("etag", ""))
@@ -75,9 +90,14 @@ class Connection:
         self._bare.close()
 
     @contextmanager
-    def _failures(self, method: str) -> Iterator[None]:
+    def _failures(self, doubt: str = "") -> Iterator[_Trace]:
+        trace = _Trace()
         try:
-            yield
+            yield trace
+        except KeyboardInterrupt as error:
+            if not doubt or not trace.sent:
+                raise
+            raise InterruptedInDoubt(f"Interrupted.{doubt}") from error
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise Unreachable(
                 f"No server answers at {self.url}; nothing was done. Is it running? (grid serve)"
@@ -85,8 +105,15 @@ class Connection:
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             raise Unreachable(f"{self.url} is not a server's address: {error}.") from error
         except httpx.TransportError as error:
-            doubt = _DOUBT if method in _CHANGING else ""
-            raise Unreachable(f"The server at {self.url} stopped answering.{doubt}") from error
+            raise Unreachable(f"The server at {self.url} stopped answering.", doubt=doubt) from error
+
+
+def _doubt(method: str, path: str) -> str:
+    """What to say of a change whose answer is lost; nothing is changed by signing in."""
+    if method not in _CHANGING or path.startswith("/v1/auth/"):
+        return ""
+    look = next((command for part, command in _LOOK.items() if part in path), "grid datastore")
+    return f" It is not known whether it was done; look with: {look}"
 
 
 @contextmanager
@@ -111,5 +138,5 @@ def _check(answer: httpx.Response, url: str, doubt: str = "") -> None:
     except (LookupError, ValueError, TypeError, AttributeError, RecursionError):
         said = f"The server at {url} answered {answer.status_code} {answer.reason_phrase}."
         passing = answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS
-        refusal = Unreachable(said + doubt) if passing else Refusal(said)
+        refusal = Unreachable(said, doubt=doubt) if passing else Refusal(said, {"status": str(answer.status_code)})
     raise refusal

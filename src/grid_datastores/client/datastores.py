@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, cast
 
 from grid_datastores.client.connection import Connection, understood
 from grid_datastores.client.uploads import HttpSink
-from grid_datastores.credentials import Server
+from grid_datastores.credentials import LOCAL, Server
 from grid_datastores.errors import InvalidInput, NotFound, NotThatState, NotUnderstood, Refusal
 from grid_datastores.model import Quota, Version, WorkloadKind, WorkloadState
 from grid_datastores.rules import available, choose_named
 from grid_datastores.storage.manifest import Manifest
 from grid_datastores.wire import datastores as wire
 from grid_datastores.wire import workloads as workload_wire
+from grid_datastores.wire.common import id_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from grid_datastores.model import Details, Receipt, Source, Verdict, VersionRef, Workload
@@ -32,24 +33,36 @@ def sign_in(url: str, name: str, key: str) -> Server:
     """Ask the server who this is; raises `NotSignedIn` when the name or key is wrong."""
     connection = Connection(url, None)
     try:
-        connection.call("POST", "/v1/auth/login", json={"username": name, "apiKey": key})
+        with _found(url):
+            connection.call("POST", "/v1/auth/login", json={"username": name, "apiKey": key})
         signed = Connection(url, (name, key))
         try:
             user = cast("accounts.UserResponse", signed.call("GET", "/v1/auth/user"))
             clusters = cast("accounts.ListClustersResponse", signed.call("GET", "/v1/core/clusters"))
             with understood(url):
-                return Server(url, user["id"], key, clusters["defaultCluster"])
+                return Server(url, user["id"], key, id_in(clusters["defaultCluster"] or LOCAL))
         finally:
             signed.close()
     finally:
         connection.close()
 
 
+@contextmanager
+def _found(url: str) -> Iterator[None]:
+    """A server of Grid's v1 API knows the address of its sign-in."""
+    try:
+        yield
+    except Refusal as error:
+        if error.metadata.get("status") != "404":
+            raise
+        raise Refusal(f"{error.message} {url} is not the address of a Grid server.") from error
+
+
 class HttpDatastores:
     """See `Datastores`."""
 
-    def __init__(self, server: Server) -> None:
-        self._connection = Connection(server.url, (server.user_id, server.api_key))
+    def __init__(self, server: Server, patience: float | None = None) -> None:
+        self._connection = Connection(server.url, (server.user_id, server.api_key), patience)
         self._cluster = server.cluster
         self.place = server.url
 
@@ -97,8 +110,8 @@ class HttpDatastores:
         with understood(self.place):
             return wire.version_in(cast("wire.Datastore", created))
 
-    def sink(self, version: Version) -> ObjectSink:
-        return HttpSink(self._connection, self._path_of(version))
+    def sink(self, version: Version, skipped: Callable[[int], object]) -> ObjectSink:
+        return HttpSink(self._connection, self._path_of(version), skipped)
 
     def finish(self, version: Version, manifest: Manifest) -> Version:
         path = self._path_of(version)
@@ -113,6 +126,9 @@ class HttpDatastores:
         path = self._path_of(self.begin(name, source))
         self._connection.call("POST", f"{path}/completed", json={})
         return self._finished(path)
+
+    def fetch_on(self) -> Sequence[Version]:
+        return []
 
     def drop(self, version: Version) -> None:
         with suppress(Refusal):

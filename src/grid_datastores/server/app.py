@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from grid_datastores.errors import INTERNAL, INVALID_ARGUMENT, NOT_FOUND, InvalidInput, Refusal
+from grid_datastores.errors import INTERNAL, INVALID_ARGUMENT, NOT_FOUND, InvalidInput, Refusal, TooLarge
 from grid_datastores.server import ui
 from grid_datastores.server.answers import json_error, json_refusal
 from grid_datastores.server.guard import Guard, Hosts
@@ -20,14 +20,24 @@ from grid_datastores.server.state import State
 from grid_datastores.wire.common import Error
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from grid_datastores.service import Service
 
 _log = logging.getLogger(__name__)
 
 
+class _Guarded(FastAPI):
+    """With the guard before everything, also before what answers when something breaks."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """All that a request goes through."""
+        return Guard(super().build_middleware_stack(), self.state.hosts)
+
+
 def create_app(service: Service, hosts: Hosts | None = None) -> FastAPI:
     """The HTTP API and the web UI on this service, for requests to these hosts (this machine, when left out)."""
-    app = FastAPI(
+    app = _Guarded(
         title="Grid Datastores",
         summary="Grid's v1 API, as far as datastores, Sessions and Runs go, with a few operations beside it.",
         version="v1",
@@ -49,7 +59,7 @@ def create_app(service: Service, hosts: Hosts | None = None) -> FastAPI:
     ):
         app.include_router(router)
     ui.add_to(app)
-    app.add_middleware(Guard, hosts=hosts or Hosts.of("localhost"))
+    app.state.hosts = hosts or Hosts.of("localhost")
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _no_such_operation)
@@ -77,6 +87,8 @@ def _malformed(request: Request, error: Exception) -> Response:
 def _no_such_operation(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
+    if error.status_code == TooLarge.status:
+        return _refused(request, TooLarge(error.detail))
     if _is_page(request):
         return ui.no_such_page(request, error.status_code)
     if error.status_code == HTTPStatus.BAD_REQUEST:

@@ -1,14 +1,16 @@
-"""What stands before every request: the name that it was sent to, and headers that keep browsers careful."""
+"""What stands before every request: the name that it was sent to, its size, and headers that keep browsers careful."""
 
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 
-from grid_datastores.errors import HostRefused
+from grid_datastores.errors import HostRefused, TooLarge
 from grid_datastores.server.answers import json_refusal
 
 if TYPE_CHECKING:
@@ -30,6 +32,12 @@ _HEADERS = {
     # Forms of these pages have to tell where they come from, to no other site.
     "Referrer-Policy": "same-origin",
 }
+
+_MOST = 1024 * 1024  # bytes of a request, which may be read before anybody knows whose it is
+_MOST_OBJECTS = 16 * 1024 * 1024  # where objects and their parts are listed
+_OBJECTS = re.compile(r"/v1/core/[^/]+/datastores/[^/]+/presigned-urls(/completed)?")
+# What comes in pieces, each of them used up before the next: parts, manifests, and the files of a form.
+_STREAMED = re.compile(r"PUT (/v1/uploads/.*|/v1/core/[^/]+/datastores/[^/]+/manifest)|POST /upload")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +64,7 @@ class Hosts:
 
 
 class Guard:
-    """ASGI: refuses requests for other hosts, and sets the headers of every answer."""
+    """ASGI: refuses requests for other hosts and large ones, and sets the headers of every answer."""
 
     def __init__(self, app: ASGIApp, hosts: Hosts) -> None:
         self._app = app
@@ -78,7 +86,26 @@ class Guard:
 
         host = Headers(scope=scope).get("host", "")
         app = self._app if self._hosts.known(host) else json_refusal(HostRefused.of(host))
-        await app(scope, receive, send_carefully)
+        await app(scope, _limited(scope, receive), send_carefully)
+
+
+def _limited(scope: Scope, receive: Receive) -> Receive:
+    """What is received, up to the most that is taken there."""
+    if _STREAMED.fullmatch(f"{scope['method']} {scope['path']}"):
+        return receive
+    most = _MOST_OBJECTS if _OBJECTS.fullmatch(scope["path"]) else _MOST
+    taken = 0
+
+    async def receive_less() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > most:
+            # Whoever reads a body lets this exception through, and turns others into one of their own.
+            raise HTTPException(TooLarge.status, TooLarge.than(most).message)
+        return message
+
+    return receive_less
 
 
 def _name(header: str) -> str:

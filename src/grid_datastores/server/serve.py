@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import socket
 import time
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from grid_datastores.errors import InvalidInput
+from grid_datastores.errors import InvalidInput, Refusal
 from grid_datastores.removal import Worker
 from grid_datastores.server.app import create_app
 from grid_datastores.server.guard import Hosts
@@ -37,6 +38,8 @@ FINISHERS = 3  # received versions that are checked or packed at once
 FETCHERS = 3 * MOST_FETCHES  # versions that are fetched at once
 ENDING = 3.0  # seconds that workers have to end; what they leave is taken up by the next start
 STALLED = 5  # seconds that requests under way have to end when the server stops
+_OPENED = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a server that listens everywhere is opened here
+_PORTS = (errno.EADDRINUSE, errno.EACCES)  # what another port helps against
 LONGEST_REST = 30.0  # seconds after which a worker looks for work by itself
 
 
@@ -58,6 +61,7 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[Welcome], o
     listener = _listen(host, port)
     workers: list[Worker] = []
     service = open_service(settings, queued=lambda: _wake(workers))
+    service.context.leases.renew()  # while the server was away, the living could not tell that they live
     every = max(1.0, min(settings.limits.lease, settings.limits.upload_expiry, 2 * LONGEST_REST) / 2)
     workers += _workers(service, every)
     for worker in workers:
@@ -83,6 +87,7 @@ def _workers(service: Service, every: float) -> list[Worker]:
 
 def _run(service: Service, listener: socket.socket, hosts: Hosts, ready: Callable[[Welcome], object]) -> None:
     host, port = listener.getsockname()[:2]
+    host = _OPENED.get(host, host)
     shown = f"[{host}]" if ":" in host else host
     app = create_app(service, hosts)
     config = uvicorn.Config(
@@ -90,6 +95,7 @@ def _run(service: Service, listener: socket.socket, hosts: Hosts, ready: Callabl
         log_level="warning",
         access_log=False,
         lifespan="off",
+        proxy_headers=False,  # anybody can send them
         timeout_graceful_shutdown=STALLED,
     )
     server = uvicorn.Server(config)
@@ -138,6 +144,8 @@ def _wake(workers: list[Worker]) -> None:
 
 def _listen(host: str, port: int) -> socket.socket:
     """Bind before anything else is done, so that a taken port is told in one sentence."""
+    if not host:
+        raise InvalidInput("The address to listen at is empty; give one with --host, as 127.0.0.1.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -146,6 +154,14 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         why = (error.strerror or str(error)).lower()
-        raise InvalidInput(f"The server cannot listen at {host}:{port}: {why}. Choose another with --port.") from error
+        said = f"The server cannot listen at {host}:{port}: {why}."
+        if error.errno in _PORTS:
+            raise Refusal(f"{said} Choose another with --port.") from error
+        raise InvalidInput(f"{said} Choose another with --host.") from error
+    except UnicodeError as error:
+        listener.close()
+        raise InvalidInput(
+            f"The server cannot listen at {host[:60]!r}: that is no host. Choose another with --host."
+        ) from error
     listener.listen(128)
     return listener

@@ -31,16 +31,16 @@ class Attempts:
         self._lock = Lock()
 
     def sign_in(self, accounts: Accounts, name: str, key: str, address: str) -> User:
-        """The user whose key this is; after too many wrong ones no key is looked at for a while."""
-        self._check(name, address)
+        """The user whose key this is; after too many wrong ones the next are told to wait.
+
+        The right one is always taken: keys are long and random, and strangers must not be able to lock their user out.
+        """
         try:
-            user = accounts.sign_in(name, key)
+            return accounts.sign_in(name, key)
         except NotSignedIn:
+            self._check(name, address)
             self._count(name, address)
             raise
-        with self._lock:
-            self._wrong.pop((name, address), None)
-        return user
 
     def _check(self, name: str, address: str) -> None:
         now = self._clock()

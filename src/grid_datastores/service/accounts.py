@@ -6,7 +6,7 @@ import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from grid_datastores.errors import NameTaken, NotSignedIn
+from grid_datastores.errors import NameTaken, NotFound, NotSignedIn
 from grid_datastores.model import User
 from grid_datastores.rules import check_name
 
@@ -28,8 +28,24 @@ class Accounts:
         check_name(name, "user")
         with self._context.catalog.write() as tx:
             if tx.users.named(name):
-                raise NameTaken(f"There is a user {name} already.")
+                raise NameTaken(f"There is a user {name} already; make a new key for them with: grid user key {name}")
             return self._add(tx, name)
+
+    def new_key(self, name: str) -> tuple[User, str]:
+        """The user and a new key; the old one, and all who signed in with it, are let in no more."""
+        check_name(name, "user")
+        with self._context.catalog.write() as tx:
+            user = tx.users.named(name)
+            if user is None:
+                raise NotFound(f"There is no user {name}; see who there is with: grid user list")
+            key = _fresh_key()
+            tx.users.set_key(user, key)
+        return user, key
+
+    def all(self) -> list[User]:
+        """Everybody, by name."""
+        with self._context.catalog.read() as tx:
+            return tx.users.all()
 
     def first(self, name: str) -> tuple[User, str] | None:
         """The first user and their key, when there is none yet."""
@@ -47,7 +63,7 @@ class Accounts:
             return tx.users.named(name) or self._add(tx, name)[0]
 
     def _add(self, tx: Transaction, name: str) -> tuple[User, str]:
-        user, key = User(secrets.token_hex(8), name), secrets.token_urlsafe(32)
+        user, key = User(secrets.token_hex(8), name), _fresh_key()
         tx.users.add(user, key, self._context.clock())
         return user, key
 
@@ -62,8 +78,10 @@ class Accounts:
     def new_token(self, user: User) -> str:
         """A token that stands for the user for twelve hours."""
         token = secrets.token_urlsafe(32)
+        now = self._context.clock()
         with self._context.catalog.write() as tx:
-            tx.users.add_token(token, user, self._context.clock() + TOKEN_LIFE)
+            tx.users.drop_expired_tokens(now)
+            tx.users.add_token(token, user, now + TOKEN_LIFE)
         return token
 
     def of_token(self, token: str) -> User:
@@ -96,3 +114,7 @@ class Accounts:
         """The key that signs this server's URLs, the same after a restart."""
         with self._context.catalog.write() as tx:
             return tx.users.secret("signing-key", secrets.token_hex(32)).encode()
+
+
+def _fresh_key() -> str:
+    return secrets.token_urlsafe(32)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from grid_datastores.catalog import Catalog, Transaction
     from grid_datastores.model import User, Version
+    from grid_datastores.service.leases import Leases
     from grid_datastores.settings import Limits
     from grid_datastores.storage import LocalStorage
 
@@ -25,12 +26,13 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Catalog, storage, limits and clock; `queued` is called when there is work for the removal or the optimizer."""
+    """What use cases work with; `queued` is called when there is work for the removal or the optimizer."""
 
     catalog: Catalog
     storage: LocalStorage
     limits: Limits
     queued: Callable[[], object]
+    leases: Leases
     clock: Callable[[], datetime] = utc_now
 
     def quota(self, tx: Transaction, user: User) -> Quota:

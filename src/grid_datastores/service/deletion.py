@@ -28,15 +28,18 @@ class Deletion:
         Under the lock that mounting takes too, so that of a mount and a delete one always loses. The answer takes
         the same time whatever the size: the bytes are the removal's work, which begins after the commit.
         """
+        self._context.leases.renew_after_jump()
         refusal: InUse | None = None
-        with self._context.catalog.write() as tx:
+        with self._context.catalog.write(frees=True) as tx:
             now = self._context.clock()
             version = owned(tx, user, version_id, lock=True)
+            holders = tx.workloads.holders(version.id, now)
             try:
-                check_deletable(version, tx.workloads.holders(version.id, now))
+                check_deletable(version, holders)
             except InUse as error:
                 refusal = error
-                tx.versions.record(version.id, EventKind.REFUSED, user.name, error.message, now)
+                users = ", ".join(f"{holder.kind} {holder.name}" for holder in holders)
+                tx.versions.record(version.id, EventKind.REFUSED, user.name, f"in use by {users}", now)
             else:
                 receipt = self._receipt(tx, user, version, now)
                 tx.versions.mark_deleted(version.id, user.name, now)

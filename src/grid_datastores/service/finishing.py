@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import sha256
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from grid_datastores.errors import NotFound, Refusal, SourceFailed, UploadInvalid
 from grid_datastores.model import ETAG, EventKind, FileEntry, Phase, SourceKind
+from grid_datastores.rules import can_be_finished_later
 from grid_datastores.service.wanted import GivenUp, Wanted
-from grid_datastores.sources.parse import shown_url
 from grid_datastores.storage import Manifest, pack
 from grid_datastores.words import counted
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from contextlib import AbstractContextManager
 
-    from grid_datastores.catalog import Transaction, Upload
+    from grid_datastores.catalog import Upload
     from grid_datastores.model import Version
     from grid_datastores.service.context import Context
     from grid_datastores.sources.bucket import BucketFile
@@ -49,28 +49,29 @@ class Finishing:
     def finish_waiting(self, kinds: Collection[SourceKind] = RECEIVED | FETCHED, only: str | None = None) -> None:
         """Finish every version of these kinds that is optimizing, or only the one with this id.
 
-        One that cannot be finished has failed, and says why.
+        One that cannot be finished has failed, and says why; one that this process cannot finish now stays.
 
         Several threads and processes may do this at once: each takes versions that no other has taken.
         """
         with self._context.catalog.read() as tx:
             waiting = [(version, tx.users.get(version.owner_id)) for version in tx.versions.in_phase(Phase.OPTIMIZING)]
-        broken: list[Exception] = []
+        broken: list[BaseException] = []
         for version, user in waiting:
             if version.source.kind not in kinds or only not in (None, version.id) or self._stopping.is_set():
                 continue
-            with self._take(version) as taken:
-                if taken:
-                    try:
-                        self._finish(version, user.name if user else "")
-                    except Exception as error:  # the versions behind it do not wait for its cause
-                        broken.append(error)
+            try:
+                self._take_up(version, user.name if user else "")
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as error:  # the versions behind it do not wait for its cause
+                broken.append(error)
         if broken:
             raise broken[0]
 
     def publish(self, version: Version, manifest: Manifest, actor: str) -> Version:
         """The version, available with what the manifest says; gone, if it was deleted meanwhile."""
-        self._context.storage.publish(version.id, manifest)
+        with suppress(GivenUp):
+            self._context.storage.publish(version.id, manifest, lambda: self._held(version.id))
         with self._context.catalog.write() as tx:
             now = self._context.clock()
             current = tx.versions.get(version.id, lock=True)
@@ -80,32 +81,61 @@ class Finishing:
                 tx.versions.queue_removal(version.id, now)
                 return current or version
             size, count = manifest.size_bytes, len(manifest.files)
-            self._forget_secrets(tx, version)
             tx.versions.finish(version.id, size=size, files=count, fingerprint=manifest.fingerprint, at=now)
             held = f"{counted(count, 'file')}, {counted(size, 'byte')}"
             tx.versions.record(version.id, EventKind.UPLOADED, actor, held, now)
             return tx.versions.get(version.id) or version
 
+    @contextmanager
+    def _held(self, version_id: str) -> Iterator[None]:
+        """Nobody finishes or deletes the version until the context ends; raises `GivenUp` when somebody has."""
+        with self._context.catalog.write() as tx:
+            current = tx.versions.get(version_id, lock=True)
+            if current is None or not current.phase.unfinished:
+                raise GivenUp
+            yield
+
     def expire(self) -> None:
-        """Drop the uploads that nobody has gone on with for too long (rule upload-resumed)."""
+        """Drop the uploads, and the fetches, that nobody has gone on with for too long (rule upload-resumed)."""
         limit = timedelta(seconds=self._context.limits.upload_expiry)
+        before = self._context.clock() - limit
         with self._context.catalog.read() as tx:
-            abandoned = tx.versions.abandoned(self._context.clock() - limit)
-        for version in abandoned:
+            uploads = tx.versions.abandoned(Phase.UPLOADING, before)
+            optimizing = tx.versions.abandoned(Phase.OPTIMIZING, before)
+        for version in uploads:
             self._fail(version, "the upload was not finished in time", limit)
+        for version in optimizing:  # what was received is kept, whenever the next server starts
+            if version.source.kind in FETCHED:
+                with self._take(version) as taken:
+                    if taken:
+                        self._fail(version, "it was not fetched in time", limit)
+
+    def _take_up(self, version: Version, actor: str) -> None:
+        if not self._context.storage.begun(version.id):
+            self._fail(version, "its data is missing from storage")
+            return
+        with self._take(version) as taken:
+            if taken:
+                self._finish(version, actor)
 
     def _finish(self, version: Version, actor: str) -> None:
-        with self._context.catalog.read() as tx:
-            current = tx.versions.get(version.id)
-        if current is None or current.phase is not Phase.OPTIMIZING:
-            return
+        with self._context.catalog.write() as tx:
+            current = tx.versions.get(version.id, lock=True)
+            if current is None or current.phase is not Phase.OPTIMIZING:
+                return
+            if version.source.kind in FETCHED:
+                tx.versions.mark_active(version.id, self._context.clock())
         try:
             self.publish(version, self._context.storage.published(version.id) or self._made(version), actor)
         except GivenUp:
             return
         except Refusal as error:
+            if can_be_finished_later(version, error):
+                raise
             self._fail(version, error.message)
-        except Exception:
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:  # whatever it is: who waits for the version hears of it
             self._fail(version, "something broke in the server; its log says what")
             raise
 
@@ -141,7 +171,9 @@ class Finishing:
         hosts = self._context.limits.allowed_hosts
         wanted = Wanted(self._context, version, self._stopping)
         limits = Limits(check_wanted=wanted.check)
-        with open_remote(version.source, storage.scratch, limits, allowed_hosts=hosts) as remote:
+        with self._context.catalog.read() as tx:
+            source = replace(version.source, location=tx.versions.fetch_url(version.id) or version.source.location)
+        with open_remote(source, storage.scratch, limits, allowed_hosts=hosts) as remote:
             if version.source.kind is SourceKind.REFERENCE:
                 listed = [file for file in remote.files if isinstance(file, BucketFile)]
                 return Manifest.of(_referenced(file, number) for number, file in enumerate(listed, 1))
@@ -158,18 +190,11 @@ class Finishing:
             current = tx.versions.get(version.id, lock=True)
             if current is None or current.phase is not version.phase:
                 return
-            if idle is not None and current not in tx.versions.abandoned(now - idle):
+            if idle is not None and not tx.versions.idle(version.id, now - idle):
                 return
-            self._forget_secrets(tx, version)
-            tx.versions.set_phase(version.id, Phase.FAILED, why)
+            tx.versions.fail(version.id, why, now)
             tx.versions.record(version.id, EventKind.FAILED, "", why, now)
-            tx.versions.queue_removal(version.id, now)
         self._context.queued()
-
-    def _forget_secrets(self, tx: Transaction, version: Version) -> None:
-        """An address can hold a key in its query, which nobody needs once the archive is fetched."""
-        if version.source.kind is SourceKind.ARCHIVE:
-            tx.versions.set_location(version.id, shown_url(version.source.location))
 
     @contextmanager
     def _take(self, version: Version) -> Iterator[bool]:
@@ -221,16 +246,20 @@ def _referenced(file: BucketFile, number: int) -> FileEntry:
 
 @dataclass(frozen=True, slots=True)
 class Sink:
-    """Objects of one version, written straight to storage; `begun` is called before each."""
+    """Objects of one version, written straight to storage; `held` is entered before each, and while it gets its name.
+
+    It raises when the version takes none.
+    """
 
     storage: LocalStorage
     version_id: str
-    begun: Callable[[], object] = lambda: None
+    held: Callable[[], AbstractContextManager[object]] = nullcontext
 
     def object(self, name: str, _size: int | None) -> AbstractContextManager[BinaryIO]:
         """See `ObjectSink`."""
-        self.begun()
-        return self.storage.new_object(self.version_id, name)
+        with self.held():
+            pass
+        return self.storage.new_object(self.version_id, name, self.held)
 
 
 @dataclass(frozen=True, slots=True)

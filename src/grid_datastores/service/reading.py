@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from grid_datastores.errors import Damaged, NotFound
@@ -15,12 +16,15 @@ if TYPE_CHECKING:
     from grid_datastores.model import FileEntry, Quota, User, Version, VersionRef
     from grid_datastores.storage import Manifest
 
+_KEPT = 4  # decoded manifests; one of 100,000 files takes tens of megabytes
+
 
 class Reading:
     """The use cases of reading."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._decoded = lru_cache(_KEPT)(context.storage.manifest)  # nothing alters a finished one
 
     def versions(self, user: User) -> list[Version]:
         """The user's versions that are there, by name and number."""
@@ -60,7 +64,7 @@ class Reading:
         with self._context.catalog.read() as tx:
             check_readable(owned(tx, user, version_id))
         try:
-            return self._context.storage.manifest(version_id)
+            return self._decoded(version_id)
         except Damaged:
             self.get(user, version_id)  # deleted meanwhile: say so
             raise

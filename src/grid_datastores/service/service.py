@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from grid_datastores.catalog import Catalog
@@ -11,6 +12,7 @@ from grid_datastores.service.accounts import Accounts
 from grid_datastores.service.context import Context, utc_now
 from grid_datastores.service.deletion import Deletion
 from grid_datastores.service.finishing import Finishing
+from grid_datastores.service.leases import Leases
 from grid_datastores.service.reading import Reading
 from grid_datastores.service.uploads import Uploads
 from grid_datastores.service.workloads import Workloads
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from grid_datastores.model import Workload
     from grid_datastores.settings import Settings
 
 
@@ -35,18 +38,28 @@ class Service:
     deletion: Deletion
     workloads: Workloads
 
-    def tidy(self) -> None:
-        """End what nobody goes on with (Runs without a heartbeat, uploads), then erase the bytes of what is deleted."""
-        self.workloads.end_lapsed()
+    def tidy(self, lives: Callable[[Workload], bool] = lambda _run: False) -> None:
+        """End what nobody goes on with (Runs without a heartbeat, uploads), then erase the bytes of what is deleted.
+
+        `lives` is asked of a Run without a heartbeat whether its process is known to live all the same.
+        """
+        self.workloads.end_lapsed(lives)
         self.finishing.expire()
         run_removals(self.context.catalog, self.context.storage, self.context.clock)
 
 
-def open_service(settings: Settings, queued: Callable[[], object], clock: Callable[[], datetime] = utc_now) -> Service:
+def open_service(
+    settings: Settings,
+    queued: Callable[[], object],
+    clock: Callable[[], datetime] = utc_now,
+    steady: Callable[[], float] = monotonic,
+) -> Service:
     """The service on the settings' catalog and storage; `queued` is called when there is work for
     `tidy` or `finishing.finish_waiting`."""
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    context = Context(Catalog(settings.database_url), LocalStorage(settings.data), settings.limits, queued, clock)
+    catalog, limits = Catalog(settings.catalog), settings.limits
+    leases = Leases(catalog, clock, steady, limits.lease)
+    context = Context(catalog, LocalStorage(settings.data), limits, queued, leases, clock)
     finishing = Finishing(context)
     return Service(
         context,

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, BinaryIO
 
-from grid_datastores.errors import InvalidInput, NotFound, UploadInvalid
-from grid_datastores.model import EventKind, Phase, Source, SourceKind
-from grid_datastores.rules import check_name, check_open, check_quota
+from grid_datastores.errors import CatalogFailed, InvalidInput, NoSpace, NotFound, UploadInvalid
+from grid_datastores.model import EventKind, Source, SourceKind
+from grid_datastores.removal import remove
+from grid_datastores.rules import check_location, check_name, check_open, check_quota, shown_location
 from grid_datastores.service.context import Context, owned
 from grid_datastores.service.finishing import ANNOUNCED, Finishing, Sink, object_name
 from grid_datastores.sources import parse_source
-from grid_datastores.sources.parse import shown_url
 from grid_datastores.storage import Manifest, check_path
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from grid_datastores.catalog import Transaction, Upload
     from grid_datastores.model import User, Version, VersionRef
-    from grid_datastores.storage import ObjectSink
+    from grid_datastores.storage import Assembled, ObjectSink
 
 URL_LIFE = timedelta(hours=24)
 MOST_PARTS = 10_000
@@ -51,10 +51,11 @@ class Uploads:
             now = self._context.clock()
             tx.users.lock(user.id)
             quota = self._context.quota(tx, user)
-            check_quota(quota, self._unused(tx, user))
-            version = tx.versions.create(user.id, name, source, now)
-            shown = shown_url(source.location) if source.kind is SourceKind.ARCHIVE else source.location
-            tx.versions.record(version.id, EventKind.CREATED, user.name, shown, now)
+            check_quota(quota, self._unused(tx, user) if quota.full else ())
+            shown = replace(source, location=shown_location(source.location))
+            fetch_url = source.location if source.kind is SourceKind.ARCHIVE else None
+            version = tx.versions.create(user.id, name, shown, now, fetch_url)
+            tx.versions.record(version.id, EventKind.CREATED, user.name, shown.location, now)
         try:
             self._context.storage.begin(version.id)
         except BaseException:
@@ -64,7 +65,7 @@ class Uploads:
 
     def sink(self, user: User, version_id: str) -> ObjectSink:
         """Where a client on this machine writes the objects of a version that is begun."""
-        return Sink(self._context.storage, version_id, lambda: self._mark_active(user, version_id))
+        return Sink(self._context.storage, version_id, lambda: self._open(user, version_id))
 
     def publish(self, user: User, version_id: str, manifest: Manifest) -> Version:
         """The objects of this manifest are in the sink: the version, available."""
@@ -75,21 +76,43 @@ class Uploads:
             self._context.storage.size(version_id, name)  # raises, where it is missing
         return self._finishing.publish(version, manifest, user.name)
 
-    def _mark_active(self, user: User, version_id: str) -> None:
+    @contextmanager
+    def _open(self, user: User, version_id: str) -> Iterator[Transaction]:
+        """The version takes data, and nobody completes, finishes or drops it until the context ends.
+
+        Somebody goes on with it, so that it does not expire; that has to be written down seldom.
+        """
+        now = self._context.clock()
+        soon = timedelta(seconds=self._context.limits.upload_expiry / 4)
         with self._context.catalog.write() as tx:
             check_open(owned(tx, user, version_id, lock=True))
-            tx.versions.mark_active(version_id, self._context.clock())
+            if tx.versions.idle(version_id, now - soon):
+                tx.versions.mark_active(version_id, now)
+            yield tx
 
     def drop(self, user: User, version_id: str) -> None:
         """Forget a version that was never finished, and leave no byte of it; its number stays used."""
+        try:
+            dropped = self._mark_dropped(user, version_id)
+        except NoSpace:
+            dropped = self._mark_dropped(user, version_id, erased=True)
+        if dropped:
+            with suppress(CatalogFailed, NoSpace):  # then it stays queued
+                remove(dropped, self._context.catalog, self._context.storage, self._context.clock)
+
+    def _mark_dropped(self, user: User, version_id: str, *, erased: bool = False) -> Version | None:
+        """The version, when it was unfinished; its bytes are queued, or `erased` first, to make room for saying so."""
         with self._context.catalog.write() as tx:
             now = self._context.clock()
             version = owned(tx, user, version_id, lock=True)
-            if version.phase.unfinished:
-                self._context.storage.erase(version_id)  # first: a full disk has no room for the catalog, either
-                tx.versions.mark_deleted(version.id, user.name, now)
-                tx.versions.record(version.id, EventKind.DELETED, user.name, "never finished", now)
-        self._context.queued()
+            if not version.phase.unfinished:
+                return None
+            if erased:
+                with suppress(OSError):  # what cannot be erased now is by the removal
+                    self._context.storage.erase(version_id)
+            tx.versions.mark_deleted(version.id, "", now)
+            tx.versions.record(version.id, EventKind.DELETED, user.name, "never finished", now)
+        return version
 
     def announce(self, user: User, version_id: str, parts_of: Mapping[str, int]) -> list[Upload]:
         """The uploads of these keys, in order, each with its count of parts."""
@@ -97,12 +120,19 @@ class Uploads:
             check_path(key)
             if not 1 <= parts <= MOST_PARTS:
                 raise InvalidInput(f"{key!r} has {parts} parts; 1 to {MOST_PARTS} are allowed.")
-        with self._context.catalog.write() as tx:
-            check_open(owned(tx, user, version_id, lock=True))
-            now = self._context.clock()
-            tx.versions.mark_active(version_id, now)
-            expires_at = now + URL_LIFE
-            return tx.versions.open_uploads(version_id, dict(parts_of), expires_at)
+        with self._open(user, version_id) as tx:
+            return tx.versions.open_uploads(version_id, dict(parts_of), self._context.clock() + URL_LIFE)
+
+    def arrived(self, version_id: str, uploads: Sequence[Upload]) -> dict[tuple[str, int], str]:
+        """The ETags of the parts that are there whole, by upload and number; not of one that is under way."""
+        storage = self._context.storage
+        there = storage.names(version_id)
+        parts = ((upload.id, number) for upload in uploads for number in range(1, upload.parts + 1))
+        return {
+            part: digest
+            for part in parts
+            if storage.part_name(*part) in there and (digest := storage.part_digest(version_id, *part)) is not None
+        }
 
     @contextmanager
     def part(self, upload_id: str, number: int) -> Iterator[BinaryIO]:
@@ -110,78 +140,84 @@ class Uploads:
         with self._context.catalog.read() as tx:
             upload = tx.versions.upload(upload_id)
             version = tx.versions.get(upload.version_id) if upload else None
-        if upload is None or version is None or not 1 <= number <= upload.parts:
+            owner = tx.users.get(version.owner_id) if version else None
+        if version is None or owner is None or upload is None or not 1 <= number <= upload.parts:
             raise NotFound.id("upload", upload_id)
-        check_open(version)
+        with self._open(owner, version.id):
+            pass
         storage = self._context.storage
-        self._still_active(version)
-        with storage.new_object(version.id, storage.part_name(upload_id, number)) as target:
+        name = storage.part_name(upload_id, number)
+        with storage.new_object(version.id, name, lambda: self._open(owner, version.id)) as target:
             yield target
-        self._still_active(version)
-
-    def _still_active(self, version: Version) -> None:
-        """Keep the upload from expiring while its parts arrive; a part seldom has to write that down."""
-        now = self._context.clock()
-        soon = timedelta(seconds=self._context.limits.upload_expiry / 4)
-        with self._context.catalog.read() as tx:
-            idle = version in tx.versions.abandoned(now - soon)
-        if idle:
-            with self._context.catalog.write() as tx:
-                tx.versions.mark_active(version.id, now)
+        storage.sync(version.id)
 
     def complete_objects(self, user: User, version_id: str, objects: Sequence[CompletedObject]) -> None:
-        """These objects have arrived, as their ETags say."""
+        """These objects have arrived, as their ETags say.
+
+        Parts are read, which takes its time, while the version is free; under its lock an object gets its name once.
+        """
         with self._context.catalog.read() as tx:
             check_open(owned(tx, user, version_id))
             uploads = {upload.id: upload for upload in tx.versions.uploads(version_id)}
-        for item in objects:
-            upload = uploads.get(item.upload_id)
-            if upload is None or upload.key != item.key:
-                raise NotFound.id("upload", item.upload_id)
-            if not upload.completed:
-                try:
-                    self._assemble(upload, item)
-                except (UploadInvalid, NotFound):
-                    if not self._completed(upload):  # by the same word, sent twice
-                        raise
-        with self._context.catalog.write() as tx:
-            tx.versions.complete_uploads([item.upload_id for item in objects])
+        made: dict[str, Assembled] = {}
+        try:
+            for item in objects:
+                upload = uploads.get(item.upload_id)
+                if upload is None or upload.key != item.key:
+                    raise NotFound.id("upload", item.upload_id)
+                if not upload.completed and upload.id not in made:
+                    made |= self._assembled(upload, item)
+            self._keep(user, version_id, made)
+        finally:
+            for whole in made.values():
+                whole.discard()
         for item in objects:
             self._context.storage.drop_parts(version_id, item.upload_id, uploads[item.upload_id].parts)
+
+    def _keep(self, user: User, version_id: str, made: Mapping[str, Assembled]) -> None:
+        with self._open(user, version_id) as tx:
+            for upload in tx.versions.uploads(version_id):
+                if upload.id in made and not upload.completed:
+                    made[upload.id].keep()
+            self._context.storage.sync(version_id)
+            tx.versions.complete_uploads(list(made))
 
     def _completed(self, upload: Upload) -> bool:
         with self._context.catalog.read() as tx:
             current = tx.versions.upload(upload.id)
         return current is None or current.completed
 
-    def _assemble(self, upload: Upload, item: CompletedObject) -> None:
-        storage = self._context.storage
+    def _assembled(self, upload: Upload, item: CompletedObject) -> dict[str, Assembled]:
+        """The object by its upload's id; none, when the same word was sent twice and somebody else has heard it."""
         if sorted(item.etags) != list(range(1, upload.parts + 1)):
             raise UploadInvalid(f"{upload.key!r} has {upload.parts} parts; {len(item.etags)} were completed.")
-        for number, etag in item.etags.items():
-            if storage.part_digest(upload.version_id, upload.id, number) != etag.strip('"'):
+        whole = self._context.storage.assemble(upload.version_id, upload.id, upload.parts, object_name(upload))
+        for number, digest in enumerate(whole.digests, 1):
+            if digest != item.etags[number].strip('"'):
+                whole.discard()
+                if self._completed(upload):
+                    return {}
                 raise UploadInvalid(f"Part {number} of {upload.key!r} did not arrive as it was sent.")
-        storage.assemble(upload.version_id, upload.id, upload.parts, object_name(upload))
+        return {upload.id: whole}
 
     def announce_manifest(self, user: User, version_id: str, data: bytes) -> None:
         """The client's own manifest, whose objects are the uploads' keys; it is checked before it counts."""
         with self._context.catalog.read() as tx:
             check_open(owned(tx, user, version_id))
         Manifest.decode(data)
-        with self._context.storage.new_object(version_id, ANNOUNCED) as target:
+        with self._context.storage.new_object(version_id, ANNOUNCED, lambda: self._open(user, version_id)) as target:
             target.write(data)
 
     def complete(self, user: User, version_id: str) -> None:
         """All is there, or can be fetched: the version takes no more data and is finished in the background."""
-        with self._context.catalog.write() as tx:
-            version = owned(tx, user, version_id, lock=True)
-            check_open(version)
+        with self._open(user, version_id) as tx:
+            version = owned(tx, user, version_id)
             uploads = tx.versions.uploads(version_id)
             if not uploads and version.source.kind is SourceKind.FILES:
                 raise UploadInvalid("Nothing was uploaded; a version needs at least one file.")
             if missing := [upload.key for upload in uploads if not upload.completed]:
                 raise UploadInvalid(f"{len(missing)} objects are not complete yet, {missing[0]!r} is one.")
-            tx.versions.set_phase(version_id, Phase.OPTIMIZING)
+            tx.versions.optimize(version_id, self._context.clock())
         self._context.queued()
 
     def _unused(self, tx: Transaction, user: User) -> list[VersionRef]:
@@ -193,7 +229,8 @@ class Uploads:
 
 def _check_source(source: Source) -> None:
     """A source that the server is to fetch is an address of its kind; a path of files is told, not asked."""
+    check_location(source.location)
     if source.kind is SourceKind.FILES:
         return
     if parse_source(source.location, no_copy=source.kind is SourceKind.REFERENCE).kind is not source.kind:
-        raise InvalidInput(f"{source.location[:60]!r} is no address of this kind of source.")
+        raise InvalidInput(f"{shown_location(source.location)[:60]!r} is no address of this kind of source.")

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from grid_datastores.errors import InvalidInput, NameTaken, NotFound, NotThatState
+from grid_datastores.errors import InvalidInput, NameTaken, NotFound
 from grid_datastores.model import EventKind, Mount, Workload, WorkloadKind, WorkloadState
-from grid_datastores.rules import check_mountable, check_name, check_step, choose_named, holds
+from grid_datastores.rules import (
+    check_lapsed,
+    check_mount_path,
+    check_mountable,
+    check_name,
+    check_step,
+    choose_named,
+    holds,
+)
 from grid_datastores.service.context import Context, owned
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from grid_datastores.catalog import Transaction
@@ -37,8 +44,8 @@ class Workloads:
         with self._context.catalog.write() as tx:
             now = self._context.clock()
             tx.users.lock(user.id)
-            if any(w.state.live and w.name == name for w in tx.workloads.of_owner(user.id, kind)):
-                raise NameTaken(f"There is a {kind} {name} already; choose another name, or delete that one.")
+            if tx.workloads.holds_name(user.id, kind, name, now):
+                raise NameTaken.workload(kind, name)
             mounts = tuple(_mount(tx, user, version_id, paths[version_id]) for version_id in sorted(paths))
             if len({mount.path for mount in mounts}) != len(mounts):
                 raise InvalidInput("Two versions cannot be mounted at the same path.")
@@ -51,7 +58,7 @@ class Workloads:
                 now,
                 now,
                 mounts,
-                self._lease(now) if leased else None,
+                self._context.leases.until(now) if leased else None,
             )
             tx.workloads.add(workload)
             for mount in mounts:
@@ -86,32 +93,43 @@ class Workloads:
             return tx.workloads.get(workload.id) or workload
 
     def heartbeat(self, user: User, workload_id: str) -> Workload:
-        """The Run is alive and holds for another lease; refused when it has ended or its lease has lapsed."""
+        """The Run is alive and holds for another lease; one that was given up for dead comes back, if it can."""
         with self._context.catalog.write() as tx:
             now = self._context.clock()
             run = _owned_workload(tx, user, WorkloadKind.RUN, workload_id)
             if not holds(run, now):
-                raise NotThatState(
-                    f"Run {run.name} holds nothing any more: it has ended, or no heartbeat came in time."
-                )
-            tx.workloads.set_lease(run.id, self._lease(now))
+                self._revive(tx, user, run, now)
+            tx.workloads.set_lease(run.id, self._context.leases.until(now))
             return tx.workloads.get(run.id) or run
 
-    def end_lapsed(self) -> None:
+    def end_lapsed(self, lives: Callable[[Workload], bool]) -> None:
         """End the Runs whose process has died: their lease has lapsed (rule in-use-dead-holder)."""
+        leases = self._context.leases
+        leases.renew_after_jump()
         with self._context.catalog.read() as tx:
-            if not tx.workloads.lapsed(self._context.clock()):
+            now = self._context.clock()
+            if not tx.workloads.lapsed(now) and not tx.workloads.leased_beyond(leases.until(now)):
                 return
         with self._context.catalog.write() as tx:
             now = self._context.clock()
+            tx.workloads.cut_leases(leases.until(now))
             for run in tx.workloads.lapsed(now):
+                if lives(run):
+                    tx.workloads.set_lease(run.id, leases.until(now))
+                    continue
                 tx.workloads.set_state(run.id, WorkloadState.FAILED, now)
                 owner = tx.users.get(run.owner_id)
                 if owner:
                     self._record(tx, run, EventKind.RELEASED, owner, now, " died")
 
-    def _lease(self, now: datetime) -> datetime:
-        return now + timedelta(seconds=self._context.limits.lease)
+    def _revive(self, tx: Transaction, user: User, run: Workload, now: datetime) -> None:
+        """Under the locks that mounting takes, so that of this and a delete one always loses."""
+        tx.users.lock(user.id)
+        held = sorted(mount.version_id for mount in run.mounts)
+        check_lapsed(run, [owned(tx, user, version_id, lock=True) for version_id in held], now)
+        if not run.state.live:
+            tx.workloads.set_state(run.id, WorkloadState.RUNNING, now)
+            self._record(tx, run, EventKind.MOUNTED, user, now, " came back")
 
     def _record(
         self, tx: Transaction, workload: Workload, kind: EventKind, user: User, now: datetime, how: str = ""
@@ -132,4 +150,4 @@ def _owned_workload(tx: Transaction, user: User, kind: WorkloadKind, workload_id
 def _mount(tx: Transaction, user: User, version_id: str, path: str) -> Mount:
     version = owned(tx, user, version_id, lock=True)
     check_mountable(version)
-    return Mount(version.id, version.ref, path or f"/datastores/{version.ref.name}")
+    return Mount(version.id, version.ref, check_mount_path(path or f"/datastores/{version.ref.name}"))

@@ -62,8 +62,8 @@ def checked_addresses(host: str, port: int, allowed: Collection[str], resolve: R
     entries = {entry.lower() for entry in allowed}
     if entries.isdisjoint({name.lower(), f"{name.lower()}:{port}"}) and not all(map(is_public, addresses)):
         raise SourceFailed(
-            f"The server does not fetch from {name}, which is not a public address;"
-            " its operator can allow it in GRID_ALLOW_SOURCE_HOSTS."
+            f"Nothing is fetched from {name}, which is not a public address; whoever runs the server,"
+            " or works without one, can allow it with GRID_ALLOW_SOURCE_HOSTS."
         )
     return addresses
 

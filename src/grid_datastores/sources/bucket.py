@@ -1,23 +1,21 @@
 """Objects of an S3 bucket as files of a version, copied or referenced.
 
-Endpoint, region and credentials are those of the server's environment, by the names that AWS gave them. Without
-credentials there, requests are anonymous, unless AWS_SKIP_SIGNATURE=false says to use the machine's own role.
+Endpoint, region and credentials are those of the environment; see `s3`.
 """
 
 from __future__ import annotations
 
-import os
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import BaseError, InvalidPathError, PreconditionError
-from obstore.store import S3Store
 
 from grid_datastores.errors import InvalidInput, SourceFailed
 from grid_datastores.sources.parse import split_bucket
+from grid_datastores.sources.s3 import open_store, service
 from grid_datastores.storage.manifest import check_path
 
 if TYPE_CHECKING:
@@ -28,15 +26,6 @@ if TYPE_CHECKING:
     from grid_datastores.sources.limits import Limits
 
 _PART = 8 * 1024 * 1024  # bytes asked for, and held in memory, at a time
-_CONNECT = timedelta(seconds=10)
-_RETRIES = 3
-_CREDENTIALS = (
-    "AWS_ACCESS_KEY_ID",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-)
-_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _STATUS = re.compile(r"status code: (\d{3})")
 _WRONG_CREDENTIALS = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"}
@@ -70,11 +59,14 @@ class Bucket:
     """The objects below a prefix of an S3 bucket."""
 
     def __init__(self, location: str, limits: Limits) -> None:
-        """`location` is s3://bucket/prefix; nothing is asked of the bucket yet. Raises `InvalidInput`."""
+        """`location` is s3://bucket/prefix; nothing is asked of the bucket yet.
+
+        Raises `InvalidInput`, and `SourceFailed` when a setting of the service cannot be right.
+        """
         self._location = location
         self._limits = limits
         self._name, self._prefix = split_bucket(location)
-        self._store = _store(self._name, limits)
+        self._store = open_store(self._name, limits)
 
     def files(self) -> list[BucketFile]:
         """All objects, in the bucket's order; the empty ones that stand for folders are left out.
@@ -96,19 +88,18 @@ class Bucket:
 
     def part(self, file: BucketFile, start: int, end: int) -> Iterator[bytes]:
         """The bytes from `start` to `end` of an object, in one request; none for an empty object."""
-        try:
-            options: obstore.GetOptions = {"if_match": file.etag or None}
-            if end > start:
-                options["range"] = (start, end)
-            result = obstore.get(self._store, self._key(file.path), options=options)
-            changed = result.meta["size"] != file.size or (result.meta["e_tag"] or "") != file.etag
-            data = b"" if changed else bytes(result.bytes())
-        except PreconditionError as error:
-            raise self._changed(file) from error
-        except FileNotFoundError as error:
-            raise SourceFailed(f"{file.path} is not in {self._location} any more.") from error
-        except BaseError as error:
-            raise self._failed(error) from error
+        options: obstore.GetOptions = {"if_match": file.etag or None}
+        if end > start:
+            options["range"] = (start, end)
+        with self._told():
+            try:
+                result = obstore.get(self._store, self._key(file.path), options=options)
+                changed = result.meta["size"] != file.size or (result.meta["e_tag"] or "") != file.etag
+                data = b"" if changed else bytes(result.bytes())
+            except PreconditionError as error:
+                raise self._changed(file) from error
+            except FileNotFoundError as error:
+                raise SourceFailed(f"{file.path} is not in {self._location} any more.") from error
         if changed or len(data) != end - start:
             raise self._changed(file)
         if data:
@@ -116,7 +107,7 @@ class Bucket:
 
     def _listed(self) -> Iterator[ObjectMeta]:
         count = size = 0
-        try:
+        with self._told():
             for batch in obstore.list(self._store, self._prefix or None, chunk_size=1000):
                 self._limits.check_wanted()
                 for meta in batch:
@@ -124,8 +115,6 @@ class Bucket:
                     self._limits.check_count(count)
                     self._limits.check_total(size)
                     yield meta
-        except (BaseError, OSError) as error:
-            raise self._failed(error) from error
 
     def _file(self, meta: ObjectMeta) -> BucketFile | None:
         if meta["path"] == self._prefix:  # what stands for the folder itself
@@ -140,12 +129,11 @@ class Bucket:
 
     def _is_folder(self, file: BucketFile) -> bool:
         # obstore lists "folder/" as "folder", which is not there under this name.
-        try:
-            obstore.head(self._store, self._key(file.path))
-        except FileNotFoundError:
-            return True
-        except BaseError as error:
-            raise self._failed(error) from error
+        with self._told():
+            try:
+                obstore.head(self._store, self._key(file.path))
+            except FileNotFoundError:
+                return True
         return False
 
     def _key(self, path: str) -> str:
@@ -154,25 +142,19 @@ class Bucket:
     def _changed(self, file: BucketFile) -> SourceFailed:
         return SourceFailed(f"{file.path} in {self._location} is not what it was when it was listed.")
 
-    def _failed(self, error: Exception) -> SourceFailed:
-        return SourceFailed(_sentence(error, f"the bucket {self._name}", self._location))
-
-
-def _store(bucket: str, limits: Limits) -> S3Store:
-    endpoint = next(filter(None, map(os.environ.get, _ENDPOINTS)), "")
-    anonymous = not any(map(os.environ.get, _CREDENTIALS))
-    skip_signature = os.environ.get("AWS_SKIP_SIGNATURE") or str(anonymous)
-    # What is not given here obstore takes from the environment.
-    return S3Store(
-        bucket,
-        client_options={
-            "allow_http": endpoint.startswith("http://"),
-            "connect_timeout": _CONNECT,
-            "timeout": timedelta(seconds=limits.stall_seconds),
-        },
-        retry_config={"max_retries": _RETRIES, "retry_timeout": timedelta(seconds=limits.stall_seconds)},
-        skip_signature=skip_signature.lower() in ("true", "1", "yes", "on"),
-    )
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What the library raises, in a sentence; it panics, as no `Exception`, at what it did not expect."""
+        try:
+            yield
+        except (BaseError, OSError) as error:
+            raise SourceFailed(_sentence(error, f"the bucket {self._name}", self._location)) from error
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":
+                raise
+            raise SourceFailed(
+                f"The bucket {self._name} cannot be asked for; check the variables AWS_… where it is fetched."
+            ) from error
 
 
 def _sentence(error: Exception, bucket: str, location: str) -> str:
@@ -183,14 +165,17 @@ def _sentence(error: Exception, bucket: str, location: str) -> str:
     if code == "NoSuchBucket":
         return f"There is no {bucket.removeprefix('the ')}."
     if code in _WRONG_CREDENTIALS:
-        return f"The server's credentials for {bucket} are wrong or have expired ({code})."
+        return f"The credentials for {bucket} are wrong or have expired ({code})."
     if status in ("401", "403"):
-        return f"The server may not read {bucket}; its operator can give it credentials that may."
+        return f"{bucket[0].upper()}{bucket[1:]} may not be read; credentials that may are needed where it is fetched."
     if code == "AuthorizationHeaderMalformed" or "redirect without LOCATION" in text:
-        return f"{bucket[0].upper()}{bucket[1:]} is in another region than the one that the server asks in."
+        return f"{bucket[0].upper()}{bucket[1:]} is in another region than the one that is asked; set AWS_REGION."
     if status:
         return f"{bucket[0].upper()}{bucket[1:]} answered {status}{f' ({code})' if code else ''}."
-    return f"{bucket[0].upper()}{bucket[1:]} cannot be reached."
+    return (
+        f"{bucket[0].upper()}{bucket[1:]} cannot be reached at {service()};"
+        " check AWS_ENDPOINT_URL, AWS_REGION and the network where it is fetched."
+    )
 
 
 def _first(pattern: re.Pattern[str], text: str) -> str:

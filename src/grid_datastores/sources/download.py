@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 import httpx
 
 from grid_datastores.errors import SourceFailed
+from grid_datastores.rules import shown_location
 from grid_datastores.sources.addresses import CheckedTransport, Resolve, look_up
 from grid_datastores.sources.cutoff import cut_off
 from grid_datastores.sources.limits import Limits, amount
-from grid_datastores.sources.parse import shown_url
 from grid_datastores.sources.scratch import full_disk
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def download(
     url: str, target: BinaryIO, limits: Limits, allowed_hosts: Collection[str], resolve: Resolve = look_up
 ) -> int:
     """Write what is behind an http(s) URL into `target`; its size in bytes. Raises `SourceFailed` and `NoSpace`."""
-    shown = shown_url(url)
+    shown = shown_location(url)
     check = _check_of(shown, limits)
     transport = CheckedTransport(allowed_hosts, resolve)
     try:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from grid_datastores.errors import InvalidInput
 from grid_datastores.model import Source, SourceKind
+from grid_datastores.rules import shown_location
 
 ARCHIVE_SUFFIXES = (".zip", ".tar.gz", ".tgz")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -52,12 +53,6 @@ def split_bucket(location: str) -> tuple[str, str]:
     return bucket, prefix
 
 
-def shown_url(url: str) -> str:
-    """The URL without what may be secret in it: user, password, query and fragment."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
 def _check_archive_url(text: str) -> None:
     try:
         parts = urlsplit(text)
@@ -67,7 +62,7 @@ def _check_archive_url(text: str) -> None:
     if not host or _NOT_IN_URL.search(text):
         raise InvalidInput("That is not a URL: give one like https://example.com/data.zip.")
     if not parts.path.lower().endswith(ARCHIVE_SUFFIXES):
-        raise InvalidInput(f"{shown_url(text)} is no archive: a URL must end in .zip, .tar.gz or .tgz.")
+        raise InvalidInput(f"{shown_location(text)} is no archive: a URL must end in .zip, .tar.gz or .tgz.")
 
 
 def _scheme(text: str) -> str:

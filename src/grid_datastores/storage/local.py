@@ -6,23 +6,44 @@ import errno
 import os
 import re
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from hashlib import md5
 from typing import TYPE_CHECKING, BinaryIO
 from uuid import uuid4
 
 from grid_datastores.errors import Damaged, InvalidInput, NoSpace, NotFound
 from grid_datastores.locks import locked
+from grid_datastores.model import ETAG
 from grid_datastores.storage.manifest import Manifest
 from grid_datastores.storage.packing import CHUNK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 _MANIFEST = "manifest.jsonl"
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,99}")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """An object made of an upload's parts, which has no name yet; `digests` are the ETags of what is in it."""
+
+    digests: list[str]
+    _aside: Path
+    _target: Path
+
+    def keep(self) -> None:
+        """Give it its name; only under the version's lock. What has the name then is what a killed process left."""
+        with _begun(self._target.parent.name):
+            self._aside.replace(self._target)
+
+    def discard(self) -> None:
+        """Leave nothing of it; once it is kept, it stays."""
+        self._aside.unlink(missing_ok=True)
 
 
 class LocalStorage:
@@ -40,6 +61,10 @@ class LocalStorage:
             self._folder(version_id).mkdir(exist_ok=True)
             _sync_folder(self._root)
 
+    def begun(self, version_id: str) -> bool:
+        """Whether the version has a place: it was begun, and not erased since."""
+        return self._folder(version_id).is_dir()
+
     @contextmanager
     def claim(self, version_id: str) -> Iterator[bool]:
         """Be the only one, of all threads and processes, who finishes this version; False when somebody else is."""
@@ -54,53 +79,60 @@ class LocalStorage:
             os.close(folder)
 
     @contextmanager
-    def new_object(self, version_id: str, name: str) -> Iterator[BinaryIO]:
-        """Write one object; it is there, whole and durable, when the context ends without an exception."""
+    def new_object(
+        self, version_id: str, name: str, held: Callable[[], AbstractContextManager[object]] = nullcontext
+    ) -> Iterator[BinaryIO]:
+        """Write one object; it is there, whole, when the context ends without an exception; durably after `sync`.
+
+        `held` is entered while it gets its name: where it raises, nothing is changed.
+        """
         path = self._folder(version_id) / _checked(name)
-        aside = path.with_name(f"{path.name}.{uuid4().hex}.new")  # two who write the same object meet at its end only
+        aside = _aside(path)  # two who write the same object meet at its end only
         try:
             with _full_disk(), _begun(version_id), aside.open("wb") as file:
                 yield file
                 os.fchmod(file.fileno(), 0o444)
                 file.flush()
                 os.fsync(file.fileno())
-            with _begun(version_id):
+            with held(), _begun(version_id):
                 aside.replace(path)
         except BaseException:
             aside.unlink(missing_ok=True)
             raise
+
+    def sync(self, version_id: str) -> None:
+        """All objects and parts that have their names keep them, whatever happens to the power."""
+        with _begun(version_id):
+            _sync_folder(self._folder(version_id))
+
+    def names(self, version_id: str) -> set[str]:
+        """What is there of the version, and what is under way under a name of its own."""
+        with _begun(version_id):
+            return {path.name for path in self._folder(version_id).iterdir()}
 
     def part_name(self, upload_id: str, number: int) -> str:
         """The object that keeps one part of an upload until it is assembled."""
         return f"part-{upload_id}-{number}"
 
     def part_digest(self, version_id: str, upload_id: str, number: int) -> str | None:
-        """The ETag of a part that is there."""
-        path = self._folder(version_id) / _checked(self.part_name(upload_id, number))
-        digest = md5(usedforsecurity=False)
-        try:
-            with path.open("rb") as file:
-                while chunk := file.read(CHUNK):
-                    digest.update(chunk)
-        except FileNotFoundError:
-            return None
-        return digest.hexdigest()
+        """The ETag of a part that is there whole; None when it is not there."""
+        return _copied(self._folder(version_id) / _checked(self.part_name(upload_id, number)), None) or None
 
-    def assemble(self, version_id: str, upload_id: str, parts: int, name: str) -> None:
-        """Make one object of an upload's parts. They stay until `drop_parts`, so that it can be done again."""
+    def assemble(self, version_id: str, upload_id: str, parts: int, name: str) -> Assembled:
+        """Make one object of an upload's parts. They stay until `drop_parts`, so that it can be done again.
+
+        A part that is not there adds nothing, and has no ETag ("").
+        """
         pieces = self._parts(version_id, upload_id, parts)
+        target = self._folder(version_id) / _checked(name)
+        aside = _aside(target)
         if len(pieces) == 1:
-            target = self._folder(version_id) / _checked(name)
-            aside = target.with_name(f"{name}.{uuid4().hex}.new")
-            with _begun(version_id):
+            with suppress(FileNotFoundError):
                 os.link(pieces[0], aside)
-                aside.replace(target)
-            aside.unlink(missing_ok=True)  # two names of the same bytes: replacing did nothing
-            return
-        with self.new_object(version_id, name) as made:
-            for piece in pieces:
-                with piece.open("rb") as file:
-                    shutil.copyfileobj(file, made, CHUNK)
+            return Assembled([_copied(aside, None)], aside, target)
+        with self.new_object(version_id, aside.name) as made:
+            digests = [_copied(piece, made) for piece in pieces]
+        return Assembled(digests, aside, target)
 
     def drop_parts(self, version_id: str, upload_id: str, parts: int) -> None:
         """The parts of this upload are not needed any more."""
@@ -111,10 +143,16 @@ class LocalStorage:
         folder = self._folder(version_id)
         return [folder / _checked(self.part_name(upload_id, number)) for number in range(1, parts + 1)]
 
-    def publish(self, version_id: str, manifest: Manifest) -> None:
-        """Keep the manifest, durably and at once: the version is whole, all else in its place goes."""
+    def publish(
+        self, version_id: str, manifest: Manifest, held: Callable[[], AbstractContextManager[object]] = nullcontext
+    ) -> None:
+        """Keep the manifest, durably and at once: the version is whole, all else in its place goes.
+
+        `held` as for `new_object`.
+        """
         wanted = {file.object for file in manifest.files} | {_MANIFEST}
-        with self.new_object(version_id, _MANIFEST) as target:
+        self.sync(version_id)  # the objects before the word that they are all there
+        with self.new_object(version_id, _MANIFEST, held) as target:
             target.write(manifest.encode())
         for path in self._folder(version_id).iterdir():
             if path.name not in wanted:
@@ -122,8 +160,17 @@ class LocalStorage:
         _sync_folder(self._folder(version_id))
 
     def published(self, version_id: str) -> Manifest | None:
-        """The manifest, if it was published: whoever did so may have been killed before the catalog knew."""
-        return self.manifest(version_id) if (self._folder(version_id) / _MANIFEST).exists() else None
+        """The manifest, if it was published: whoever did so may have been killed before the catalog knew.
+
+        None, too, when its objects are not all there.
+        """
+        folder = self._folder(version_id)
+        if not (folder / _MANIFEST).exists():
+            return None
+        manifest = self.manifest(version_id)
+        kept = [file for file in manifest.files if not file.sha256.startswith(ETAG)]
+        sizes = {name: _size(folder / _checked(name)) for name in {file.object for file in kept}}
+        return manifest if all(file.offset + file.size <= sizes[file.object] for file in kept) else None
 
     def manifest(self, version_id: str) -> Manifest:
         """The published manifest; raises `Damaged` when it is not there."""
@@ -172,6 +219,32 @@ class LocalStorage:
 
     def _folder(self, version_id: str) -> Path:
         return self._root / _checked(version_id)
+
+
+def _size(path: Path) -> int:
+    """In bytes; -1 when it is not there."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return -1
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.{uuid4().hex}.new")
+
+
+def _copied(piece: Path, target: BinaryIO | None) -> str:
+    """The ETag of a part, as it was read, and copied where there is a target; "" when it is not there."""
+    digest = md5(usedforsecurity=False)
+    try:
+        with piece.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+                if target:
+                    target.write(chunk)
+    except FileNotFoundError:
+        return ""
+    return digest.hexdigest()
 
 
 def _checked(name: str) -> str:

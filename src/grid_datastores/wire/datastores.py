@@ -293,7 +293,7 @@ def details_out(details: Details, cluster: str) -> DetailsResponse:
     """All that is known of a version as JSON."""
     return {
         "datastore": version_out(details.version, cluster),
-        "holders": [_holder_out(holder) for holder in details.holders],
+        "holders": [holder_out(holder) for holder in details.holders],
         "events": [event_out(event) for event in details.history],
     }
 
@@ -358,7 +358,8 @@ def _kept_out(kept: Sequence[Kept]) -> list[KeptJson]:
     return [{"version": version.number, "fingerprint": version.fingerprint} for version in kept]
 
 
-def _holder_out(holder: Holder) -> HolderJson:
+def holder_out(holder: Holder) -> HolderJson:
+    """A holder as JSON."""
     return {
         "kind": holder.kind.value,
         "id": holder.id,

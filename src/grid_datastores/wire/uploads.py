@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import NotRequired
+
 from typing_extensions import TypedDict
 
 
 class UploadUrl(TypedDict):
-    """Where one part goes, by PUT."""
+    """Where one part goes, by PUT; `etag` only when it has arrived already, as an earlier PUT answered."""
 
     partNumber: str
     url: str
+    etag: NotRequired[str]
 
 
 class UploadObject(TypedDict, total=False):

@@ -53,7 +53,10 @@ class Context:
         """The surfaces and editions of an issue, in words."""
         config = self.proof.spec.config
         surfaces = " and ".join(config.surfaces[surface] for surface in issue.surfaces)
-        editions = " and ".join(config.editions[edition] for edition in issue.editions)
+        editions = " and ".join(
+            config.editions[edition] + ("" if self.proof.kept(edition) else " (not run here)")
+            for edition in issue.editions
+        )
         return f"{surfaces}, in the edition {editions}" if len(config.editions) > 1 else surfaces
 
     def warnings(self, rule: Rule) -> Lines:

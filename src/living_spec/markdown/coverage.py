@@ -28,6 +28,11 @@ def coverage(context: Context, block: Block) -> Lines:
     rules = context.proof.spec.rules.values()
     gaps = [f"{rule.id} is cited by no page of the guide" for rule in rules if rule.id not in citing]
     gaps += [f"{rule.id} has no scenario" for rule in rules if not rule.scenarios]
+    gaps += [
+        f"{rule.id} is shown on no surface"
+        for rule in rules
+        if rule.scenarios and not rule.runs_on_any(config.surfaces)
+    ]
     head = ["Rule", "Cited in the guide", "Scenarios", *(["Defects noticed"] if tried else [])]
     rows = [
         [
@@ -72,7 +77,12 @@ def _page(context: Context, path: Path) -> str:
 
 
 def _caption(context: Context, tried: Defects) -> Lines:
-    """When the defects were tried, and whether the sources are still the same."""
-    same = tried.digest == context.proof.digest
-    since = "the sources are the same today" if same else "the sources have changed since"
-    return paragraph(f"Defects tried on {tried.seen}; {since}.", "spec-caption")
+    """Since when the defects were tried, and for how many of them the sources are still the same."""
+    if not tried.defects:
+        return paragraph("No defect has been tried yet.", "spec-caption")
+    oldest = min(defect.seen for defect in tried.defects)
+    older = sum(defect.digest != context.proof.digest for defect in tried.defects)
+    since = f"the sources have changed since for {older} of {len(tried.defects)}"
+    return paragraph(
+        f"Defects tried on {oldest} or later; {since if older else 'the sources are the same today'}.", "spec-caption"
+    )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from living_spec.markdown.context import banner
 from living_spec.markdown.markup import authored, literal, paragraph, table
-from living_spec.results import Verdict, combine
+from living_spec.results import Kind, Standing, Verdict, combine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,11 +66,14 @@ def _rules(context: Context, issue: Issue) -> list[Rule]:
 
 
 def _verdict(context: Context, issue: Issue) -> Verdict:
-    """What the evidence says of all that the issue names."""
+    """What the evidence says of all that the issue names, in the editions that are run here."""
+    editions = [edition for edition in issue.editions if context.proof.kept(edition)]
+    if not editions:
+        return Verdict(Kind.NOT_RUN, "not run here", Standing.FRESH)
     return combine(
         context.proof.scenario(scenario, surface, edition)
         for scenario in context.proof.spec.scenarios.values()
         if issue.about(scenario)
         for surface in issue.surfaces
-        for edition in issue.editions
+        for edition in editions
     )

@@ -75,7 +75,7 @@ def _columns(proof: Proof) -> dict[tuple[str, str], str]:
 
 def _counts(proof: Proof, edition: str, surface: str) -> bool:
     """Whether a build relies on what was seen there."""
-    return surface in proof.required(edition)
+    return surface in proof.relied_on(edition)
 
 
 def _count(number: int, word: str) -> str:

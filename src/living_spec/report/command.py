@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from living_spec.config import SpecError, find_config
+from living_spec.config import SpecError, find_config, with_register
+from living_spec.issue_cli import known_issues
 from living_spec.report.findings import Exit, find
 from living_spec.report.messages import messages
 from living_spec.report.summary import summary
@@ -22,7 +23,7 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--edition", metavar="NAME", help="The edition that the run was aimed at; the first one when left out.")
 @click.option("--surface", "surfaces", multiple=True, metavar="NAME", help="Look at this surface only (repeatable).")
 @click.option("--evidence", type=_FOLDER, help="Where the run wrote its evidence, if elsewhere.")
-@click.option("--known-issues", "issues", type=_FOLDER, help="The register of known issues of the run, if another.")
+@known_issues
 @click.option(
     "--summary", "summary_file", type=_FILE, help="Write the summary, Markdown, there; printed when left out."
 )
@@ -39,13 +40,14 @@ def report(
 ) -> None:
     """Write reports of a run from its evidence.
 
-    Exit 0: everything holds. 4: only what open issues list fails. 3: an open issue is fixed, close it. 1: something
-    else fails, or was not run.
+    Exit 0: everything that was run holds; the summary names what could not be run, and why. 4: only what open issues
+    list fails. 3: an open issue is fixed, close it. 1: something else fails or has no fresh result, or nothing at all
+    was run on a surface.
     """
     try:
         config = find_config(Path.cwd())
         config = replace(config, evidence=(evidence or config.evidence).resolve())
-        config = replace(config, issues=(issues or config.issues).resolve())
+        config = with_register(config, issues)
         findings = find(read_proof(config), edition or config.first_edition, surfaces)
         if messages_file:
             _write(messages_file, "".join(f"{line}\n" for line in messages(findings)))

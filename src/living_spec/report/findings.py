@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from living_spec.config import SpecError
 from living_spec.results import Kind, Standing
+from living_spec.store import read_asked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 class Exit(IntEnum):
     """How `living-spec report` ends; the first that applies."""
 
-    REGRESSION = 1  # something fails that no issue lists, or was not run
+    REGRESSION = 1  # something fails that no issue lists, has no fresh result, or a whole surface was not run
     FIXED = 3  # everything holds that should, and an open issue is fixed
     KNOWN = 4  # nothing fails but what open issues list
-    HOLDS = 0
+    HOLDS = 0  # what was not run for a reason does not count against it
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,15 @@ class Findings:
         return [found for found in self.all if found.regression]
 
     @property
+    def silent(self) -> tuple[str, ...]:
+        """The surfaces on which nothing was run: a run that shows nothing there proves nothing."""
+        kinds = {name: {found.verdict.kind for found in self.all if found.surface == name} for name in self.surfaces}
+        return tuple(name for name in self.surfaces if kinds[name] <= {Kind.NOT_RUN, Kind.NOT_ON_SURFACE})
+
+    @property
     def exit(self) -> Exit:
         """The exit code."""
-        if self.regressions or not self.all:
+        if self.regressions or self.silent or not self.all:
             return Exit.REGRESSION
         if self.of(Kind.FIXED):
             return Exit.FIXED
@@ -70,13 +77,14 @@ class Findings:
 
 
 def find(proof: Proof, edition: str, surfaces: Sequence[str]) -> Findings:
-    """What there is on these surfaces; on all that the run was aimed at where none are named."""
+    """What runs were asked for, on these surfaces; on all that they were aimed at where none are named."""
     config = proof.spec.config
     for word, names, known in (("edition", [edition], config.editions), ("surface", surfaces, config.surfaces)):
         for name in names:
             if name not in known:
                 raise SpecError(f"There is no {word} {name!r}; known are {', '.join(known)}.")
-    seen = {key.surface for key in proof.evidence if key.edition == edition}
+    asked = read_asked(proof.spec, edition)
+    seen = {key.surface for key in proof.evidence if key.edition == edition} | {name for name, _ in asked or ()}
     chosen = tuple(name for name in config.surfaces if name in (surfaces or seen))
     rules = {scenario.id: rule for rule in proof.spec.rules.values() for scenario in rule.scenarios}
     return Findings(
@@ -87,6 +95,7 @@ def find(proof: Proof, edition: str, surfaces: Sequence[str]) -> Findings:
             Finding(rules.get(scenario.id), scenario, row, surface, proof.row(scenario, row, surface, edition))
             for surface in chosen
             for scenario in proof.spec.scenarios.values()
+            if asked is None or (surface, scenario.id) in asked or scenario.not_on(surface) is not None
             for row in scenario.rows
         ),
     )

@@ -20,6 +20,7 @@ from gherkin.pickles.compiler import Compiler
 from gherkin.stream.id_generator import IdGenerator
 
 from living_spec.evidence import Exchange, Key, Outcome, Screenshot, Transcript
+from living_spec.report.findings import Exit
 from living_spec.results import Kind
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class _Writer:
         yield {"testRunStarted": {"id": _RUN, "timestamp": _moment(self.begin)}}
         for surface, pickle, row in cases:
             yield from self.case(surface, pickle, row)
-        success = not self.findings.regressions
+        success = self.findings.exit is not Exit.REGRESSION
         yield {
             "testRunFinished": {"testRunStartedId": _RUN, "timestamp": _moment(self.end), "success": success},
         }
@@ -90,9 +91,11 @@ class _Writer:
         rows: dict[str, int] = {}
         pickles = []
         for pickle in Compiler(self.ids).compile(document):
-            yield {"pickle": pickle}
             id_ = _scenario_id(pickle)
             rows[id_] = rows.get(id_, -1) + 1
+            if (surface, id_, rows[id_]) not in self.found:
+                continue  # not asked for
+            yield {"pickle": pickle}
             pickles.append((pickle, rows[id_]))
         return pickles
 

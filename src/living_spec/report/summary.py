@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from living_spec.report.findings import Exit
-from living_spec.results import Kind
+from living_spec.results import Kind, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,6 +19,7 @@ _HEADINGS = {
     Exit.KNOWN: "The spec holds, but for known issues",
     Exit.HOLDS: "The spec holds",
 }
+_WRONG = (Kind.FAILS.value, Standing.MISSING.value, Standing.STALE.value)
 _REASON_LENGTH = 300
 
 
@@ -26,7 +28,7 @@ def summary(findings: Findings) -> str:
     config = findings.proof.spec.config
     names = ", ".join(config.surfaces[surface] for surface in findings.surfaces) or "no surface"
     parts = [
-        f"## {_HEADINGS[findings.exit]}",
+        f"## {_heading(findings)}",
         f"{config.editions[findings.edition]}, on {names}.",
         _counts(findings),
         *_section("Regressions", findings, findings.regressions),
@@ -37,13 +39,28 @@ def summary(findings: Findings) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _heading(findings: Findings) -> str:
+    if findings.silent:
+        names = " and ".join(findings.proof.spec.config.surfaces[surface] for surface in findings.silent)
+        return f"The spec is not shown to hold: nothing was run on {names}"
+    heading = _HEADINGS[findings.exit]
+    left_out = len(findings.of(Kind.NOT_RUN))
+    return f"{heading}; {left_out} not run" if left_out else heading
+
+
 def _counts(findings: Findings) -> str:
-    counted = {"fails": len(findings.regressions)} | {
+    wrong = Counter(_wrong(found) for found in findings.regressions)
+    counted = {word: wrong[word] for word in _WRONG if wrong[word] or word == Kind.FAILS.value} | {
         kind.value: len(findings.of(kind))
         for kind in (Kind.KNOWN_ISSUE, Kind.FIXED, Kind.HOLDS, Kind.NOT_RUN, Kind.NOT_ON_SURFACE)
     }
     head = " | ".join(counted)
     return f"| {head} |\n|{' --- |' * len(counted)}\n| {' | '.join(map(str, counted.values()))} |"
+
+
+def _wrong(found: Finding) -> str:
+    """The word for a regression: it fails, or there is no result to rely on."""
+    return Kind.FAILS.value if found.verdict.standing is Standing.FRESH else found.verdict.standing.value
 
 
 def _section(title: str, findings: Findings, found: Iterable[Finding]) -> Iterator[str]:

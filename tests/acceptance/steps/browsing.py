@@ -6,7 +6,6 @@ import re
 
 from pytest_bdd import parsers, then, when
 
-from acceptance.steps.deleting import look
 from acceptance.steps.uploading import NUMBERS, numbers_in
 from acceptance.surfaces.cli import CliSurface
 from acceptance.surfaces.ui import UiSurface
@@ -21,7 +20,7 @@ def ui(world: World) -> UiSurface:
 
 @when(parsers.parse('I am asked whether to delete version {number:d} of "{name}"'))
 def asked(world: World, number: int, name: str) -> None:
-    look(world)
+    world.look()
     world.subject = (name, number)
     refused = ui(world).ask_to_delete(world.real(name), str(number))
     assert refused is None, refused
@@ -49,7 +48,7 @@ def press_both(world: World) -> None:
 @when(parsers.parse('I delete version {number:d} of "{name}" on the API, on the command line and in the web UI'))
 def delete_everywhere(world: World, grid: str, number: int, name: str) -> None:
     assert world.target
-    look(world)
+    world.look()
     terminal = CliSurface(grid, world.home, "ana", (world.target.url, world.credentials), world.evidence)
     ways = (world.arrange, terminal, ui(world))
     world.many = [way.delete(world.real(name), str(number)) for way in ways]

@@ -7,9 +7,9 @@ import shlex
 
 from pytest_bdd import given, parsers, then, when
 
-from acceptance.steps.uploading import NUMBERS, numbers_in
+from acceptance.steps.uploading import NUMBERS, holds, numbers_in
 from acceptance.surfaces.cli import CliSurface
-from acceptance.world import World
+from acceptance.world import NOTHING_HAS_CHANGED, World
 
 
 @given(parsers.parse('version {number:d} of "{name}" was deleted'))
@@ -20,7 +20,7 @@ def was_deleted(world: World, name: str, number: int) -> None:
 
 @when(parsers.re(rf'I delete versions? {NUMBERS} of "(?P<name>[^"]+)"$'))
 def delete(world: World, name: str, numbers: str) -> None:
-    look(world)
+    world.look()
     for number in numbers_in(numbers):
         world.do(world.surface.delete(world.real(name), str(number)))
 
@@ -34,25 +34,25 @@ def type_command(world: World, command: str) -> None:
 
 @when(parsers.parse('I ask to delete "{name}" without a version'))
 def delete_without_version(world: World, name: str) -> None:
-    look(world)
+    world.look()
     world.do(world.surface.delete(world.real(name), None))
 
 
 @when("I ask to delete version 1 without a name")
 def delete_without_name(world: World) -> None:
-    look(world)
+    world.look()
     world.do(world.surface.delete(None, "1"))
 
 
 @when(parsers.re(r'I ask to delete version 1 of (?P<name>".*"|a name of 300 letters)$'))
 def delete_odd_name(world: World, name: str) -> None:
-    look(world)
+    world.look()
     world.do(world.surface.delete("x" * 300 if name.startswith("a name") else name.strip('"'), "1"))
 
 
 @when(parsers.re(r'I ask to delete version "(?P<word>[^"]+)" of "(?P<name>[^"]+)"$'))
 def delete_word(world: World, word: str, name: str) -> None:
-    look(world)
+    world.look()
     world.do(world.surface.delete(world.real(name), word))
 
 
@@ -88,7 +88,7 @@ def told_how_to_create_again(world: World) -> None:
 
 @when(parsers.parse('I ask what deleting version {number:d} of "{name}" would do'))
 def ask_first(world: World, name: str, number: int) -> None:
-    look(world)
+    world.look()
     world.do(world.surface.verdict(world.real(name), number))
 
 
@@ -119,12 +119,18 @@ def receipt_of_quota(world: World, before: int, after: int) -> None:
         assert quota == (before, after)
 
 
-@then("nothing has changed")
+@then(NOTHING_HAS_CHANGED)
 def nothing_has_changed(world: World) -> None:
+    assert world.before is not None, "nobody looked before"
     assert world.state() == world.before
+    for name, number in world.uploaded:
+        if not world.arrange.record(world.real(name), number)["status"]["phase"].endswith("_DELETED"):
+            still_there(world, name, number)
 
 
-def look(world: World) -> None:
-    """Remember how things are before an action."""
-    world.before = world.state()
-    world.quota_before = world.arrange.quota_used()
+def still_there(world: World, name: str, number: int) -> None:
+    """The version is byte for byte what was uploaded, as set-up sees it."""
+    folder = world.home / f"unchanged-{name}-{number}"
+    outcome = world.arrange.download(world.real(name), number, folder)
+    assert outcome.done, outcome.said
+    holds(world, folder, name, number)

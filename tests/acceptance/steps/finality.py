@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from pytest_bdd import parsers, then, when
+from pytest_bdd import given, parsers, then, when
 
-from acceptance.steps.deleting import look
 from acceptance.surfaces import Outcome
+from acceptance.surfaces.api import ApiSurface
 from acceptance.surfaces.cli import CliSurface
+from acceptance.surfaces.ui import UiSurface
 from acceptance.waiting import wait_until
 from acceptance.world import World
+
+
+@given(parsers.parse('I have kept the addresses of the files of version {number:d} of "{name}"'))
+def keep_addresses(world: World, name: str, number: int) -> None:
+    world.addresses = addressed(world).addresses(world.real(name), number)
+    assert world.addresses
+    refused = [address for address in world.addresses if not addressed(world).open_address(address).done]
+    assert refused == []
+
+
+@then("none of the addresses that I kept leads to a file")
+def addresses_lead_nowhere(world: World) -> None:
+    opened = [addressed(world).open_address(address) for address in world.addresses]
+    assert [outcome.said for outcome in opened if outcome.done] == []
 
 
 @when(
     parsers.parse('I delete version {number:d} of "{name}", and everything is killed right after success is reported')
 )
 def delete_and_kill(world: World, name: str, number: int) -> None:
-    look(world)
+    world.look()
     if world.target is None:
         assert isinstance(world.surface, CliSurface)
         world.surface.delete_and_die(world.real(name), number)
@@ -65,7 +80,7 @@ def room_for_one_more(world: World) -> None:
     if world.suffix:  # other runs have versions of the same user: as many places are taken as versions are there
         wait_until(lambda: world.surface.quota_used() == world.places_taken(), "it takes no place any more")
     else:
-        assert world.surface.quota_used() == world.quota_before - 1
+        assert world.surface.quota_used() == world.places_taken() == world.quota_before - 1
 
 
 @then(parsers.parse('no byte of version {number:d} of "{name}" is left in storage'))
@@ -74,7 +89,9 @@ def no_byte_left(world: World, name: str, number: int) -> None:
     storage = world.storage()
     if storage is not None:
         version_id = world.arrange.version_id(world.real(name), number)
-        assert [path for path in storage.rglob("*") if version_id in str(path)] == []
+        assert [path for path in (storage / "data").rglob("*") if version_id in str(path)] == []
+    if mark := world.marks.get((name, number)):
+        assert world.stored(mark) == []
 
 
 @then(parsers.parse('the history of version {number:d} of "{name}" tells when its bytes were gone'))
@@ -82,6 +99,12 @@ def history_tells(world: World, name: str, number: int) -> None:
     lines = [line for line in world.surface.history(world.real(name), number).splitlines() if "bytes gone" in line]
     assert len(lines) == 1, lines
     assert lines[0].strip().startswith("20"), lines
+
+
+def addressed(world: World) -> ApiSurface | UiSurface:
+    """A surface on which files have addresses."""
+    assert isinstance(world.surface, ApiSurface | UiSurface)
+    return world.surface
 
 
 def refused_as_deleted(outcome: Outcome) -> None:

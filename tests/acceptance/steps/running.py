@@ -54,6 +54,19 @@ def run_works_long(world: World, run: str, name: str, number: str) -> None:
     wait_until(lambda: time.monotonic() - began > 1.5 * world.lease, "the Run outlived its first lease")
 
 
+@when(parsers.parse('a Run "{run}" begins with version {number:d} of "{name}"'))
+def run_begins(world: World, run: str, number: int, name: str) -> None:
+    world.own_server()  # another one's operator may have set another time
+    assert isinstance(world.surface, ApiSurface)
+    world.run_id = world.surface.leased_run(world.real(run), world.real(name), number)
+
+
+@then(parsers.parse("it may miss its heartbeat for {seconds:d} seconds"))
+def may_miss(world: World, seconds: int) -> None:
+    assert isinstance(world.surface, ApiSurface)
+    assert world.surface.lease(world.run_id) == seconds
+
+
 @when("the Run's process is killed")
 def kill_run(world: World) -> None:
     if world.process:

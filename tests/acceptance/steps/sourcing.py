@@ -11,7 +11,6 @@ from pytest_bdd import given, parsers, then, when
 
 from acceptance.origins import BUCKET, bucket_server, tar_of, web_server, zip_of
 from acceptance.penguins import DATA
-from acceptance.steps.deleting import look
 from acceptance.steps.interrupting import cli
 from acceptance.steps.uploading import holds_what_was_uploaded
 from acceptance.surfaces.api import ApiSurface
@@ -83,7 +82,7 @@ def folder_or_file(world: World, source: str) -> None:
 
 @when(parsers.re(r'I create a version of (?:the|its) archive in "(?P<name>[^"]+)"$'))
 def create_from_archive(world: World, name: str) -> None:
-    look(world)
+    world.look()
     world.do(world.surface.fetch(world.real(name), world.origin))
     world.uploaded[name, 1] = _PENGUINS
     world.subject = (name, 1)
@@ -97,7 +96,7 @@ def create_from_bucket(world: World, name: str) -> None:
 
 @when(parsers.parse('I create a version in "{name}" that only refers to the bucket'))
 def create_reference(world: World, name: str) -> None:
-    look(world)
+    world.look()
     world.do(world.surface.fetch(world.real(name), world.origin, refer=True))
     assert world.last.done, world.last.said
     world.uploaded[name, 1] = _PENGUINS

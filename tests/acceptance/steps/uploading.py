@@ -6,6 +6,7 @@ import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from uuid import uuid4
 
 from pytest_bdd import given, parsers, then, when
 
@@ -25,6 +26,17 @@ def numbers_in(text: str) -> list[int]:
 def has_versions(world: World, name: str, numbers: str) -> None:
     for number, folder in zip(numbers_in(numbers), world.variations(), strict=False):
         arrange_upload(world, name, number, folder)
+
+
+@given(parsers.re(rf'"(?P<name>[^"]+)" has versions? {NUMBERS}, with data that nothing else has$'))
+def has_marked_versions(world: World, name: str, numbers: str) -> None:
+    for number, folder in zip(numbers_in(numbers), world.variations(), strict=False):
+        mark = uuid4().hex
+        for file in folder.iterdir():
+            file.write_bytes(file.read_bytes() + f"{mark}\n".encode())
+        arrange_upload(world, name, number, folder)
+        world.marks[name, number] = mark
+        assert world.storage() is None or world.stored(mark), "the data is in storage"
 
 
 @given("a folder with files in folders, an empty file, a large file and names in other alphabets")
@@ -134,17 +146,22 @@ def send_more(world: World, name: str, number: int) -> None:
 
 @then(parsers.re(rf'"(?P<name>[^"]+)" has versions? {NUMBERS}$'))
 def sees_versions(world: World, name: str, numbers: str) -> None:
-    assert world.surface.versions(world.real(name)) == numbers_in(numbers)
+    assert world.surface.listed(world.real(name)) == [(number, "available") for number in numbers_in(numbers)]
 
 
 @then(parsers.parse('"{name}" has no versions'))
 def sees_no_versions(world: World, name: str) -> None:
-    assert world.surface.versions(world.real(name)) == []
+    assert world.surface.listed(world.real(name)) == []
 
 
 @then(parsers.parse('version {number:d} of "{name}" is available'))
 def is_available(world: World, name: str, number: int) -> None:
     assert world.surface.phase(world.real(name), number) == "available"
+
+
+@then(parsers.parse('version {number:d} of "{name}" is not available'))
+def is_not_available(world: World, name: str, number: int) -> None:
+    assert world.surface.phase(world.real(name), number) != "available"
 
 
 @then("each version holds its own variation")

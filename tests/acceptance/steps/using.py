@@ -6,7 +6,6 @@ import re
 
 from pytest_bdd import given, parsers, then, when
 
-from acceptance.steps.deleting import look
 from acceptance.world import World
 
 _MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
@@ -47,7 +46,7 @@ def resume(world: World, session: str) -> None:
 
 @when(parsers.parse('I delete the Session "{session}"'))
 def end(world: World, session: str) -> None:
-    look(world)
+    world.look()
     world.do(world.surface.end(world.real(session)))
     assert world.last.done, world.last.said
 

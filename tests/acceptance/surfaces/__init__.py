@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 
+class Crashed(Exception):
+    """The program or server broke: no refusal, whatever a feature says, and no known issue."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What one action came to, and all that was said."""
@@ -34,7 +38,9 @@ class Surface(Protocol):
     def upload(self, name: str, folder: Path) -> Outcome: ...
     def fetch(self, name: str, location: str, *, refer: bool = False) -> Outcome: ...
     def source(self, name: str, number: int) -> str: ...
-    def versions(self, name: str) -> list[int]: ...
+    def listed(self, name: str) -> list[tuple[int, str]]:
+        """Every row that the list of versions has under a name: its number and phase."""
+
     def phase(self, name: str, number: int) -> str: ...
     def fingerprint(self, name: str, number: int) -> str: ...
     def history(self, name: str, number: int) -> str: ...
@@ -69,4 +75,7 @@ class Arrange(Surface, Protocol):
     def holders(self, name: str, number: int) -> list[str]: ...
     def version_id(self, name: str, number: int) -> str: ...
     def state(self) -> list[dict[str, Any]]:
-        """All versions and Sessions, to see whether anything has changed."""
+        """All versions, Sessions and Runs that are listed, to see whether anything has changed."""
+
+    def record(self, name: str, number: int) -> dict[str, Any]:
+        """All that is known of one version, deleted or not, but for when its bytes went, which the removal decides."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from acceptance.server import Credentials
-from acceptance.surfaces import Outcome, Receipt
+from acceptance.surfaces import Crashed, Outcome, Receipt
 from living_spec.recorder import Recorder
 
 _INVALID_ARGUMENT = 3
@@ -36,7 +37,7 @@ class ApiSurface:
     def __init__(self, url: str, user: Credentials, evidence: Recorder | None) -> None:
         self._http = httpx.Client(base_url=url, auth=user, timeout=30)
         self._evidence = evidence
-        self._cluster = self.call("GET", "/v1/core/clusters", quiet=True).json()["defaultCluster"]
+        self._cluster = _told(self.call("GET", "/v1/core/clusters", quiet=True))["defaultCluster"]
 
     def close(self) -> None:
         self._http.close()
@@ -46,65 +47,64 @@ class ApiSurface:
         if self._evidence and not quiet:
             sent = "" if body is None else json.dumps(body)
             self._evidence.exchange(method, path, sent, answer.status_code, answer.text)
-        return answer
+        return _whole(answer)
 
     def upload(self, name: str, folder: Path) -> Outcome:
         created = self._create(name, str(folder))
         if created.is_error:
             return _outcome(created)
-        path = f"{self._versions}/{created.json()['id']}"
+        path = f"{self._versions}/{_told(created)['id']}"
         completed = [self._send(path, file, folder) for file in sorted(folder.rglob("*")) if file.is_file()]
         done = self.call("POST", f"{path}/presigned-urls/completed", {"objects": completed}, quiet=True)
         assert done.is_success, done.text
         closed = self.call("POST", f"{path}/completed", {}, quiet=True)
         self._wait(path)
-        return _outcome(closed, f"version {created.json()['spec']['version']}")
+        return _outcome(closed, f"version {_told(created)['spec']['version']}")
 
     def fetch(self, name: str, location: str, *, refer: bool = False) -> Outcome:
         kind = "HTTP_URL" if location.startswith("http") else "OBJECT_STORE_REFERENCE_ONLY" if refer else "OBJECT_STORE"
         created = self._create(name, location, f"DATASTORE_SOURCE_TYPE_{kind}")
         if created.is_error:
             return _outcome(created)
-        path = f"{self._versions}/{created.json()['id']}"
+        path = f"{self._versions}/{_told(created)['id']}"
         self.call("POST", f"{path}/completed", {})
         phase = self._wait(path)
-        return Outcome(phase == "available", False, False, self.call("GET", path).json()["status"]["message"])
+        return Outcome(phase == "available", False, False, _told(self.call("GET", path))["status"]["message"])
 
     def source(self, name: str, number: int) -> str:
-        spec = self.call("GET", f"{self._versions}/{self.version_id(name, number)}").json()["spec"]
-        return f"{spec['source']} ({_HOW[spec['sourceType']]})"
+        spec = _told(self.call("GET", f"{self._versions}/{self.version_id(name, number)}"))["spec"]
+        return f"{spec['source']} ({_HOW.get(spec['sourceType'], spec['sourceType'])})"
 
-    def versions(self, name: str) -> list[int]:
-        answer = self.call("GET", f"{self._versions}?available=true").json()
-        return [item["spec"]["version"] for item in answer["datastores"] if item["name"] == name]
+    def listed(self, name: str) -> list[tuple[int, str]]:
+        rows = [item for item in _told(self.call("GET", self._versions))["datastores"] if item["name"] == name]
+        return [(item["spec"]["version"], _phase(item)) for item in rows]
 
     def phase(self, name: str, number: int) -> str:
-        found = self.call("GET", f"{self._versions}/{self.version_id(name, number)}").json()
-        return _PHASES.get(found["status"]["phase"], "unfinished")
+        return _phase(_told(self.call("GET", f"{self._versions}/{self.version_id(name, number)}")))
 
     def fingerprint(self, name: str, number: int) -> str:
-        found = self.call("GET", f"{self._versions}/{self.version_id(name, number)}").json()
+        found = _told(self.call("GET", f"{self._versions}/{self.version_id(name, number)}"))
         return str(found["spec"]["fingerprint"])
 
     def history(self, name: str, number: int) -> str:
-        events = self.call("GET", f"{self._versions}/{self.version_id(name, number)}/events").json()["events"]
+        events = _told(self.call("GET", f"{self._versions}/{self.version_id(name, number)}/events"))["events"]
         return "\n".join(f"{event['timestamp']} {event['kind']} {event['message']}" for event in events)
 
     def files(self, name: str, number: int) -> Outcome:
         answer = self.call("GET", f"/v1/core/datastores/{self.version_id(name, number)}/files")
         if answer.is_error:
             return _outcome(answer)
-        return _outcome(answer, "\n".join(f"{f['filename']}  {f['sizeBytes']}" for f in answer.json()["files"]))
+        return _outcome(answer, "\n".join(f"{f['filename']}  {f['sizeBytes']}" for f in _told(answer)["files"]))
 
     def download(self, name: str, number: int, folder: Path) -> Outcome:
         answer = self.call("GET", f"/v1/core/datastores/{self.version_id(name, number)}/files", quiet=True)
         if answer.is_error:
             return _outcome(answer)
-        for file in answer.json()["files"]:
+        for file in _told(answer)["files"]:
             target = folder / file["filename"]
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
-                content = httpx.get(file["url"], timeout=30)
+                content = _whole(httpx.get(file["url"], timeout=30))
             except httpx.TransportError as error:  # the server ended it in the middle
                 return Outcome(False, False, False, str(error))
             if content.is_error:
@@ -112,21 +112,31 @@ class ApiSurface:
             target.write_bytes(content.content)
         return _outcome(answer, "")
 
+    def addresses(self, name: str, number: int) -> list[str]:
+        """Where the content of each file can be read, as the list of files says."""
+        answer = self.call("GET", f"/v1/core/datastores/{self.version_id(name, number)}/files")
+        return [file["url"] for file in _told(answer)["files"]]
+
+    def open_address(self, address: str) -> Outcome:
+        """Read what is at an address, as anybody can who has it."""
+        answer = _whole(httpx.get(address, timeout=30))
+        return Outcome(True, False, False, address) if answer.is_success else _outcome(answer)
+
     def delete(self, name: str | None, version: str | None) -> Outcome:
         if name is None or version is None:
             query = f"name={name}" if name else f"version={version}"
             return _outcome(self.call("DELETE", f"{self._versions}?{query}"))
-        known = version.isdigit() and len(version) < 9
+        known = version.isdigit() and len(version) < 9 and not version.startswith("0")
         wanted = self.version_id(name, int(version)) if known else version
         return _outcome(self.call("DELETE", f"{self._versions}/{wanted}"))
 
     def verdict(self, name: str, number: int) -> Outcome:
         answer = self.call("GET", f"{self._versions}/{self.version_id(name, number)}/deletion")
-        refusal = answer.json().get("refusal", "")
+        refusal = _told(answer).get("refusal", "")
         return Outcome(False, False, False, refusal) if refusal else _outcome(answer)
 
     def receipt(self, outcome: Outcome) -> Receipt:
-        told = json.loads(outcome.said)["receipt"]
+        told = _parsed(outcome.said)["receipt"]
         kept = [(item["version"], item["fingerprint"]) for item in told["kept"]]
         quota = told["quotaBefore"]["used"], told["quotaAfter"]["used"]
         return Receipt(told["version"], int(told["fileCount"]), int(told["sizeBytes"]), kept, quota)
@@ -146,26 +156,27 @@ class ApiSurface:
         return _outcome(self.call("DELETE", f"/v1/core/sessions/{self._session_id(session)}"))
 
     def sessions(self) -> list[str]:
-        return [item["name"] for item in self.call("GET", "/v1/core/sessions", quiet=True).json()["sessions"]]
+        return [item["name"] for item in _told(self.call("GET", "/v1/core/sessions", quiet=True))["sessions"]]
 
     def mounts(self, session: str) -> str:
-        known = self.call("GET", "/v1/core/sessions").json()["sessions"]
-        [found] = [item for item in known if item["name"] == session]
+        known = _told(self.call("GET", "/v1/core/sessions"))["sessions"]
+        found = next((item for item in known if item["name"] == session), None)
+        assert found, f"There is no Session {session} among {known}."
         state = found["status"]["phase"].removeprefix("SESSION_STATE_").lower()
         return " ".join([state, *(f"version {m['version']} of {m['name']}" for m in found["spec"]["datastores"])])
 
     def users(self, name: str, number: int) -> str:
-        details = self.call("GET", f"{self._versions}/{self.version_id(name, number)}/details").json()
+        details = _told(self.call("GET", f"{self._versions}/{self.version_id(name, number)}/details"))
         return "\n".join(f"{user['kind']} {user['name']} {user['state']}" for user in details["holders"])
 
     def cancel(self, run: str) -> Outcome:
         return _outcome(self._set_run(run, "canceled"))
 
     def quota_used(self) -> int:
-        return int(self.call("GET", f"/v1/core/{self._cluster}/quota").json()["used"])
+        return int(_told(self.call("GET", f"/v1/core/{self._cluster}/quota"))["used"])
 
     def quota_limit(self) -> int:
-        return int(self.call("GET", f"/v1/core/{self._cluster}/quota").json()["limit"])
+        return int(_told(self.call("GET", f"/v1/core/{self._cluster}/quota"))["limit"])
 
     def leased_run(self, run: str, name: str, number: int) -> str:
         """Start a Run that has to send heartbeats; answers its id."""
@@ -173,7 +184,13 @@ class ApiSurface:
         spec = {"clusterId": self._cluster, "datastores": mounts, "leased": True}
         started = self.call("POST", f"/v1/core/{self._cluster}/runs", {"name": run, "spec": spec})
         assert started.is_success, started.text
-        return str(started.json()["id"])
+        return str(_told(started)["id"])
+
+    def lease(self, run_id: str) -> int:
+        """For how many seconds a Run that has just begun lasts without a heartbeat, by its own times."""
+        status = _told(self.call("GET", f"/v1/core/{self._cluster}/runs/{run_id}"))["status"]
+        began, until = (datetime.fromisoformat(status[name]) for name in ("startTimestamp", "leaseUntil"))
+        return round((until - began).total_seconds())
 
     def heartbeat(self, run_id: str) -> None:
         assert self.call("POST", f"/v1/core/{self._cluster}/runs/{run_id}/heartbeat", quiet=True).is_success
@@ -197,13 +214,14 @@ class ApiSurface:
             ("POST", f"{path}/restore", {}),
             ("DELETE", path, None),
         ]
-        return [_outcome(self.call(*attempt)) for attempt in attempts] + [self.mount("revival", name, number)]
+        mounted = self.mount(f"revival-of-{name}", name, number)
+        return [mounted, *(_outcome(self.call(*attempt)) for attempt in attempts)]
 
-    def ask_for(self, version_id: str) -> list[Outcome]:
-        """Every operation on somebody's version, by its id."""
+    def ask_for(self, version_id: str, session_name: str) -> list[Outcome]:
+        """Every operation on somebody's version, by its id; one would make a Session of this name."""
         path = f"{self._versions}/{version_id}"
         mounts = [{"dsn": f"datastore://grid/{version_id}"}]
-        session = {"name": "theirs", "spec": {"clusterId": self._cluster, "datastores": mounts}}
+        session = {"name": session_name, "spec": {"clusterId": self._cluster, "datastores": mounts}}
         attempts = [
             ("GET", path, None),
             ("GET", f"{path}/details", None),
@@ -228,12 +246,18 @@ class ApiSurface:
     def begin_upload(self, name: str) -> None:
         assert self._create(name, "").is_success
 
+    def send_some(self, name: str, folder: Path, files: list[Path]) -> None:
+        """Begin an upload, send these files, and say no more."""
+        path = f"{self._versions}/{_told(self._create(name, str(folder)))['id']}"
+        sent = [self._send(path, file, folder) for file in files]
+        assert self.call("POST", f"{path}/presigned-urls/completed", {"objects": sent}).is_success
+
     def fail_upload(self, name: str) -> None:
         """Send a part that arrives damaged and a manifest that tells so: the server finds that they do not fit."""
-        path = f"{self._versions}/{self._create(name, '').json()['id']}"
+        path = f"{self._versions}/{_told(self._create(name, ''))['id']}"
         wanted = [{"key": "pack-00001.tar", "partCount": "1"}]
-        announced = self.call("POST", f"{path}/presigned-urls", {"objects": wanted}).json()["objects"][0]
-        etag = httpx.put(announced["urls"][0]["url"], content=b"damaged").headers["etag"]
+        announced = _told(self.call("POST", f"{path}/presigned-urls", {"objects": wanted}))["objects"][0]
+        etag = _whole(httpx.put(announced["urls"][0]["url"], content=b"damaged")).headers.get("etag", "")
         parts = [{"partNumber": "1", "etag": etag}]
         completed = {"key": announced["key"], "uploadId": announced["uploadId"], "urls": parts}
         self.call("POST", f"{path}/presigned-urls/completed", {"objects": [completed]})
@@ -243,19 +267,36 @@ class ApiSurface:
         assert self._wait(path) == "failed"
 
     def version_id(self, name: str, number: int) -> str:
-        query = f"name={name}&version={number}&includeDeleted=true"
-        found = self.call("GET", f"{self._versions}?{query}", quiet=True).json()["datastores"]
-        ids = [item["id"] for item in found if (item["name"], item["spec"]["version"]) == (name, number)]
-        return ids[0] if ids else _NO_ID
+        found = self._found(name, number)
+        return str(found[0]["id"]) if found else _NO_ID
 
     def holders(self, name: str, number: int) -> list[str]:
-        details = self.call("GET", f"{self._versions}/{self.version_id(name, number)}/details").json()
+        details = _told(self.call("GET", f"{self._versions}/{self.version_id(name, number)}/details"))
         return [holder["name"] for holder in details["holders"]]
 
     def state(self) -> list[dict[str, Any]]:
-        datastores: list[dict[str, Any]] = self.call("GET", self._versions).json()["datastores"]
-        sessions: list[dict[str, Any]] = self.call("GET", "/v1/core/sessions").json()["sessions"]
-        return datastores + sessions
+        datastores: list[dict[str, Any]] = _told(self.call("GET", self._versions))["datastores"]
+        sessions: list[dict[str, Any]] = _told(self.call("GET", "/v1/core/sessions"))["sessions"]
+        return datastores + sessions + self._runs()
+
+    def record(self, name: str, number: int) -> dict[str, Any]:
+        known = self._found(name, number)
+        assert known, f"There is no version {number} of {name}, not even a deleted one."
+        found = known[0]
+        found["status"].pop("bytesGoneAt", None)
+        return found
+
+    def clean(self, suffix: str) -> list[str]:
+        """Delete the Sessions, Runs and versions whose names end so; what was said where that was refused."""
+        sessions = _told(self.call("GET", "/v1/core/sessions"))["sessions"]
+        there = [
+            *(("/v1/core/sessions", item) for item in sessions),
+            *((f"/v1/core/{self._cluster}/runs", item) for item in self._runs()),
+            *((self._versions, item) for item in _told(self.call("GET", self._versions))["datastores"]),
+        ]
+        paths = [f"{path}/{item['id']}" for path, item in there if item["name"].endswith(suffix)]
+        answers = [self.call("DELETE", path) for path in paths]
+        return [f"{answer.request.url}: {answer.text}" for answer in answers if answer.is_error]
 
     @property
     def _versions(self) -> str:
@@ -268,9 +309,9 @@ class ApiSurface:
     def _send(self, path: str, file: Path, folder: Path) -> dict[str, Any]:
         key = file.relative_to(folder).as_posix()
         wanted = {"objects": [{"key": key, "partCount": "1"}]}
-        announced = self.call("POST", f"{path}/presigned-urls", wanted, quiet=True).json()["objects"][0]
-        answer = httpx.put(announced["urls"][0]["url"], content=file.read_bytes(), timeout=30)
-        parts = [{"partNumber": "1", "etag": answer.headers["etag"]}]
+        announced = _told(self.call("POST", f"{path}/presigned-urls", wanted, quiet=True))["objects"][0]
+        answer = _whole(httpx.put(announced["urls"][0]["url"], content=file.read_bytes(), timeout=30))
+        parts = [{"partNumber": "1", "etag": answer.headers.get("etag", "")}]
         return {"key": key, "uploadId": announced["uploadId"], "urls": parts}
 
     def _wait(self, path: str) -> str:
@@ -278,7 +319,7 @@ class ApiSurface:
         from acceptance.waiting import wait_until
 
         def phase() -> str | None:
-            return _PHASES.get(self.call("GET", path, quiet=True).json()["status"]["phase"])
+            return _PHASES.get(_told(self.call("GET", path, quiet=True))["status"]["phase"])
 
         return wait_until(phase, "the version is finished")
 
@@ -287,19 +328,65 @@ class ApiSurface:
         return _outcome(self.call("PUT", path, {"spec": {"desiredState": state}}))
 
     def _set_run(self, run: str, state: str) -> httpx.Response:
-        runs = self.call("GET", f"/v1/core/{self._cluster}/runs", quiet=True).json()["runs"]
-        run_id = next((item["id"] for item in runs if item["name"] == run), _NO_ID)
+        run_id = next((item["id"] for item in self._runs() if item["name"] == run), _NO_ID)
         body = {"spec": {"desiredState": f"RUN_STATE_{state.upper()}"}}
         return self.call("PUT", f"/v1/core/{self._cluster}/runs/{run_id}", body)
 
+    def _runs(self) -> list[dict[str, Any]]:
+        runs: list[dict[str, Any]] = _told(self.call("GET", f"/v1/core/{self._cluster}/runs", quiet=True))["runs"]
+        return runs
+
+    def _found(self, name: str, number: int) -> list[dict[str, Any]]:
+        """The version of this name and number, deleted or not."""
+        query = f"name={name}&version={number}&includeDeleted=true"
+        found = _told(self.call("GET", f"{self._versions}?{query}", quiet=True))["datastores"]
+        return [item for item in found if (item["name"], item["spec"]["version"]) == (name, number)]
+
     def _session_id(self, session: str) -> str:
-        known = self.call("GET", "/v1/core/sessions", quiet=True).json()["sessions"]
+        known = _told(self.call("GET", "/v1/core/sessions", quiet=True))["sessions"]
         return next((item["id"] for item in known if item["name"] == session), _NO_ID)
+
+
+class _Answer(dict[str, Any]):
+    """An object of an answer; what it lacks is missing from the software."""
+
+    def __missing__(self, key: str) -> Any:
+        raise AssertionError(f"The answer has no {key}: {self}")
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text, object_hook=_Answer)
+    except ValueError as error:
+        raise AssertionError(f"The answer is not JSON: {text[:500]!r}") from error
+
+
+def _told(answer: httpx.Response) -> Any:
+    return _parsed(answer.text)
+
+
+def _whole(answer: httpx.Response) -> httpx.Response:
+    """The answer, which is not that of a server that broke."""
+    if answer.is_server_error and _reason(answer) in ("", "INTERNAL"):
+        raise Crashed(f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text[:500]}")
+    return answer
+
+
+def _reason(answer: httpx.Response) -> str:
+    """The name that a refusal has; a server that broke gives none of its own."""
+    try:
+        return str(answer.json()["details"][0]["reason"])
+    except (ValueError, LookupError, TypeError):
+        return ""
+
+
+def _phase(datastore: dict[str, Any]) -> str:
+    return _PHASES.get(datastore["status"]["phase"], "unfinished")
 
 
 def _outcome(answer: httpx.Response, said: str | None = None) -> Outcome:
     if answer.is_success:
         return Outcome(True, False, False, answer.text if said is None else said)
-    error = answer.json()
+    error = _told(answer)
     shown = error["details"][0]["message"] if error.get("details") else error["message"]
     return Outcome(False, error["code"] == _INVALID_ARGUMENT, answer.status_code == 404, shown)

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
-import socket
 import tarfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from playwright.sync_api import (
-    Browser,
-    BrowserContext,
-    Error,
-    Locator,
-    Page,
-    Response,
-    StorageState,
-    sync_playwright,
-)
+from playwright.sync_api import Error, Page, sync_playwright
 
 from acceptance.server import Credentials
 from acceptance.surfaces import Outcome, Receipt
-from browser import FLAGS
+from acceptance.surfaces.browsing import Chromium, looking, outcome, person, press
 from living_spec.recorder import Recorder
 
 # The scenarios whose pages the guide shows: every picture takes its time.
@@ -42,8 +30,6 @@ _PICTURED = {
     "run-canceled",
     "over-the-quota",
 }
-_SIZE = {"width": 1200, "height": 700}
-_PATIENCE = 30_000  # milliseconds
 # As in transcripts, a picture shows names and folders that are the same in every run.
 _SHOW = """(names) => {
   window.realTexts = [];
@@ -54,27 +40,6 @@ _SHOW = """(names) => {
   }
 }"""
 _SHOW_REAL = "() => window.realTexts.forEach(([node, text]) => { node.data = text; })"
-
-
-@dataclass
-class Chromium:
-    """One browser process; other threads than the one that started it reach it at `address`."""
-
-    browser: Browser
-    address: str
-
-
-@contextmanager
-def chromium(executable: str) -> Iterator[Chromium]:
-    """A browser without a window."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    flags = [*FLAGS, f"--remote-debugging-port={port}", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=flags)
-        yield Chromium(browser, f"http://127.0.0.1:{port}")
-        browser.close()
 
 
 class UiSurface:
@@ -88,7 +53,7 @@ class UiSurface:
         self._name = name
         self._thread = threading.get_ident()
         self._here = threading.local()
-        self._context = _person(chromium.browser, url)
+        self._context = person(chromium.browser, url)
         self._windows = [self._context.new_page()]
         self._sign_in(user)
 
@@ -103,10 +68,10 @@ class UiSurface:
             self._picture(page, "the upload page")
             page.get_by_role("button", name="Upload").click()
             page.locator("[role=alert], h1:has-text('Version ')").first.wait_for()
-            outcome = _outcome(page, None)
-            if not outcome.done:
+            done = outcome(page, None)
+            if not done.done:
                 self._picture(page, "the upload is refused")
-            return outcome
+            return done
 
     def fetch(self, name: str, location: str, *, refer: bool = False) -> Outcome:
         with self._tab() as page:
@@ -116,18 +81,17 @@ class UiSurface:
             form.get_by_label("Name of the datastore").fill(name)
             form.get_by_label("Only refer to the bucket").set_checked(refer)
             self._picture(page, "the upload page")
-            answer = _press(page, form.get_by_role("button"))
+            answer = press(page, form.get_by_role("button"))
             page.locator("[role=alert], .title :text-is('available')").first.wait_for()  # it looks again by itself
-            return _outcome(page, answer)
+            return outcome(page, answer)
 
-    def versions(self, name: str) -> list[int]:
+    def listed(self, name: str) -> list[tuple[int, str]]:
         with self._tab() as page:
             page.goto("/")
             self._picture(page, "your datastores")
-            rows = page.get_by_role("region", name=name, exact=True).get_by_role("row").all()
-            said = [row.inner_text() for row in rows]
-            found = [re.search(r"version (\d+)\b", row) for row in said if re.search(r"\bavailable\b", row)]
-            return [int(match[1]) for match in found if match]
+            rows = page.get_by_role("region", name=name, exact=True).get_by_role("row").all()[1:]
+            cells = [(row.get_by_role("rowheader"), row.get_by_role("cell").first) for row in rows]
+            return [(_number(header.inner_text()), phase.inner_text().strip()) for header, phase in cells]
 
     def phase(self, name: str, number: int) -> str:
         with self._tab() as page:
@@ -150,7 +114,7 @@ class UiSurface:
         with self._tab() as page:
             answer = page.goto(_path(name, number))
             if not page.get_by_role("region", name="Files").count():
-                return _outcome(page, answer, refused=True)
+                return outcome(page, answer, refused=True)
             self._picture(page, "the details of a version")
             rows = page.get_by_role("region", name="Files").get_by_role("row").all()[1:]
             cells = [row.get_by_role("cell").all_inner_texts() for row in rows]
@@ -161,10 +125,7 @@ class UiSurface:
             page.goto(_path(name, number))
             link = page.get_by_role("link", name="Download all files")
             if not link.count():  # who has kept the address of the link
-                try:
-                    return _outcome(page, page.goto(f"{_path(name, number)}/download"), refused=True)
-                except Error as error:  # no page came, but a file
-                    return Outcome("Download is starting" in error.message, False, False, error.message)
+                return self.open_address(f"{_path(name, number)}/download")
             with page.expect_download() as started:
                 link.click()
             try:
@@ -173,6 +134,21 @@ class UiSurface:
             except (Error, tarfile.ReadError) as error:  # the server ended it in the middle
                 return Outcome(False, False, False, str(error))
             return Outcome(True, False, False, "")
+
+    def addresses(self, name: str, number: int) -> list[str]:
+        """Where the links of the files lead."""
+        with self._tab() as page:
+            page.goto(_path(name, number))
+            links = page.get_by_role("region", name="Files").get_by_role("row").get_by_role("link").all()
+            return [str(link.get_attribute("href")) for link in links]
+
+    def open_address(self, address: str) -> Outcome:
+        """Type an address that was kept."""
+        with self._tab() as page:
+            try:
+                return outcome(page, page.goto(address), refused=True)
+            except Error as error:  # no page came, but a file
+                return Outcome("Download is starting" in error.message, False, False, error.message)
 
     def delete(self, name: str | None, version: str | None) -> Outcome:
         return self.ask_to_delete(str(name), str(version)) or self.confirm()
@@ -184,12 +160,12 @@ class UiSurface:
             self._picture(page, "your datastores")
             link = page.get_by_role("link", name=f"Delete version {version} of {name}", exact=True)
             if link.count():
-                answer = _press(page, link)
+                answer = press(page, link)
             else:  # typed into the address bar
                 answer = page.goto(f"/datastores/{quote(name, safe='')}/versions/{quote(version, safe='')}/delete")
             if page.get_by_role("alert").count():
                 self._picture(page, "the deletion is refused")
-                return _outcome(page, answer)
+                return outcome(page, answer)
             self._picture(page, "the page that asks")
             return None
 
@@ -211,9 +187,9 @@ class UiSurface:
     def confirm(self) -> Outcome:
         """Press the one button that deletes."""
         with self._tab() as page:
-            outcome = _outcome(page, _press(page, page.get_by_role("main").get_by_role("button")))
-            self._picture(page, "the receipt" if outcome.done else "the deletion is refused")
-            return outcome
+            done = outcome(page, press(page, page.get_by_role("main").get_by_role("button")))
+            self._picture(page, "the receipt" if done.done else "the deletion is refused")
+            return done
 
     def mount(self, session: str, name: str, number: int) -> Outcome:
         return self.ask_to_mount(session, name, number) or self.start()
@@ -223,9 +199,9 @@ class UiSurface:
         with self._tab() as page:
             page.goto(_path(name, number))
             link = page.get_by_role("link", name="Mount it")
-            answer = _press(page, link) if link.count() else page.goto(f"/workloads/start?name={name}&version={number}")
+            answer = press(page, link) if link.count() else page.goto(f"/workloads/start?name={name}&version={number}")
             if page.get_by_role("alert").count():
-                return _outcome(page, answer)
+                return outcome(page, answer)
             page.get_by_label("Name", exact=True).fill(session)
             self._picture(page, "a new Session")
             return None
@@ -233,7 +209,7 @@ class UiSurface:
     def start(self) -> Outcome:
         """Press the button that starts it."""
         with self._tab() as page:
-            return _outcome(page, _press(page, page.get_by_role("button", name="Start", exact=True)))
+            return outcome(page, press(page, page.get_by_role("button", name="Start", exact=True)))
 
     def pause(self, session: str) -> Outcome:
         return self._change("Pause Session", session)
@@ -296,7 +272,7 @@ class UiSurface:
         """In this thread, the same person sits at a browser of their own, signed in already."""
         with sync_playwright() as playwright:
             browser = playwright.chromium.connect_over_cdp(self._chromium.address)
-            context = _person(browser, self._url, self._cookies)
+            context = person(browser, self._url, self._cookies)
             self._here.page = context.new_page()
             yield
             del self._here.page
@@ -306,12 +282,14 @@ class UiSurface:
     def _tab(self) -> Iterator[Page]:
         """The page that is open; in a thread other than the scenario's own, one of a browser of its own."""
         if threading.get_ident() == self._thread:
-            yield self._windows[-1]
+            with looking(self._windows[-1]) as page:
+                yield page
         elif hasattr(self._here, "page"):
-            yield self._here.page
+            with looking(self._here.page) as page:
+                yield page
         else:
-            with self.another_browser():
-                yield self._here.page
+            with self.another_browser(), looking(self._here.page) as page:
+                yield page
 
     def _sign_in(self, user: Credentials) -> None:
         page = self._windows[-1]
@@ -334,7 +312,7 @@ class UiSurface:
             page.goto("/workloads")
             self._picture(page, "your Sessions and Runs")
             button = page.get_by_role("button", name=f"{words} {name}", exact=True)
-            return _outcome(page, _press(page, button))
+            return outcome(page, press(page, button))
 
     def _quota(self) -> re.Match[str]:
         with self._tab() as page:
@@ -357,29 +335,10 @@ class UiSurface:
         page.evaluate(_SHOW_REAL)
 
 
-def _person(browser: Browser, url: str, cookies: StorageState | None = None) -> BrowserContext:
-    """A browser profile of its own, as two people or two machines have them."""
-    context = browser.new_context(
-        base_url=url, viewport=_SIZE, storage_state=cookies, reduced_motion="reduce", color_scheme="light"
-    )
-    context.set_default_timeout(_PATIENCE)
-    return context
-
-
-def _press(page: Page, what: Locator) -> Response | None:
-    """Press a link or button, and wait for the page that it leads to."""
-    with page.expect_navigation() as arrived:
-        what.click()
-    return arrived.value
-
-
-def _outcome(page: Page, answer: Response | None, *, refused: bool = False) -> Outcome:
-    """What the page says: the alert, where there is one."""
-    alert = page.get_by_role("alert")
-    status = answer.status if answer else 200
-    if not alert.count():
-        return Outcome(not refused, False, False, page.get_by_role("main").inner_text())
-    return Outcome(False, status == 400, status == 404, alert.inner_text())
+def _number(header: str) -> int:
+    found = re.search(r"version (\d+)$", header.strip())
+    assert found, header
+    return int(found[1])
 
 
 def _path(name: str, number: int) -> str:

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from acceptance.server import ServerProcess
-from acceptance.surfaces.ui import Chromium
+from acceptance.surfaces.browsing import Chromium
 from browser import missing
 from reliability.machine import folder_of
 from reliability.ui.person import Person, sign_in

@@ -20,6 +20,7 @@ CHANGES = [
     "/workloads/session/x/delete",
     "/sign-out",
 ]
+SCRIPT = {"x-requested-with": "XMLHttpRequest"}
 
 
 def test_every_answer_tells_browsers_to_be_careful(ana: Person) -> None:
@@ -57,8 +58,29 @@ def test_who_is_not_signed_in_sees_nothing(shared_server: ServerProcess, ana: Pe
             assert answer.status_code == 303, path
             assert answer.headers["location"].startswith("/sign-in"), path
         for path in CHANGES:
-            assert stranger.post(path, data={"csrf": ana.form_token()}).headers["location"] == "/sign-in", path
+            assert stranger.post(path, data={"csrf": ana.form_token()}).headers["location"] == "/sign-in?ended=yes", (
+                path
+            )
     assert ana.api.state() == before
+
+
+def test_a_form_after_the_session_has_ended_leads_back_to_its_page(shared_server: ServerProcess, ana: Person) -> None:
+    token, wanted = ana.form_token(), "/workloads/start?name=data&version=1"
+    with httpx.Client(base_url=shared_server.url) as late:
+        for referer, then in ((wanted, wanted), ("/", "/"), ("https://evil.example/x", "/")):
+            page = f"{shared_server.url}{referer}" if referer.startswith("/") else referer
+            sent = late.post("/workloads/start", data={"csrf": token}, headers={"referer": page})
+            answer = late.get(sent.headers["location"])
+            assert alert(answer) == "Your session has ended; nothing was done. Sign in and repeat it."
+            fields = {
+                "name": ana.user.user_id,
+                "key": ana.user.api_key,
+                "then": sent.next_request.url.params.get("then", ""),
+            }
+            assert httpx.post(f"{shared_server.url}/sign-in", data=fields).headers["location"] == then
+        for answer in (late.get("/upload", headers=SCRIPT), late.post("/upload", headers=SCRIPT)):
+            assert answer.status_code == 401
+            assert alert(answer) == "Your session has ended; nothing was done. Sign in and repeat it."
 
 
 def test_a_form_without_the_token_of_the_session_changes_nothing(ana: Person, ben: Person) -> None:
@@ -114,15 +136,39 @@ def test_wrong_keys_are_counted_for_pages_and_api_together(shared_server: Server
             assert http.post("/v1/auth/login", json={"username": user.user_id, "apiKey": "guess"}).status_code == 401
         for _ in range(2):
             assert http.get("/v1/auth/user", auth=(user.user_id, "guess")).status_code == 401
-        page = http.post("/sign-in", data={"name": user.user_id, "key": user.api_key})
-        api = http.post("/v1/auth/login", json={"username": user.user_id, "apiKey": user.api_key})
+        page = http.post("/sign-in", data={"name": user.user_id, "key": "guess"})
+        api = http.post("/v1/auth/login", json={"username": user.user_id, "apiKey": "guess"})
         assert (page.status_code, api.status_code) == (429, 429)
         for answer in (page, api):
             assert 0 < int(answer.headers["retry-after"]) <= 301
         assert api.json()["details"][0]["reason"] == "TOO_MANY_ATTEMPTS"
         assert "too many attempts" in alert(page)
         other = shared_server.add_user(f"zoe-{uuid4().hex[:8]}")  # nobody else has to wait
-        assert http.post("/sign-in", data={"name": other.user_id, "key": other.api_key}).status_code == 303
+        assert http.post("/sign-in", data={"name": other.user_id, "key": "guess"}).status_code == 401
+
+
+def test_who_has_the_key_is_let_in_however_many_wrong_ones_came_before(shared_server: ServerProcess) -> None:
+    user = shared_server.add_user(f"eve-{uuid4().hex[:8]}")
+    with httpx.Client(base_url=shared_server.url) as http:
+        asked = [http.get("/v1/auth/user", auth=(user.user_id, "stale")).status_code for _ in range(12)]
+        assert asked == [401] * 10 + [429] * 2
+        for _ in range(2):
+            assert http.get("/v1/auth/user", auth=user).status_code == 200
+            login = {"username": user.user_id, "apiKey": user.api_key}
+            assert http.post("/v1/auth/login", json=login).status_code == 200
+        assert http.post("/sign-in", data={"name": user.user_id, "key": user.api_key}).status_code == 303
+        guessed = http.get("/v1/auth/user", auth=(user.user_id, "stale"))
+        assert guessed.status_code == 429, "the right key does not make room for more guesses"
+
+
+def test_who_guesses_cannot_say_that_they_are_somewhere_else(shared_server: ServerProcess) -> None:
+    user = shared_server.add_user(f"eve-{uuid4().hex[:8]}")
+    with httpx.Client(base_url=shared_server.url, auth=(user.user_id, "guess")) as http:
+        asked = [
+            http.get("/v1/auth/user", headers={"x-forwarded-for": f"9.9.9.{n}", "x-forwarded-proto": "https"})
+            for n in range(12)
+        ]
+    assert [answer.status_code for answer in asked] == [401] * 10 + [429] * 2
 
 
 def test_who_has_signed_out_is_signed_out(ana: Person) -> None:
@@ -134,7 +180,18 @@ def test_who_has_signed_out_is_signed_out(ana: Person) -> None:
 
 
 @pytest.mark.parametrize(
-    "then", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:x", "/a\r\nb"]
+    "then",
+    [
+        "https://evil.example",
+        "//evil.example",
+        "/\\evil.example",
+        "javascript:x",
+        "/a\r\nb",
+        "/a?b\r\nc",
+        "/?\\evil.example",
+        "?//evil.example",
+        "//evil.example?/",
+    ],
 )
 def test_signing_in_leads_to_no_other_site(shared_server: ServerProcess, then: str) -> None:
     user = shared_server.add_user(f"eve-{uuid4().hex[:8]}")
@@ -142,8 +199,12 @@ def test_signing_in_leads_to_no_other_site(shared_server: ServerProcess, then: s
     assert httpx.post(f"{shared_server.url}/sign-in", data=fields).headers["location"] == "/"
 
 
-def test_signing_in_leads_back_to_the_page_that_was_asked_for(shared_server: ServerProcess, ana: Person) -> None:
-    wanted = "/datastores/data/versions/1"
+@pytest.mark.parametrize(
+    "wanted", ["/datastores/data/versions/1", "/workloads/start?name=data&version=1", "/datastores/a%20%3C/versions/1"]
+)
+def test_signing_in_leads_back_to_the_page_that_was_asked_for(
+    shared_server: ServerProcess, ana: Person, wanted: str
+) -> None:
     asked = httpx.get(f"{shared_server.url}{wanted}", follow_redirects=True)
     assert asked.url.path == "/sign-in"
     fields = {"name": ana.user.user_id, "key": ana.user.api_key, "then": asked.url.params["then"]}
@@ -169,7 +230,7 @@ def test_one_form_deletes_one_version_however_it_is_sent(ana: Person) -> None:
     fields = {"csrf": token, "number": "2", "version": ["2", "3"], "name": "data", "all": "yes"}
     receipt = ana.http.post(DELETE, data=fields)
     assert receipt.status_code == 303
-    assert ana.api.versions("data") == [2, 3]
+    assert ana.api.listed("data") == [(2, "available"), (3, "available")]
     again = ana.http.post(DELETE, data={"csrf": token})
     assert again.status_code == 410
     assert "was already deleted on" in alert(again)
@@ -178,7 +239,7 @@ def test_one_form_deletes_one_version_however_it_is_sent(ana: Person) -> None:
     forged = receipt.headers["location"].replace("before=3", "before=49")
     assert forged != receipt.headers["location"]
     assert "49 before" not in ana.http.get(forged).text
-    assert ana.api.versions("data") == [2, 3]
+    assert ana.api.listed("data") == [(2, "available"), (3, "available")]
 
 
 @pytest.mark.parametrize("number", ["latest", "all", "*", "0", "-1", "1.0", "1,2", "2;3", "9" * 30, "%32%2C3"])

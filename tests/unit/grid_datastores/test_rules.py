@@ -88,6 +88,13 @@ def test_names_from_sources(location: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("location", "name"), [("model.v2", "model-v2"), ("/data/Model.v3/", "model-v3"), ("/data/été.2026", "t-2026")]
+)
+def test_names_from_folders(location: str, name: str) -> None:
+    assert rules.name_from_folder(location) == name
+
+
+@pytest.mark.parametrize(
     "location", ["", "/", "///", "/data/🐧", "...", "???", "https://example.org/%20.zip?key=secret"]
 )
 def test_sources_that_give_no_name(location: str) -> None:
@@ -96,13 +103,14 @@ def test_sources_that_give_no_name(location: str) -> None:
     assert "secret" not in refused.value.message
 
 
-@pytest.mark.parametrize(("text", "number"), [("1", 1), ("007", 7), ("2147483647", 2**31 - 1)])
+@pytest.mark.parametrize(("text", "number"), [("1", 1), ("10", 10), ("2147483647", 2**31 - 1)])
 def test_numbers(text: str, number: int) -> None:
     assert rules.parse_number(text) == number
 
 
 @pytest.mark.parametrize(
-    "text", ["", "0", "00", "-1", "+1", "1.0", "1e3", " 1", "latest", "all", "2147483648", "9" * 5000, "¹", "١", "0x1"]
+    "text",
+    ["", "0", "00", "03", "-1", "+1", "1.0", "1e3", " 1", "latest", "all", "2147483648", "9" * 5000, "¹", "١", "0x1"],
 )
 def test_what_is_no_number(text: str) -> None:
     with pytest.raises(InvalidInput, match="Nothing stands for latest or all") as refused:
@@ -119,13 +127,13 @@ def test_the_quota(used: int, fits: bool) -> None:
     with pytest.raises(QuotaReached) as refused:
         rules.check_quota(quota, unused)
     assert "grid datastore delete --name old --version 1" in refused.value.message
-    with pytest.raises(QuotaReached, match="all of them are in use"):
+    with pytest.raises(QuotaReached, match=r"all of them are in use: .* grid datastore show .* Session or Run\.$"):
         rules.check_quota(quota, [])
 
 
 PHASES = [Phase.UPLOADING, Phase.OPTIMIZING, Phase.AVAILABLE, Phase.FAILED, Phase.DELETED]
 EXPECTED: dict[str, list[type[Refusal] | None]] = {
-    "check_mountable": [NotMountable, NotMountable, None, NotMountable, NotMountable],
+    "check_mountable": [NotMountable, NotMountable, None, NotMountable, AlreadyDeleted],
     "check_readable": [NotReadable, NotReadable, None, NotReadable, AlreadyDeleted],
     "check_open": [None, Immutable, Immutable, Immutable, AlreadyDeleted],
     "check_not_deleted": [None, None, None, None, AlreadyDeleted],
@@ -154,6 +162,43 @@ def test_what_is_held_is_never_deletable(phase: Phase) -> None:
         for part in ("Session tuning (paused since 2026-01-02 03:04:05 UTC", "grid session delete tuning", "training"):
             assert part in refused.value.message
         rules.check_deletable(_version(phase), [])
+
+
+def test_many_holders_are_a_list_and_still_one_sentence() -> None:
+    holders = [Holder(SESSION, name, name, WorkloadState.RUNNING, NOW) for name in ("a", "b", "c")]
+    with pytest.raises(InUse) as few:
+        rules.check_deletable(_version(Phase.AVAILABLE), holders[:2])
+    assert "\n" not in few.value.message
+    with pytest.raises(InUse) as many:
+        rules.check_deletable(_version(Phase.AVAILABLE), holders)
+    first, *lines = many.value.message.split("\n  ")
+    assert first == "Version 3 of data cannot be deleted, it is in use by these:"
+    since = "(running since 2026-01-02 03:04:05 UTC; release it with: grid session delete"
+    assert lines == [
+        f"Session a {since} a);",
+        f"Session b {since} b);",
+        f"Session c {since} c). Nothing was deleted.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [("/data", "/data"), ("/a/b c/été", "/a/b c/été"), ("/data/", "/data"), ("/..data", "/..data"), ("/", "/")],
+)
+def test_where_a_version_can_be_mounted(path: str, kept: str) -> None:
+    assert rules.check_mount_path(path) == kept
+    assert rules.check_mount_path("/" + "d" * 254) == "/" + "d" * 254
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../../etc", "relative", "/a/../etc", "/..", "/a/./b", "/a//b", "//a", "/" + "d" * 255, "/\x1b[31m", "/a\n", ""],
+)
+def test_where_no_version_can_be_mounted(path: str) -> None:
+    with pytest.raises(InvalidInput, match="can be mounted at") as refused:
+        rules.check_mount_path(path)
+    assert refused.value.message.isprintable()
+    assert len(refused.value.message) < 250
 
 
 @pytest.mark.parametrize(
@@ -202,3 +247,19 @@ def test_of_several_workloads_of_a_name_the_live_one_is_meant_else_the_newest() 
     assert rules.choose_named([ended, older], SESSION, "w") is ended
     with pytest.raises(NotFound, match="There is no Session x"):
         rules.choose_named([other], SESSION, "x")
+
+
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("https://u:p@example.com:8443/a/b.zip?sig=1#x", "https://example.com:8443/a/b.zip"),
+        ("HTTP://u:p@[::1/a.zip?sig=1", "HTTP://[::1/a.zip"),
+        ("https://example.com?sig=1", "https://example.com"),
+        ("s3://birds/what?#%20", "s3://birds/what?#%20"),
+        ("/home/ana/what?", "/home/ana/what?"),
+        ("a b://c?d", "a b://c?d"),
+        ("", ""),
+    ],
+)
+def test_an_address_is_shown_without_what_may_be_secret(location: str, shown: str) -> None:
+    assert rules.shown_location(location) == shown

@@ -63,6 +63,7 @@ Feature: Deleting
       Not on api: the API has no loop.
 
       When item "<item>" is deleted
+      Then it is gone
 
       Examples:
         | item |
@@ -86,6 +87,11 @@ def _(surface_name, edition, evidence):
 def _(shelf, item, evidence):
     evidence.transcript(f"rm shelf-8f3a/{item}", f"\x1b[31m{shelf}\x1b[0m", 0 if item == "1" else 3)
     evidence.exchange("DELETE", "/shelf-8f3a", "", 409, '{"why": "held"}')
+
+
+@then("it is gone")
+def _():
+    pass
 
 
 @then("these are left")

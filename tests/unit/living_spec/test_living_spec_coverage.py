@@ -13,7 +13,15 @@ from living_spec.config import SpecError
 if TYPE_CHECKING:
     from living_spec_project import Project
 
-TRIED = {"id": "all-gone", "rule": "delete-one", "what": "every item goes", "caught": ["api"], "missed": []}
+TRIED = {
+    "id": "all-gone",
+    "rule": "delete-one",
+    "what": "every item goes",
+    "caught": ["api"],
+    "missed": [],
+    "seen": "2026-03-01",
+    "digest": "",
+}
 
 
 @pytest.fixture
@@ -27,9 +35,8 @@ def at(proven: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     return proven
 
 
-def write(project: Project, *tried: object, digest: str = "") -> None:
-    content = {"seen": "2026-03-01", "digest": digest, "defects": tried}
-    project.write("tried.json", json.dumps(content))
+def write(project: Project, *tried: object) -> None:
+    project.write("tried.json", json.dumps({"defects": tried}))
 
 
 def test_coverage_shows_what_stands_behind_each_rule(at: Project) -> None:
@@ -48,6 +55,12 @@ def test_a_gap_is_a_warning_that_fails_a_strict_build(at: Project) -> None:
     assert "There are gaps: delete-one is cited by no page of the guide." in done.output
 
 
+def test_a_rule_that_is_shown_on_no_surface_is_a_gap(at: Project) -> None:
+    at.change("features/deleting.feature", "    Why:", "    Not on api, cli: later.\n    Why:")
+    [banner] = texts(render("::: coverage"), "//div[@class='admonition warning']")
+    assert "There are gaps: delete-one is shown on no surface." in banner
+
+
 def test_without_a_file_of_defects_coverage_has_no_column_for_them(at: Project) -> None:
     at.change("pyproject.toml", '\ndefects = "tried.json"', "")
     assert texts(render("::: coverage"), "//th") == ["Rule", "Cited in the guide", "Scenarios"]
@@ -64,10 +77,16 @@ def test_defects_show_where_they_were_noticed_and_missed(at: Project) -> None:
     assert texts(render("::: coverage"), "//td")[3] == "1 of 2"
 
 
-def test_the_caption_says_whether_the_sources_have_changed_since(at: Project) -> None:
-    assert texts(render("::: defects"), "//p") == ["Defects tried on 2026-03-01; the sources have changed since."]
-    write(at, TRIED, digest=at.proof().digest)
-    assert texts(render("::: defects"), "//p") == ["Defects tried on 2026-03-01; the sources are the same today."]
+def test_the_caption_gives_the_oldest_day_and_how_many_are_older_than_the_sources(at: Project) -> None:
+    fresh = {**TRIED, "seen": "2026-04-01", "digest": at.proof().digest}
+    write(at, fresh, TRIED)
+    caption = "Defects tried on 2026-03-01 or later; the sources have changed since for 1 of 2."
+    assert texts(render("::: defects"), "//p") == [caption]
+    write(at, fresh)
+    caption = "Defects tried on 2026-04-01 or later; the sources are the same today."
+    assert texts(render("::: defects"), "//p") == [caption]
+    write(at)
+    assert texts(render("::: coverage"), "//p") == ["No defect has been tried yet."]
 
 
 def test_a_defect_of_an_unknown_rule_and_a_broken_file_are_errors(at: Project) -> None:

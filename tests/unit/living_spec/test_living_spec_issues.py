@@ -122,7 +122,9 @@ def test_an_issue_is_reproduced_by_its_id(listed: Project) -> None:
 
 
 def test_a_server_can_have_a_register_of_its_own(listed: Project) -> None:
-    assert listed.pytest("--known-issues", "elsewhere").code == 1
+    done = listed.pytest("--known-issues", "elsewhere")
+    assert done.code == 4
+    assert f"There is no folder {listed.root / 'elsewhere'} of known issues." in done.output
     (listed.root / "elsewhere").mkdir()
     (listed.root / PAGE).rename(listed.root / "elsewhere/loses-two.md")
     assert listed.pytest().code == 1
@@ -201,6 +203,17 @@ def test_the_feed_has_every_issue_newest_first(listed: Project) -> None:
     assert feed["items"][0]["_living_spec"]["rules"] == ["delete-one"]
 
 
+def test_an_edition_that_others_run_is_listed_as_not_run_here_and_fails_no_build(proven: Project) -> None:
+    proven.change("pyproject.toml", 'shipped = "Shipped"', 'shipped = "Shipped"\nstaging = "Staging"')
+    proven.write(PAGE, ISSUE.replace("[reference]", "[staging]"))
+    proven.write("docs/known-issues/index.md", "# Known issues\n\n::: known-issues\n\n::: matrix\n\n::: summary\n")
+    done = proven.mkdocs("--strict")
+    assert done.code == 0, done.output
+    for page in ("known-issues/index.html", "known-issues/loses-two/index.html"):
+        assert "CLI, in the edition Staging (not run here)" in article(proven, page).text_content()
+    assert proven.living_spec("check", "--edition", "staging").code == 1
+
+
 # What is refused
 
 
@@ -219,6 +232,8 @@ def test_the_feed_has_every_issue_newest_first(listed: Project) -> None:
         ("id: loses-two", "id: loses-tow", "2: The id of this issue is that of its file"),
         ("2026-03-01", "lately", "8: 'lately' is no date"),
         ("workaround: Use the API.", "", "1: An issue says its workaround"),
+        ("2026-03-01", '"2026-03-01"', ""),
+        (ISSUE[: ISSUE.index("# The")], "", "1: The page of an issue begins with front matter"),
         ("workaround:", "workround: x\nworkaround:", "9: An issue has no field 'workround'; is 'workaround' meant?"),
     ],
 )
@@ -239,7 +254,56 @@ def test_a_scenario_that_is_not_on_the_surface_cannot_fail_there(project: Projec
     assert problem.sentence == "The scenario 'delete-each' is not on the surface 'api': it cannot fail there."
 
 
+def test_a_page_without_front_matter_is_one_problem(project: Project) -> None:
+    project.write(PAGE, "# It goes\n")
+    assert project.living_spec("lint").output.count("\n") == 1
+
+
 # The commands
+
+
+def test_the_surfaces_that_an_edition_must_be_run_on_are_named(project: Project) -> None:
+    project.write(PAGE, ISSUE.replace("[reference]", "[shipped]"))
+    assert project.living_spec("surfaces").output == "api\ncli\n"
+    assert project.living_spec("surfaces", "--edition", "shipped").output == "cli\n"
+    assert project.living_spec("surfaces", "--edition", "next").code == 2
+
+
+@pytest.mark.parametrize("id_", ["../evil", "with space", "Evil", "index", "", "x" * 61])
+def test_an_id_that_is_no_file_name_is_refused(project: Project, id_: str) -> None:
+    words = [id_ if word == "loses-two" else word for word in OPENING]
+    done = project.living_spec(*words, "--scenario", "delete-two")
+    assert done.code == 1
+    assert f"Error: {id_!r} cannot be the id of an issue: take up to 60 of a-z, 0-9 and -" in done.output
+    assert not list(project.root.rglob("evil.md"))
+    project.write("docs/known-issues/With Space.md", ISSUE)
+    assert "With Space.md:2: 'With Space' cannot be the id" in project.living_spec("lint").output
+
+
+def test_nothing_is_written_while_another_page_is_broken(project: Project) -> None:
+    project.write("docs/known-issues/other.md", "---\nid: [\n---\n")
+    done = project.living_spec(*OPENING, "--scenario", "delete-two")
+    assert done.code == 1
+    assert "docs/known-issues/other.md:1: Its front matter is no YAML" in done.output
+    assert not (project.root / PAGE).exists()
+
+
+def test_every_command_takes_a_register_of_its_own(listed: Project) -> None:
+    elsewhere = ("--known-issues", "theirs")
+    (listed.root / PAGE).unlink()
+    for words in (["lint"], ["check"], ["report"], [*OPENING, "--scenario", "delete-two"]):
+        done = listed.living_spec(*words, *elsewhere)
+        assert (done.code, done.output) == (1, "Error: There is no folder theirs of known issues.\n")
+    (listed.root / "theirs").mkdir()
+    done = listed.living_spec(*OPENING, "--scenario", "delete-two", *elsewhere)
+    assert done.output == "theirs/loses-two.md\n"
+    assert listed.pytest(*elsewhere).code == 0
+    assert listed.living_spec("check", *elsewhere).code == 0
+    assert listed.living_spec("check").code == 1
+    assert listed.living_spec("issue", "close", "loses-two", *elsewhere).code == 0
+    listed.change("theirs/loses-two.md", "[cli]", "[ui]")
+    assert "theirs/loses-two.md:6: There is no surface 'ui'." in listed.living_spec("lint", *elsewhere).output
+
 
 OPENING = (
     "issue",

@@ -57,11 +57,31 @@ def test_the_command_names_file_and_line_and_fails(project: Project) -> None:
             "  @rule:empty\n  Rule: Empty\n\n  @rule:delete-one\n",
             "10: No scenario shows the rule 'Empty'.",
         ),
+        ("Not on api:", "Not on api, cli:", "22: The scenario 'Delete each' runs on no surface: it shows nothing."),
+        (
+            "    Why:",
+            "    Not on api, cli: later.\n    Why:",
+            "10: The rule 'Deleting an item deletes that item and no other' is shown on no surface",
+        ),
+        ("      Then it is gone\n", "", "22: The scenario 'Delete each' has no Then: it shows nothing."),
+        (
+            "  @rule:delete-one\n",
+            NEW + "      Then it is gone\n\n  @rule:delete-one\n",
+            "11: The scenario 'New' stands below no rule: it shows none.",
+        ),
     ],
 )
 def test_what_pytest_bdd_lets_pass_in_a_feature_is_named(project: Project, old: str, new: str, problem: str) -> None:
     project.change(FEATURE, old, new)
     assert any(sentence.startswith(f"{FEATURE}:{problem}") for sentence in sentences(project)), sentences(project)
+
+
+def test_a_feature_that_is_no_gherkin_is_named_with_its_line(project: Project) -> None:
+    project.change(FEATURE, "      Then these", "      Gizmo these")
+    done = project.living_spec("lint")
+    assert done.code == 1
+    assert done.output.startswith(f"Error: {FEATURE}:17: This is not Gherkin: expected: ")
+    assert done.output.count("\n") == 1
 
 
 def test_an_id_used_twice_is_found_across_files(project: Project) -> None:
@@ -127,6 +147,8 @@ def guided(project: Project) -> Project:
         ("# A\n\nIt is\nnot. It Always\nis.\n", ["4: A sentence says 'Always'"]),
         ("---\ndescription: It cannot be.\n---\n\n# A\n\n- One\n- It cannot be.\n", ["8: A sentence says 'cannot'"]),
         ("# A\n\nIt cannot be.\n\n::: rule delete-one\n", []),
+        ("# A\n\nIt cannot be.\n\n<!--\n::: rule delete-one\n-->\n", ["3: A sentence says 'cannot'"]),
+        ("# A\n\nIt cannot be. <!-- so -->\n\n::: rule delete-one\n\n<!-- no end\n", []),
         ("# A\n\n::: rule delete-one\n\n## B\n\nIt cannot be.\n", ["7: A sentence says 'cannot'"]),
         ("# A\n\n```\nIt cannot be.\n```\n", []),
         ("# A\n\n::: scenario delete-two\n\nIt cannot be.\n", ["5: A sentence says 'cannot'"]),

@@ -96,6 +96,45 @@ def test_what_was_not_run_is_no_success(proven: Project, state: str) -> None:
     assert proven.living_spec("report").code == 1
 
 
+NO_ITEM_LEFT = "def _(datatable, evidence):\n"
+
+
+def test_what_cannot_be_run_is_counted_in_the_heading_and_stays_green(proven: Project) -> None:
+    proven.change(STEPS, NO_ITEM_LEFT, f"{NO_ITEM_LEFT}    evidence.not_run('a foreign server')\n")
+    assert proven.pytest("--surface", "cli").code == 0
+    done = proven.living_spec("report", "--surface", "cli")
+    assert done.code == 0
+    assert done.output.startswith("## The spec holds; 1 not run\n")
+
+
+def test_a_surface_on_which_nothing_was_run_is_no_success(proven: Project) -> None:
+    proven.change(
+        STEPS, "    evidence.rename(", "    if surface_name == 'api': evidence.not_run('no user')\n    evidence.rename("
+    )
+    assert proven.pytest().code == 0
+    done = proven.living_spec("report")
+    assert done.code == 1
+    assert done.output.startswith("## The spec is not shown to hold: nothing was run on API\n")
+    assert proven.living_spec("report", "--surface", "cli").code == 0
+    assert messages(proven)[-1]["testRunFinished"]["success"] is False
+
+
+def test_a_report_speaks_of_what_the_run_was_asked_for(proven: Project) -> None:
+    list_it(proven)
+    shutil.rmtree(proven.root / "build/evidence")
+    assert proven.pytest("--issue", "loses-two").code == 1
+    done = proven.living_spec("report")
+    assert done.code == 3
+    assert done.output.startswith("## The spec holds, and a known issue is fixed: close it\n\nReference, on CLI.\n")
+    assert "| fails | known issue | fixed but still listed |" in done.output
+    assert [m["pickle"]["name"] for m in messages(proven) if "pickle" in m] == ["Delete two of four"]
+    (proven.root / "build/evidence/reference/cli/delete-two.json").unlink()
+    done = proven.living_spec("report")
+    assert done.code == 1
+    assert "| fails | missing | known issue |" in done.output
+    assert "| 0 | 1 | 0 |" in done.output
+
+
 def test_a_run_elsewhere_has_evidence_and_issues_of_its_own(buggy: Project) -> None:
     list_it(buggy)
     (buggy.root / "docs/known-issues").rename(buggy.root / "theirs")
@@ -146,8 +185,8 @@ def test_the_messages_tell_each_result(buggy: Project) -> None:
             statuses.setdefault(place, []).append(step["testStepResult"]["status"])
     assert statuses["api/deleting.feature", "Delete two of four"] == ["PASSED", "PASSED", "PASSED"]
     assert statuses["cli/deleting.feature", "Delete two of four"] == ["PASSED", "PENDING", "SKIPPED"]
-    assert statuses["api/deleting.feature", "Delete each"] == ["SKIPPED"] * 4
-    assert statuses["cli/deleting.feature", "Delete each"] == ["PASSED"] * 4
+    assert statuses["api/deleting.feature", "Delete each"] == ["SKIPPED"] * 6
+    assert statuses["cli/deleting.feature", "Delete each"] == ["PASSED"] * 6
     kinds = [m["attachment"]["mediaType"] for m in written if "attachment" in m]
     assert {"text/plain", "image/png"} == set(kinds)
 

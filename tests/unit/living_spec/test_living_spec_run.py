@@ -18,7 +18,7 @@ FILES = [
 
 def files(project: Project) -> list[str]:
     evidence = project.root / "build/evidence"
-    return sorted(path.relative_to(evidence).as_posix() for path in evidence.rglob("*.json"))
+    return sorted(path.relative_to(evidence).as_posix() for path in evidence.glob("*/*/*.json"))
 
 
 @pytest.mark.parametrize("processes", ["0", "2"])
@@ -198,8 +198,8 @@ def test_the_step_lint_names_unused_and_double_definitions(project: Project) -> 
     )
     done = project.pytest("--lint-steps")
     assert done.code == 4
-    assert "(given 'a bed'): no step uses this definition." in done.output
-    assert 'Given "a shelf" matches' in done.output
+    assert "\ntests/conftest.py:3 (given 'a bed'): no step uses this definition." in done.output
+    assert '\nfeatures/deleting.feature:7: Given "a shelf" matches' in done.output.replace("ERROR: ", "\n")
     assert "conftest.py:6 (step 'a shelf') and" in done.output
 
 

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Header, Request
 from typing_extensions import TypedDict
 
+from grid_datastores.errors import InvalidInput
 from grid_datastores.server.state import TheState
 
 if TYPE_CHECKING:
     from graphql import GraphQLSchema
+
+MOST = 10_000  # characters of a query; its work grows with them
 
 router = APIRouter(tags=["accounts"])
 
@@ -58,6 +61,8 @@ def graphql(
     from graphql import graphql_sync
 
     user = state.sign_in(request, x_grid_user, x_grid_key)
+    if len(body.get("query", "")) > MOST:
+        raise InvalidInput(f"The query is too long; it may have at most {MOST:,} characters.")
     root = {
         "getUser": {
             "userId": user.id,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import md5
 
-from fastapi import APIRouter, Body, Request, Response
+from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from grid_datastores.catalog import Upload
-from grid_datastores.errors import InvalidInput
+from grid_datastores.errors import InvalidInput, TooLarge
 from grid_datastores.model import Source, SourceKind
+from grid_datastores.rules import check_part_size
 from grid_datastores.server.state import CLUSTER, InCluster, State, TheState, TheUser
 from grid_datastores.service.uploads import CompletedObject
 from grid_datastores.wire import datastores as wire
@@ -19,6 +21,10 @@ from grid_datastores.wire.common import Empty
 MOST_OBJECTS = 3000
 MOST_ADDRESSES = 100_000
 MOST_MANIFEST = 256 * 1024 * 1024  # bytes
+_MANIFEST = {
+    "required": True,
+    "content": {"application/x-ndjson": {"schema": {"type": "string", "maxLength": MOST_MANIFEST, "title": "Body"}}},
+}
 
 router = APIRouter(prefix="/v1/core/{clusterId}/datastores", tags=["uploads"], dependencies=[InCluster])
 parts = APIRouter(tags=["uploads"])
@@ -41,7 +47,10 @@ def create_presigned_urls(
     datastoreId: str,
     body: objects_wire.UploadObjects,
 ) -> objects_wire.UploadObjects:
-    """An address for each part of each object, in the order of the objects."""
+    """An address for each part of each object, in the order of the objects.
+
+    An object that is announced again is the same upload; the parts of it that have arrived need not be sent again.
+    """
     objects = body.get("objects", [])
     if not 1 <= len(objects) <= MOST_OBJECTS:
         raise InvalidInput(f"Announce 1 to {MOST_OBJECTS} objects a request.")
@@ -52,7 +61,8 @@ def create_presigned_urls(
         raise InvalidInput(f"Announce at most {MOST_ADDRESSES} parts a request.")
     uploads = state.service.uploads.announce(user, datastoreId, parts_of)
     base = str(request.base_url).rstrip("/")
-    return {"objects": [_object_out(state, base, upload) for upload in uploads]}
+    arrived = state.service.uploads.arrived(datastoreId, uploads)
+    return {"objects": [_object_out(state, base, upload, arrived) for upload in uploads]}
 
 
 @router.post("/{datastoreId}/presigned-urls/completed")
@@ -75,15 +85,15 @@ def complete_presigned_urls(
     return {}
 
 
-@router.put("/{datastoreId}/manifest")
-def put_manifest(
-    state: TheState,
-    user: TheUser,
-    datastoreId: str,
-    body: bytes = Body(media_type="application/x-ndjson", max_length=MOST_MANIFEST),
-) -> Empty:
+@router.put("/{datastoreId}/manifest", openapi_extra={"requestBody": _MANIFEST})
+async def put_manifest(state: TheState, user: TheUser, request: Request, datastoreId: str) -> Empty:
     """Where each file lies in the objects that are uploaded; checked against the bytes before it counts."""
-    state.service.uploads.announce_manifest(user, datastoreId, body)
+    body = bytearray()  # read here, when it is known who sends it
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_MANIFEST:
+            raise TooLarge.than(MOST_MANIFEST)
+    await run_in_threadpool(state.service.uploads.announce_manifest, user, datastoreId, bytes(body))
     return {}
 
 
@@ -117,11 +127,14 @@ async def put_part(
 
 
 async def _receive(state: State, request: Request, upload_id: str, number: int) -> str:
-    digest = md5(usedforsecurity=False)
+    check_part_size(int(request.headers.get("Content-Length", "0")))
+    digest, size = md5(usedforsecurity=False), 0
     part = state.service.uploads.part(upload_id, number)
     target = await run_in_threadpool(part.__enter__)
     try:
         async for chunk in request.stream():
+            size += len(chunk)
+            check_part_size(size)
             digest.update(chunk)
             await run_in_threadpool(target.write, chunk)
     except BaseException as error:
@@ -131,20 +144,27 @@ async def _receive(state: State, request: Request, upload_id: str, number: int) 
     return digest.hexdigest()
 
 
-def _object_out(state: State, base: str, upload: Upload) -> objects_wire.UploadObject:
+def _object_out(
+    state: State, base: str, upload: Upload, arrived: Mapping[tuple[str, int], str]
+) -> objects_wire.UploadObject:
     return {
         "key": upload.key,
         "uploadId": upload.id,
         "expiryTime": str(int(upload.expires_at.timestamp())),
         "partCount": str(upload.parts),
         "urls": [
-            {
-                "partNumber": str(number),
-                "url": base + state.sign(f"/v1/uploads/{upload.id}/{number}", {}, upload.expires_at),
-            }
+            _part_out(state, base, upload, number, arrived.get((upload.id, number)))
             for number in range(1, upload.parts + 1)
         ],
     }
+
+
+def _part_out(state: State, base: str, upload: Upload, number: int, etag: str | None) -> objects_wire.UploadUrl:
+    url = base + state.sign(f"/v1/uploads/{upload.id}/{number}", {}, upload.expires_at)
+    part: objects_wire.UploadUrl = {"partNumber": str(number), "url": url}
+    if etag is not None:
+        part["etag"] = f'"{etag}"'
+    return part
 
 
 def _number(text: str, field: str) -> int:

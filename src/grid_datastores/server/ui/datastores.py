@@ -10,6 +10,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 
+from grid_datastores.errors import Damaged
 from grid_datastores.model import Phase, VersionRef, WorkloadKind
 from grid_datastores.rules import check_readable, holds, parse_number
 from grid_datastores.server.ui.archive import tar
@@ -53,11 +54,16 @@ def show_version(visit: TheVisit, name: str, number: str, page: int = 1) -> Resp
     """All that is known of one version; of a deleted one, what is left to know."""
     reading = visit.state.service.reading
     details = reading.details(visit.user, find(visit, name, number).id)
-    files = None
+    files, damaged = None, ""
     if details.version.phase is Phase.AVAILABLE:
-        files = _page_of(reading.manifest(visit.user, details.version.id).files, page)
+        try:
+            files = _page_of(reading.manifest(visit.user, details.version.id).files, page)
+        except Damaged as error:  # what the catalog knows of it is still told
+            damaged = error.message
     quota = reading.quota(visit.user)
-    return visit.page("version.html", version=details.version, details=details, files=files, quota=quota)
+    return visit.page(
+        "version.html", version=details.version, details=details, files=files, damaged=damaged, quota=quota
+    )
 
 
 @router.get("/datastores/{name}/versions/{number}/download")

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Response
 
-from grid_datastores.errors import Refusal
+from grid_datastores.errors import AlreadyDeleted, Refusal
 from grid_datastores.model import Phase, VersionRef
-from grid_datastores.rules import check_not_deleted
 from grid_datastores.server.ui.datastores import find
 from grid_datastores.server.ui.pages import version_path
 from grid_datastores.server.ui.visit import OwnForm, TheVisit, Visit, see
@@ -65,7 +64,10 @@ def _receipt_path(visit: Visit, receipt: Receipt) -> str:
 
 def _dialog(visit: Visit, name: str, number: str, refusal: str, status: int) -> Response:
     version = find(visit, name, number)
-    check_not_deleted(version)
+    if version.phase is Phase.DELETED:
+        gone = AlreadyDeleted.of(version)
+        mine = version.deleted_by == visit.user.name
+        return visit.page("already_deleted.html", gone.status, version=version, said=gone.message, mine=mine)
     service = visit.state.service
     verdict = service.deletion.verdict(visit.user, version.id)
     holders = service.reading.details(visit.user, version.id).holders

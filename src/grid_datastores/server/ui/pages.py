@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from grid_datastores.errors import moment
-from grid_datastores.words import counted, size
+from grid_datastores.words import counted, plain, size
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -35,9 +35,14 @@ def version_path(ref: VersionRef) -> str:
     return f"/datastores/{quote(ref.name, safe='')}/versions/{ref.number}"
 
 
+def _plain(text: str) -> str:
+    """The text as it may stand in a page, line by line."""
+    return "\n".join(map(plain, text.split("\n")))
+
+
 def _when(at: datetime | None) -> str:
     return moment(at) if at else "never"
 
 
-_templates.filters.update(size=size, when=_when)
+_templates.filters.update(size=size, plain=_plain, when=_when)
 _templates.globals.update(counted=counted, version_path=version_path)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from grid_datastores.errors import NotFound
 from grid_datastores.server.ui.pages import page
+from grid_datastores.server.ui.sign_in import ENDED
 from grid_datastores.server.ui.visit import SignInFirst, see, visit_or_none
 
 if TYPE_CHECKING:
@@ -16,29 +18,40 @@ if TYPE_CHECKING:
 
 def refused(request: Request, refusal: Refusal) -> Response:
     """The page of a refusal."""
-    answer = _page(request, refusal.status, "Not done", refusal.message)
+    answer = _page(request, refusal.status, _title(request, refusal), refusal.message)
     if "retryAfter" in refusal.metadata:
         answer.headers["Retry-After"] = refusal.metadata["retryAfter"]
     return answer
 
 
-def sign_in_first(_request: Request, error: Exception) -> Response:
-    """Lead to the page that signs in."""
+def sign_in_first(request: Request, error: Exception) -> Response:
+    """Lead to the page that signs in; a script of a page is told, and stays on its page."""
     if not isinstance(error, SignInFirst):
         raise error
+    if "x-requested-with" in request.headers:
+        return page("sign_in.html", HTTPStatus.UNAUTHORIZED, name="", then=error.then, refusal=ENDED)
     return see(error.location)
 
 
 def no_such_page(request: Request, status: int) -> Response:
     """There is nothing at that address, or it does not take such a request."""
     if status == HTTPStatus.NOT_FOUND:
-        return _page(request, status, "No such page", f"There is no page {request.url.path}.")
+        return _page(request, status, "There is no such page", f"There is no page {request.url.path}.")
     return _page(request, status, "Not done", f"{request.url.path} does not take this request; nothing was done.")
 
 
 def broken(request: Request, message: str) -> Response:
     """Something nobody foresaw."""
     return _page(request, HTTPStatus.INTERNAL_SERVER_ERROR, "Something broke", message)
+
+
+def _title(request: Request, refusal: Refusal) -> str:
+    """What happened, in short: who only looked has asked for nothing to be done."""
+    if request.method == "POST":
+        return "Not done"
+    if isinstance(refusal, NotFound):
+        return "There is no such version" if "/versions/" in request.url.path else "There is no such page"
+    return "It cannot be read"
 
 
 def _page(request: Request, status: int, title: str, message: str) -> Response:

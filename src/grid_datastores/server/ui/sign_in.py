@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
-
 from fastapi import APIRouter, Request, Response
 
 from grid_datastores.errors import NotSignedIn, TooManyAttempts
 from grid_datastores.server.state import TheState
 from grid_datastores.server.ui.pages import page
-from grid_datastores.server.ui.visit import AnyForm, OwnForm, TheVisit, begin_visit, end_visit, field, see
+from grid_datastores.server.ui.visit import AnyForm, OwnForm, TheVisit, begin_visit, end_visit, field, is_own_page, see
+
+ENDED = "Your session has ended; nothing was done. Sign in and repeat it."
 
 router = APIRouter()
-
-_PAGE = re.compile(r"/(?![/\\])[A-Za-z0-9/_.%-]*")
 
 
 def link_path(secret: str) -> str:
@@ -22,9 +20,9 @@ def link_path(secret: str) -> str:
 
 
 @router.get("/sign-in")
-def show_sign_in(then: str = "") -> Response:
-    """The form for a user's name and key."""
-    return page("sign_in.html", name="", then=then, refusal="")
+def show_sign_in(then: str = "", ended: str = "") -> Response:
+    """The form for a user's name and key; who sent a form too late is told so."""
+    return page("sign_in.html", name="", then=then, refusal=ENDED if ended else "")
 
 
 @router.post("/sign-in")
@@ -41,7 +39,7 @@ def sign_in(state: TheState, request: Request, form: AnyForm) -> Response:
         refusal = "The user or the key is wrong."
         return page("sign_in.html", NotSignedIn.status, name=name, then=then, refusal=refusal)
     answer = begin_visit(state, request, user)
-    if _PAGE.fullmatch(then):  # a page of this server, and no other
+    if is_own_page(then):
         answer.headers["Location"] = then
     return answer
 

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from grid_datastores.errors import FormRefused, InvalidInput, Refusal
 from grid_datastores.model import Source, SourceKind, Version
-from grid_datastores.rules import check_name, name_from_source
+from grid_datastores.rules import NAME_LENGTH, check_name, name_from_folder, name_from_source
 from grid_datastores.server.ui.pages import version_path
 from grid_datastores.server.ui.receiving import ReceivedFile, ReceivedForm, receive
 from grid_datastores.server.ui.visit import TOKEN, OwnForm, TheVisit, Visit, check_origin, field, see
@@ -19,7 +19,10 @@ from grid_datastores.sources.scratch import full_disk, scratch_file
 from grid_datastores.storage import Manifest, pack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+# What `check_name` takes, as a browser checks it before it sends anything.
+_NAME_PATTERN = rf"(?=.{{1,{NAME_LENGTH}}}$)[a-z0-9]([a-z0-9_\-]*[a-z0-9])?"
 
 router = APIRouter()
 
@@ -49,15 +52,21 @@ def show_upload(visit: TheVisit, name: str = "") -> Response:
 async def upload(visit: TheVisit, request: Request) -> Response:
     """A new version of the files of this form."""
     check_origin(request)
+    told: dict[str, str] = {}
+
+    def look(fields: Mapping[str, str]) -> None:
+        told.update(fields)
+        visit.check(told.get(TOKEN, ""))
+
     with scratch_file(visit.state.service.context.storage.scratch) as scratch:
         try:
             with full_disk():
-                form = await receive(request, scratch, lambda fields: visit.check(fields.get(TOKEN, "")))
+                form = await receive(request, scratch, look)
             version = await run_in_threadpool(_make, visit, form)
         except FormRefused:
             raise
         except Refusal as error:
-            return await run_in_threadpool(_forms, visit, "", "", error.message, error.status)
+            return await run_in_threadpool(_forms, visit, told.get("name", ""), "", error.message, error.status)
     return see(version_path(version.ref))
 
 
@@ -79,14 +88,23 @@ def fetch(visit: TheVisit, form: OwnForm) -> Response:
 
 def _forms(visit: Visit, name: str, location: str, refusal: str, status: int) -> Response:
     quota = visit.state.service.reading.quota(visit.user)
-    return visit.page("upload.html", status, name=name, location=location, refusal=refusal, quota=quota)
+    return visit.page(
+        "upload.html",
+        status,
+        name=name,
+        location=location,
+        refusal=refusal,
+        quota=quota,
+        name_pattern=_NAME_PATTERN,
+    )
 
 
 def _make(visit: Visit, form: ReceivedForm) -> Version:
     if not form.files:
         raise InvalidInput("Choose at least one file, or a folder with a file in it.")
-    files, names = _placed(form.files)
-    name = form.fields.get("name", "") or name_from_source(names[0])
+    files, folders, singles = _placed(form.files)
+    names = [*folders, *singles]
+    name = form.fields.get("name", "") or (name_from_folder(folders[0]) if folders else name_from_source(singles[0]))
     location = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     uploads = visit.state.service.uploads
     version = uploads.begin(visit.user, check_name(name), Source(SourceKind.FILES, location))
@@ -99,8 +117,8 @@ def _make(visit: Visit, form: ReceivedForm) -> Version:
         raise
 
 
-def _placed(received: list[ReceivedFile]) -> tuple[list[_File], list[str]]:
-    """The files at their paths in the version, and what their source is called: folders and single files.
+def _placed(received: list[ReceivedFile]) -> tuple[list[_File], list[str], list[str]]:
+    """The files at their paths in the version, and what their source is called: the folders, and the single files.
 
     Browsers tell a folder's files with the folder's name before, single files by name; never where they lie.
     """
@@ -109,5 +127,5 @@ def _placed(received: list[ReceivedFile]) -> tuple[list[_File], list[str]]:
         _File(file.path.partition("/")[2] if file.field == "folder" and "/" in file.path else file.path, file)
         for file in received
     ]
-    names = [*sorted(folders), *(file.path for file in received if "/" not in file.path)]
-    return sorted(files, key=lambda file: file.path), names
+    singles = [file.path for file in received if "/" not in file.path]
+    return sorted(files, key=lambda file: file.path), sorted(folders), singles

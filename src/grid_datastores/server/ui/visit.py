@@ -7,10 +7,11 @@ so that no other site can know it.
 from __future__ import annotations
 
 import hmac
+import re
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Annotated, cast
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -25,6 +26,7 @@ from grid_datastores.service.accounts import TOKEN_LIFE
 COOKIE = "grid_session"
 TOKEN = "csrf"  # noqa: S105 - the name of the field
 _MOST_FIELDS = 50
+_PAGE = re.compile(r"/(?![/\\])[A-Za-z0-9/_.~%-]*(\?[A-Za-z0-9/_.~%&=+:-]*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,21 @@ def check_origin(request: Request) -> None:
         raise FormRefused("This form was sent from another site, so nothing was done.")
 
 
+def is_own_page(address: str) -> bool:
+    """Whether it is the path of a page of this server, with or without a query, and of no other site."""
+    return _PAGE.fullmatch(address) is not None
+
+
+def _asked(request: Request) -> str:
+    """The page that was asked for; of a form that was sent, the page that it is on."""
+    if request.method != "GET":
+        form = urlsplit(request.headers.get("referer", ""))
+        here = form.netloc == request.headers.get("host")
+        return (form.path + (f"?{form.query}" if form.query else "")) if here else "/"
+    query = request.scope["query_string"].decode("latin-1")
+    return str(request.scope["raw_path"].decode("latin-1")) + (f"?{query}" if query else "")
+
+
 def _visit(request: Request, state: TheState) -> Visit:
     try:
         return of_request(state, request)
@@ -110,13 +127,15 @@ def _visit(request: Request, state: TheState) -> Visit:
 
 
 class SignInFirst(Exception):
-    """A page that needs somebody who is signed in; `location` is where to, and from there back."""
+    """A page that needs somebody who is signed in; `location` is where to, and from there back to `then`."""
 
     def __init__(self, request: Request) -> None:
         super().__init__(request.url.path)
-        self.location = "/sign-in"
-        if request.method == "GET" and request.url.path != "/":
-            self.location += f"?then={quote(request.url.path, safe='')}"
+        self.then = _asked(request)
+        query = {"then": self.then} if self.then != "/" else {}
+        if request.method != "GET":
+            query["ended"] = "yes"
+        self.location = "/sign-in" + (f"?{urlencode(query)}" if query else "")
 
 
 async def _form(request: Request) -> FormData:

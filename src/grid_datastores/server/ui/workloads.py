@@ -10,7 +10,7 @@ from grid_datastores.errors import InvalidInput, Refusal
 from grid_datastores.model import Phase, WorkloadKind, WorkloadState
 from grid_datastores.rules import check_mountable
 from grid_datastores.server.ui.datastores import find
-from grid_datastores.server.ui.visit import OwnForm, TheVisit, Visit, field, see
+from grid_datastores.server.ui.visit import OwnForm, TheVisit, Visit, field, is_own_page, see
 
 router = APIRouter()
 
@@ -72,13 +72,14 @@ def start(visit: TheVisit, form: OwnForm) -> Response:
 
 
 @router.post("/workloads/{kind}/{workload_id}/{action}")
-def change(visit: TheVisit, kind: str, workload_id: str, action: str, form: OwnForm) -> Response:  # noqa: ARG001
-    """Pause, resume or end one."""
+def change(visit: TheVisit, kind: str, workload_id: str, action: str, form: OwnForm) -> Response:
+    """Pause, resume or end one, and go back to the page that it was asked from."""
     wanted = _ACTIONS.get((_KINDS[kind], action)) if kind in _KINDS else None
     if wanted is None:
         raise InvalidInput("A Session can be paused, resumed and deleted, a Run canceled and deleted.")
     visit.state.service.workloads.set_state(visit.user, _KINDS[kind], workload_id, wanted)
-    return see("/workloads")
+    back = field(form, "back")
+    return see(back if is_own_page(back) else "/workloads")
 
 
 def _start_form(visit: Visit, asked: _Asked, refusal: Refusal | None = None) -> Response:

@@ -5,7 +5,7 @@ import pytest
 from grid_datastores.errors import InvalidInput
 from grid_datastores.model import Source, SourceKind
 from grid_datastores.sources import parse_source
-from grid_datastores.sources.parse import shown_url, split_bucket
+from grid_datastores.sources.parse import split_bucket
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,3 @@ def test_only_a_bucket_can_be_referenced(text: str) -> None:
 )
 def test_a_bucket_address_is_a_bucket_and_a_prefix(location: str, parts: tuple[str, str]) -> None:
     assert split_bucket(location) == parts
-
-
-def test_a_url_is_shown_without_what_may_be_secret() -> None:
-    assert shown_url("https://u:p@example.com:8443/a/b.zip?sig=1#x") == "https://example.com:8443/a/b.zip"

@@ -1,0 +1,92 @@
+"""The browser: one process, a profile for each person, and what its pages answer."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    Response,
+    StorageState,
+    TimeoutError,
+    sync_playwright,
+)
+
+from acceptance.surfaces import Crashed, Outcome
+from browser import FLAGS
+
+_SIZE = {"width": 1200, "height": 700}
+_PATIENCE = 30_000  # milliseconds
+_BROKEN = "Something broke"  # the heading of the page of a broken server
+
+
+@dataclass
+class Chromium:
+    """One browser process; other threads than the one that started it reach it at `address`."""
+
+    browser: Browser
+    address: str
+
+
+@contextmanager
+def chromium(executable: str) -> Iterator[Chromium]:
+    """A browser without a window."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    flags = [*FLAGS, f"--remote-debugging-port={port}", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=flags)
+        yield Chromium(browser, f"http://127.0.0.1:{port}")
+        browser.close()
+
+
+def person(browser: Browser, url: str, cookies: StorageState | None = None) -> BrowserContext:
+    """A browser profile of its own, as two people or two machines have them."""
+    context = browser.new_context(
+        base_url=url, viewport=_SIZE, storage_state=cookies, reduced_motion="reduce", color_scheme="light"
+    )
+    context.set_default_timeout(_PATIENCE)
+    return context
+
+
+def press(page: Page, what: Locator) -> Response | None:
+    """Press a link or button, and wait for the page that it leads to."""
+    with page.expect_navigation() as arrived:
+        what.click()
+    check_whole(page, arrived.value)
+    return arrived.value
+
+
+@contextmanager
+def looking(page: Page) -> Iterator[Page]:
+    """What a page does not show is missing from the software, as long as the server has not broken."""
+    try:
+        yield page
+    except TimeoutError as error:
+        check_whole(page, None)
+        raise AssertionError(f"The page {page.url} does not show what was looked for: {error.message}") from error
+
+
+def check_whole(page: Page, answer: Response | None) -> None:
+    """The page is one that the server meant: a refusal names what it refuses, a server that broke does not."""
+    broken = page.get_by_role("heading", name=_BROKEN, exact=True).count()
+    if broken or (answer and answer.status >= 500 and not page.get_by_role("alert").count()):
+        raise Crashed(page.locator("body").inner_text())
+
+
+def outcome(page: Page, answer: Response | None, *, refused: bool = False) -> Outcome:
+    """What the page says: the alert, where there is one."""
+    check_whole(page, answer)
+    alert = page.get_by_role("alert")
+    status = answer.status if answer else 200
+    if not alert.count():
+        return Outcome(not refused, False, False, page.get_by_role("main").inner_text())
+    return Outcome(False, status == 400, status == 404, alert.inner_text())

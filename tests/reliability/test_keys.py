@@ -1,0 +1,65 @@
+"""A key that is lost, or was never shown, is replaced on the server's machine; the old one ends with all it opened."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import httpx
+
+from acceptance.server import ServerProcess
+from reliability.machine import Machine, folder_of
+
+
+def _signed_in(server: ServerProcess, name: str, key: str) -> httpx.Response:
+    return httpx.post(f"{server.url}/v1/auth/login", json={"username": name, "apiKey": key})
+
+
+def _token_opens(server: ServerProcess, token: str) -> bool:
+    return httpx.get(f"{server.url}/v1/auth/user", headers={"Authorization": f"Bearer {token}"}).is_success
+
+
+def _on_its_machine(server: ServerProcess, home: Path) -> Machine:
+    return Machine(server.grid, home, extra={"GRID_DIR": str(server.folder)})
+
+
+def test_a_server_on_the_data_of_one_person_says_how_they_get_a_key(embedded: Machine) -> None:
+    embedded.create(folder_of(embedded.home, {"a.csv": b"1"}))
+    process = embedded.start("serve", "--port", "0")
+    try:
+        assert process.stdout
+        url = process.stdout.readline().split(" is at ")[1].split()[0]
+        httpx.get(url)  # answered when all is said
+    finally:
+        process.terminate()
+        said, _ = process.communicate(timeout=30)
+    assert "grid user key ana" in said
+    embedded.run("user", "add", "ana").refused("There is a user ana already", "grid user key ana")
+
+
+def test_a_new_key_opens_and_the_old_one_and_what_it_opened_do_not(own_server: ServerProcess, tmp_path: Path) -> None:
+    old = own_server.add_user("ana").api_key
+    other = own_server.add_user("ben").api_key
+    token, others = (_signed_in(own_server, who, key).json()["token"] for who, key in (("ana", old), ("ben", other)))
+    said = json.loads(_on_its_machine(own_server, tmp_path).run("user", "key", "ana", "-o", "json").done())
+    assert said["name"] == "ana"
+    assert _signed_in(own_server, "ana", old).status_code == 401
+    assert not _token_opens(own_server, token)
+    assert _signed_in(own_server, "ana", said["apiKey"]).is_success
+    assert _token_opens(own_server, others)
+
+
+def test_a_new_key_is_told_with_how_to_sign_in(embedded: Machine) -> None:
+    embedded.run("user", "add", "ana").done()
+    said = embedded.run("user", "key", "ana").done()
+    assert said.startswith("User ana has a new key; the old one and their sign-ins work no more.")
+    assert "grid login --url URL --username ana --key " in said
+    embedded.run("user", "key", "eve").refused("There is no user eve", "grid user list")
+
+
+def test_who_the_users_are_is_listed(embedded: Machine) -> None:
+    assert "There are no users" in embedded.run("user", "list").done()
+    ids = [json.loads(embedded.run("user", "add", name, "-o", "json").done())["id"] for name in ("ben", "ana")]
+    assert [line.split()[0] for line in embedded.run("user", "list").done().splitlines()] == ["NAME", "ana", "ben"]
+    listed = json.loads(embedded.run("user", "list", "-o", "json").done())
+    assert [(user["name"], user["id"]) for user in listed] == [("ana", ids[1]), ("ben", ids[0])]

@@ -1,0 +1,50 @@
+"""Where `grid serve` listens: only where it was told to, and the link that it prints can be opened."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from reliability.machine import Machine
+
+
+@contextmanager
+def _serving(machine: Machine, *words: str) -> Iterator[list[str]]:
+    """The first lines that it prints."""
+    process = machine.start("serve", "--port=0", *words)
+    assert process.stdout
+    try:
+        yield [process.stdout.readline() for _ in range(3)]
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def test_an_empty_host_is_none(embedded: Machine) -> None:
+    embedded.run("serve", "--host", "", "--port=0").refused("--host", "empty", code=2)
+    assert not embedded.directory.exists()
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "203.0.113.1", "d" * 300, "a..b"])
+def test_a_host_that_is_not_here_is_told_as_that(embedded: Machine, host: str) -> None:
+    said = embedded.run("serve", "--host", host, "--port=0")
+    said.refused("The server cannot listen at", "Choose another with --host.", code=2)
+    assert not embedded.directory.exists()
+
+
+def test_a_port_in_use_is_a_failure(embedded: Machine) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = embedded.run("serve", f"--port={port}")
+    said.refused(f"The server cannot listen at 127.0.0.1:{port}: address already in use. Choose another with --port.")
+
+
+def test_the_link_of_a_server_that_listens_everywhere_can_be_opened(embedded: Machine) -> None:
+    with _serving(embedded, "--host=0.0.0.0") as (ready, _, link):
+        assert " is at http://127.0.0.1:" in ready
+        assert link.strip().startswith("http://127.0.0.1:")
+        assert httpx.get(link.strip()).is_success

@@ -1,0 +1,60 @@
+"""What every answer of the server has, also one that nobody foresaw."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from grid_datastores.server.app import create_app
+from grid_datastores.service import Service, open_service
+from grid_datastores.service.reading import Reading
+from grid_datastores.settings import Limits, Settings
+
+USER = "{getUser{userId}}"
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    settings = Settings(tmp_path, tmp_path / "data" / "catalog.sqlite", Limits())
+    opened = open_service(settings, lambda: None)
+    yield opened
+    opened.context.catalog.close()
+
+
+def _ask(service: Service, method: str, path: str, **how: Any) -> httpx.Response:
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(create_app(service), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            return await client.request(method, path, **how)
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize("path", ["/v1/core/local/quota", "/"])
+def test_what_breaks_tells_browsers_to_be_careful(service: Service, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    user, key = service.accounts.add("ana")
+    cookie = {"cookie": f"grid_session={service.accounts.new_token(user)}"}
+    monkeypatch.setattr(Reading, "quota", lambda *given: 1 / 0)
+    answer = _ask(service, "GET", path, auth=("ana", key), headers=cookie)
+    assert answer.status_code == 500
+    assert "Something broke" in answer.text
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    assert answer.headers["x-frame-options"] == "DENY"
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_a_query_has_a_longest_length(service: Service) -> None:
+    user, key = service.accounts.add("ana")
+    headers = {"x-grid-user": user.id, "x-grid-key": key}
+    longest = USER + " " * (10_000 - len(USER))
+    assert _ask(service, "POST", "/graphql", json={"query": longest}, headers=headers).json()["data"]["getUser"]
+    flood = "{" + " ".join(f"a{n}:getUser{{userId}}" for n in range(20_000)) + "}"
+    for query in (longest + " ", flood):
+        answer = _ask(service, "POST", "/graphql", json={"query": query}, headers=headers)
+        assert answer.status_code == 400
+        assert "at most 10,000 characters" in answer.json()["message"]

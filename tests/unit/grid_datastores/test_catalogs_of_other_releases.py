@@ -1,0 +1,108 @@
+"""A catalog that another release made: an older one is brought up to date, a newer one is refused and left alone."""
+
+from __future__ import annotations
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from grid_datastores.catalog import Catalog
+from grid_datastores.errors import CatalogFailed
+from grid_datastores.model import Phase, Source, SourceKind
+from grid_datastores.service import Service, open_service
+from grid_datastores.settings import Limits, Settings
+
+SECRET = "https://example.com/a.zip?key=SECRET"
+# As the catalog was before it had a version.
+_VERSION_0 = """
+ALTER TABLE versions DROP COLUMN fetch_url;
+UPDATE versions SET source_location = '{url}' WHERE source_kind = 'archive';
+PRAGMA user_version = 0;
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    (tmp_path / "data").mkdir()
+    return tmp_path / "data" / "catalog.sqlite"
+
+
+def _service(place: Path) -> Service:
+    return open_service(Settings(place.parent.parent, place, Limits()), lambda: None)
+
+
+def _done(place: Path, script: str) -> None:
+    with closing(sqlite3.connect(place)) as connection:
+        connection.executescript(script)
+
+
+def _version(place: Path) -> int:
+    with closing(sqlite3.connect(place)) as connection:
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+@pytest.fixture
+def old(place: Path) -> Path:
+    """A catalog of version 0, with an archive on its way and a deleted one, and files."""
+    service = _service(place)
+    ana = service.accounts.local("ana")
+    for kind in (SourceKind.ARCHIVE, SourceKind.ARCHIVE, SourceKind.FILES):
+        made = service.uploads.begin(ana, "data", Source(kind, SECRET if kind is SourceKind.ARCHIVE else "a?b"))
+    service.deletion.delete(ana, service.reading.versions(ana)[1].id)
+    assert made.ref.number == 3
+    service.context.catalog.close()
+    _done(place, _VERSION_0.format(url=SECRET))
+    return place
+
+
+def test_an_older_catalog_is_brought_up_to_date(old: Path) -> None:
+    service = _service(old)
+    ana = service.accounts.local("ana")
+    with service.context.catalog.read() as tx:
+        first, files = tx.versions.of_owner(ana.id)
+        (deleted,) = tx.versions.in_phase(Phase.DELETED)
+        assert [tx.versions.fetch_url(version.id) for version in (first, files, deleted)] == [SECRET, None, None]
+    assert [first.source.location, files.source.location, deleted.source.location] == [
+        "https://example.com/a.zip",
+        "a?b",
+        "https://example.com/a.zip",
+    ]
+    service.context.catalog.close()
+    assert _version(old) == _version_of_a_new_one(old.parent)
+
+
+def _version_of_a_new_one(folder: Path) -> int:
+    Catalog(folder / "new.sqlite").close()
+    return _version(folder / "new.sqlite")
+
+
+def test_many_may_open_an_older_catalog_at_once(old: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        for opened in [pool.submit(Catalog, old) for _ in range(8)]:
+            opened.result().close()
+
+
+def test_a_newer_catalog_is_refused_and_left_as_it_is(place: Path) -> None:
+    Catalog(place).close()
+    _done(place, "PRAGMA user_version = 99")
+    before = place.read_bytes()
+    with pytest.raises(CatalogFailed, match="is of a newer release"):
+        Catalog(place)
+    assert place.read_bytes() == before
+
+
+def test_a_catalog_of_no_release_is_refused_and_left_as_it_is(old: Path) -> None:
+    _done(old, "ALTER TABLE versions DROP COLUMN active_at")
+    with pytest.raises(CatalogFailed, match=r"no versions\.active_at"):
+        Catalog(old)
+    assert _version(old) == 0
+
+
+def test_an_open_catalog_does_not_hold_up_who_opens_it_too(place: Path) -> None:
+    Catalog(place).close()
+    with closing(sqlite3.connect(place, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        Catalog(place).close()
