@@ -177,7 +177,7 @@ def test_many_holders_are_a_list_and_still_one_sentence() -> None:
     assert lines == [
         f"Session a {since} a);",
         f"Session b {since} b);",
-        f"Session c {since} c). Nothing was deleted.",
+        f"Session c {since} c). Nothing of it was deleted.",
     ]
 
 
