@@ -9,7 +9,7 @@ from acceptance.surfaces.api import ApiSurface
 from acceptance.surfaces.cli import CliSurface
 from acceptance.surfaces.ui import UiSurface
 from acceptance.waiting import wait_until
-from acceptance.world import World
+from acceptance.world import ROOM_FOR_ONE_MORE, World
 
 
 @given(parsers.parse('I have kept the addresses of the files of version {number:d} of "{name}"'))
@@ -75,7 +75,7 @@ def cannot_be_mounted(world: World, name: str, number: int) -> None:
     refused_as_deleted(world.surface.mount(world.real("after"), world.real(name), number))
 
 
-@then("I have room for one version more than before")
+@then(ROOM_FOR_ONE_MORE)
 def room_for_one_more(world: World) -> None:
     if world.suffix:  # other runs have versions of the same user: as many places are taken as versions are there
         wait_until(lambda: world.surface.quota_used() == world.places_taken(), "it takes no place any more")

@@ -75,7 +75,7 @@ class Arrange(Surface, Protocol):
     def holders(self, name: str, number: int) -> list[str]: ...
     def version_id(self, name: str, number: int) -> str: ...
     def state(self) -> list[dict[str, Any]]:
-        """All versions, Sessions and Runs that are listed, to see whether anything has changed."""
+        """All versions, Sessions and Runs that are listed, and the quota, to see whether anything has changed."""
 
     def record(self, name: str, number: int) -> dict[str, Any]:
         """All that is known of one version, deleted or not, but for when its bytes went, which the removal decides."""

@@ -277,7 +277,7 @@ class ApiSurface:
     def state(self) -> list[dict[str, Any]]:
         datastores: list[dict[str, Any]] = _told(self.call("GET", self._versions))["datastores"]
         sessions: list[dict[str, Any]] = _told(self.call("GET", "/v1/core/sessions"))["sessions"]
-        return datastores + sessions + self._runs()
+        return [*datastores, *sessions, *self._runs(), {"name": "", "used": self.quota_used()}]
 
     def record(self, name: str, number: int) -> dict[str, Any]:
         known = self._found(name, number)

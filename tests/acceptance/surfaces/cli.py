@@ -202,8 +202,11 @@ class CliSurface:
         return [holder["name"] for holder in shown["holders"]]
 
     def state(self) -> list[dict[str, Any]]:
-        listed = [json.loads(self._quietly(kind, "list", "-o", "json")) for kind in ("datastore", "session")]
-        return [item for items in listed for item in items]
+        versions, sessions = (
+            json.loads(self._quietly(kind, "list", "-o", "json")) for kind in ("datastore", "session")
+        )
+        status = json.loads(self._quietly("status", "--all", "-o", "json"))
+        return [*versions, *sessions, *status["runs"], {"name": "", "used": status["used"]}]
 
     def record(self, name: str, number: int) -> dict[str, Any]:
         shown = json.loads(self._quietly("datastore", "show", *_named(name, number), "-o", "json"))
