@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grid_datastores.errors import InvalidInput, NotFound, NotThatState, Refusal
@@ -19,7 +20,6 @@ from grid_datastores.mounting import mount_folder, mounted, unmount
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
-    from pathlib import Path
     from types import FrameType
 
     from grid_datastores.datastores import Datastores
@@ -47,7 +47,7 @@ def run_command(
     if program is None:
         raise InvalidInput(f"{command[0]!r} cannot be run: there is no such command.")
     version = datastores.find(ref)
-    place = directory.resolve()  # told to others, and to the command
+    place = Path(os.path.realpath(directory))  # told to others, and to the command
     folder = mount_folder(place, version)
     run = datastores.start(WorkloadKind.RUN, name, {ref: str(folder)}, leased=True)
     code = 1

@@ -268,7 +268,9 @@ def test_credentials_that_cannot_be_read_or_kept_are_told(connected: Machine) ->
     kept.rmdir()
     kept.write_text("{}")
     kept.chmod(0)
-    connected.run("datastore", powerless=True).refused("credentials.json cannot be read: permission denied.")
+    without_key = {"GRID_API_KEY": ""}
+    said = connected.run("datastore", env=without_key, powerless=True)
+    said.refused("credentials.json cannot be read: permission denied.")
     kept.unlink()
     connected.directory.chmod(0o500)
     connected.run(*login, powerless=True).refused("credentials.json cannot be written: permission denied.")
@@ -279,7 +281,7 @@ def test_credentials_with_values_of_other_types_are_no_credentials(home: Machine
     home.directory.mkdir()
     content = {"URL": nonsense.url, "UserID": 7, "APIKey": ["k"]}
     (home.directory / "credentials.json").write_text(json.dumps(content))
-    home.run("datastore").refused("Nobody is signed in at")
+    home.run("datastore").refused("credentials.json is damaged; sign in again with: grid login --url URL")
     assert nonsense.asked == []
 
 

@@ -52,7 +52,9 @@ def test_a_new_key_opens_and_the_old_one_and_what_it_opened_do_not(own_server: S
 def test_a_new_key_is_told_with_how_to_sign_in(embedded: Machine) -> None:
     embedded.run("user", "add", "ana").done()
     said = embedded.run("user", "key", "ana").done()
-    assert said.startswith("User ana has a new key; the old one and their sign-ins work no more.")
+    assert said.startswith(
+        f"User ana has a new key in {embedded.directory / 'data'}; the old one and their sign-ins work no more."
+    )
     assert "grid login --url URL --username ana --key " in said
     embedded.run("user", "key", "eve").refused("There is no user eve", "grid user list")
 

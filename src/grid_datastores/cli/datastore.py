@@ -109,8 +109,9 @@ def _upload(source: str, name: str) -> Version:
 
     settings = read_settings()
     if source:
-        place = Path(os.path.realpath(source))
-        check_source_place(place, settings.directory.resolve(), settings.data.resolve())
+        # Of a loop of links, which `Path.resolve` would not bear, nothing is left to say here.
+        places = (Path(os.path.realpath(path)) for path in (source, settings.directory, settings.data))
+        check_source_place(*places)
     data = scan(source)
     with open_datastores() as datastores, progress(f"Creating {name}", data.size_bytes) as advance:
         return transfer.create(datastores, settings.directory, name, data, advance)
