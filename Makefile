@@ -38,7 +38,6 @@ checks: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/living-spec lint
-	$(BIN)/pytest tests/acceptance --collect-only --quiet --quiet --lint-steps --numprocesses 0
 
 # Would the spec notice? A defect at a time, on the scenarios of its rule; takes about half an hour.
 defects: setup

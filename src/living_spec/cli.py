@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from living_spec.config import Config, SpecError, find_config, shown, with_register
+from living_spec.config import Config, find_config, shown, with_register
 from living_spec.feed import write_feed
 from living_spec.issue_cli import issue, known_issues
 from living_spec.issues import read_register
@@ -15,6 +15,7 @@ from living_spec.lint import lint as find_problems
 from living_spec.report.command import report
 from living_spec.results import Kind, Proof, Standing
 from living_spec.spec import read_spec
+from living_spec.step_lint import collected_problems
 from living_spec.store import publish_pictures, read_proof
 
 _NAMED_AT_MOST = 3
@@ -69,26 +70,22 @@ def pictures() -> None:
 @main.command()
 @known_issues
 def lint(issues: Path | None) -> None:
-    """Name what is wrong in the features and pages, as FILE:LINE: SENTENCE; exit 1 if anything is."""
+    """Name what is wrong in the features, steps and pages, as FILE:LINE: SENTENCE; exit 1 if anything is."""
     config = _config(issues)
-    try:
-        problems = find_problems(config)
-    except SpecError as error:
-        raise click.ClickException(str(error)) from error
-    for problem in problems:
-        click.echo(f"{shown(problem.path)}:{problem.line}: {problem.sentence}")
-    if problems:
+    problems = find_problems(config)
+    lines = [f"{shown(problem.path)}:{problem.line}: {problem.sentence}" for problem in problems]
+    lines += collected_problems(config.tests) if config.tests else []
+    for line in lines:
+        click.echo(line)
+    if lines:
         sys.exit(1)
 
 
 @main.command()
 def feed() -> None:
     """Write the feed of known issues, a JSON file beside their pages."""
-    try:
-        spec = read_spec(_config())
-        click.echo(write_feed(spec, read_register(spec).issues))
-    except SpecError as error:
-        raise click.ClickException(str(error)) from error
+    spec = read_spec(_config())
+    click.echo(write_feed(spec, read_register(spec).issues))
 
 
 main.add_command(issue)
@@ -96,18 +93,12 @@ main.add_command(report)
 
 
 def _config(issues: Path | None = None) -> Config:
-    try:
-        return with_register(find_config(Path.cwd()), issues)
-    except SpecError as error:
-        raise click.ClickException(str(error)) from error
+    return with_register(find_config(Path.cwd()), issues)
 
 
 def _proof(config: Config, edition: str | None) -> tuple[Proof, str]:
     """The proof, and the edition asked for."""
-    try:
-        proof = read_proof(config)
-    except SpecError as error:
-        raise click.ClickException(str(error)) from error
+    proof = read_proof(config)
     edition = edition or config.first_edition
     if edition not in config.editions:
         raise click.UsageError(f"There is no edition {edition!r}; known are {', '.join(config.editions)}.")

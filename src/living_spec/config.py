@@ -7,12 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from click import ClickException
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class SpecError(Exception):
-    """What is wrong with the spec, its pages or its configuration, in one sentence."""
+class SpecError(ClickException):
+    """What is wrong with the spec, its pages or its configuration, in one sentence.
+
+    Commands made with click end with that sentence: `living-spec` and the builders of the site.
+    """
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class Guide:
 class Config:
     """Where the spec, its pages and its evidence lie; surfaces and editions are id -> name, in order.
 
-    `defects` is the file that says which defects the run was seen to notice; None where there is none.
+    `tests` are those of the scenarios, with their steps; None where there are none yet. `defects` is the file that says which defects the run was seen to notice; None where there is none.
     """
 
     root: Path
@@ -48,6 +53,7 @@ class Config:
     surfaces: Mapping[str, str]
     editions: Mapping[str, str]
     guide: Guide
+    tests: Path | None
     defects: Path | None
 
     @property
@@ -97,6 +103,7 @@ def read_config(root: Path) -> Config:
         surfaces=_names(table, "surfaces", root),
         editions=_names(table, "editions", root),
         guide=_guide(table, root),
+        tests=root / _text(table, "tests") if "tests" in table else None,
         defects=root / _text(table, "defects") if "defects" in table else None,
     )
 

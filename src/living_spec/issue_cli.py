@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from living_spec.config import SpecError, find_config, shown, with_register
 from living_spec.issues import id_problem, page_problems, read_register
 from living_spec.spec import read_spec
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _PAGE = """---
 id: {id}
@@ -68,28 +63,27 @@ def open_issue(
     issues: Path | None,
 ) -> None:
     """Write the page of a new known issue."""
-    with _told():
-        spec = read_spec(with_register(find_config(Path.cwd()), issues))
-        read_register(spec)
-        if problem := id_problem(id):
-            raise SpecError(problem)
-        path = spec.config.issues / f"{id}.md"
-        if path.exists():
-            raise SpecError(f"{shown(path)} is there already.")
-        text = _PAGE.format(
-            id=id,
-            title=json.dumps(title, ensure_ascii=False),
-            heading=title,
-            editions=", ".join(editions or [spec.config.first_edition]),
-            surfaces=", ".join(surfaces),
-            scenarios=", ".join(scenarios),
-            since=datetime.now(UTC).date(),
-            workaround=json.dumps(workaround, ensure_ascii=False),
-        )
-        for _line, sentence in page_problems(path, text, spec):
-            raise SpecError(sentence)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
+    spec = read_spec(with_register(find_config(Path.cwd()), issues))
+    read_register(spec)
+    if problem := id_problem(id):
+        raise SpecError(problem)
+    path = spec.config.issues / f"{id}.md"
+    if path.exists():
+        raise SpecError(f"{shown(path)} is there already.")
+    text = _PAGE.format(
+        id=id,
+        title=json.dumps(title, ensure_ascii=False),
+        heading=title,
+        editions=", ".join(editions or [spec.config.first_edition]),
+        surfaces=", ".join(surfaces),
+        scenarios=", ".join(scenarios),
+        since=datetime.now(UTC).date(),
+        workaround=json.dumps(workaround, ensure_ascii=False),
+    )
+    for _line, sentence in page_problems(path, text, spec):
+        raise SpecError(sentence)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
     click.echo(shown(path))
 
 
@@ -98,22 +92,12 @@ def open_issue(
 @known_issues
 def close_issue(id: str, issues: Path | None) -> None:
     """Say that a known issue is fixed; from now on its scenarios must hold."""
-    with _told():
-        spec = read_spec(with_register(find_config(Path.cwd()), issues))
-        found = read_register(spec).issue(id)
-        if not found.open:
-            raise SpecError(f"The issue {id!r} is closed already.")
-        text = found.path.read_text("utf-8")
-        found.path.write_text(text.replace("\nstatus: open\n", "\nstatus: closed\n", 1), "utf-8")
-        if read_register(spec).issue(id).open:
-            raise SpecError(f"{shown(found.path)} has no line 'status: open' to change.")
+    spec = read_spec(with_register(find_config(Path.cwd()), issues))
+    found = read_register(spec).issue(id)
+    if not found.open:
+        raise SpecError(f"The issue {id!r} is closed already.")
+    text = found.path.read_text("utf-8")
+    found.path.write_text(text.replace("\nstatus: open\n", "\nstatus: closed\n", 1), "utf-8")
+    if read_register(spec).issue(id).open:
+        raise SpecError(f"{shown(found.path)} has no line 'status: open' to change.")
     click.echo(shown(found.path))
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Turn a SpecError into an error of the command."""
-    try:
-        yield
-    except SpecError as error:
-        raise click.ClickException(str(error)) from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,25 +17,37 @@ if TYPE_CHECKING:
 
     from pytest_bdd.parser import ScenarioTemplate, Step
 
+_Definition = tuple[str, str]  # what it says, and where it stands: one function may carry several
+
+
+def collected_problems(tests: Path) -> list[str]:
+    """The same of the tests in a folder, collected by a pytest of their own; what it says where that fails."""
+    collect = [sys.executable, "-m", "pytest", str(tests), "--lint-steps", "--collect-only", "--quiet", "--quiet"]
+    done = subprocess.run(collect, capture_output=True, text=True, check=False)  # noqa: S603 - this program's own words
+    if done.returncode == 0:
+        return []
+    said = done.stderr.removeprefix("ERROR: ") or done.stdout
+    return [line for line in said.splitlines() if line]
+
 
 def step_problems() -> list[str]:
     """What is wrong with the step definitions loaded, given the scenarios bound: one sentence each."""
     definitions = {
-        _place(context): context
+        _definition(context): context
         for context in step_function_context_registry.values()
         if not context.step_func.__module__.startswith("pytest_bdd")
     }
-    used: set[str] = set()
+    used: set[_Definition] = set()
     problems: set[str] = set()
     for template in scenario_wrapper_template_registry.values():
         for step in _steps(template):
-            matching = sorted(place for place, context in definitions.items() if _matches(context, step))
+            matching = sorted(key for key, context in definitions.items() if _matches(context, step))
             used |= set(matching)
             if len(matching) != 1:
-                found = " and ".join(matching) or "no definition"
+                found = " and ".join(f"{what} ({place})" for what, place in matching) or "no definition"
                 problems.add(f"{shown(Path(template.feature.filename))}:{step.line_number}: {step} matches {found}.")
-    unused = sorted(set(definitions) - used)
-    return sorted(problems) + [f"{place}: no step uses this definition." for place in unused]
+    unused = sorted(set(definitions) - used, key=lambda definition: definition[1])
+    return sorted(problems) + [f"{place}: No step uses the definition {what}." for what, place in unused]
 
 
 def _steps(template: ScenarioTemplate) -> Iterator[Step]:
@@ -46,7 +60,6 @@ def _matches(context: StepFunctionContext, step: Step) -> bool:
     return context.type in (None, step.type) and bool(context.parser.is_matching(step.name))
 
 
-def _place(context: StepFunctionContext) -> str:
-    """Where a definition stands; one function may carry several, told apart by their text."""
+def _definition(context: StepFunctionContext) -> _Definition:
     code = context.step_func.__code__
-    return f"{shown(Path(code.co_filename))}:{code.co_firstlineno} ({context.type or 'step'} {context.parser.name!r})"
+    return f"{context.type or 'step'} {context.parser.name!r}", f"{shown(Path(code.co_filename))}:{code.co_firstlineno}"

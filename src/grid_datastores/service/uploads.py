@@ -43,6 +43,12 @@ class Uploads:
         self._context = context
         self._finishing = finishing
 
+    def check_room(self, user: User) -> None:
+        """One more version fits now (rule quota-limit); beginning one asks again."""
+        with self._context.catalog.read() as tx:
+            quota = self._context.quota(tx, user)
+            check_quota(quota, self._unused(tx, user) if quota.full else ())
+
     def begin(self, user: User, name: str, source: Source) -> Version:
         """A new version under the name, with the next number, that takes data (rule version-per-upload)."""
         check_name(name)

@@ -25,7 +25,7 @@ def parse_source(text: str, no_copy: bool = False) -> Source:
     if scheme and "@" in _authority(text):
         raise InvalidInput("Leave the user name and password out of the address: it is kept and shown.")
     if no_copy and scheme != "s3":
-        raise InvalidInput("Only a bucket can be referenced: --no-copy needs a source like s3://bucket/folder.")
+        raise InvalidInput("Only a bucket can be referred to without a copy; give a source like s3://bucket/folder.")
     match scheme:
         case "":
             return Source(SourceKind.FILES, text)

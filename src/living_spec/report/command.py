@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from living_spec.config import SpecError, find_config, with_register
+from living_spec.config import find_config, with_register
 from living_spec.issue_cli import known_issues
 from living_spec.report.findings import Exit, find
 from living_spec.report.messages import messages
@@ -44,19 +44,16 @@ def report(
     list fails. 3: an open issue is fixed, close it. 1: something else fails or has no fresh result, or nothing at all
     was run on a surface.
     """
-    try:
-        config = find_config(Path.cwd())
-        config = replace(config, evidence=(evidence or config.evidence).resolve())
-        config = with_register(config, issues)
-        findings = find(read_proof(config), edition or config.first_edition, surfaces)
-        if messages_file:
-            _write(messages_file, "".join(f"{line}\n" for line in messages(findings)))
-        if summary_file:
-            _write(summary_file, summary(findings))
-        else:
-            click.echo(summary(findings), nl=False)
-    except SpecError as error:
-        raise click.ClickException(str(error)) from error
+    config = find_config(Path.cwd())
+    config = replace(config, evidence=(evidence or config.evidence).resolve())
+    config = with_register(config, issues)
+    findings = find(read_proof(config), edition or config.first_edition, surfaces)
+    if messages_file:
+        _write(messages_file, "".join(f"{line}\n" for line in messages(findings)))
+    if summary_file:
+        _write(summary_file, summary(findings))
+    else:
+        click.echo(summary(findings), nl=False)
     sys.exit(Exit.HOLDS if accept_known and findings.exit is Exit.KNOWN else findings.exit)
 
 

@@ -82,6 +82,26 @@ def test_a_session_that_has_ended_is_said_before_anything_is_sent(open_page: Ope
     expect(page.get_by_role("heading", level=1)).to_have_text("Version 1 of a")
 
 
+def test_a_full_quota_is_said_before_anything_is_sent(open_page: OpenPage, ana: Person) -> None:
+    for _ in range(47):
+        ana.api.begin_upload("more")
+    page = open_page()
+    page.goto("/upload")
+    full = "You have 50 of 50 versions, so no new one was made; delete one that nothing uses:"
+    expect(page.get_by_role("alert")).to_contain_text(full)
+    page.get_by_label("Or files").set_input_files([A_FILE])
+    posts: list[str] = []
+    page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
+    with page.expect_response("**/upload"):
+        upload(page)
+    expect(page.get_by_role("alert")).to_contain_text(full)
+    assert (posts, chosen(page)) == ([], ["a.csv"])
+    check(page)
+    ana.api.delete("data", "3")
+    upload(page)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Version 1 of a")
+
+
 def test_a_connection_that_breaks_is_told(open_page: OpenPage) -> None:
     page = open_page()
     page.goto("/upload")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 PYPROJECT = """
 [tool.living-spec]
 features = "features"
+tests = "tests"
 pages = "docs"
 evidence = "build/evidence"
 digest = ["features", "tests"]

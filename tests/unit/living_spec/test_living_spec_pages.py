@@ -208,6 +208,15 @@ def test_a_block_that_makes_no_sense_is_an_error(at: Project, block: str, senten
         render(f"::: {block}")
 
 
+def test_an_unknown_id_fails_the_build_and_is_told_with_its_page(proven: Project) -> None:
+    proven.write("docs/index.md", "# Tiny\n\n::: rule delete-one\n::: rule nope\n")
+    done = proven.mkdocs()
+    assert done.code == 1
+    assert "index.md" in done.output
+    assert "There is no rule 'nope'" in done.output
+    assert "Traceback" not in done.output
+
+
 def test_blocks_in_fenced_code_are_left_alone(at: Project) -> None:
     page = render("````\n```\n::: rule nope\n```\n````\n\n~~~ text\n::: rule nope\n~~~\n")
     assert texts(page, "//pre") == ["``` ::: rule nope ```", "::: rule nope"]

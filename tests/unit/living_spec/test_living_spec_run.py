@@ -187,20 +187,24 @@ def test_broken_evidence_is_as_good_as_none(proven: Project) -> None:
     assert "1 missing (delete-two on api)" in check.output
 
 
-def test_the_step_lint_passes_when_each_step_has_one_definition(project: Project) -> None:
-    assert project.pytest("--lint-steps").code == 0
-
-
-def test_the_step_lint_names_unused_and_double_definitions(project: Project) -> None:
+def test_the_lint_names_unused_and_double_definitions(project: Project) -> None:
     project.write(
         "tests/conftest.py",
         "from pytest_bdd import given, step\n\n@given('a bed')\ndef _(): pass\n\n@step('a shelf')\ndef _(): pass\n",
     )
-    done = project.pytest("--lint-steps")
-    assert done.code == 4
-    assert "\ntests/conftest.py:3 (given 'a bed'): no step uses this definition." in done.output
-    assert '\nfeatures/deleting.feature:7: Given "a shelf" matches' in done.output.replace("ERROR: ", "\n")
-    assert "conftest.py:6 (step 'a shelf') and" in done.output
+    done = project.living_spec("lint")
+    assert done.code == 1
+    lines = done.output.splitlines()
+    assert "tests/conftest.py:3: No step uses the definition given 'a bed'." in lines
+    [double] = [line for line in lines if line.startswith('features/deleting.feature:7: Given "a shelf" matches')]
+    assert "step 'a shelf' (tests/conftest.py:6) and " in double
+
+
+def test_the_lint_tells_what_keeps_the_steps_from_being_collected(project: Project) -> None:
+    project.write("tests/conftest.py", "import nothing_of_this_name\n")
+    done = project.living_spec("lint")
+    assert done.code == 1
+    assert "No module named 'nothing_of_this_name'" in done.output
 
 
 def test_tests_that_are_no_scenarios_run_as_ever(project: Project) -> None:

@@ -14,7 +14,7 @@ from grid_datastores.errors import Damaged
 from grid_datastores.model import Phase, VersionRef, WorkloadKind
 from grid_datastores.rules import check_readable, holds, parse_number
 from grid_datastores.server.ui.archive import tar
-from grid_datastores.server.ui.visit import TheVisit, Visit
+from grid_datastores.server.ui.visit import SHOW_ANEW, TheVisit, Visit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,10 +50,17 @@ def show_datastores(visit: TheVisit) -> Response:
 
 
 @router.get("/datastores/{name}/versions/{number}")
-def show_version(visit: TheVisit, name: str, number: str, page: int = 1) -> Response:
-    """All that is known of one version; of a deleted one, what is left to know."""
+def show_version(visit: TheVisit, name: str, number: str, page: int = 1, seen: str = "") -> Response:
+    """All that is known of one version; of a deleted one, what is left to know.
+
+    The page of an unfinished one asks again and again, telling the phase that it has `seen`: there is nothing new to
+    show before that is another.
+    """
     reading = visit.state.service.reading
-    details = reading.details(visit.user, find(visit, name, number).id)
+    version = find(visit, name, number)
+    if seen:
+        return Response(status_code=204, headers={} if version.phase == seen else SHOW_ANEW)
+    details = reading.details(visit.user, version.id)
     files, damaged = None, ""
     if details.version.phase is Phase.AVAILABLE:
         try:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from fastapi import Response
+
 from grid_datastores.errors import NotFound
 from grid_datastores.server.ui.pages import page
 from grid_datastores.server.ui.sign_in import ENDED
-from grid_datastores.server.ui.visit import SignInFirst, see, visit_or_none
+from grid_datastores.server.ui.visit import SHOW_ANEW, SignInFirst, see, visit_or_none
 
 if TYPE_CHECKING:
-    from fastapi import Request, Response
+    from fastapi import Request
 
     from grid_datastores.errors import Refusal
 
@@ -28,6 +30,8 @@ def sign_in_first(request: Request, error: Exception) -> Response:
     """Lead to the page that signs in; a script of a page is told, and stays on its page."""
     if not isinstance(error, SignInFirst):
         raise error
+    if "hx-request" in request.headers:
+        return Response(status_code=HTTPStatus.UNAUTHORIZED, headers=SHOW_ANEW)
     if "x-requested-with" in request.headers:
         return page("sign_in.html", HTTPStatus.UNAUTHORIZED, name="", then=error.then, refusal=ENDED)
     return see(error.location)

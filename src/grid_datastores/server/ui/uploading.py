@@ -43,9 +43,13 @@ class _File:
 
 
 @router.get("/upload")
-def show_upload(visit: TheVisit, name: str = "") -> Response:
-    """The forms for files, a folder, or an address."""
-    return _forms(visit, name, "", "", 200)
+def show_upload(visit: TheVisit, name: str = "", location: str = "") -> Response:
+    """The forms for files, a folder, or an address; where no version more fits that is said before anything is sent."""
+    try:
+        visit.state.service.uploads.check_room(visit.user)
+    except Refusal as error:
+        return _forms(visit, name, location, error.message, 200)
+    return _forms(visit, name, location, "", 200)
 
 
 @router.post("/upload")

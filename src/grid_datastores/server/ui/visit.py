@@ -24,6 +24,7 @@ from grid_datastores.server.ui.pages import page
 from grid_datastores.service.accounts import TOKEN_LIFE
 
 COOKIE = "grid_session"
+SHOW_ANEW = {"HX-Refresh": "true"}  # has htmx load the page again
 TOKEN = "csrf"  # noqa: S105 - the name of the field
 _MOST_FIELDS = 50
 _PAGE = re.compile(r"/(?![/\\])[A-Za-z0-9/_.~%-]*(\?[A-Za-z0-9/_.~%&=+:-]*)?")

@@ -49,7 +49,8 @@ function ask(method, done) {
   request.addEventListener("load", () => {
     const page = new DOMParser().parseFromString(request.responseText, "text/html");
     const alert = page.querySelector("[role=alert]");
-    if (request.status < 400) {
+    const full = page.querySelector("#refused [role=alert]"); // said of the form before anything was sent
+    if (request.status < 400 && !full) {
       done(request, page);
     } else if (alert) {
       refuse(document.adoptNode(alert));
