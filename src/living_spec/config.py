@@ -41,7 +41,8 @@ class Guide:
 class Config:
     """Where the spec, its pages and its evidence lie; surfaces and editions are id -> name, in order.
 
-    `tests` are those of the scenarios, with their steps; None where there are none yet. `defects` is the file that says which defects the run was seen to notice; None where there is none.
+    `tests` are those of the scenarios, with their steps; None where there are none yet. `defects` is the file that says
+    which defects the run was seen to notice; None where there is none.
     """
 
     root: Path

@@ -197,7 +197,7 @@ def test_the_lint_names_unused_and_double_definitions(project: Project) -> None:
     lines = done.output.splitlines()
     assert "tests/conftest.py:3: No step uses the definition given 'a bed'." in lines
     [double] = [line for line in lines if line.startswith('features/deleting.feature:7: Given "a shelf" matches')]
-    assert "step 'a shelf' (tests/conftest.py:6) and " in double
+    assert " and step 'a shelf' (tests/conftest.py:6)." in double
 
 
 def test_the_lint_tells_what_keeps_the_steps_from_being_collected(project: Project) -> None:
