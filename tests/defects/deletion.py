@@ -164,7 +164,15 @@ def removal_forgotten() -> None:
 
 @defect("delete-irreversible", "a deleted version takes data again", "api")
 def deleted_takes_data() -> None:
+    def announce(original: Any) -> Any:
+        def announcing(self: Any, user: Any, version_id: str, parts_of: Any) -> Any:
+            self._context.storage.begin(version_id)
+            return original(self, user, version_id, parts_of)
+
+        return announcing
+
     put(uploads, "check_open", lambda version: None)
+    wrap(uploads.Uploads, "announce", announce)
 
 
 @defect("delete-removes-bytes", "the removal records that the bytes are gone, and leaves them")
