@@ -32,7 +32,8 @@ def test_a_server_on_the_data_of_one_person_says_how_they_get_a_key(embedded: Ma
         httpx.get(url)  # answered when all is said
     finally:
         process.terminate()
-        said, _ = process.communicate(timeout=30)
+        said = process.stdout.read()  # with what `readline` took beyond its line, which `communicate` would lose
+        process.communicate(timeout=30)
     assert "grid user key ana" in said
     embedded.run("user", "add", "ana").refused("There is a user ana already", "grid user key ana")
 
