@@ -54,8 +54,8 @@ def refusal_frees() -> None:
 @defect("upload-resumed", "an interrupted upload begins again from the start", "cli", "cli-embedded")
 def resumed_from_the_start() -> None:
     def read(original: Any) -> Any:
-        def forgetting(path: Any) -> Any:
-            found = original(path)
+        def forgetting(path: Any, held: int) -> Any:
+            found = original(path, held)
             if found is not None:
                 found.objects = {}
             return found
@@ -63,6 +63,7 @@ def resumed_from_the_start() -> None:
         return forgetting
 
     wrap(journal, "_read", read)
+    put(uploads.Uploads, "arrived", lambda self, version_id, uploads: {})
 
 
 @defect("upload-resumed", "an abandoned upload never expires")

@@ -10,7 +10,7 @@ from sqlalchemy import true
 
 from defects.deletion import after_refusal
 from defects.registry import WITHOUT_PAGES, defect, put, wrap
-from grid_datastores import rules
+from grid_datastores import living, rules
 from grid_datastores.catalog import schema
 from grid_datastores.catalog import workloads as catalog_workloads
 from grid_datastores.catalog.versions import Versions
@@ -109,10 +109,11 @@ def lease_too_long() -> None:
     wrap(Leases, "until", lambda original: lambda self, now: original(self, now) + timedelta(seconds=5940))
 
 
-@defect("in-use-dead-holder", "a heartbeat does not renew the lease")
+@defect("in-use-dead-holder", "a Run that lives does not renew its lease, by heartbeat or otherwise")
 def heartbeat_ignored() -> None:
     def heartbeat(self: Any, user: Any, workload_id: str) -> Any:
         with self._context.catalog.read() as tx:
             return workloads._owned_workload(tx, user, WorkloadKind.RUN, workload_id)
 
     put(workloads.Workloads, "heartbeat", heartbeat)
+    put(living.LivingRuns, "lives", lambda self, run: False)
