@@ -1,8 +1,8 @@
 # make site: everything, then the site at 127.0.0.1:8000.   make test: the tests.   make docs: the site, into site/.
 PYTHON ?= python3
 BIN := .venv/bin
-# Processes of the test runs, two more than there are processors, as tests also wait; PROCESSES=0 runs all in one.
-PROCESSES ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 2)))
+# Processes of the test runs, one more than there are processors, as tests also wait; PROCESSES=0 runs all in one.
+PROCESSES ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 PYTEST := $(BIN)/pytest --numprocesses $(PROCESSES) --dist worksteal
 
 .PHONY: site docs test checks evidence shipped defects mutation builders benchmarks setup lock clean
