@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from acceptance import warm
+
 
 class Credentials(NamedTuple):
     """A user of a server, as HTTP Basic wants them."""
@@ -80,8 +82,8 @@ class ServerProcess:
 
     def add_user(self, name: str) -> Credentials:
         """A new user, added on the server's machine."""
-        command = [self.grid, "user", "add", name, "-o", "json"]
-        done = subprocess.run(command, env=self._environment(), capture_output=True, text=True, check=True)
+        done = warm.run(self.grid, ("user", "add", name, "-o", "json"), self._environment(), self.folder)
+        assert done.returncode == 0, done.stderr
         added = json.loads(done.stdout)
         return Credentials(added["id"], added["apiKey"])
 

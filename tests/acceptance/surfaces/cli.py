@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from acceptance import warm
 from acceptance.server import Credentials
 from acceptance.surfaces import Crashed, Outcome, Receipt
 from living_spec.recorder import Recorder
@@ -138,7 +139,7 @@ class CliSurface:
 
     def type(self, *words: str) -> Outcome:
         """Type a command and read all that it says."""
-        done = subprocess.run([self._grid, *words], **self._ways(), capture_output=True, timeout=120)
+        done = self._typed(words) if self._evidence else self._prepared(words)
         said = done.stdout + done.stderr
         if self._evidence:
             self._evidence.transcript(shlex.join(["grid", *words]), said, done.returncode)
@@ -147,6 +148,12 @@ class CliSurface:
         flat = said if done.returncode == 0 else " ".join(said.split())
         missing = "There is no version" in said
         return Outcome(done.returncode == 0, done.returncode == 2, missing, flat)
+
+    def _typed(self, words: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([self._grid, *words], **self._ways(), capture_output=True, timeout=120)
+
+    def _prepared(self, words: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+        return warm.run(self._grid, words, self.environment, self._home)
 
     def begin(self, *words: str) -> subprocess.Popen[str]:
         """Type a command and leave it at work, in a process group of its own."""
@@ -223,9 +230,9 @@ class CliSurface:
         return found[1]
 
     def _quietly(self, *words: str) -> str:
-        done = subprocess.run([self._grid, *words], **self._ways(), capture_output=True, timeout=60)
+        done = self._prepared(words)
         assert done.returncode == 0, done.stderr
-        return str(done.stdout)
+        return done.stdout
 
     def _ways(self) -> dict[str, object]:
         return {"cwd": self._home, "env": self.environment, "text": True, "stdin": subprocess.DEVNULL}
