@@ -16,7 +16,7 @@ docs: evidence
 	$(BIN)/living-spec feed
 	PYTHONPATH=tools $(BIN)/python -m guide
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
-	$(BIN)/pytest tests/docs --quiet
+	$(PYTEST) tests/docs --quiet
 
 # The acceptance run, where the evidence of the last one does not hold any more; of the edition with known bugs only the
 # surfaces that they are on.

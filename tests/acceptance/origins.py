@@ -44,11 +44,15 @@ def web_server(folder: Path) -> Iterator[str]:
         thread.join()
 
 
-@dataclass(frozen=True)
 class BucketServer:
-    """A process that speaks S3, with one bucket."""
+    """A process that speaks S3, with one bucket; it starts when something is put there for the first time."""
 
-    url: str
+    def __init__(self, folder: Path) -> None:
+        self._log = folder / "s3.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._port = socket.socket()  # until it starts, nobody else is given its port
+        self._port.bind(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._port.getsockname()[1]}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -60,8 +64,11 @@ class BucketServer:
             "AWS_SECRET_ACCESS_KEY": "secret",
         }
 
-    def put(self, files: dict[str, bytes]) -> None:
-        """Put these objects, by key, into the bucket."""
+    def fill(self, files: dict[str, bytes]) -> None:
+        """Have these objects, by key, in the bucket, and no others."""
+        if self._process is None:
+            self._start()
+        httpx.post(f"{self.url}/moto-api/reset").raise_for_status()
         self._ask("PUT", "")
         for key, content in files.items():
             self._ask("PUT", f"/{key}", content)
@@ -74,35 +81,58 @@ class BucketServer:
         """One object less."""
         self._ask("DELETE", f"/{key}")
 
+    def stop(self) -> None:
+        """End the process, if there is one."""
+        self._port.close()
+        if self._process:
+            self._process.terminate()
+            self._process.wait(timeout=30)
+
+    def _start(self) -> None:
+        self._port.close()
+        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", self.url.rpartition(":")[2]]
+        with self._log.open("w") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        wait_until(self._answers, "the S3 server answers")
+
+    def _answers(self) -> bool:
+        assert self._process
+        assert self._process.poll() is None, self._log.read_text()
+        try:
+            return httpx.get(f"{self.url}/moto-api/").is_success
+        except httpx.TransportError:
+            return False
+
     def _ask(self, method: str, path: str, content: bytes = b"") -> None:
         headers = {"Authorization": _SIGNED, "Content-Type": "application/octet-stream"}
         httpx.request(method, f"{self.url}/{BUCKET}{path}", content=content, headers=headers).raise_for_status()
 
 
+@dataclass(frozen=True)
+class Origins:
+    """Where the operator of the run's own server lets data come from: the folder of a web server, and a bucket."""
+
+    folder: Path
+    host: str
+    bucket: BucketServer
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the operator sets for that."""
+        return {"GRID_ALLOW_SOURCE_HOSTS": self.host, **self.bucket.environment}
+
+
 @contextmanager
-def bucket_server(folder: Path) -> Iterator[BucketServer]:
-    """Starts the process; returns when it answers."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with (folder / "s3.log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    server = BucketServer(f"http://127.0.0.1:{port}")
-
-    def answers() -> bool:
-        assert process.poll() is None, (folder / "s3.log").read_text()
-        try:
-            return httpx.get(f"{server.url}/moto-api/").is_success
-        except httpx.TransportError:
-            return False
-
+def open_origins(folder: Path) -> Iterator[Origins]:
+    """Both, with their files in this folder."""
+    web = folder / "web"
+    web.mkdir()
+    bucket = BucketServer(folder)
     try:
-        wait_until(answers, "the S3 server answers")
-        yield server
+        with web_server(web) as host:
+            yield Origins(web, host, bucket)
     finally:
-        process.terminate()
-        process.wait(timeout=30)
+        bucket.stop()
 
 
 def zip_of(files: dict[str, bytes]) -> bytes:

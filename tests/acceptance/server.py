@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -21,12 +22,13 @@ class Credentials(NamedTuple):
 
 @dataclass
 class ServerProcess:
-    """A server on a folder of its own."""
+    """A server on a folder of its own, whose operator has set these variables."""
 
     grid: str
     folder: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
     url: str = ""
-    operated: dict[str, str] = field(default_factory=dict)
+    operated: Mapping[str, str] = field(default_factory=dict)
     _process: subprocess.Popen[str] | None = field(default=None, init=False)
 
     def start(self) -> None:
@@ -51,8 +53,8 @@ class ServerProcess:
         self._process.stdout.readline()
         return self._process.stdout.readline().strip()
 
-    def operate(self, settings: dict[str, str]) -> None:
-        """Start it again as an operator who set these variables."""
+    def operate(self, settings: Mapping[str, str]) -> None:
+        """Start it again as an operator who set these variables, too."""
         self.operated = settings
         self.stop()
         self.start()
@@ -93,4 +95,5 @@ class ServerProcess:
         return self.folder / "data" / "versions"
 
     def _environment(self) -> dict[str, str]:
-        return {"PATH": os.environ["PATH"], "GRID_DIR": str(self.folder), "HOME": str(self.folder)} | self.operated
+        own = {"PATH": os.environ["PATH"], "GRID_DIR": str(self.folder), "HOME": str(self.folder)}
+        return {**own, **self.settings, **self.operated}

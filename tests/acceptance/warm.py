@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,6 +46,17 @@ def run(
     )
 
 
+@dataclass(frozen=True)
+class _Command:
+    """What to type, and the files for what it says."""
+
+    words: tuple[str, ...]
+    environment: dict[str, str]
+    folder: str
+    out: str
+    err: str
+
+
 class _Warm:
     """A process that waits for commands; it ends with the one that started it."""
 
@@ -65,18 +77,17 @@ class _Warm:
         self, words: tuple[str, ...], environment: Mapping[str, str], folder: Path
     ) -> subprocess.CompletedProcess[str]:
         out, err = Path(self._said.name, "out"), Path(self._said.name, "err")
-        asked = {"words": words, "env": dict(environment), "cwd": str(folder), "out": str(out), "err": str(err)}
         with self._one_at_a_time:
-            code = self._ask(json.dumps(asked))
+            code = self._ask(_Command(words, dict(environment), str(folder), str(out), str(err)))
             return subprocess.CompletedProcess(words, code, out.read_text(), err.read_text())
 
-    def _ask(self, line: str) -> int:
+    def _ask(self, command: _Command) -> int:
         assert self._process.stdin
         assert self._process.stdout
-        print(line, file=self._process.stdin, flush=True)
+        print(json.dumps(asdict(command)), file=self._process.stdin, flush=True)
         with selectors.DefaultSelector() as selector:
             selector.register(self._process.stdout, selectors.EVENT_READ)
-            assert selector.select(_PATIENCE), f"It has not ended: {line}"
+            assert selector.select(_PATIENCE), f"It has not ended: {command}"
         return int(self._process.stdout.readline())
 
 
@@ -92,20 +103,20 @@ def _serve(asked: TextIO, answers: TextIO) -> None:
     gc.freeze()
     for line in asked:
         if (child := os.fork()) == 0:
-            _become(json.loads(line))
+            _become(_Command(**json.loads(line)))
             return
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), file=answers, flush=True)
 
 
-def _become(command: dict[str, str]) -> None:
+def _become(command: _Command) -> None:
     """Be the executable from now on."""
-    os.chdir(command["cwd"])
+    os.chdir(command.folder)
     os.environ.clear()
-    os.environ.update(command["env"])
+    os.environ.update(command.environment)
     _redirect(0, os.devnull, os.O_RDONLY)
-    _redirect(1, command["out"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    _redirect(2, command["err"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    sys.argv = [executables.own(), *command["words"]]
+    _redirect(1, command.out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    _redirect(2, command.err, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    sys.argv = [executables.own(), *command.words]
     runpy.run_path(sys.argv[0], run_name="__main__")
 
 

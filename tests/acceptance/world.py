@@ -17,7 +17,7 @@ import pytest
 from pytest_bdd.parser import Scenario
 
 from acceptance import executables
-from acceptance.origins import BucketServer
+from acceptance.origins import Origins, open_origins
 from acceptance.penguins import make_variations
 from acceptance.server import Credentials, ServerProcess
 from acceptance.surfaces import Arrange, Outcome, Surface
@@ -54,6 +54,7 @@ class World:
     home: Path
     target: Target | None
     evidence: Recorder
+    origins: Origins
     suffix: str
     uploaded: dict[tuple[str, int], dict[str, bytes]] = field(default_factory=dict)
     fingerprints: dict[tuple[str, int], str] = field(default_factory=dict)
@@ -69,7 +70,6 @@ class World:
     credentials: Credentials = field(default_factory=lambda: Credentials("", ""))
     process: subprocess.Popen[str] | None = None
     origin: str = ""
-    bucket: BucketServer | None = None
     lease: float = 60.0
     beating: threading.Event = field(default_factory=threading.Event)
     marks: dict[tuple[str, int], str] = field(default_factory=dict)
@@ -132,9 +132,7 @@ class World:
     def operate(self, settings: dict[str, str]) -> None:
         """The operator sets these variables; they are as before when the scenario is over."""
         if self.target is None:
-            for surface in (self.surface, self.arrange):
-                assert isinstance(surface, CliSurface)
-                surface.environment |= settings
+            self._set(settings)
             return
         server = self.own_server()
         self.cleanups.callback(server.operate, {})
@@ -144,6 +142,17 @@ class World:
         """This scenario can only run where the operator is the run itself."""
         if self.target is not None:
             self.own_server()
+
+    def allow_origins(self) -> None:
+        """The operator lets data come from the origins of this run; of the run's own server it has always been so."""
+        self.own_server_or_folder()
+        if self.target is None:
+            self._set(self.origins.environment)
+
+    def _set(self, settings: dict[str, str]) -> None:
+        for surface in (self.surface, self.arrange):
+            assert isinstance(surface, CliSurface)
+            surface.environment |= settings
 
     def own_server(self) -> ServerProcess:
         """The server's process, for a scenario that has to kill it."""
@@ -195,13 +204,22 @@ def grid(pytestconfig: pytest.Config, edition: str, tmp_path_factory: pytest.Tem
 
 
 @pytest.fixture(scope="session")
-def target(pytestconfig: pytest.Config, grid: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+def origins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Origins]:
+    """Where data comes from that is neither a file nor a folder of this machine."""
+    with open_origins(tmp_path_factory.mktemp("origins")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def target(
+    pytestconfig: pytest.Config, grid: str, origins: Origins, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Target]:
     """The server: the one that --url names, else a process of the run's own."""
     url = cast("str | None", pytestconfig.getoption("--url"))
     if url:
         yield Target(url.rstrip("/"), None)
         return
-    process = ServerProcess(grid, tmp_path_factory.mktemp("server"))
+    process = ServerProcess(grid, tmp_path_factory.mktemp("server"), origins.environment)
     process.start()
     yield Target(process.url, process)
     process.stop()
@@ -221,7 +239,12 @@ def shared_chromium() -> Iterator[Chromium | None]:
 
 @pytest.fixture
 def world(
-    request: pytest.FixtureRequest, surface_name: str, evidence: Recorder, tmp_path: Path, grid: str
+    request: pytest.FixtureRequest,
+    surface_name: str,
+    evidence: Recorder,
+    tmp_path: Path,
+    grid: str,
+    origins: Origins,
 ) -> Iterator[World]:
     """A user nobody else is, on the surface under test."""
     home = tmp_path / "ana"
@@ -230,7 +253,7 @@ def world(
     if surface_name == "cli-embedded":
         surface = CliSurface(grid, home, "ana", None, evidence)
         arrange = CliSurface(grid, home, "ana", None, None)
-        with _closing_last(World(surface, arrange, home, None, evidence, "")) as world:
+        with _closing_last(World(surface, arrange, home, None, evidence, origins, "")) as world:
             yield world
         return
     target = cast("Target", request.getfixturevalue("target"))
@@ -242,7 +265,7 @@ def world(
     with ExitStack() as stack:
         api = stack.enter_context(_leaving_nothing(target, user, suffix))
         tested = stack.enter_context(closing(_surface(request, surface_name, home, "ana", target, user, evidence)))
-        world = World(tested, api, home, target, evidence, suffix, credentials=user)
+        world = World(tested, api, home, target, evidence, origins, suffix, credentials=user)
         yield stack.enter_context(_closing_last(world))
 
 

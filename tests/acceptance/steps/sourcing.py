@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from pytest_bdd import given, parsers, then, when
 
-from acceptance.origins import BUCKET, bucket_server, tar_of, web_server, zip_of
+from acceptance.origins import BUCKET, tar_of, web_server, zip_of
 from acceptance.penguins import DATA
 from acceptance.steps.interrupting import cli
 from acceptance.steps.uploading import holds_what_was_uploaded
@@ -26,7 +25,7 @@ _SHOWN_HOST = "data.example.org"
 @given(parsers.re(r'an archive of the penguin data at "(?P<path>[^"]+)" of a web server$'))
 def archive_on_web(world: World, path: str) -> None:
     archive = zip_of(_PENGUINS) if path.endswith(".zip") else tar_of(_PENGUINS)
-    serve(world, path, archive, allowed=True)
+    serve(world, path, archive)
 
 
 @given(parsers.parse('an archive of the penguin data at "{path}" of a web server, behind a key in its address'))
@@ -37,36 +36,38 @@ def archive_behind_key(world: World, path: str) -> None:
 
 @given(parsers.parse('an archive with a path that leads out of it at "{path}" of a web server'))
 def archive_leading_out(world: World, path: str) -> None:
-    serve(world, path, tar_of({"../../.bashrc": b"echo gotcha"}), allowed=True)
+    serve(world, path, tar_of({"../../.bashrc": b"echo gotcha"}))
 
 
 @given(parsers.parse('an archive with a symbolic link at "{path}" of a web server'))
 def archive_with_link(world: World, path: str) -> None:
-    serve(world, path, tar_of(_PENGUINS, link="passwords.csv"), allowed=True)
+    serve(world, path, tar_of(_PENGUINS, link="passwords.csv"))
 
 
 @given(parsers.parse('an archive that is cut off at "{path}" of a web server'))
 def archive_cut_off(world: World, path: str) -> None:
     archive = tar_of(_PENGUINS)
-    serve(world, path, archive[: len(archive) // 2], allowed=True)
+    serve(world, path, archive[: len(archive) // 2])
 
 
 @given(parsers.parse('a web page at "{path}" of a web server'))
 def web_page(world: World, path: str) -> None:
-    serve(world, path, b"<!doctype html><h1>Sign in to download</h1>", allowed=True)
+    serve(world, path, b"<!doctype html><h1>Sign in to download</h1>")
 
 
 @given("a web server inside the network that the operator has not allowed")
 def inner_server(world: World) -> None:
-    serve(world, "secrets.zip", zip_of(_PENGUINS), allowed=False)
+    world.own_server_or_folder()
+    folder = world.home / "web"
+    folder.mkdir()
+    (folder / "secrets.zip").write_bytes(zip_of(_PENGUINS))
+    lead_to(world, world.cleanups.enter_context(web_server(folder)), "secrets.zip")
 
 
 @given("the penguin data in a bucket")
-def data_in_bucket(world: World, tmp_path: Path) -> None:
-    world.own_server_or_folder()
-    world.bucket = world.cleanups.enter_context(bucket_server(tmp_path))
-    world.bucket.put({f"2026/{path}": content for path, content in _PENGUINS.items()})
-    world.operate(world.bucket.environment)
+def data_in_bucket(world: World) -> None:
+    world.allow_origins()
+    world.origins.bucket.fill({f"2026/{path}": content for path, content in _PENGUINS.items()})
     world.origin = f"s3://{BUCKET}/2026"
 
 
@@ -104,9 +105,8 @@ def create_reference(world: World, name: str) -> None:
 
 @when("the bucket is emptied")
 def empty_bucket(world: World) -> None:
-    assert world.bucket
     for path in _PENGUINS:
-        world.bucket.remove(f"2026/{path}")
+        world.origins.bucket.remove(f"2026/{path}")
 
 
 @when(parsers.parse('I upload "{source}" without a name'))
@@ -126,8 +126,7 @@ def holds_what_was_there(world: World, name: str, number: str) -> None:
 
 @then("the bucket still holds the penguin data")
 def bucket_untouched(world: World) -> None:
-    assert world.bucket
-    assert {path: world.bucket.get(f"2026/{path}") for path in _PENGUINS} == _PENGUINS
+    assert {path: world.origins.bucket.get(f"2026/{path}") for path in _PENGUINS} == _PENGUINS
 
 
 @then(parsers.parse('version {number:d} of "{name}" shows the folder that it came from'))
@@ -204,13 +203,14 @@ def _for_programs(world: World, *words: str) -> Any:
     return json.loads(outcome.said)
 
 
-def serve(world: World, path: str, content: bytes, *, allowed: bool) -> None:
-    """Serve these bytes at the path of a web server; the operator may allow it."""
-    world.own_server_or_folder()
-    folder = world.home / "web"
-    folder.mkdir()
-    (folder / path).write_bytes(content)
-    host = world.cleanups.enter_context(web_server(folder))
+def serve(world: World, path: str, content: bytes) -> None:
+    """Serve these bytes at the path of the web server that the operator allows."""
+    world.allow_origins()
+    (world.origins.folder / path).write_bytes(content)
+    lead_to(world, world.origins.host, path)
+
+
+def lead_to(world: World, host: str, path: str) -> None:
+    """Data comes from there."""
     world.evidence.rename(host, _SHOWN_HOST)
-    world.operate({"GRID_ALLOW_SOURCE_HOSTS": host if allowed else ""})
     world.origin = f"http://{host}/{path}"
