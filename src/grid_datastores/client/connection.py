@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
@@ -37,11 +38,10 @@ class Connection:
         """`patience` is how many seconds the server has to answer; without it, as long as an answer can take."""
         self.url = url
         timeout, retries = (TIMEOUT, 1) if patience is None else (httpx.Timeout(patience), 0)
-        self._http = httpx.Client(
-            base_url=url, auth=credentials, timeout=timeout, transport=httpx.HTTPTransport(retries=retries)
-        )
+        transport = httpx.HTTPTransport(verify=_trusted(url), retries=retries)
+        self._http = httpx.Client(base_url=url, auth=credentials, timeout=timeout, transport=transport)
         # Addresses that the server hands out carry their own permission, and may be of another host.
-        self._bare = httpx.Client(timeout=TIMEOUT, transport=httpx.HTTPTransport(retries=1))
+        self._bare: dict[bool, httpx.Client] = {}  # with TLS or without
 
     def call(
         self,
@@ -80,14 +80,21 @@ class Connection:
     def put_part(self, address: str, data: bytes) -> str:
         """Send one part to the address that the server gave for it; answers its ETag."""
         with self._failures():
-            answer = self._bare.put(address, content=data)
+            answer = self._without_credentials(address).put(address, content=data)
         _check(answer, self.url)
         return str(answer.headers.get("etag", ""))
 
     def close(self) -> None:
         """Let go of the connections."""
-        self._http.close()
-        self._bare.close()
+        for client in (self._http, *self._bare.values()):
+            client.close()
+
+    def _without_credentials(self, address: str) -> httpx.Client:
+        secure = _is_secure(address)
+        if secure not in self._bare:
+            transport = httpx.HTTPTransport(verify=_trusted(address), retries=1)
+            self._bare[secure] = httpx.Client(timeout=TIMEOUT, transport=transport)
+        return self._bare[secure]
 
     @contextmanager
     def _failures(self, doubt: str = "") -> Iterator[_Trace]:
@@ -106,6 +113,15 @@ class Connection:
             raise Unreachable(f"{self.url} is not a server's address: {error}.") from error
         except httpx.TransportError as error:
             raise Unreachable(f"The server at {self.url} stopped answering.", doubt=doubt) from error
+
+
+def _trusted(address: str) -> ssl.SSLContext:
+    """The authorities that vouch for a server. To read them takes longer than an answer: without TLS, none are."""
+    return httpx.create_ssl_context() if _is_secure(address) else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _is_secure(address: str) -> bool:
+    return httpx.URL(address).scheme == "https"
 
 
 def _doubt(method: str, path: str) -> str:
