@@ -30,6 +30,11 @@ class Server:
     cluster: str
 
 
+def credentials_file(settings: Settings) -> Path:
+    """Where `grid login` keeps them."""
+    return settings.directory / _FILE
+
+
 def find_server(settings: Settings) -> Server | None:
     """The server to speak to; None is this machine. GRID_URL set to nothing means this machine, too.
 
@@ -54,7 +59,7 @@ def find_server(settings: Settings) -> Server | None:
 def keep(settings: Settings, server: Server) -> Path:
     """Keep the credentials for later commands, readable by their owner only; says where."""
     content = {"UserID": server.user_id, "APIKey": server.api_key, "URL": server.url, "Cluster": server.cluster}
-    path = settings.directory / _FILE
+    path = credentials_file(settings)
     try:
         settings.directory.mkdir(parents=True, exist_ok=True)
         descriptor, aside = tempfile.mkstemp(prefix=f".{_FILE}.", dir=settings.directory)
@@ -81,7 +86,7 @@ class Forgotten:
 
 def forget(settings: Settings) -> Forgotten | None:
     """Remove what was kept; None where nothing was."""
-    path = settings.directory / _FILE
+    path = credentials_file(settings)
     try:
         kept = _read(settings)
     except NotSignedIn:  # damaged
@@ -129,7 +134,7 @@ def _asked_cluster() -> str:
 
 def _read(settings: Settings) -> Server | None:
     """What `keep` kept; half of it is no answer, as the commands would work on this machine unawares."""
-    path = settings.directory / _FILE
+    path = credentials_file(settings)
     try:
         content = json.loads(path.read_bytes())
     except FileNotFoundError:

@@ -24,7 +24,7 @@ from grid_datastores.errors import (
 from grid_datastores.model import Phase, SourceKind, WorkloadKind, WorkloadState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
     from pathlib import PurePath
 
@@ -70,9 +70,9 @@ def name_from_folder(location: str) -> str:
     return _name_of(last, last)
 
 
-def check_source_place(source: PurePath, directory: PurePath, data: PurePath) -> None:
-    """The source does not hold the directory of all that is kept, and lies not in its data; all are whole paths."""
-    if directory.is_relative_to(source) or source.is_relative_to(data):
+def check_source_place(source: PurePath, directory: PurePath, kept: Iterable[PurePath]) -> None:
+    """The source does not hold the directory of all that is kept, and is nothing of that; all are whole paths."""
+    if directory.is_relative_to(source) or any(source.is_relative_to(place) for place in kept):
         raise InvalidInput(
             f"No version can be made of {source}: grid keeps its own data and credentials in {directory}."
             " Give a folder apart from it."

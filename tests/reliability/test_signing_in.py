@@ -27,6 +27,15 @@ def test_who_signs_in_may_stand_in_the_environment(connected: Machine, login: li
     connected.run(*login, env={"GRID_USER_ID": ""}).refused("Give your user name", "GRID_USER_ID", code=2)
 
 
+def test_no_version_is_made_of_the_credentials(connected: Machine, login: list[str]) -> None:
+    connected.run(*login).done()
+    (connected.home / "link").symlink_to(".grid/credentials.json")
+    for source in (".grid/credentials.json", "link"):
+        said = connected.run("datastore", "create", source, "--name", "data")
+        said.refused("grid keeps its own data and credentials in", code=2)
+    assert connected.listing() == []
+
+
 def test_the_key_is_read_from_the_standard_input(connected: Machine, login: list[str]) -> None:
     assert connected.user
     words = [*login, "--username", connected.user.user_id, "--key", "-"]

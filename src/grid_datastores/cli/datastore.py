@@ -103,6 +103,7 @@ def _name_from_path(source: str) -> str:
 
 def _upload(source: str, name: str) -> Version:
     from grid_datastores import transfer
+    from grid_datastores.credentials import credentials_file
     from grid_datastores.rules import check_source_place
     from grid_datastores.settings import read_settings
     from grid_datastores.sources import scan
@@ -110,8 +111,9 @@ def _upload(source: str, name: str) -> Version:
     settings = read_settings()
     if source:
         # Of a loop of links, which `Path.resolve` would not bear, nothing is left to say here.
-        places = (Path(os.path.realpath(path)) for path in (source, settings.directory, settings.data))
-        check_source_place(*places)
+        kept = (settings.directory, settings.data, credentials_file(settings))
+        given, directory, *own = (Path(os.path.realpath(path)) for path in (source, *kept))
+        check_source_place(given, directory, own)
     data = scan(source)
     with open_datastores() as datastores, progress(f"Creating {name}", data.size_bytes) as advance:
         return transfer.create(datastores, settings.directory, name, data, advance)
