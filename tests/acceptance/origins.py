@@ -18,6 +18,7 @@ from pathlib import Path
 
 import httpx
 
+from acceptance.server import trusted
 from acceptance.waiting import wait_until
 
 # The server checks no signature, but wants one where something changes.
@@ -53,6 +54,7 @@ class BucketServer:
         self._port = socket.socket()  # until it starts, nobody else is given its port
         self._port.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._port.getsockname()[1]}"
+        self._http = httpx.Client(base_url=self.url, headers={"Authorization": _SIGNED}, verify=trusted())
 
     @property
     def environment(self) -> dict[str, str]:
@@ -68,14 +70,14 @@ class BucketServer:
         """Have these objects, by key, in the bucket, and no others."""
         if self._process is None:
             self._start()
-        httpx.post(f"{self.url}/moto-api/reset").raise_for_status()
+        self._http.post("/moto-api/reset").raise_for_status()
         self._ask("PUT", "")
         for key, content in files.items():
             self._ask("PUT", f"/{key}", content)
 
     def get(self, key: str) -> bytes:
         """An object's content."""
-        return httpx.get(f"{self.url}/{BUCKET}/{key}", headers={"Authorization": _SIGNED}).raise_for_status().content
+        return self._http.get(f"/{BUCKET}/{key}").raise_for_status().content
 
     def remove(self, key: str) -> None:
         """One object less."""
@@ -84,6 +86,7 @@ class BucketServer:
     def stop(self) -> None:
         """End the process, if there is one."""
         self._port.close()
+        self._http.close()
         if self._process:
             self._process.terminate()
             self._process.wait(timeout=30)
@@ -99,13 +102,13 @@ class BucketServer:
         assert self._process
         assert self._process.poll() is None, self._log.read_text()
         try:
-            return httpx.get(f"{self.url}/moto-api/").is_success
+            return self._http.get("/moto-api/").is_success
         except httpx.TransportError:
             return False
 
     def _ask(self, method: str, path: str, content: bytes = b"") -> None:
-        headers = {"Authorization": _SIGNED, "Content-Type": "application/octet-stream"}
-        httpx.request(method, f"{self.url}/{BUCKET}{path}", content=content, headers=headers).raise_for_status()
+        headers = {"Content-Type": "application/octet-stream"}
+        self._http.request(method, f"/{BUCKET}{path}", content=content, headers=headers).raise_for_status()
 
 
 @dataclass(frozen=True)

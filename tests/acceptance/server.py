@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+
+import httpx
 
 from acceptance import warm
 
@@ -18,6 +22,12 @@ class Credentials(NamedTuple):
 
     user_id: str
     api_key: str
+
+
+@cache
+def trusted() -> ssl.SSLContext:
+    """The authorities that vouch for servers; to read them takes longer than most answers."""
+    return httpx.create_ssl_context()
 
 
 @dataclass

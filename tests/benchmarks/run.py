@@ -13,7 +13,9 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
 
@@ -32,11 +34,14 @@ def main(files: int) -> None:
         erasing = best(lambda: remove(copy), lambda: run("cp", "-r", str(many), str(copy)))
         creating = best(lambda: create(many))
         deleting, deleting_one = deletions(many), deletions(one)
+        with served() as address:
+            keeping, connecting = best(lambda: ask(address, kept=True)), best(lambda: ask(address, kept=False))
         helping = best(lambda: run(GRID, "--help"))
         click = best(lambda: run(sys.executable, "-c", "import click"))
     report("create, to cp -r", creating, copying, 1.0)
     report("erasing the bytes (a deletion, less that of one file), to rm -rf", deleting - deleting_one, erasing, 0.1)
     report("a deletion, to that of one file", deleting, deleting_one, 1.3)
+    report("an answer on a connection that is kept, to one on a new connection", keeping, connecting, 1.2)
     report("grid --help, to importing click", helping, click, 2.0)
 
 
@@ -53,6 +58,29 @@ def deletions(source: Path) -> float:
     known = subprocess.run([GRID, "datastore"], check=True, capture_output=True, text=True).stdout
     numbers = [line.split()[1] for line in known.splitlines() if line.startswith(f"{source.name} ")]
     return best(lambda: run(GRID, "datastore", "delete", "--name", source.name, "--version", numbers[-next(last)]))
+
+
+@contextmanager
+def served() -> Iterator[str]:
+    """A server; its host and port."""
+    process = subprocess.Popen([GRID, "serve", "--port", "0"], stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    try:
+        yield process.stdout.readline().split(" is at http://")[1].split()[0]
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def ask(address: str, *, kept: bool) -> None:
+    """A hundred small answers."""
+    connection = HTTPConnection(address)
+    for _ in range(100):
+        connection.request("GET", "/static/icon.svg")
+        connection.getresponse().read()
+        if not kept:
+            connection.close()
+    connection.close()
 
 
 def make_files(folder: Path, files: int) -> Path:

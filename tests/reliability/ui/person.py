@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from acceptance.server import Credentials, ServerProcess
+from acceptance.server import Credentials, ServerProcess, trusted
 from acceptance.surfaces.api import ApiSurface
 
 
@@ -33,7 +33,7 @@ class Person:
 def sign_in(server: ServerProcess, name: str) -> Person:
     """A new user at the pages."""
     user = server.add_user(name)
-    http = httpx.Client(base_url=server.url, timeout=30)
+    http = httpx.Client(base_url=server.url, timeout=30, verify=trusted())
     answer = http.post("/sign-in", data={"name": user.user_id, "key": user.api_key})
     assert (answer.status_code, answer.headers["location"]) == (303, "/"), answer.text
     return Person(http, ApiSurface(server.url, user, None), user)
