@@ -71,7 +71,7 @@ def name_from_folder(location: str) -> str:
 
 
 def check_source_place(source: PurePath, directory: PurePath, kept: Iterable[PurePath]) -> None:
-    """The source does not hold the directory of all that is kept, and is nothing of that; all are whole paths."""
+    """The source does not hold the directory, and is none of what is kept and lies in none; all are whole paths."""
     if directory.is_relative_to(source) or any(source.is_relative_to(place) for place in kept):
         raise InvalidInput(
             f"No version can be made of {source}: grid keeps its own data and credentials in {directory}."

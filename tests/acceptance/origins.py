@@ -35,7 +35,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 def web_server(folder: Path) -> Iterator[str]:
     """Serves the folder; answers its host and port."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1})
     thread.start()
     try:
         yield f"127.0.0.1:{server.server_address[1]}"
@@ -96,7 +96,13 @@ class BucketServer:
         command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", self.url.rpartition(":")[2]]
         with self._log.open("w") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        wait_until(self._answers, "the S3 server answers")
+        try:
+            wait_until(self._answers, "the S3 server answers")
+        except BaseException:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+            raise
 
     def _answers(self) -> bool:
         assert self._process

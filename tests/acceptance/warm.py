@@ -1,18 +1,21 @@
-"""Commands of set-up, without the time that a process takes to load itself.
+"""Commands without the time that a process takes to load itself.
 
-What a test is about is typed as a person types it: a process of its own. What set-up types, or looks at, runs the same
-executable in a process that is forked from one with its modules loaded: a fifth of the time. Only the project's own
-`grid` is kept so: an edition, or a fault, has to be there before the modules are.
+What a scenario is about is typed as a person types it: a process of its own; so are commands that a test kills, starves
+or races. Set-up, and the many wordings and answers of the tests of reliability, run the same executable in a process
+that is forked from one with its modules loaded: a fifth of the time. Only the project's own `grid` is kept so: an
+edition, or a fault, has to be there before the modules are.
 """
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import json
 import os
 import runpy
 import selectors
+import signal
 import subprocess
 import sys
 import threading
@@ -26,7 +29,7 @@ from typing import TextIO
 from acceptance import executables
 
 _LOADED = ("grid_datastores.cli", "grid_datastores.embedded", "sqlalchemy.dialects.sqlite")
-_PATIENCE = 60  # seconds
+_PATIENCE = 120  # seconds
 
 
 def run(
@@ -61,7 +64,6 @@ class _Warm:
     """A process that waits for commands; it ends with the one that started it."""
 
     def __init__(self) -> None:
-        self._said = TemporaryDirectory()
         self._one_at_a_time = threading.Lock()
         environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "PYTHONPATH": str(executables.TESTS)}
         self._process = subprocess.Popen(
@@ -76,9 +78,13 @@ class _Warm:
     def run(
         self, words: tuple[str, ...], environment: Mapping[str, str], folder: Path
     ) -> subprocess.CompletedProcess[str]:
-        out, err = Path(self._said.name, "out"), Path(self._said.name, "err")
-        with self._one_at_a_time:
-            code = self._ask(_Command(words, dict(environment), str(folder), str(out), str(err)))
+        with self._one_at_a_time, TemporaryDirectory() as said:
+            out, err = Path(said, "out"), Path(said, "err")
+            try:
+                code = self._ask(_Command(words, dict(environment), str(folder), str(out), str(err)))
+            except BaseException:
+                self._give_up()
+                raise
             return subprocess.CompletedProcess(words, code, out.read_text(), err.read_text())
 
     def _ask(self, command: _Command) -> int:
@@ -88,12 +94,27 @@ class _Warm:
         with selectors.DefaultSelector() as selector:
             selector.register(self._process.stdout, selectors.EVENT_READ)
             assert selector.select(_PATIENCE), f"It has not ended: {command}"
-        return int(self._process.stdout.readline())
+        code = self._process.stdout.readline()
+        assert code, f"Nobody is there any more to type: {command}"
+        return int(code)
+
+    def _give_up(self) -> None:
+        """End it, and what it is at; the next command starts another."""
+        _own.cache_clear()
+        atexit.unregister(self.end)
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.communicate()
+
+    def end(self) -> None:
+        """Let it go: nothing more will be typed."""
+        self._process.communicate(timeout=_PATIENCE)
 
 
 @cache
 def _own() -> _Warm:
-    return _Warm()
+    started = _Warm()
+    atexit.register(started.end)
+    return started
 
 
 def _serve(asked: TextIO, answers: TextIO) -> None:
@@ -110,12 +131,12 @@ def _serve(asked: TextIO, answers: TextIO) -> None:
 
 def _become(command: _Command) -> None:
     """Be the executable from now on."""
+    _redirect(0, os.devnull, os.O_RDONLY)
+    _redirect(1, command.out, os.O_WRONLY | os.O_CREAT)
+    _redirect(2, command.err, os.O_WRONLY | os.O_CREAT)
     os.chdir(command.folder)
     os.environ.clear()
     os.environ.update(command.environment)
-    _redirect(0, os.devnull, os.O_RDONLY)
-    _redirect(1, command.out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    _redirect(2, command.err, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     sys.argv = [executables.own(), *command.words]
     runpy.run_path(sys.argv[0], run_name="__main__")
 

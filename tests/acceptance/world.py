@@ -144,7 +144,7 @@ class World:
             self.own_server()
 
     def allow_origins(self) -> None:
-        """The operator lets data come from the origins of this run; of the run's own server it has always been so."""
+        """The operator lets data come from the origins of this run; the run's own server was started with that."""
         self.own_server_or_folder()
         if self.target is None:
             self._set(self.origins.environment)

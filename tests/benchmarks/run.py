@@ -77,7 +77,9 @@ def ask(address: str, *, kept: bool) -> None:
     connection = HTTPConnection(address)
     for _ in range(100):
         connection.request("GET", "/static/icon.svg")
-        connection.getresponse().read()
+        answer = connection.getresponse()
+        assert answer.status == 200, answer.status
+        answer.read()
         if not kept:
             connection.close()
     connection.close()

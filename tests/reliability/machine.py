@@ -100,22 +100,21 @@ class Machine:
         return subprocess.Popen([*prefix, self.grid, *words], **(ways | how))
 
     def run(self, *words: str | bytes, env: Mapping[str, str] | None = None, **how: Any) -> Said:
-        """A command and all that it said."""
-        return finished(self.start(*words, env=env, **how))
-
-    def prepare(self, *words: str) -> Said:
-        """A command that is not what a test is about: it makes something ready, or looks."""
-        done = warm.run(self.grid, words, self.environment(), self.home)
+        """A command and all that it said; a process of its own where a test says how it is to be."""
+        typed = tuple(word for word in words if isinstance(word, str))
+        if how or len(typed) < len(words):
+            return finished(self.start(*words, env=env, **how))
+        done = warm.run(self.grid, typed, self.environment(**(env or {})), self.home)
         return Said(done.returncode, done.stdout, done.stderr)
 
     def create(self, folder: Path | str, name: str = "data") -> int:
         """A version of this folder; its number."""
-        said = self.prepare("datastore", "create", str(folder), "--name", name, "-o", "json").done()
+        said = self.run("datastore", "create", str(folder), "--name", name, "-o", "json").done()
         return int(json.loads(said)["spec"]["version"])
 
     def listing(self) -> list[dict[str, Any]]:
         """The versions, as JSON."""
-        return list(json.loads(self.prepare("datastore", "-o", "json").done()))
+        return list(json.loads(self.run("datastore", "-o", "json").done()))
 
     def phases(self) -> list[tuple[int, str]]:
         """Number and phase of every version that is there."""
@@ -127,7 +126,7 @@ class Machine:
     def state(self) -> State:
         """All that a refused command must leave as it is."""
         versions = self.listing()
-        sessions = self.prepare("session", "list", "-o", "json").done()
+        sessions = self.run("session", "list", "-o", "json").done()
         folders = self._folders()
         held = {
             str(path.relative_to(self.storage)): (path.stat().st_size, path.stat().st_mtime_ns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,8 +25,8 @@ class Nonsense:
 
 
 @contextmanager
-def serving() -> Iterator[Nonsense]:
-    """The server, until the test ends."""
+def serving(tls: ssl.SSLContext | None = None) -> Iterator[Nonsense]:
+    """The server, until the test ends; with TLS as 127.0.0.1."""
     nonsense = Nonsense()
 
     class Handler(BaseHTTPRequestHandler):
@@ -47,9 +48,11 @@ def serving() -> Iterator[Nonsense]:
             """Nobody reads it."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    nonsense.url = f"http://127.0.0.1:{server.server_port}"
+    nonsense.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
     try:
         yield nonsense
     finally:

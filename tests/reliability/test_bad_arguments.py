@@ -101,7 +101,7 @@ def test_the_name_of_the_person_need_not_be_one_for_a_user(embedded: Machine) ->
 def test_a_data_folder_may_have_any_name(embedded: Machine, name: str) -> None:
     folder_of(embedded.home, {"a": b"1"})
     embedded.extra["GRID_DIR"] = str(embedded.home / name)
-    assert embedded.create("source") == 1
+    embedded.run("datastore", "create", "source", "--name=data").done()
     assert embedded.phases() == [(1, "SUCCEEDED")]
     assert sorted(path.name for path in embedded.home.iterdir()) == sorted([name, "source"])
     assert (embedded.home / name / "data" / "catalog.sqlite").is_file()
@@ -110,7 +110,7 @@ def test_a_data_folder_may_have_any_name(embedded: Machine, name: str) -> None:
 def test_a_catalog_elsewhere_is_one_of_sqlite(embedded: Machine) -> None:
     folder_of(embedded.home, {"a": b"1"})
     embedded.extra["GRID_DATABASE_URL"] = f"sqlite:///{embedded.home}/my%20catalog"
-    assert embedded.create("source") == 1
+    embedded.run("datastore", "create", "source", "--name=data").done()
     assert (embedded.home / "my catalog").is_file()
     for address in ("nonsense", "postgresql://ana:hidden@host/database", "sqlite://", "sqlite:///a?mode=ro"):
         said = embedded.run("datastore", env={"GRID_DATABASE_URL": address})

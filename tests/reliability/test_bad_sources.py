@@ -49,7 +49,7 @@ def test_what_is_no_file_is_refused_not_followed_or_left_out(stocked: Machine) -
 def test_a_source_that_is_a_link_to_a_folder_is_that_folder(machine: Machine) -> None:
     folder_of(machine.home, {"a.csv": b"1"}, "real")
     (machine.home / "link").symlink_to("real")
-    machine.create("link")
+    machine.run("datastore", "create", "link", "--name=data").done()
     assert machine.listing()[0]["spec"]["source"] == str((machine.home / "real").resolve())
 
 

@@ -111,9 +111,9 @@ def _upload(source: str, name: str) -> Version:
     settings = read_settings()
     if source:
         # Of a loop of links, which `Path.resolve` would not bear, nothing is left to say here.
-        kept = (settings.directory, settings.data, credentials_file(settings))
-        given, directory, *own = (Path(os.path.realpath(path)) for path in (source, *kept))
-        check_source_place(given, directory, own)
+        own = (settings.data, settings.catalog, credentials_file(settings))
+        given, directory, *kept = (Path(os.path.realpath(path)) for path in (source, settings.directory, *own))
+        check_source_place(given, directory, kept)
     data = scan(source)
     with open_datastores() as datastores, progress(f"Creating {name}", data.size_bytes) as advance:
         return transfer.create(datastores, settings.directory, name, data, advance)

@@ -106,6 +106,12 @@ class Connection:
                 raise
             raise InterruptedInDoubt(f"Interrupted.{doubt}") from error
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                asked = error.request.url
+                raise Unreachable(
+                    f"The certificate of {asked.scheme}://{asked.netloc.decode()} is not trusted; nothing was done."
+                    " If it should be, name the file of its authority with SSL_CERT_FILE."
+                ) from error
             raise Unreachable(
                 f"No server answers at {self.url}; nothing was done. Is it running? (grid serve)"
             ) from error

@@ -159,11 +159,11 @@ def test_axe_finds_no_barrier_on_any_page(open_page: OpenPage, ana: Person, tmp_
     more = (notes, f"{notes}/delete", long, f"{long}/delete", "/workloads/start", "/nope")
     for path in ("/", *versions, *more, "/upload", "/workloads", "/workloads/start?name=data&version=1"):
         page.goto(path)
-        for width in (375, 800):
+        page.set_viewport_size({"width": 800, "height": 800})
+        check(page)
+        for width in (375, 1440):  # the lists have colours of their own where they fold
             page.set_viewport_size({"width": width, "height": 800})
-            check(page)
-        page.set_viewport_size({"width": 1440, "height": 800})
-        check_in_both_themes(page)
+            check_in_both_themes(page)
     page.context.clear_cookies()
     page.goto("/sign-in")
     check_in_both_themes(page)
