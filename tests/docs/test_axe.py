@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _SCHEMES = {"light": "default", "dark": "slate"}  # what Material calls them
 _COLOURS = ["color-contrast", "link-in-text-block"]  # the rules that a theme can break
 _OPTIONS: dict[str, dict[str, object]] = {"light": {}, "dark": {"runOnly": _COLOURS}}
+_PARTS = 3  # of the pages, for processes side by side
 _ASKED = {"resultTypes": ["violations"]}  # describing what is right takes as long as finding it
 
 
@@ -42,8 +43,9 @@ def address(site: Site) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("part", range(_PARTS))
 def test_axe_finds_no_barrier_on_any_page(
-    site: Site, address: str, shared_chromium: Chromium | None, theme: str
+    site: Site, address: str, shared_chromium: Chromium | None, theme: str, part: int
 ) -> None:
     """As a reader's system asks for the theme."""
     if shared_chromium is None:
@@ -51,7 +53,7 @@ def test_axe_finds_no_barrier_on_any_page(
     context = shared_chromium.browser.new_context(color_scheme=theme, reduced_motion="reduce")
     page = context.new_page()
     found = {}
-    for path in site.pages:
+    for path in sorted(site.pages)[part::_PARTS]:
         page.goto(f"{address}/{path.removesuffix('index.html')}")
         page.locator(f"body[data-md-color-scheme={_SCHEMES[theme]}]").wait_for()
         problems = Axe().run(page, options=_ASKED | _OPTIONS[theme]).response["violations"]
