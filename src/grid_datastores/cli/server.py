@@ -89,7 +89,8 @@ def _say_key(what: str, whose: User, key: str, output: str) -> None:
 
 
 def _say_ready(welcome: Welcome) -> None:
-    click.echo(f"Grid Datastores is at {welcome.url} (stop it with Ctrl-C)")
+    listens = "" if welcome.url == welcome.listening else f", listening at {welcome.listening}"
+    click.echo(f"Grid Datastores is at {welcome.url}{listens} (stop it with Ctrl-C)")
     click.echo(f"Open it in a browser, signed in as {welcome.user.name}; the link works once, for an hour:")
     click.echo(f"  {welcome.link}")
     if welcome.first:
