@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import ssl
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from reliability.forward_proxy import ForwardProxy, forward_proxy
 from reliability.machine import Machine, folder_of
 from reliability.nonsense import Nonsense, serving
 
+ROOT = Path(__file__).parents[2]
 NOT_HTTP = "does not name an HTTP proxy. Give its address, for example http://proxy.example:3128, or unset"
 
 
@@ -145,6 +149,17 @@ def test_a_proxy_that_refuses_is_told(signed_in: Machine, secure: Nonsense, prox
         said = signed_in.run(*words, env={"HTTPS_PROXY": proxy.url})
         said.refused(f"{secure.url} cannot be reached through the proxy {proxy.url}, which HTTPS_PROXY names: {status}")
     assert secure.asked == []
+
+
+@pytest.mark.parametrize("surface", ["api", "cli"])
+def test_the_acceptance_run_needs_none(tmp_path: Path, surface: str) -> None:
+    """A proxy of the environment is for other hosts than this machine."""
+    nowhere = {name: f"http://127.0.0.1:{free_port()}" for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")}
+    words = ["tests/acceptance", "--rule=delete-needs-both", "--numprocesses=0", f"--evidence={tmp_path / 'evidence'}"]
+    kept = {name: value for name, value in os.environ.items() if name.lower() != "no_proxy"}
+    command = [sys.executable, "-m", "pytest", *words, f"--surface={surface}"]
+    done = subprocess.run(command, cwd=ROOT, env=kept | nowhere, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
 
 
 def test_a_certificate_that_is_not_trusted_is_told_through_a_proxy_too(
