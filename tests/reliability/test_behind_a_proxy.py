@@ -165,6 +165,16 @@ def test_a_named_proxy_tells_where_clients_are(behind: OpenProxy, ana: Credentia
         assert http.get("/v1/auth/user").status_code == 401
 
 
+def test_a_proxy_that_takes_less_than_a_part_is_told(behind: OpenProxy, ana: Credentials, embedded: Machine) -> None:
+    proxy = behind(shown_configuration().replace("client_max_body_size 0;", ""), GRID_PUBLIC_URL="URL")
+    who = {"GRID_URL": proxy.url, "GRID_USER_ID": ana.user_id, "GRID_API_KEY": ana.api_key}
+    embedded.extra |= who | {"SSL_CERT_FILE": str(proxy.authority)}
+    folder = folder_of(embedded.home, {"large.bin": LARGE[: 2 * 1024 * 1024]})
+    said = embedded.run("datastore", "create", str(folder), "--name", "data")
+    said.refused("answered 413", "A proxy before it limits the size of requests; its operator has to allow 50 MiB.")
+    assert embedded.listing() == []
+
+
 @pytest.mark.parametrize("named", ["", PROXY, "10.0.0.0/8"])
 def test_nobody_else_is_believed(own_server: ServerProcess, ana: Credentials, named: str) -> None:
     own_server.operate({"GRID_FORWARDED_ALLOW_IPS": named, "FORWARDED_ALLOW_IPS": "*"})

@@ -144,6 +144,8 @@ def _check(answer: httpx.Response, url: str, doubt: str = "") -> None:
         refusal = by_reason(detail.get("reason", ""), message)
     except (LookupError, ValueError, TypeError, AttributeError, RecursionError):
         said = f"The server at {url} answered {answer.status_code} {answer.reason_phrase}."
+        if answer.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE:  # the server itself says more
+            said += " A proxy before it limits the size of requests; its operator has to allow 50 MiB."
         passing = answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS
         refusal = Unreachable(said, doubt=doubt) if passing else Refusal(said, {"status": str(answer.status_code)})
     raise refusal
