@@ -52,10 +52,9 @@ class Names:
         self._count()
         if _ABSOLUTE.match(name):
             raise SourceFailed(f"The archive holds an absolute path, {shown(name)}.")
-        parts = [part for part in name.split("/") if part not in ("", ".")]
-        if ".." in parts:
+        path = plain_path(name)
+        if ".." in path.split("/"):
             raise SourceFailed(f"The archive holds a path that leads out of it, {shown(name)}.")
-        path = "/".join(parts)
         try:
             path.encode()
             return check_path(path)
@@ -74,6 +73,12 @@ class Names:
     def _check_one_kind(self, path: str) -> None:
         if path in self._files and path in self._folders:
             raise SourceFailed(f"The archive holds {shown(path)} as a file and as a folder.")
+
+
+def plain_path(name: str) -> str:
+    """A name without the parts that lead nowhere: "./a//b" is "a/b", and "/a" stays absolute."""
+    path = "/".join(part for part in name.split("/") if part not in ("", "."))
+    return f"/{path}" if name.startswith("/") else path
 
 
 def shown(name: str) -> str:

@@ -7,16 +7,16 @@ import os
 import tarfile
 import zlib
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from grid_datastores.errors import SourceFailed
-from grid_datastores.sources.entries import Names, shown
+from grid_datastores.sources.entries import Names, plain_path, shown
 from grid_datastores.sources.scratch import full_disk, scratch_file
 from grid_datastores.storage.packing import CHUNK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from grid_datastores.sources.limits import Limits
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 _LARGEST_HEADER = 256 * 1024  # bytes: of all headers of one file together; tarfile takes them into memory
 _MOST_GLOBAL_HEADERS = 100
 _DAMAGE = (tarfile.TarError, EOFError, ValueError, ArithmeticError, LookupError, RecursionError)
-_LINKS = {tarfile.SYMTYPE: "a symbolic link", tarfile.LNKTYPE: "a hard link"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +88,7 @@ def _gunzip(file: BinaryIO, size: int, plain: BinaryIO, limits: Limits) -> None:
 
 def _files(plain: BinaryIO, limits: Limits) -> Iterator[TarredFile]:
     names, guarded, last, pieces = Names(limits), _Guarded(plain), -1, 0
+    earlier: dict[str, TarredFile] = {}
     with _reading():
         archive = tarfile.open(fileobj=cast("BinaryIO", guarded), mode="r:", encoding="utf-8", errors="surrogateescape")  # noqa: SIM115
     while True:
@@ -106,19 +106,21 @@ def _files(plain: BinaryIO, limits: Limits) -> Iterator[TarredFile]:
         if member.isdir():
             names.add_folder(member.name)
         else:
-            file = _file(member, names, plain)
+            file = _file(member, names, plain, earlier)
             pieces += len(file.stored)
             limits.check_count(pieces)
+            earlier[file.path] = file
             yield file
     _check_rest(plain, end)
 
 
-def _file(member: tarfile.TarInfo, names: Names, plain: BinaryIO) -> TarredFile:
+def _file(member: tarfile.TarInfo, names: Names, plain: BinaryIO, earlier: Mapping[str, TarredFile]) -> TarredFile:
+    if member.islnk():
+        return _linked(member, names, earlier)
+    if member.issym():
+        raise SourceFailed(f"The archive holds a symbolic link, {shown(member.name)}; a version keeps files only.")
     if not member.isreg():
-        what = _LINKS.get(member.type)
-        if what is None:
-            raise SourceFailed(f"The archive holds {shown(member.name)}, which is neither a file nor a folder.")
-        raise SourceFailed(f"The archive holds {what}, {shown(member.name)}; a version keeps files only.")
+        raise SourceFailed(f"The archive holds {shown(member.name)}, which is neither a file nor a folder.")
     pieces = [(0, member.size)] if member.sparse is None else cast("list[tuple[int, int]]", member.sparse)
     stored = tuple(piece for piece in pieces if piece[1])
     at = 0
@@ -129,6 +131,17 @@ def _file(member: tarfile.TarInfo, names: Names, plain: BinaryIO) -> TarredFile:
     if at > member.size:
         raise _damaged()
     return TarredFile(names.add_file(member.name), member.size, plain.fileno(), member.offset_data, stored)
+
+
+def _linked(member: tarfile.TarInfo, names: Names, earlier: Mapping[str, TarredFile]) -> TarredFile:
+    """Another name for an earlier file: a file with the same content. tar writes the content once, with the first."""
+    target = earlier.get(plain_path(member.linkname))
+    if target is None:
+        raise SourceFailed(
+            f"The archive holds a hard link, {shown(member.name)}, to {shown(member.linkname)},"
+            " which is no earlier file of the archive."
+        )
+    return replace(target, path=names.add_file(member.name))
 
 
 def _check_rest(plain: BinaryIO, end: int) -> None:
