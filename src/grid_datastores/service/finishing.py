@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, BinaryIO
 
 from grid_datastores.errors import NotFound, Refusal, SourceFailed, UploadInvalid
-from grid_datastores.model import ETAG, EventKind, FileEntry, Phase, SourceKind
+from grid_datastores.model import ETAG, REFERENCE_ALONE, EventKind, FileEntry, Phase, SourceKind
 from grid_datastores.rules import can_be_finished_later
 from grid_datastores.service.wanted import GivenUp, Wanted
 from grid_datastores.storage import Manifest, pack
@@ -241,7 +241,8 @@ def object_name(upload: Upload) -> str:
 
 def _referenced(file: BucketFile, number: int) -> FileEntry:
     """A file that stays in its bucket: an object of its own, known by its ETag."""
-    return FileEntry(file.path, file.size, f"{ETAG}{file.etag}", f"ref-{number:05}", 0)
+    name = REFERENCE_ALONE if file.alone else f"ref-{number:05}"
+    return FileEntry(file.path, file.size, f"{ETAG}{file.etag}", name, 0)
 
 
 @dataclass(frozen=True, slots=True)
