@@ -70,10 +70,12 @@ Feature: Where data comes from
       Then "<name>" has version 1
 
       Examples:
-        | source          | name       |
-        | My Notes        | my-notes   |
-        | birds.csv       | birds      |
-        | PENGUINS.tar.gz | penguins   |
+        | source            | name       |
+        | My Notes          | my-notes   |
+        | birds.csv         | birds      |
+        | PENGUINS.tar.gz   | penguins   |
+        | whales.csv.gz     | whales     |
+        | seals.safetensors | seals      |
 
   @rule:source-shown
   Rule: The source of a version is shown: the path, address or bucket it came from, and how
