@@ -20,6 +20,7 @@ from grid_datastores.errors import InvalidInput, SourceFailed
 from grid_datastores.sources.parse import split_bucket
 from grid_datastores.sources.s3 import open_store, service
 from grid_datastores.storage.manifest import check_path
+from grid_datastores.storage.packing import WithoutAttributes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +36,7 @@ _WRONG_CREDENTIALS = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredTok
 
 
 @dataclass(frozen=True, slots=True)
-class BucketFile:
+class BucketFile(WithoutAttributes):
     """One object as it was when it was listed: its path below the prefix, its size in bytes, its ETag.
 
     One that is `alone` is what the location itself names; its path is the last part of that.
