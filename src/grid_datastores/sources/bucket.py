@@ -162,7 +162,7 @@ class Bucket:
             return check_path(path)
         except InvalidInput as error:
             raise SourceFailed(
-                f"{self._location} holds an object whose name a version's file cannot have, {path[:60]!r}."
+                f"{self._location} holds an object whose name a version's file cannot have. {error.message}"
             ) from error
 
     def _is_folder(self, file: BucketFile) -> bool:

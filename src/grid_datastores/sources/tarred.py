@@ -1,4 +1,4 @@
-"""The files of a tar.gz: unpacked once to a plain tar on disk, then read where they lie in it."""
+"""The files and empty folders of a tar.gz: unpacked once to a plain tar on disk, then read where they lie in it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import tarfile
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from grid_datastores.errors import SourceFailed
-from grid_datastores.sources.entries import Names, plain_path, shown
+from grid_datastores.sources.entries import Names, Unpacked, plain_path, shown, storable_time
 from grid_datastores.sources.scratch import full_disk, scratch_file
-from grid_datastores.storage.packing import CHUNK, WithoutAttributes
+from grid_datastores.storage.packing import CHUNK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
 
 _LARGEST_HEADER = 256 * 1024  # bytes: of all headers of one file together; tarfile takes them into memory
 _MOST_GLOBAL_HEADERS = 100
+_EXECUTE = 0o111
+_LATEST = 2**40  # seconds since the epoch: far beyond what a file system keeps, and no trouble to compute with
 _DAMAGE = (tarfile.TarError, EOFError, ValueError, ArithmeticError, LookupError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
-class TarredFile(WithoutAttributes):
-    """One file of an unpacked tar; size in bytes.
+class TarredFile:
+    """One file of an unpacked tar; size in bytes, `modified` in nanoseconds since the epoch.
 
     `stored` are its pieces, each an offset in the file and a length: one, or several with holes between that read as
     zeros. They lie in the tar one after the other, from `place` on.
@@ -36,6 +39,8 @@ class TarredFile(WithoutAttributes):
 
     path: str
     size: int
+    executable: bool
+    modified: int | None
     descriptor: int
     place: int
     stored: tuple[tuple[int, int], ...]
@@ -57,16 +62,17 @@ class TarredFile(WithoutAttributes):
 
 
 @contextmanager
-def open_tar_gz(file: BinaryIO, size: int, scratch: Path, limits: Limits) -> Iterator[list[TarredFile]]:
-    """The files of a tar.gz of `size` bytes, in its order, readable until the context ends.
+def open_tar_gz(file: BinaryIO, size: int, scratch: Path, limits: Limits) -> Iterator[Unpacked]:
+    """What is in a tar.gz of `size` bytes, the files in its order, readable until the context ends.
 
     The plain tar needs its space on the disk of `scratch`. Raises `SourceFailed` and `NoSpace`.
     """
     with scratch_file(scratch) as plain:
         _gunzip(file, size, plain, limits)
-        files = list(_files(plain, limits))
+        names = Names(limits)
+        files = list(_files(plain, names, limits))
         limits.check_unpacked(sum(found.size for found in files), size)
-        yield files
+        yield Unpacked(files, names.empty_folders())
 
 
 def _gunzip(file: BinaryIO, size: int, plain: BinaryIO, limits: Limits) -> None:
@@ -86,8 +92,8 @@ def _gunzip(file: BinaryIO, size: int, plain: BinaryIO, limits: Limits) -> None:
         plain.flush()
 
 
-def _files(plain: BinaryIO, limits: Limits) -> Iterator[TarredFile]:
-    names, guarded, last, pieces = Names(limits), _Guarded(plain), -1, 0
+def _files(plain: BinaryIO, names: Names, limits: Limits) -> Iterator[TarredFile]:
+    guarded, last, pieces = _Guarded(plain), -1, 0
     earlier: dict[str, TarredFile] = {}
     with _reading():
         archive = tarfile.open(fileobj=cast("BinaryIO", guarded), mode="r:", encoding="utf-8", errors="surrogateescape")  # noqa: SIM115
@@ -130,7 +136,18 @@ def _file(member: tarfile.TarInfo, names: Names, plain: BinaryIO, earlier: Mappi
         at = offset + length
     if at > member.size:
         raise _damaged()
-    return TarredFile(names.add_file(member.name), member.size, plain.fileno(), member.offset_data, stored)
+    path, executable = names.add_file(member.name), bool(member.mode & _EXECUTE)
+    return TarredFile(path, member.size, executable, _modified(member), plain.fileno(), member.offset_data, stored)
+
+
+def _modified(member: tarfile.TarInfo) -> int | None:
+    """Its time, to the nanosecond where the tar has it as text, which tarfile reads as a float."""
+    try:
+        seconds = Decimal(member.pax_headers.get("mtime", member.mtime))
+        usable = 0 <= seconds < _LATEST
+    except InvalidOperation:  # it is no number
+        return None
+    return storable_time(int(seconds * 10**9)) if usable else None
 
 
 def _linked(member: tarfile.TarInfo, names: Names, earlier: Mapping[str, TarredFile]) -> TarredFile:

@@ -252,6 +252,14 @@ def test_a_name_that_a_version_cannot_hold_is_refused(s3: S3, key: str) -> None:
         read("s3://birds/set")
 
 
+@pytest.mark.parametrize("kind", [SourceKind.BUCKET, SourceKind.REFERENCE])
+@pytest.mark.parametrize("location", ["s3://birds/set", "s3://birds/set/" + "\u0439" * 133])
+def test_a_name_that_no_ordinary_disk_takes_is_refused_by_name(s3: S3, kind: SourceKind, location: str) -> None:
+    s3.make_bucket("birds", {"set/ok": b"1", "set/" + "\u0439" * 133: b"2"})
+    with pytest.raises(SourceFailed, match=r"'\u0439{60}\u2026' is too long for a name: it has 266 bytes"):
+        read(location, kind)
+
+
 def test_a_bucket_that_is_not_there_is_told(s3: S3) -> None:
     with pytest.raises(SourceFailed, match=r"^There is no bucket nobirds\.$"):
         read("s3://nobirds/set")
