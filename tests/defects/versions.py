@@ -98,7 +98,7 @@ def file_forgotten() -> None:
 
 def _publish_without(change: Any) -> None:
     def publish(original: Any) -> Any:
-        return lambda self, version, manifest, actor: original(self, version, change(manifest), actor)
+        return lambda self, version, manifest, *told: original(self, version, change(manifest), *told)
 
     wrap(finishing.Finishing, "publish", publish)
 
