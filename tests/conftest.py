@@ -18,6 +18,7 @@ pytest_plugins = [
     "acceptance.steps.browsing",
     "acceptance.steps.sourcing",
     "acceptance.steps.proxying",
+    "acceptance.steps.attributes",
 ]
 
 
