@@ -132,6 +132,13 @@ def understood(url: str, doubt: str = "") -> Iterator[None]:
         raise NotUnderstood.of(url, doubt) from error
 
 
+def _secure_address(answer: httpx.Response) -> str:
+    """Where a proxy redirects to because it wants TLS; empty for any other answer, as a key goes to no other host."""
+    to = answer.next_request.url if answer.next_request else httpx.URL()
+    upgraded = (answer.url.scheme, to.scheme) == ("http", "https") and to.host == answer.url.host
+    return f"https://{to.netloc.decode('ascii')}" if upgraded else ""
+
+
 def _check(answer: httpx.Response, url: str, doubt: str = "") -> None:
     if answer.is_success:
         return
@@ -146,6 +153,8 @@ def _check(answer: httpx.Response, url: str, doubt: str = "") -> None:
         said = f"The server at {url} answered {answer.status_code} {answer.reason_phrase}."
         if answer.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE:  # the server itself says more
             said += " A proxy before it limits the size of requests; its operator has to allow 50 MiB."
+        if secure := _secure_address(answer):
+            said += f" Its address is {secure}; use that one."
         passing = answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS
         refusal = Unreachable(said, doubt=doubt) if passing else Refusal(said, {"status": str(answer.status_code)})
     raise refusal

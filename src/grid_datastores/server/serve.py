@@ -10,6 +10,7 @@ from asyncio import CancelledError
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -110,7 +111,7 @@ def _run(
         access_log=False,
         lifespan="off",
         proxy_headers=bool(settings.trusted_proxies),  # anybody can send them
-        forwarded_allow_ips=list(settings.trusted_proxies),
+        forwarded_allow_ips=trusted_addresses(settings.trusted_proxies),
         timeout_graceful_shutdown=STALLED,
     )
     server = uvicorn.Server(config)
@@ -124,6 +125,13 @@ def _run(
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     server.run(sockets=[listener])
+
+
+def trusted_addresses(proxies: tuple[str, ...]) -> list[str]:
+    """The proxies as uvicorn wants them: IPv4 ones also in the form that they have where the server listens at `::`."""
+    named = [ip_network(proxy) for proxy in proxies if proxy != "*"]
+    mapped = [f"::ffff:{net.network_address}/{96 + net.prefixlen}" for net in named if net.version == 4]
+    return [*proxies, *mapped]
 
 
 def _welcome(state: State, url: str, listening: str) -> Welcome:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.requests import Request
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from grid_datastores.errors import InvalidInput
 from grid_datastores.server.app import create_app
 from grid_datastores.server.origin import is_own, is_secure, origin
+from grid_datastores.server.serve import trusted_addresses
 from grid_datastores.service import Service
 from grid_datastores.settings import read_settings
 
@@ -80,6 +84,32 @@ def test_what_cannot_be_a_proxy_is_refused(monkeypatch: pytest.MonkeyPatch, give
     monkeypatch.setenv("GRID_FORWARDED_ALLOW_IPS", given)
     with pytest.raises(InvalidInput, match=r"GRID_FORWARDED_ALLOW_IPS has '.*', which is not an IP address or network"):
         read_settings()
+
+
+@pytest.mark.parametrize(
+    ("named", "client", "believed"),
+    [
+        ("10.0.0.5", "10.0.0.5", True),
+        ("10.0.0.5", "::ffff:10.0.0.5", True),  # where the server listens at ::
+        ("10.0.0.0/8", "::ffff:10.1.2.3", True),
+        ("2001:db8::/32", "2001:db8::1", True),
+        ("10.0.0.5", "10.0.0.6", False),
+        ("10.0.0.5", "::ffff:10.0.0.6", False),
+        ("10.0.0.5", "", False),
+        ("*", "203.0.113.1", True),
+    ],
+)
+def test_only_named_proxies_are_believed(named: str, client: str, believed: bool) -> None:
+    seen: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["scheme"])
+
+    headers = [(b"x-forwarded-proto", b"https")]
+    scope: Any = {"type": "http", "scheme": "http", "client": (client, 1), "headers": headers}
+    middleware = ProxyHeadersMiddleware(app, trusted_addresses((named,)))
+    asyncio.run(middleware(scope, None, None))  # type: ignore[arg-type]
+    assert seen == ["https" if believed else "http"]
 
 
 def _request(service: Service, public_url: str, host: str = "127.0.0.1:8000", scheme: str = "http") -> Request:
