@@ -12,7 +12,8 @@ from typing import Any
 import httpx
 
 from acceptance.server import Credentials, trusted
-from acceptance.surfaces import Crashed, Outcome, Receipt
+from acceptance.surfaces import Outcome, Receipt
+from acceptance.surfaces.answers import parsed, whole
 from living_spec.recorder import Recorder
 
 _INVALID_ARGUMENT = 3
@@ -59,7 +60,7 @@ class ApiSurface:
         if self._evidence and not quiet:
             sent = "" if body is None else json.dumps(body)
             self._evidence.exchange(method, path, sent, answer.status_code, answer.text)
-        return _whole(answer)
+        return whole(answer)
 
     def upload(self, name: str, folder: Path) -> Outcome:
         created = self._create(name, str(folder))
@@ -116,7 +117,7 @@ class ApiSurface:
             target = folder / file["filename"]
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
-                content = _whole(self._bare.get(file["url"]))
+                content = whole(self._bare.get(file["url"]))
             except httpx.TransportError as error:  # the server ended it in the middle
                 return Outcome(False, False, False, str(error))
             if content.is_error:
@@ -142,7 +143,7 @@ class ApiSurface:
 
     def open_address(self, address: str) -> Outcome:
         """Read what is at an address, as anybody can who has it."""
-        answer = _whole(httpx.get(address, timeout=30, verify=trusted()))
+        answer = whole(httpx.get(address, timeout=30, verify=trusted()))
         return Outcome(True, False, False, address) if answer.is_success else _outcome(answer)
 
     def delete(self, name: str | None, version: str | None) -> Outcome:
@@ -159,7 +160,7 @@ class ApiSurface:
         return Outcome(False, False, False, refusal) if refusal else _outcome(answer)
 
     def receipt(self, outcome: Outcome) -> Receipt:
-        told = _parsed(outcome.said)["receipt"]
+        told = parsed(outcome.said)["receipt"]
         kept = [(item["version"], item["fingerprint"]) for item in told["kept"]]
         quota = told["quotaBefore"]["used"], told["quotaAfter"]["used"]
         return Receipt(told["version"], int(told["fileCount"]), int(told["sizeBytes"]), kept, quota)
@@ -280,7 +281,7 @@ class ApiSurface:
         path = f"{self._versions}/{_told(self._create(name, ''))['id']}"
         wanted = [{"key": "pack-00001.tar", "partCount": "1"}]
         announced = _told(self.call("POST", f"{path}/presigned-urls", {"objects": wanted}))["objects"][0]
-        etag = _whole(self._bare.put(announced["urls"][0]["url"], content=b"damaged")).headers.get("etag", "")
+        etag = whole(self._bare.put(announced["urls"][0]["url"], content=b"damaged")).headers.get("etag", "")
         parts = [{"partNumber": "1", "etag": etag}]
         completed = {"key": announced["key"], "uploadId": announced["uploadId"], "urls": parts}
         self.call("POST", f"{path}/presigned-urls/completed", {"objects": [completed]})
@@ -333,7 +334,7 @@ class ApiSurface:
         key = file.relative_to(folder).as_posix()
         wanted = {"objects": [{"key": key, "partCount": "1"}]}
         announced = _told(self.call("POST", f"{path}/presigned-urls", wanted, quiet=True))["objects"][0]
-        answer = _whole(self._bare.put(announced["urls"][0]["url"], content=file.read_bytes()))
+        answer = whole(self._bare.put(announced["urls"][0]["url"], content=file.read_bytes()))
         parts = [{"partNumber": "1", "etag": answer.headers.get("etag", "")}]
         return {"key": key, "uploadId": announced["uploadId"], "urls": parts}
 
@@ -370,37 +371,8 @@ class ApiSurface:
         return next((item["id"] for item in known if item["name"] == session), _NO_ID)
 
 
-class _Answer(dict[str, Any]):
-    """An object of an answer; what it lacks is missing from the software."""
-
-    def __missing__(self, key: str) -> Any:
-        raise AssertionError(f"The answer has no {key}: {self}")
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text, object_hook=_Answer)
-    except ValueError as error:
-        raise AssertionError(f"The answer is not JSON: {text[:500]!r}") from error
-
-
 def _told(answer: httpx.Response) -> Any:
-    return _parsed(answer.text)
-
-
-def _whole(answer: httpx.Response) -> httpx.Response:
-    """The answer, which is not that of a server that broke."""
-    if answer.is_server_error and _reason(answer) in ("", "INTERNAL"):
-        raise Crashed(f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text[:500]}")
-    return answer
-
-
-def _reason(answer: httpx.Response) -> str:
-    """The name that a refusal has; a server that broke gives none of its own."""
-    try:
-        return str(answer.json()["details"][0]["reason"])
-    except (ValueError, LookupError, TypeError):
-        return ""
+    return parsed(answer.text)
 
 
 def _phase(datastore: dict[str, Any]) -> str:
