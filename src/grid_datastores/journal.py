@@ -47,7 +47,9 @@ class Journal:
     def record(self, name: str, entries: Sequence[FileEntry]) -> None:
         """This object has arrived, with these files."""
         self.objects[name] = list(entries)
-        rows = [[entry.path, entry.size, entry.sha256, entry.offset] for entry in entries]
+        rows = [
+            [entry.path, entry.size, entry.sha256, entry.offset, entry.executable, entry.modified] for entry in entries
+        ]
         _append(self.path, {"object": name, "files": rows})
 
     def same_files(self, data: LocalSource) -> bool:
@@ -135,12 +137,18 @@ def _read(path: Path, held: int) -> Journal | None:
         for row in rows:
             name = str(row["object"])
             journal.objects[name] = [
-                FileEntry(str(file), int(size), str(digest), name, int(offset))
-                for file, size, digest, offset in row["files"]
+                FileEntry(str(file), int(size), str(digest), name, int(offset), executable is True, _whole(modified))
+                for file, size, digest, offset, executable, modified in row["files"]
             ]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return journal
+
+
+def _whole(value: object) -> int | None:
+    if value is None or isinstance(value, int):
+        return value
+    raise TypeError(value)
 
 
 def _append(path: Path, row: object) -> None:
@@ -152,4 +160,4 @@ def _append(path: Path, row: object) -> None:
 
 
 def _scanned(data: LocalSource) -> list[list[object]]:
-    return [[file.path, file.size, file.changed] for file in data.files]
+    return [[file.path, file.size, file.modified] for file in data.files]

@@ -9,7 +9,7 @@ from grid_datastores.errors import CatalogFailed, NotUnderstood, Refusal, Source
 from grid_datastores.interrupts import interrupts_held
 from grid_datastores.journal import begin_journal
 from grid_datastores.model import Phase
-from grid_datastores.restore import check_new, restore
+from grid_datastores.restore import check_all_written, check_new, restore
 from grid_datastores.sources import scan
 from grid_datastores.storage import Manifest, pack
 
@@ -84,11 +84,15 @@ def resume(datastores: Datastores, journal: Journal, progress: Callable[[int], o
 
 
 def download(datastores: Datastores, ref: VersionRef, destination: Path, progress: Callable[[int], object]) -> Version:
-    """The version's files in a new folder, checked byte for byte. When it fails, no folder is left."""
+    """The version's files in a new folder, checked byte for byte. When it fails, no folder is left.
+
+    Files whose names the destination does not take are left out, and named by `SourceFailed` at the end.
+    """
     check_new(destination)
     version = datastores.find(ref)
     manifest = datastores.manifest(version)
-    restore(manifest, lambda name: datastores.read_object(version, name), destination, progress)
+    refused = restore(manifest, lambda name: datastores.read_object(version, name), destination, progress)
+    check_all_written(refused, len(manifest.files), destination)
     return version
 
 
@@ -100,7 +104,8 @@ def _send(
         for name, entries in pack(data.files, datastores.sink(version, skipped.append), progress, journal.objects):
             if name not in journal.objects:
                 journal.record(name, entries)
-        manifest = Manifest.of(entry for entries in journal.objects.values() for entry in entries)
+        packed = (entry for entries in journal.objects.values() for entry in entries)
+        manifest = Manifest.of(packed, data.folders)
         finished = datastores.finish(version, manifest)
     except (KeyboardInterrupt, *_PASSING) as error:
         why = "Interrupted." if isinstance(error, KeyboardInterrupt) else error.said
