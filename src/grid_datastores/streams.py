@@ -28,6 +28,7 @@ _STDIN, _STDOUT, _STDERR = range(3)
 _STAND_INS = {_STDIN: os.O_RDONLY, _STDOUT: os.O_RDONLY, _STDERR: os.O_WRONLY}
 
 _closed: set[int] = set()
+_stdout_encoding = "utf-8"
 
 
 def set_up_streams() -> None:
@@ -37,14 +38,26 @@ def set_up_streams() -> None:
     _open_closed_descriptors()
     if sys.stdin is None:
         sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(_STDIN, closefd=False)), "utf-8")
+    global _stdout_encoding
+    _stdout_encoding = _encoding(sys.stdout)
     out = _Lossy if stdout_was_closed() else io.FileIO
-    sys.stdout = _text(out(_STDOUT, "w", closefd=False), _encoding(sys.stdout))
+    sys.stdout = _text(out(_STDOUT, "w", closefd=False), _stdout_encoding)
     sys.stderr = _text(_Lossy(_STDERR, "w", closefd=False), _encoding(sys.stderr), line_buffering=True)
 
 
 def stdout_was_closed() -> bool:
     """Whether standard output was closed when the process started: then what is printed is lost."""
     return _STDOUT in _closed
+
+
+def stdout_takes_all() -> bool:
+    """Whether the encoding of standard output has every character."""
+    return codecs.lookup(_stdout_encoding).name.startswith("utf")
+
+
+def escaped(text: str) -> str:
+    """The text as standard output prints it: with escapes for what its encoding does not have."""
+    return text if text.isascii() else text.encode(_stdout_encoding, "backslashreplace").decode(_stdout_encoding)
 
 
 class _Lossy(io.FileIO):
@@ -61,16 +74,13 @@ class _Lossy(io.FileIO):
 class _Ascii(io.TextIOWrapper):
     """A stream in ASCII. By its usual name, click would take the encoding for a mistake and print UTF-8 instead."""
 
-    @property
-    def encoding(self) -> str:
-        """A name that says the same."""
-        return "ascii-with-escapes"
+    encoding = "ascii-with-escapes"
 
 
 def _start_again_in_utf8() -> None:
     """Replace this process by one in Python's UTF-8 mode, which only the interpreter's start can set."""
     options = ["-X", "utf8", "-X", f"{_ENCODING}={_encoding(sys.stdout or sys.stderr)}"]
-    os.execv(sys.executable, [sys.executable, *options, *sys.orig_argv[1:]])
+    os.execv(sys.executable, [sys.executable, *options, *sys.orig_argv[1:]])  # noqa: S606 - itself
 
 
 def _open_closed_descriptors() -> None:

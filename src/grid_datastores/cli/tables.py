@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -22,7 +22,7 @@ class Column:
     width: int
     right: bool = False
 
-    def fill(self, text: str) -> str:
+    def filled(self, text: str) -> str:
         """The text, padded to the width."""
         blanks = " " * (self.width - cells(text))
         return blanks + text if self.right else text + blanks
@@ -30,11 +30,7 @@ class Column:
 
 def fitting(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Column]:
     """Columns as wide as their widest cells."""
-    return [
-        Column(header, max(map(cells, column)))
-        for header, *column in zip(headers, *rows, strict=True)
-        for column in [[header, *column]]
-    ]
+    return [Column(column[0], max(map(cells, column))) for column in zip(headers, *rows, strict=True)]
 
 
 def lines(columns: Sequence[Column], rows: Iterable[Sequence[str]], room: int | None, *, bold: bool) -> Iterator[str]:
@@ -49,7 +45,8 @@ def lines(columns: Sequence[Column], rows: Iterable[Sequence[str]], room: int | 
     left = room - sum(widths) - _GAP * (len(widths) - 1) + widths[folding]
     if left < min(widths[folding], _LEAST_WIDTH):
         return _records(columns, rows, room, bold=bold)
-    return _table(columns, _folded(rows, folding, left), bold=bold)
+    narrowed = [*columns[:folding], replace(columns[folding], width=left), *columns[folding + 1 :]]
+    return _table(narrowed, _folded(rows, folding, left), bold=bold)
 
 
 def cells(text: str) -> int:
@@ -62,9 +59,16 @@ def cells(text: str) -> int:
 
 
 def _table(columns: Sequence[Column], rows: Iterable[Sequence[str]], *, bold: bool) -> Iterator[str]:
-    yield _line([_header(column, column.fill(column.header), bold=bold) for column in columns])
+    headers = _line(_filled(columns, [column.header for column in columns]))
+    yield click.style(headers, bold=True) if bold else headers
     for row in rows:
-        yield _line([column.fill(cell) for column, cell in zip(columns, row, strict=True)])
+        yield _line(_filled(columns, row))
+
+
+def _filled(columns: Sequence[Column], row: Sequence[str]) -> list[str]:
+    """The cells of a row, padded up to the last, which ends the line."""
+    filled = [column.filled(cell) for column, cell in zip(columns[:-1], row[:-1], strict=True)]
+    return [*filled, columns[-1].filled(row[-1]) if columns[-1].right else row[-1]]
 
 
 def _folded(rows: Iterable[Sequence[str]], folding: int, width: int) -> Iterator[Sequence[str]]:
@@ -78,26 +82,21 @@ def _folded(rows: Iterable[Sequence[str]], folding: int, width: int) -> Iterator
 
 def _records(columns: Sequence[Column], rows: Iterable[Sequence[str]], room: int, *, bold: bool) -> Iterator[str]:
     """A row as lines, each a header and its cell; an empty line between two rows."""
-    label = max(cells(column.header) for column in columns)
-    width = max(2, room - label - _GAP)  # the widest character takes two
+    longest = max(len(column.header) for column in columns)
+    headers = [column.header.ljust(longest) for column in columns]
+    shown = [click.style(header, bold=True) if bold else header for header in headers]
+    width = max(2, room - longest - _GAP)  # the widest character takes two
     for number, row in enumerate(rows):
         if number:
             yield ""
-        for column, cell in zip(columns, row, strict=True):
-            named = _header(column, column.header + " " * (label - cells(column.header)), bold=bold)
+        for header, cell in zip(shown, row, strict=True):
             first, *further = _chopped(cell, width)
-            yield _line([named, first])
-            for part in further:
-                yield _line([" " * label, part])
-
-
-def _header(column: Column, filled: str, *, bold: bool) -> str:
-    """The header in bold type, its blanks as they are."""
-    return filled.replace(column.header, click.style(column.header, bold=True)) if bold else filled
+            yield _line([header, first])
+            yield from (_line([" " * longest, part]) for part in further)
 
 
 def _line(parts: Sequence[str]) -> str:
-    return (" " * _GAP).join(parts).rstrip()
+    return (" " * _GAP).join(parts).rstrip(" ")
 
 
 def _chopped(text: str, width: int) -> list[str]:
