@@ -17,5 +17,7 @@ def main() -> None:
     try:
         run()
     except KeyboardInterrupt as error:  # before a command began, or after it ended
+        from grid_datastores.interrupts import code_of_signal
+
         print("Error: Interrupted.", file=sys.stderr)
-        sys.exit(getattr(error, "exit_code", 1))
+        sys.exit(code_of_signal(error) or 1)

@@ -231,8 +231,10 @@ def resume() -> None:
             try:
                 with progress(f"Resuming {journal.ref}", journal.size_bytes) as advance:
                     resumed = transfer.resume(datastores, journal, advance)
-            except Refusal as error:  # the others can go on all the same
-                refusals.append(error)
+            except Refusal as error:
+                if isinstance(error.__cause__, KeyboardInterrupt):
+                    raise
+                refusals.append(error)  # the others can go on all the same
                 continue
             sent = size(resumed.version.size_bytes - resumed.skipped)
             click.echo(f"Finished {journal.ref}: {size(resumed.skipped)} were there already, {sent} were sent.")

@@ -29,15 +29,15 @@ UNPRINTED = 3  # the exit code where all was done, and could not be printed
 
 
 @contextmanager
-def told(done: str) -> Iterator[None]:
-    """What is printed here is `done` already: where stdout takes nothing, stderr says so, and the exit code is 3."""
+def told(done: str, advice: str = "") -> Iterator[None]:
+    """Print what is `done` already. Where stdout takes nothing, stderr says so with the advice; the exit code is 3."""
     try:
         yield
         if stdout_was_closed():
             raise OSError(errno.EBADF, "Standard output is closed")
     except OSError as error:
         forget(sys.stdout)
-        click.echo(f"{plain(done)} That could not be printed: {why(error)}.", err=True)
+        click.echo(f"{plain(done)} That could not be printed: {why(error)}.{advice}", err=True)
         raise click.exceptions.Exit(UNPRINTED) from error
 
 
