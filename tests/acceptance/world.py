@@ -70,6 +70,7 @@ class World:
     credentials: Credentials = field(default_factory=lambda: Credentials("", ""))
     process: subprocess.Popen[str] | None = None
     origin: str = ""
+    offered: dict[str, bytes] = field(default_factory=dict)
     lease: float = 60.0
     beating: threading.Event = field(default_factory=threading.Event)
     marks: dict[tuple[str, int], str] = field(default_factory=dict)

@@ -81,7 +81,7 @@ def create(source: str, name: str | None, no_copy: bool, output: str) -> None:
     """Make a new version from SOURCE.
 
     SOURCE is a file or a folder, an http(s) URL of a .zip or .tar.gz, which is fetched and extracted, or an
-    s3://bucket/prefix, whose objects are copied.
+    s3://bucket/prefix, whose objects are copied; the key of one object will do.
 
     Every upload under a name makes a new version: 1, 2, 3, and so on. Nothing of an upload that fails is kept; one
     that is interrupted goes on with `grid datastore resume`.

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from grid_datastores.errors import Damaged, NotFound
-from grid_datastores.model import ETAG, Details
+from grid_datastores.model import ETAG, REFERENCE_ALONE, Details
 from grid_datastores.rules import check_not_deleted, check_readable
 from grid_datastores.service.context import Context, owned
 from grid_datastores.storage import read_files, undamaged
@@ -119,7 +119,8 @@ class Reading:
         from grid_datastores.sources.limits import Limits
 
         bucket = Bucket(self.get(user, version_id).source.location, Limits())
-        return bucket.file(entry.path, entry.size, entry.sha256.removeprefix(ETAG)).chunks()
+        etag, alone = entry.sha256.removeprefix(ETAG), entry.object == REFERENCE_ALONE
+        return bucket.file(entry.path, entry.size, etag, alone).chunks()
 
 
 def _files(pieces: Iterable[bytes]) -> Iterator[FileEntry]:
