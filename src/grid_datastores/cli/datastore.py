@@ -19,13 +19,27 @@ from grid_datastores.cli.options import (
     version_option,
     version_ref,
 )
-from grid_datastores.cli.output import print_json, print_table, progress, say_done, told, waiting, when
+from grid_datastores.cli.output import (
+    print_json,
+    print_json_list,
+    print_rows,
+    print_table,
+    progress,
+    say_done,
+    told,
+    waiting,
+    when,
+)
+from grid_datastores.cli.tables import Column
 from grid_datastores.cli.target import open_datastores
 from grid_datastores.errors import Refusal
 from grid_datastores.words import counted, plain, size
 
 if TYPE_CHECKING:
-    from grid_datastores.model import Details, Source, Version
+    from grid_datastores.model import Details, FileEntry, Source, Version
+
+# As wide as a size and a short digest, so that no row waits for the longest path, which ends the line.
+_FILE_COLUMNS = [Column("BYTES", 15, right=True), Column("SHA-256", 12), Column("PATH", 1024)]
 
 
 def _new_folder(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> str | None:
@@ -147,11 +161,23 @@ def show(name: str, version: int, output: str) -> None:
 def files(name: str, version: int, output: str) -> None:
     """List the files of a version, with their sizes in bytes."""
     with open_datastores() as datastores:
-        found = datastores.manifest(datastores.find(version_ref(name, version))).files
-    if output == "json":
-        print_json([{"path": file.path, "size": file.size, "sha256": file.sha256} for file in found])
-        return
-    print_table(["PATH", "BYTES", "SHA-256"], [[file.path, str(file.size), file.sha256[:12]] for file in found])
+        found = datastores.files(datastores.find(version_ref(name, version)))
+        if output == "json":
+            print_json_list(map(_file_out, found))
+        else:
+            print_rows(_FILE_COLUMNS, ([str(file.size), file.sha256[:12], file.path] for file in found))
+
+
+def _file_out(file: FileEntry) -> dict[str, object]:
+    from grid_datastores.wire.common import time_out
+
+    return {
+        "path": file.path,
+        "size": file.size,
+        "sha256": file.sha256,
+        "executable": file.executable,
+        "modified": time_out(file.modified_at),
+    }
 
 
 @datastore.command()
@@ -205,8 +231,10 @@ def resume() -> None:
             try:
                 with progress(f"Resuming {journal.ref}", journal.size_bytes) as advance:
                     resumed = transfer.resume(datastores, journal, advance)
-            except Refusal as error:  # the others can go on all the same
-                refusals.append(error)
+            except Refusal as error:
+                if isinstance(error.__cause__, KeyboardInterrupt):
+                    raise
+                refusals.append(error)  # the others can go on all the same
                 continue
             sent = size(resumed.version.size_bytes - resumed.skipped)
             click.echo(f"Finished {journal.ref}: {size(resumed.skipped)} were there already, {sent} were sent.")
