@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from hashlib import sha256
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from grid_datastores.aside import FolderAside
 from grid_datastores.errors import Damaged, Refusal, SourceFailed
 from grid_datastores.model import ETAG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
     from grid_datastores.model import FileEntry
     from grid_datastores.storage.manifest import Manifest
@@ -25,24 +24,27 @@ def restore(
     destination: Path,
     progress: Callable[[int], object],
     lies_at: Callable[[FileEntry], Path | None] = lambda _file: None,
+    *,
+    directory: Path,
 ) -> None:
     """Write all files below `destination`, which must not be there yet. `read_object` streams an object by name.
 
-    A file that `lies_at` knows on this machine is linked, not written.
+    A file that `lies_at` knows on this machine is linked, not written. What a killed process wrote is noted below
+    `directory`, that of the settings.
     """
     check_new(destination)
     try:
-        aside = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", dir=destination.parent))
+        aside = FolderAside(directory, destination)
     except OSError as error:
         raise SourceFailed(f"{destination} cannot be made: {(error.strerror or str(error)).lower()}.") from error
     try:
-        _write_all(manifest, read_object, aside, progress, lies_at)
-        aside.chmod(0o755)
-        aside.rename(destination)
+        _write_all(manifest, read_object, aside.path, progress, lies_at)
+        aside.path.chmod(0o755)
+        aside.path.rename(destination)
     except OSError as error:
         raise SourceFailed(f"{destination} cannot be written: {(error.strerror or str(error)).lower()}.") from error
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        aside.discard()
 
 
 def check_new(destination: Path) -> None:

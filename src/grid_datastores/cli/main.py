@@ -46,7 +46,7 @@ class _Grid(click.Group):
             raise _Failure(str(error), 1) from None
         except KeyboardInterrupt as error:
             code = error.exit_code if isinstance(error, Terminated) else 1
-            raise _Failure("Interrupted; what was not finished left nothing behind.", code) from None
+            raise _Failure("Interrupted before the command was finished.", code) from None
 
 
 @click.group(cls=_Grid, context_settings={"help_option_names": ["-h", "--help"]})

@@ -51,6 +51,7 @@ def create_app(service: Service, hosts: Hosts | None = None) -> FastAPI:
         accounts.router,
         workloads.sessions,
         datastores.router,
+        datastores.deletions,
         uploads.router,
         uploads.parts,
         contents.router,
