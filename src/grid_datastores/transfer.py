@@ -117,11 +117,13 @@ def fetch(datastores: Datastores, name: str, source: Source) -> Version:
     try:
         with interrupts_held():
             version = datastores.order(name, source)
-        return datastores.wait(version)
+        fetched = datastores.wait(version)
     except (KeyboardInterrupt, *_PASSING) as error:
         if version is None:
             raise
         raise _not_fetched(datastores, error, version) from error
+    _fetch_others(datastores)
+    return fetched
 
 
 def fetch_again(datastores: Datastores, version: Version) -> Version | None:
@@ -132,6 +134,17 @@ def fetch_again(datastores: Datastores, version: Version) -> Version | None:
         return None
     except (KeyboardInterrupt, *_PASSING) as error:
         raise _not_fetched(datastores, error, version) from error
+
+
+def _fetch_others(datastores: Datastores) -> None:
+    """Fetch what interrupted commands were fetching. What was asked for is done, whatever comes of these."""
+    for version in datastores.interrupted_fetches():
+        try:
+            fetch_again(datastores, version)
+        except UploadInterrupted:
+            return
+        except Refusal:
+            continue
 
 
 def download(
