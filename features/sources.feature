@@ -18,6 +18,17 @@ Feature: Where data comes from
         | .zip    |
         | .tar.gz |
 
+    @scenario:archive-attributes
+    Scenario Outline: An archive keeps its times, executable files and empty folders
+      Given an archive of a folder with a program, an old file and an empty folder at "field-notes<suffix>" of a web server
+      When I create a version of the archive in "field-notes"
+      Then version 1 of "field-notes" comes back with its program, its times and its empty folder
+
+      Examples:
+        | suffix  |
+        | .zip    |
+        | .tar.gz |
+
     @scenario:from-bucket
     Scenario: The objects of a bucket are copied
       Given the penguin data in a bucket
@@ -48,6 +59,7 @@ Feature: Where data comes from
         | an archive with a path that leads out of it  | ..        |
         | an archive with a symbolic link              | link      |
         | an archive that is cut off                   | cut short |
+        | an archive with a name that no disk takes    | too long  |
         | a web page                                   | archive   |
 
     @scenario:hostile-address

@@ -16,6 +16,7 @@ pytest_plugins = [
     "acceptance.steps.running",
     "acceptance.steps.browsing",
     "acceptance.steps.sourcing",
+    "acceptance.steps.attributes",
 ]
 
 

@@ -7,7 +7,6 @@ the process keeps locked while it lives; the next command erases the folders who
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -33,17 +32,17 @@ class FolderAside:
         try:
             with suppress(OSError):  # where no note can be written, only a killed process leaves its folder
                 self._write_note()
-            self.path.mkdir(mode=0o700)
+            self.path.mkdir()
         except BaseException:
             self.discard()
             raise
 
     def discard(self) -> None:
         """Remove the folder, unless it was renamed. Its note stays where that fails: the next command tries again."""
-        shutil.rmtree(self.path, ignore_errors=True)
         with self._lock, suppress(OSError):
-            if not os.path.lexists(self.path):
-                self._note.unlink()
+            if os.path.lexists(self.path):
+                remove_tree(self.path)
+            self._note.unlink()
 
     def _write_note(self) -> None:
         self._note.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -78,8 +77,15 @@ def _is_ours(folder: Path, mark: str) -> bool:
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a folder that can only be read."""
-    for path in [folder, *folder.rglob("*")]:
-        if path.is_dir() and not path.is_symlink():
-            path.chmod(stat.S_IRWXU)
-    shutil.rmtree(folder)
+    """Remove a folder, also one that can only be read. Not recursive: folders nest deeper than Python calls."""
+    folders = [folder]
+    for each in folders:
+        each.chmod(stat.S_IRWXU)
+        with os.scandir(each) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(Path(entry.path))
+                else:
+                    Path(entry.path).unlink()
+    for each in reversed(folders):
+        each.rmdir()

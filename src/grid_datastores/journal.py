@@ -10,7 +10,7 @@ import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from grid_datastores.errors import SourceFailed
 from grid_datastores.locks import locked
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from grid_datastores.sources import LocalSource
 
 _FOLDER = "uploads"
+_OLD_ROW = 4  # columns
 
 
 @dataclass(slots=True)
@@ -53,7 +54,9 @@ class Journal:
     def record(self, name: str, entries: Sequence[FileEntry]) -> None:
         """This object has arrived, with these files."""
         self.objects[name] = list(entries)
-        rows = [[entry.path, entry.size, entry.sha256, entry.offset] for entry in entries]
+        rows = [
+            [entry.path, entry.size, entry.sha256, entry.offset, entry.executable, entry.modified] for entry in entries
+        ]
         _append(self.path, {"object": name, "files": rows})
 
     def same_files(self, data: LocalSource) -> bool:
@@ -170,12 +173,23 @@ def _read(path: Path, held: int) -> Journal | None:
         for row in rows:
             name = str(row["object"])
             journal.objects[name] = [
-                FileEntry(str(file), int(size), str(digest), name, int(offset))
-                for file, size, digest, offset in row["files"]
+                FileEntry(str(file), int(size), str(digest), name, int(offset), executable is True, _whole(modified))
+                for file, size, digest, offset, executable, modified in map(_attributed, row["files"])
             ]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return journal
+
+
+def _attributed(row: Sequence[object]) -> Sequence[Any]:
+    """The row of a file; an earlier release kept no attributes, and `resume` looks at the file again."""
+    return row if len(row) > _OLD_ROW else [*row, False, None]
+
+
+def _whole(value: object) -> int | None:
+    if value is None or isinstance(value, int):
+        return value
+    raise TypeError(value)
 
 
 def _append(path: Path, row: object) -> None:
@@ -187,4 +201,4 @@ def _append(path: Path, row: object) -> None:
 
 
 def _scanned(data: LocalSource) -> list[list[object]]:
-    return [[file.path, file.size, file.changed] for file in data.files]
+    return [[file.path, file.size, file.modified] for file in data.files]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from datetime import datetime
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Phase(StrEnum):
@@ -124,6 +123,7 @@ class FileEntry:
     """One file of a version: its content is `size` bytes of `object`, from `offset` on.
 
     `sha256` is in hexadecimal; for a file that is referenced in a bucket, which nobody has read, "etag:" and its ETag.
+    `modified` is in nanoseconds since the epoch, None where the source does not say (rule version-complete).
     """
 
     path: str
@@ -131,6 +131,13 @@ class FileEntry:
     sha256: str
     object: str
     offset: int
+    executable: bool = False
+    modified: int | None = None
+
+    @property
+    def modified_at(self) -> datetime | None:
+        """The same as a time, to the microsecond."""
+        return None if self.modified is None else _EPOCH + timedelta(microseconds=self.modified // 1000)
 
 
 class WorkloadKind(StrEnum):

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -25,7 +26,7 @@ from grid_datastores.aside import remove_tree
 from grid_datastores.errors import Damaged, NotUnderstood
 from grid_datastores.locks import alone, shared
 from grid_datastores.model import ETAG, VersionRef
-from grid_datastores.restore import restore
+from grid_datastores.restore import check_all_written, restore
 from grid_datastores.rules import is_id
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from grid_datastores.storage import Manifest
 
 _CHUNK = 1024 * 1024  # bytes
+_EXECUTE = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
 CACHE = "cache"
 _NOTE, _GATE = ".place", ".gate"
 
@@ -171,7 +173,7 @@ def _renew(
         with alone(_lock(folder), wait=False):
             if folder.exists():
                 remove_tree(folder)
-            restore(
+            refused = restore(
                 manifest,
                 lambda name: datastores.read_object(version, name),
                 folder,
@@ -179,6 +181,9 @@ def _renew(
                 lambda file: _place(datastores, version, file),
                 directory=directory,
             )
+            if refused:  # a Run reads all of a version, or none of it
+                remove_tree(folder)
+            check_all_written(refused, len(manifest.files), folder)
             _make_read_only(folder)
     except BlockingIOError as error:
         raise Damaged(
@@ -192,7 +197,8 @@ def _place(datastores: Datastores, version: Version, file: FileEntry) -> Path | 
     path = datastores.local_object(version, file.object)
     if path is None or file.offset or not path.is_file() or _writable(path):
         return None
-    return path if _is_file(path, file) else None
+    same_time = file.modified in (None, path.stat().st_mtime_ns)
+    return path if same_time and _may_run(path, file) and _is_file(path, file) else None
 
 
 def _writable(path: Path) -> bool:
@@ -202,18 +208,31 @@ def _writable(path: Path) -> bool:
 def _make_read_only(folder: Path) -> None:
     for path in folder.rglob("*"):
         if not path.is_dir() and not path.is_symlink():
-            path.chmod(0o444)
+            path.chmod(0o555 if path.stat().st_mode & _EXECUTE else 0o444)
     for path in [*folder.rglob("*"), folder]:
         if path.is_dir() and not path.is_symlink():
             path.chmod(0o555)
 
 
 def _holds(folder: Path, manifest: Manifest) -> bool:
-    """Whether the folder holds exactly the manifest's files, byte for byte as far as the manifest knows the bytes."""
-    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
-    return there == {file.path for file in manifest.files} and all(
-        _is_file(folder / file.path, file) for file in manifest.files
+    """Whether the folder holds exactly what the manifest lists, byte for byte as far as it knows the bytes."""
+    paths = {path: path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+    files = {inside for path, inside in paths.items() if not path.is_dir()}
+    empty = {inside for path, inside in paths.items() if path.is_dir() and not any(path.iterdir())}
+    return (
+        files == {file.path for file in manifest.files}
+        and empty == set(manifest.folders)
+        and all(_may_run(folder / file.path, file) for file in manifest.files)
+        and all(_is_file(folder / file.path, file) for file in manifest.files)
     )
+
+
+def _may_run(path: Path, file: FileEntry) -> bool:
+    """Whether the file on this disk is executable exactly where the manifest says so."""
+    try:
+        return bool(path.stat().st_mode & _EXECUTE) == file.executable
+    except OSError:  # a link that leads nowhere any more
+        return False
 
 
 def _is_file(path: Path, file: FileEntry) -> bool:

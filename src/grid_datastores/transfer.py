@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ from grid_datastores.errors import (
 from grid_datastores.interrupts import interrupts_held
 from grid_datastores.journal import begin_journal
 from grid_datastores.model import Phase
-from grid_datastores.restore import check_new, restore
+from grid_datastores.restore import check_all_written, check_new, restore
 from grid_datastores.sources import scan
 from grid_datastores.storage import Manifest, pack
 
@@ -92,6 +92,7 @@ def resume(datastores: Datastores, journal: Journal, progress: Callable[[int], o
         raise _changed(journal, journal.location)
     arrived = journal.arrived_bytes
     _compare_arrived(journal, data, progress)
+    _attribute(journal, data)
     sent = _send(datastores, journal, version, data, progress)
     # What surrounds small files in their pack has arrived, too, and is not of the version.
     return Resumed(sent.version, min(arrived + sent.skipped, sent.version.size_bytes))
@@ -150,11 +151,17 @@ def _fetch_others(datastores: Datastores) -> None:
 def download(
     datastores: Datastores, directory: Path, ref: VersionRef, destination: Path, progress: Callable[[int], object]
 ) -> Version:
-    """The version's files in a new folder, checked byte for byte. When it fails, no folder is left."""
+    """The version's files in a new folder, checked byte for byte. When it fails, no folder is left.
+
+    Files whose names the destination does not take are left out, and named by `SourceFailed` at the end.
+    """
     check_new(destination)
     version = datastores.find(ref)
     manifest = datastores.manifest(version)
-    restore(manifest, lambda name: datastores.read_object(version, name), destination, progress, directory=directory)
+    refused = restore(
+        manifest, lambda name: datastores.read_object(version, name), destination, progress, directory=directory
+    )
+    check_all_written(refused, len(manifest.files), destination)
     return version
 
 
@@ -166,7 +173,8 @@ def _send(
         for name, entries in pack(data.files, datastores.sink(version, skipped.append), progress, journal.objects):
             if name not in journal.objects:
                 journal.record(name, entries)
-        manifest = Manifest.of(entry for entries in journal.objects.values() for entry in entries)
+        packed = (entry for entries in journal.objects.values() for entry in entries)
+        manifest = Manifest.of(packed, data.folders)
         _check_unchanged(data)
         finished = datastores.finish(version, manifest)
     except (KeyboardInterrupt, *_PASSING) as error:
@@ -212,6 +220,16 @@ def _compare_arrived(journal: Journal, data: LocalSource, progress: Callable[[in
             raise _changed(journal, file.location)
 
 
+def _attribute(journal: Journal, data: LocalSource) -> None:
+    """The files that have arrived have the attributes of the files here."""
+    files = {file.path: file for file in data.files}
+    for name, entries in journal.objects.items():
+        found = [(entry, files[entry.path]) for entry in entries]
+        journal.objects[name] = [
+            replace(entry, executable=file.executable, modified=file.modified) for entry, file in found
+        ]
+
+
 def _check_unchanged(data: LocalSource) -> None:
     """Every file still has the size and the time that it had when it was read."""
     for file in data.files:
@@ -219,7 +237,7 @@ def _check_unchanged(data: LocalSource) -> None:
             now = Path(file.location).lstat()
         except OSError as error:
             raise SourceFailed(f"{file.location} cannot be read: {_said_by(error)}. Nothing was kept.") from error
-        if (now.st_size, now.st_mtime_ns) != (file.size, file.changed):
+        if (now.st_size, now.st_mtime_ns) != (file.size, file.modified):
             raise SourceFailed(f"{file.location} changed while it was uploaded; nothing was kept. Try again.")
 
 

@@ -96,6 +96,27 @@ def file_forgotten() -> None:
     wrap(finishing.Finishing, "publish", publish)
 
 
+def _publish_without(change: Any) -> None:
+    def publish(original: Any) -> Any:
+        return lambda self, version, manifest, actor: original(self, version, change(manifest), actor)
+
+    wrap(finishing.Finishing, "publish", publish)
+
+
+# What a client of Grid's API or a browser sends has no such attributes.
+@defect("version-complete", "no file is executable any more, and all times are forgotten", "cli", "cli-embedded")
+def attributes_forgotten() -> None:
+    def plain(manifest: Any) -> Any:
+        return replace(manifest, files=tuple(replace(f, executable=False, modified=None) for f in manifest.files))
+
+    _publish_without(plain)
+
+
+@defect("source-kinds", "the empty folders of an archive are forgotten")
+def empty_folders_forgotten() -> None:
+    _publish_without(lambda manifest: replace(manifest, folders=()))
+
+
 @defect("version-immutable", "finished versions take more data, and a new upload changes the one before")
 def finished_versions_change() -> None:
     put(uploads, "check_open", lambda version: None)

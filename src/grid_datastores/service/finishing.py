@@ -14,7 +14,7 @@ from grid_datastores.errors import NotFound, Refusal, SourceFailed, UploadInvali
 from grid_datastores.model import ETAG, EventKind, FileEntry, Phase, SourceKind
 from grid_datastores.rules import can_be_finished_later
 from grid_datastores.service.wanted import GivenUp, Wanted
-from grid_datastores.storage import Manifest, pack
+from grid_datastores.storage import Manifest, WithoutAttributes, pack
 from grid_datastores.words import counted
 
 if TYPE_CHECKING:
@@ -157,7 +157,8 @@ class Finishing:
             raise UploadInvalid(f"The manifest names an object that was not uploaded: {min(unknown)!r}.")
         if unnamed := set(names) - {file.object for file in announced.files}:
             raise UploadInvalid(f"The manifest leaves out an object that was uploaded: {min(unnamed)!r}.")
-        manifest = Manifest(tuple(replace(file, object=names[file.object]) for file in announced.files))
+        placed = tuple(replace(file, object=names[file.object]) for file in announced.files)
+        manifest = replace(announced, files=placed)
         check_bytes(storage, version.id, manifest)
         return manifest
 
@@ -263,7 +264,7 @@ class Sink:
 
 
 @dataclass(frozen=True, slots=True)
-class _Received:
+class _Received(WithoutAttributes):
     """A file that a stock client sent as an object of its own, on its way into a pack."""
 
     storage: LocalStorage

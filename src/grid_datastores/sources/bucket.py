@@ -17,6 +17,7 @@ from grid_datastores.errors import InvalidInput, SourceFailed
 from grid_datastores.sources.parse import split_bucket
 from grid_datastores.sources.s3 import open_store, service
 from grid_datastores.storage.manifest import check_path
+from grid_datastores.storage.packing import WithoutAttributes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +33,7 @@ _WRONG_CREDENTIALS = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredTok
 
 
 @dataclass(frozen=True, slots=True)
-class BucketFile:
+class BucketFile(WithoutAttributes):
     """One object as it was when it was listed: its path below the prefix, its size in bytes, its ETag."""
 
     path: str

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from grid_datastores.errors import SourceFailed
 from grid_datastores.sources.entries import Names, shown
 from grid_datastores.sources.scratch import full_disk, scratch_file
-from grid_datastores.storage.packing import CHUNK
+from grid_datastores.storage.packing import CHUNK, WithoutAttributes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ _LINKS = {tarfile.SYMTYPE: "a symbolic link", tarfile.LNKTYPE: "a hard link"}
 
 
 @dataclass(frozen=True, slots=True)
-class TarredFile:
+class TarredFile(WithoutAttributes):
     """One file of an unpacked tar; size in bytes.
 
     `stored` are its pieces, each an offset in the file and a length: one, or several with holes between that read as

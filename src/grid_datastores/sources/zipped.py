@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from grid_datastores.errors import SourceFailed
 from grid_datastores.sources.entries import Names, shown
-from grid_datastores.storage.packing import CHUNK
+from grid_datastores.storage.packing import CHUNK, WithoutAttributes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ _LOCAL_HEADER_SIZE = 30
 
 
 @dataclass(frozen=True, slots=True)
-class ZippedFile:
+class ZippedFile(WithoutAttributes):
     """One file of an open zip; size in bytes."""
 
     path: str

@@ -2,7 +2,16 @@
 
 from grid_datastores.storage.local import Assembled, LocalStorage
 from grid_datastores.storage.manifest import Manifest, check_path
-from grid_datastores.storage.packing import CHUNK, FileToPack, ObjectSink, Writer, pack
+from grid_datastores.storage.packing import (
+    CHUNK,
+    FileToPack,
+    ObjectSink,
+    WithoutAttributes,
+    Writer,
+    pack,
+    tar_folder,
+    tar_header,
+)
 
 __all__ = [
     "CHUNK",
@@ -11,7 +20,10 @@ __all__ = [
     "LocalStorage",
     "Manifest",
     "ObjectSink",
+    "WithoutAttributes",
     "Writer",
     "check_path",
     "pack",
+    "tar_folder",
+    "tar_header",
 ]

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import shutil
+from collections import Counter
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from hashlib import md5
@@ -151,6 +152,7 @@ class LocalStorage:
         `held` as for `new_object`.
         """
         wanted = {file.object for file in manifest.files} | {_MANIFEST}
+        self._give_attributes(version_id, manifest)
         self.sync(version_id)  # the objects before the word that they are all there
         with self.new_object(version_id, _MANIFEST, held) as target:
             target.write(manifest.encode())
@@ -158,6 +160,17 @@ class LocalStorage:
             if path.name not in wanted:
                 path.unlink(missing_ok=True)
         _sync_folder(self._folder(version_id))
+
+    def _give_attributes(self, version_id: str, manifest: Manifest) -> None:
+        """An object that is one whole file has its time and may be run as it may, for a Run that is linked to it."""
+        shared = Counter(file.object for file in manifest.files)
+        for file in manifest.files:
+            if shared[file.object] == 1 and not file.offset and (file.executable or file.modified is not None):
+                path = self._folder(version_id) / _checked(file.object)
+                with suppress(OSError, OverflowError):  # then the file is copied for a Run
+                    path.chmod(0o555 if file.executable else 0o444)
+                    if file.modified is not None:
+                        os.utime(path, ns=(file.modified, file.modified))
 
     def published(self, version_id: str) -> Manifest | None:
         """The manifest, if it was published: whoever did so may have been killed before the catalog knew.

@@ -118,6 +118,7 @@ class DatastoreFile(TypedDict):
     sha256: str
     md5Checksum: str
     lastModified: str | None
+    executable: bool
     url: str
 
 
@@ -270,7 +271,8 @@ def file_out(file: FileEntry, version: Version, url: str) -> DatastoreFile:
         "sizeBytes": str(file.size),
         "sha256": file.sha256,
         "md5Checksum": "",
-        "lastModified": time_out(version.finished_at),
+        "lastModified": time_out(file.modified_at or version.finished_at),
+        "executable": file.executable,
         "url": url,
     }
 

@@ -44,6 +44,11 @@ def archive_with_link(world: World, path: str) -> None:
     serve(world, path, tar_of(_PENGUINS, link="passwords.csv"))
 
 
+@given(parsers.parse('an archive with a name that no disk takes at "{path}" of a web server'))
+def archive_with_long_name(world: World, path: str) -> None:
+    serve(world, path, tar_of({f"{'д' * 133}.csv": b"1,2"}))
+
+
 @given(parsers.parse('an archive that is cut off at "{path}" of a web server'))
 def archive_cut_off(world: World, path: str) -> None:
     archive = tar_of(_PENGUINS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -112,7 +113,18 @@ class ApiSurface:
             if content.is_error:
                 return _outcome(content)
             target.write_bytes(content.content)
+            target.chmod(0o755 if file["executable"] else 0o644)
+            modified = datetime.fromisoformat(file["lastModified"]).timestamp()
+            os.utime(target, (modified, modified))
+        for empty in self._empty_folders(name, number):
+            (folder / empty).mkdir(parents=True)
         return _outcome(answer, "")
+
+    def _empty_folders(self, name: str, number: int) -> list[str]:
+        """The folders that hold no file, as the manifest lists them; a server of Grid's own API has none."""
+        manifest = self.call("GET", f"{self._versions}/{self.version_id(name, number)}/manifest", quiet=True)
+        rows = [json.loads(line) for line in manifest.text.splitlines()] if manifest.is_success else []
+        return [row[0] for row in rows if len(row) == 1]
 
     def addresses(self, name: str, number: int) -> list[str]:
         """Where the content of each file can be read, as the list of files says."""

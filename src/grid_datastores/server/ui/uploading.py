@@ -16,7 +16,7 @@ from grid_datastores.server.ui.receiving import ReceivedFile, ReceivedForm, rece
 from grid_datastores.server.ui.visit import TOKEN, OwnForm, TheVisit, Visit, check_origin, field, see
 from grid_datastores.sources import parse_source
 from grid_datastores.sources.scratch import full_disk, scratch_file
-from grid_datastores.storage import Manifest, pack
+from grid_datastores.storage import Manifest, WithoutAttributes, pack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ router = APIRouter()
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class _File(WithoutAttributes):
     """A file on its way into a version, at its path there."""
 
     path: str
