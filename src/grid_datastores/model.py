@@ -57,6 +57,19 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where versions are kept, and for whom.
+
+    `id` is the place's own: it does not depend on the address or the path that was typed. `words` are for people.
+    `earlier` are the names that earlier releases wrote into their notes on this machine.
+    """
+
+    id: str
+    words: str
+    earlier: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class User:
     """Someone who owns versions."""
 
@@ -220,6 +233,7 @@ class Receipt:
     kept: tuple[Kept, ...]
     quota_before: Quota
     quota_after: Quota
+    may_have_copies: bool = False  # a Run has mounted the version, so its machine may hold a copy
 
 
 @dataclass(frozen=True, slots=True)

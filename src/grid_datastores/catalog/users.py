@@ -95,13 +95,16 @@ class Users:
         query = select(schema.users.c.id).where(schema.users.c.id == user_id).with_for_update()
         self._connection.execute(query)
 
+    def kept(self, key: str) -> str | None:
+        """The value that `secret` stored under the key, if any."""
+        settings = schema.settings
+        return self._connection.execute(select(settings.c.value).where(settings.c.key == key)).scalar_one_or_none()
+
     def secret(self, key: str, fresh: str) -> str:
         """A secret of the server: the one that is kept, or `fresh`, which is kept from now on."""
-        settings = schema.settings
-        query = select(settings.c.value).where(settings.c.key == key)
-        kept = self._connection.execute(query).scalar_one_or_none()
+        kept = self.kept(key)
         if kept is None:
-            self._connection.execute(insert(settings).values(key=key, value=fresh))
+            self._connection.execute(insert(schema.settings).values(key=key, value=fresh))
         return kept or fresh
 
 
