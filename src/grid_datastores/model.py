@@ -165,6 +165,7 @@ class Workload:
     created_at: datetime
     mounts: tuple[Mount, ...] = ()
     lease_until: datetime | None = None
+    lease_seconds: int | None = None  # the length of its lease, whoever looks at it
 
 
 @dataclass(frozen=True, slots=True)

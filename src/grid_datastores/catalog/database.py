@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import URL, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 
+from grid_datastores.catalog.facts import Facts
 from grid_datastores.catalog.reserve import Reserve
 from grid_datastores.catalog.upgrade import bring_up_to_date
 from grid_datastores.catalog.users import Users
@@ -31,6 +32,7 @@ BUSY_TIMEOUT = 30
 class Transaction:
     """One transaction on the catalog: all of it happens, durably, or none."""
 
+    facts: Facts
     users: Users
     versions: Versions
     workloads: Workloads
@@ -91,7 +93,7 @@ class Catalog:
 
 
 def _transaction(connection: Connection) -> Transaction:
-    return Transaction(Users(connection), Versions(connection), Workloads(connection))
+    return Transaction(Facts(connection), Users(connection), Versions(connection), Workloads(connection))
 
 
 def _sqlite(path: Path) -> Engine:

@@ -78,4 +78,21 @@ def _find_live_workloads(connection: Connection) -> None:
     connection.exec_driver_sql("CREATE INDEX IF NOT EXISTS workloads_in_state ON workloads (state)")
 
 
-_STEPS: Sequence[Callable[[Connection], None]] = (_keep_no_secrets, _find_live_workloads)
+def _give_every_row_its_length(connection: Connection) -> None:
+    """3: a Run knows the length of its lease, an upload its expiry.
+
+    The old rows do not say. A lease is 60 seconds, or what is left of it where that is more; an expiry is a day.
+    """
+    connection.exec_driver_sql("ALTER TABLE versions ADD COLUMN expiry_seconds INTEGER NOT NULL DEFAULT 86400")
+    connection.exec_driver_sql("ALTER TABLE workloads ADD COLUMN lease_seconds INTEGER")
+    left = "CAST(ROUND((julianday(lease_until) - julianday('now')) * 86400) AS INTEGER)"
+    connection.exec_driver_sql(
+        f"UPDATE workloads SET lease_seconds = MAX(60, {left}) WHERE lease_until IS NOT NULL"  # noqa: S608
+    )
+
+
+_STEPS: Sequence[Callable[[Connection], None]] = (
+    _keep_no_secrets,
+    _find_live_workloads,
+    _give_every_row_its_length,
+)

@@ -95,15 +95,6 @@ class Users:
         query = select(schema.users.c.id).where(schema.users.c.id == user_id).with_for_update()
         self._connection.execute(query)
 
-    def secret(self, key: str, fresh: str) -> str:
-        """A secret of the server: the one that is kept, or `fresh`, which is kept from now on."""
-        settings = schema.settings
-        query = select(settings.c.value).where(settings.c.key == key)
-        kept = self._connection.execute(query).scalar_one_or_none()
-        if kept is None:
-            self._connection.execute(insert(settings).values(key=key, value=fresh))
-        return kept or fresh
-
 
 def digest(secret: str) -> str:
     """What is kept of a secret; one that is long and random needs no salt."""

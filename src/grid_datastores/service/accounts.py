@@ -6,6 +6,7 @@ import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from grid_datastores.catalog.facts import SIGNING_KEY
 from grid_datastores.errors import NameTaken, NotFound, NotSignedIn
 from grid_datastores.model import User
 from grid_datastores.rules import check_name
@@ -113,7 +114,11 @@ class Accounts:
     def signing_key(self) -> bytes:
         """The key that signs this server's URLs, the same after a restart."""
         with self._context.catalog.write() as tx:
-            return tx.users.secret("signing-key", secrets.token_hex(32)).encode()
+            key = tx.facts.get(SIGNING_KEY)
+            if key is None:
+                key = secrets.token_hex(32)
+                tx.facts.put(SIGNING_KEY, key)
+            return key.encode()
 
 
 def _fresh_key() -> str:
