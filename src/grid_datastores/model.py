@@ -234,6 +234,7 @@ class EventKind(StrEnum):
     REFUSED = "refused"
     DELETED = "deleted"
     BYTES_GONE = "bytes gone"
+    MOVED = "moved"
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,16 @@ def bring_up_to_date(engine: Engine) -> None:
         connection.exec_driver_sql(f"PRAGMA user_version = {len(_STEPS)}")
 
 
+def check_up_to_date(engine: Engine) -> None:
+    """Raises `CatalogFailed` for a catalog of another release, which cannot be brought up to date where it is."""
+    with engine.connect() as connection:
+        if _version(connection) != len(_STEPS):
+            raise CatalogFailed(
+                f"The catalog {engine.url.database} is of an older release and cannot be written, so it was left as it"
+                " is. Bring it up to date as a user who can write there, with: grid datastore"
+            )
+
+
 def _version(connection: Connection) -> int:
     found = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
     if found > len(_STEPS):

@@ -38,6 +38,11 @@ class Users:
         rows = self._connection.execute(select(schema.users).order_by(schema.users.c.name))
         return [User(row.id, row.name) for row in rows]
 
+    def by_age(self) -> list[User]:
+        """Everybody, the user who was added first at the beginning."""
+        rows = self._connection.execute(select(schema.users).order_by(schema.users.c.created_at, schema.users.c.id))
+        return [User(row.id, row.name) for row in rows]
+
     def count(self) -> int:
         """How many there are."""
         return len(self._connection.execute(select(schema.users.c.id)).all())

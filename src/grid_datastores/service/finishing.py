@@ -46,8 +46,12 @@ class Finishing:
         """Give up what is fetched, and begin nothing more; the next process takes it up again."""
         self._stopping.set()
 
-    def finish_waiting(self, kinds: Collection[SourceKind] = RECEIVED | FETCHED, only: str | None = None) -> None:
+    def finish_waiting(
+        self, kinds: Collection[SourceKind] = RECEIVED | FETCHED, only: str | None = None, actor: str | None = None
+    ) -> None:
         """Finish every version of these kinds that is optimizing, or only the one with this id.
+
+        The history names the actor, or else the owner.
 
         One that cannot be finished has failed, and says why; one that this process cannot finish now stays.
 
@@ -60,7 +64,7 @@ class Finishing:
             if version.source.kind not in kinds or only not in (None, version.id) or self._stopping.is_set():
                 continue
             try:
-                self._take_up(version, user.name if user else "")
+                self._take_up(version, actor or (user.name if user else ""))
             except (KeyboardInterrupt, SystemExit):
                 raise
             except BaseException as error:  # the versions behind it do not wait for its cause

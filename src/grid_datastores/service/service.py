@@ -54,11 +54,16 @@ def open_service(
     clock: Callable[[], datetime] = utc_now,
     steady: Callable[[], float] = monotonic,
     boot: str | None = None,
+    *,
+    to_look: bool = False,
 ) -> Service:
     """The service on the settings' catalog and storage; `queued` is called when there is work for
-    `tidy` or `finishing.finish_waiting`. The steady clock is that of `boot`, this machine's when it is None."""
+    `tidy` or `finishing.finish_waiting`. The steady clock is that of `boot`, this machine's when it is None.
+
+    A service that is only opened `to_look` changes nothing; its catalog must exist.
+    """
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    catalog, limits = Catalog(settings.catalog), settings.limits
+    catalog, limits = Catalog(settings.catalog, to_look=to_look), settings.limits
     leases = Leases(catalog, clock, steady, this_boot() if boot is None else boot)
     context = Context(catalog, LocalStorage(settings.data), limits, queued, leases, clock)
     finishing = Finishing(context)
