@@ -166,7 +166,9 @@ def test_control_codes_of_a_server_are_shown_not_obeyed(home: Machine, nonsense:
 def test_a_connection_that_ends_in_the_middle_is_told(home: Machine, nonsense: Nonsense) -> None:
     nonsense.body, nonsense.cut = b'{"datastores": [', True
     _run(home, nonsense.url, "datastore").refused("stopped answering.")
+    nonsense.special["/v1/auth/user"] = b'{"id": "ana"}'
     _run(home, nonsense.url, *COMMANDS[2]).refused("stopped answering. It is not known whether it was done")
+    del nonsense.special["/v1/auth/user"]
     said = _run(home, nonsense.url, "login", "--url", nonsense.url, "--username", "ana", "--key", "k")
     said.refused("stopped answering.")
     assert "not known" not in said.err

@@ -11,7 +11,7 @@ from grid_datastores.client.transport import Transport, is_untrusted
 from grid_datastores.errors import InterruptedInDoubt, NotUnderstood, Refusal, Unreachable, by_reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from grid_datastores.wire.common import Error
 
@@ -51,7 +51,7 @@ class Connection:
         *,
         json: object = None,
         content: bytes | None = None,
-        query: Mapping[str, str] | None = None,
+        query: Mapping[str, str | Sequence[str]] | None = None,
     ) -> object:
         """The JSON that the operation answers; raises the refusal that the server told."""
         doubt = _doubt(method, path)

@@ -54,6 +54,7 @@ def create_app(service: Service, hosts: Hosts | None = None, public_url: str = "
         accounts.router,
         workloads.sessions,
         datastores.router,
+        datastores.deletions,
         uploads.router,
         uploads.parts,
         contents.router,

@@ -61,7 +61,7 @@ class Welcome:
 
 
 def serve(settings: Settings, host: str, port: int, ready: Callable[[Welcome], object]) -> None:
-    """Serve until SIGINT or SIGTERM. `ready` hears what to tell the operator."""
+    """Serve until SIGINT, SIGTERM or SIGHUP. `ready` hears what to tell the operator."""
     listener = _listen(host, port)
     workers: list[Worker] = []
     service = open_service(settings, queued=lambda: _wake(workers))
@@ -124,6 +124,8 @@ def _run(
     # uvicorn ends by raising the signal again, for these to take it: the caller still has workers to stop.
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+        signal.signal(signal.SIGHUP, stop)
     server.run(sockets=[listener])
 
 

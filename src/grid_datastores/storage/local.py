@@ -56,6 +56,11 @@ class LocalStorage:
         self._root.mkdir(parents=True, exist_ok=True)
         self.scratch.mkdir(exist_ok=True)
 
+    @staticmethod
+    def exists_in(root: Path) -> bool:
+        """Whether opening the storage below this folder makes nothing."""
+        return (root / "versions").is_dir() and (root / "scratch").is_dir()
+
     def begin(self, version_id: str) -> None:
         """A place for the version's objects: none can be made without it, so none after an erase."""
         with _full_disk():
@@ -187,12 +192,16 @@ class LocalStorage:
 
     def manifest(self, version_id: str) -> Manifest:
         """The published manifest; raises `Damaged` when it is not there."""
+        with undamaged():
+            return Manifest.decode(b"".join(self.manifest_pieces(version_id)))
+
+    def manifest_pieces(self, version_id: str) -> Iterator[bytes]:
+        """The published manifest as it is stored, in pieces of whole lines; raises `Damaged` when it is not there."""
         try:
-            return Manifest.decode((self._folder(version_id) / _MANIFEST).read_bytes())
+            file = (self._folder(version_id) / _MANIFEST).open("rb")
         except FileNotFoundError as error:
             raise Damaged("The data of this version is missing from storage.") from error
-        except InvalidInput as error:
-            raise Damaged("The list of files of this version is damaged in storage.") from error
+        return _pieces(file)
 
     def place(self, version_id: str, name: str) -> Path:
         """Where an object lies, for who reads it as a file."""
@@ -232,6 +241,21 @@ class LocalStorage:
 
     def _folder(self, version_id: str) -> Path:
         return self._root / _checked(version_id)
+
+
+@contextmanager
+def undamaged() -> Iterator[None]:
+    """Raise `Damaged` for a stored manifest that is not one."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise Damaged("The list of files of this version is damaged in storage.") from error
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while lines := file.readlines(CHUNK):
+            yield b"".join(lines)
 
 
 def _size(path: Path) -> int:

@@ -61,7 +61,7 @@ def get_content(
 @router.get("/v1/core/{clusterId}/datastores/{id}/manifest", dependencies=[InCluster])
 def get_manifest(state: TheState, user: TheUser, id: str) -> Response:
     """Where each file lies in the version's objects, as JSON lines."""
-    return Response(state.service.reading.manifest(user, id).encode(), media_type="application/x-ndjson")
+    return StreamingResponse(state.service.reading.manifest_pieces(user, id), media_type="application/x-ndjson")
 
 
 @router.get("/v1/core/{clusterId}/datastores/{id}/objects/{name}", dependencies=[InCluster])
