@@ -44,6 +44,17 @@ Feature: Interrupted uploads
       And I am told "has changed"
       And version 1 of "field-notes" is not available
 
+    @scenario:content-changed-meanwhile
+    Scenario: A file whose content changed meanwhile is noticed, even if its size and its time did not
+      Not on api, ui: a client of the API sends the missing parts again, a browser all; this is about the command line.
+      Given a folder with three large files
+      And an upload of it to "field-notes" that is interrupted when two of them have arrived
+      And the content of one of the files has changed, and neither its size nor its time
+      When I try to resume the upload
+      Then it is refused
+      And I am told "has changed"
+      And version 1 of "field-notes" is not available
+
     @scenario:forgotten
     Scenario: An interrupted upload can be forgotten
       Not on api, ui: a client of the API sends the missing parts again, a browser all; this is about the command line.
@@ -57,9 +68,9 @@ Feature: Interrupted uploads
     @scenario:abandoned
     Scenario: An abandoned upload expires
       Not on ui: a browser that is closed leaves what a client of the API leaves.
-      Given a folder with three large files
+      Given the operator lets uploads expire after 5 seconds
+      And a folder with three large files
       And an upload of it to "field-notes" that is interrupted when two of them have arrived
-      And the operator lets uploads expire after 1 second
       When nobody goes on with the upload in time
       Then version 1 of "field-notes" has failed
       And no byte of version 1 of "field-notes" is left in storage

@@ -326,6 +326,11 @@ def delete_command(ref: VersionRef) -> str:
     return f"grid datastore delete --name {ref.name} --version {ref.number}"
 
 
+def show_command(ref: VersionRef) -> str:
+    """The command that shows all that is known of this version."""
+    return f"grid datastore show --name {ref.name} --version {ref.number}"
+
+
 def by_reason(reason: str, message: str) -> Refusal:
     """The refusal that a server told by its reason; a plain `Refusal` for one that is not known here."""
     kinds = {kind.reason: kind for kind in Refusal.__subclasses__()}

@@ -57,6 +57,19 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where versions are kept, and for whom.
+
+    `id` is the place's own: it does not depend on the address or the path that was typed. `words` are for people.
+    `earlier` are the names that earlier releases wrote into their notes on this machine.
+    """
+
+    id: str
+    words: str
+    earlier: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class User:
     """Someone who owns versions."""
 
@@ -173,6 +186,7 @@ class Workload:
     created_at: datetime
     mounts: tuple[Mount, ...] = ()
     lease_until: datetime | None = None
+    lease_seconds: int | None = None  # the length of its lease, whoever looks at it
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +234,7 @@ class Receipt:
     kept: tuple[Kept, ...]
     quota_before: Quota
     quota_after: Quota
+    may_have_copies: bool = False  # a Run has mounted the version, so its machine may hold a copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +256,7 @@ class EventKind(StrEnum):
     REFUSED = "refused"
     DELETED = "deleted"
     BYTES_GONE = "bytes gone"
+    MOVED = "moved"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
-import shutil
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from grid_datastores.aside import FolderAside
 from grid_datastores.errors import Damaged, Refusal, SourceFailed
 from grid_datastores.model import ETAG
 from grid_datastores.words import counted
@@ -36,14 +35,17 @@ def restore(
     destination: Path,
     progress: Callable[[int], object],
     lies_at: Callable[[FileEntry], Path | None] = lambda _file: None,
+    *,
+    directory: Path,
 ) -> dict[str, str]:
     """Write all files below `destination`, which must not be there yet. `read_object` streams an object by name.
 
     A file that `lies_at` knows on this machine is linked, not written. Answers the paths whose names the destination
-    does not take, each with the reason: the other files are there.
+    does not take, each with the reason: the other files are there. What is written by a process that is killed is noted
+    below `directory`, that of the settings.
     """
     check_new(destination)
-    with _aside(destination) as folder:
+    with _aside(destination, directory) as folder:
         return _write_all(manifest, read_object, folder, progress, lies_at)
 
 
@@ -69,20 +71,19 @@ def check_all_written(refused: dict[str, str], total: int, destination: Path) ->
 
 
 @contextmanager
-def _aside(destination: Path) -> Iterator[Path]:
+def _aside(destination: Path, directory: Path) -> Iterator[Path]:
     """A folder that becomes the destination when the context ends; nothing of it is left where that fails."""
-    folder = destination.parent / f".{destination.name[:60]}.{secrets.token_hex(4)}"
     try:
-        folder.mkdir()
+        aside = FolderAside(directory, destination)
     except OSError as error:
         raise SourceFailed(f"{destination} cannot be made: {_why(error)}.") from error
     try:
-        yield folder
-        folder.rename(destination)
+        yield aside.path
+        aside.path.rename(destination)
     except OSError as error:
         raise SourceFailed(f"{destination} cannot be written: {_why(error)}.") from error
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        aside.discard()
 
 
 def _write_all(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grid_datastores.errors import InvalidInput, NotFound, NotThatState, Refusal
+from grid_datastores.leftovers import erase_copies
 from grid_datastores.model import Phase, WorkloadKind, WorkloadState
 from grid_datastores.mounting import mount_folder, mounted, unmount
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from grid_datastores.datastores import Datastores
-    from grid_datastores.model import VersionRef, Workload
+    from grid_datastores.model import Version, VersionRef, Workload
 
 _BEATS = 4  # heartbeats a lease: three may be lost
 _FORWARDED = (signal.SIGTERM, signal.SIGHUP)
@@ -47,8 +48,8 @@ def run_command(
     placeholder = f"{{{ref.name}}}"
     if placeholder not in command[0]:
         _program(command[0])
-    version = datastores.find(ref)
     place = Path(os.path.realpath(directory))  # told to others, and to the command
+    version = _find(datastores, place, ref)
     folder = mount_folder(place, version)
     run = datastores.start(WorkloadKind.RUN, name, {ref: str(folder)}, leased=True)
     code = 1
@@ -71,6 +72,18 @@ def _program(word: str) -> str:
         return program
     why = "it is not executable" if Path(word).is_file() else "there is no such command"
     raise InvalidInput(f"{word!r} cannot be run: {why}.")
+
+
+def _find(datastores: Datastores, directory: Path, ref: VersionRef) -> Version:
+    """The version. What this machine has of one that is deleted is erased (rule delete-removes-bytes)."""
+    try:
+        version = datastores.find(ref)
+    except NotFound:  # as a server says of a deleted one that keeps no record of it
+        erase_copies(directory, datastores, ref)
+        raise
+    if version.phase is Phase.DELETED:
+        unmount(directory, version.id)
+    return version
 
 
 def _is_gone(datastores: Datastores, ref: VersionRef) -> bool:

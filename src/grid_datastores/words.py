@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# After a deletion of a version that a Run has used (rule delete-removes-bytes).
+COPIES = "A Run has used it: a copy on another machine is erased by the next grid command there."
+
 
 def size(count: int) -> str:
     """A size in bytes as people read it, in decimal units."""

@@ -166,7 +166,7 @@ def test_what_a_canceled_run_reads_outlives_the_version_until_the_run_ends(kept:
         said = kept.run("datastore", "delete", *_VERSION)
         assert said.out.startswith("Deleted version 1 of data"), said
         assert said.err.startswith("Warning: "), said
-        assert "grid datastore clearcache" in said.err
+        assert "They are erased when that Run ends" in said.err
         assert _ended(run).out == "hello"
     assert _cache(kept) == []
 
@@ -291,7 +291,7 @@ def test_files_that_cannot_be_removed_do_not_make_a_deletion_fail(kept: Machine)
     assert said.out.startswith("Deleted version 1 of data")
     assert said.err.startswith("Warning: ")
     assert len(said.err.splitlines()) == 1
-    assert "removed the files of 1 version." in kept.run("datastore", "clearcache").done()
+    kept.run("datastore").done()
     assert _cache(kept) == []
 
 

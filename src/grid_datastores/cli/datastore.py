@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,9 +29,9 @@ from grid_datastores.cli.output import (
     waiting,
     when,
 )
+from grid_datastores.cli.resuming import clearcache, resume
 from grid_datastores.cli.tables import Column
 from grid_datastores.cli.target import open_datastores
-from grid_datastores.errors import Refusal
 from grid_datastores.words import counted, plain, size
 
 if TYPE_CHECKING:
@@ -57,6 +56,10 @@ def datastore(ctx: click.Context, output: str) -> None:
         _list(output)
     else:
         pass_output_on(ctx, output)
+
+
+for command in (resume, clearcache):
+    datastore.add_command(command)
 
 
 @datastore.command("list")
@@ -134,8 +137,10 @@ def _upload(source: str, name: str) -> Version:
 
 
 def _fetch(source: Source, name: str) -> Version:
+    from grid_datastores import transfer
+
     with open_datastores() as datastores, waiting(f"Fetching {source.location}"):
-        return datastores.fetch(name, source)
+        return transfer.fetch(datastores, name, source)
 
 
 @datastore.command()
@@ -194,81 +199,16 @@ def _file_out(file: FileEntry) -> dict[str, object]:
 def download(name: str, version: int, destination: str | None) -> None:
     """Download a version's files into a new folder, checked byte for byte."""
     from grid_datastores import transfer
+    from grid_datastores.settings import read_settings
 
     ref = version_ref(name, version)
     target = Path(destination or f"{name}-{version}")
     with open_datastores() as datastores:
         total = datastores.find(ref).size_bytes
         with progress(f"Downloading {ref}", total) as advance:
-            found = transfer.download(datastores, ref, target, advance)
+            found = transfer.download(datastores, read_settings().directory, ref, target, advance)
     held = f"{counted(found.file_count, 'file')}, {size(found.size_bytes)}"
     say_done(f"Downloaded version {version} of {name} to {target}: {held}.")
-
-
-@datastore.command()
-def resume() -> None:
-    """Go on with the uploads that were interrupted on this machine, where they stopped.
-
-    What was to be fetched without a server is fetched again.
-    """
-    from grid_datastores import transfer
-    from grid_datastores.journal import interrupted
-    from grid_datastores.rules import available
-    from grid_datastores.settings import read_settings
-
-    refusals: list[Refusal] = []
-    with open_datastores() as datastores:
-        found, busy = interrupted(read_settings().directory, datastores.place)
-        fetched = datastores.fetch_on()
-        if not found and not fetched:
-            click.echo(f"There is no interrupted upload to go on with{_busy(busy)}.")
-        for version in fetched:
-            try:
-                click.echo(f"Finished {available(version).ref}.")
-            except Refusal as error:
-                refusals.append(error)
-        for journal in found:
-            try:
-                with progress(f"Resuming {journal.ref}", journal.size_bytes) as advance:
-                    resumed = transfer.resume(datastores, journal, advance)
-            except Refusal as error:
-                if isinstance(error.__cause__, KeyboardInterrupt):
-                    raise
-                refusals.append(error)  # the others can go on all the same
-                continue
-            sent = size(resumed.version.size_bytes - resumed.skipped)
-            click.echo(f"Finished {journal.ref}: {size(resumed.skipped)} were there already, {sent} were sent.")
-    if refusals:
-        raise Refusal("\n  ".join(error.message for error in refusals))
-
-
-@datastore.command()
-def clearcache() -> None:
-    """Forget interrupted uploads, which cannot go on then, and remove the files that Runs left on this machine.
-
-    What a Run uses is left, and so are uploads that are under way.
-    """
-    from grid_datastores.journal import interrupted
-    from grid_datastores.mounting import clear_mounts
-    from grid_datastores.settings import read_settings
-
-    directory = read_settings().directory
-    with open_datastores() as datastores:
-        found, busy = interrupted(directory, datastores.place)
-        for journal in found:
-            with suppress(Refusal):
-                datastores.drop(datastores.find(journal.ref))
-            journal.forget()
-    removed, left = clear_mounts(directory)
-    said = f"Forgot {counted(len(found), 'interrupted upload')}{_busy(busy)}"
-    said += f", removed the files of {counted(removed, 'version')}."
-    if left:
-        said += f" Left the files of {counted(left, 'version')}, which are in use or cannot be removed."
-    click.echo(said)
-
-
-def _busy(count: int) -> str:
-    return f" ({counted(count, 'upload')} under way)" if count else ""
 
 
 def _list(output: str) -> None:

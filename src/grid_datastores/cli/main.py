@@ -45,7 +45,7 @@ class _Grid(click.Group):
         except InterruptedInDoubt as error:
             raise _Failure(str(error), code_of_signal(error) or 1) from None
         except KeyboardInterrupt as error:
-            said = "Interrupted; what was not finished left nothing behind."
+            said = "Interrupted before the command was finished."
             raise _Failure(said, code_of_signal(error) or 1) from None
 
 

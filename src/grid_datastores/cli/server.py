@@ -94,7 +94,8 @@ def _say_key(what: str, whose: User, key: str, output: str) -> None:
 def _say_ready(welcome: Welcome) -> None:
     """Print how to reach the server, which serves all the same where that cannot be printed."""
     with suppress(click.exceptions.Exit), told(f"Grid Datastores is at {welcome.url}.", _lost_key(welcome.user)):
-        say(f"Grid Datastores is at {welcome.url} (stop it with Ctrl-C)")
+        listens = "" if welcome.url == welcome.listening else f", listening at {welcome.listening}"
+        say(f"Grid Datastores is at {welcome.url}{listens} (stop it with Ctrl-C)")
         say(f"Open it in a browser, signed in as {welcome.user.name}; the link works once, for an hour:")
         say(f"  {welcome.link}")
         if welcome.first:

@@ -49,6 +49,9 @@ class CliSurface:
     def close(self) -> None:
         """There is nothing to let go of: every command was a process of its own."""
 
+    def move(self, url: str, authority: Path) -> None:
+        self.environment |= {"GRID_URL": url, "SSL_CERT_FILE": str(authority)}
+
     def upload(self, name: str, folder: Path) -> Outcome:
         return self.type("datastore", "create", self._relative(folder), "--name", name)
 

@@ -68,7 +68,7 @@ def packed(data: LocalSource, sink: Memory) -> Manifest:
 def test_a_folder_comes_back_with_times_programs_and_empty_folders(folder: Path, tmp_path: Path) -> None:
     sink = Memory()
     manifest = Manifest.decode(packed(scan(str(folder)), sink).encode())
-    assert restore(manifest, sink.read, tmp_path / "target", lambda _: None) == {}
+    assert restore(manifest, sink.read, tmp_path / "target", lambda _: None, directory=tmp_path / ".grid") == {}
     there = sorted(path.relative_to(tmp_path / "target") for path in (tmp_path / "target").rglob("*"))
     assert there == sorted(path.relative_to(folder) for path in folder.rglob("*"))
     assert (tmp_path / "target/logs/empty/deep").is_dir()
@@ -88,7 +88,7 @@ def test_all_else_of_a_mode_is_that_of_new_files_here(
     manifest = packed(scan(str(folder)), sink)
     before = os.umask(umask)
     try:
-        restore(manifest, sink.read, tmp_path / "target", lambda _: None)
+        restore(manifest, sink.read, tmp_path / "target", lambda _: None, directory=tmp_path / ".grid")
     finally:
         os.umask(before)
     modes = {path: (tmp_path / "target" / path).stat().st_mode & 0o777 for path in ("", "bin", "old.csv", "bin/run.sh")}
@@ -162,7 +162,7 @@ def test_one_name_that_a_disk_does_not_take_costs_no_other_file(tmp_path: Path) 
     long = "l" * 256
     files = tuple(replace(file, path=long) if file.path == "b.csv" else file for file in manifest.files)
     target = tmp_path / "target"
-    refused = restore(Manifest(files), sink.read, target, lambda _: None)
+    refused = restore(Manifest(files), sink.read, target, lambda _: None, directory=tmp_path / ".grid")
     assert refused == {long: "file name too long"}
     assert {path.name: path.read_text() for path in target.iterdir()} == {"a.csv": "a.csv", "c.csv": "c.csv"}
     with pytest.raises(
@@ -187,7 +187,7 @@ def test_folders_nest_as_deep_as_paths_allow(tmp_path: Path, deep: Path) -> None
     sink = Memory()
     manifest = packed(scan(str(deep)), sink)
     assert f"{inside}/f" in {file.path for file in manifest.files}
-    restore(manifest, sink.read, tmp_path / "target", lambda _: None)
+    restore(manifest, sink.read, tmp_path / "target", lambda _: None, directory=tmp_path / ".grid")
     assert (tmp_path / "target" / inside / "f").read_text() == "2\n"
 
 

@@ -201,10 +201,10 @@ def test_restoring_gives_back_every_byte(tmp_path: Path) -> None:
         def chunks(name: str, size: int = size) -> Iterator[bytes]:
             return (sink.objects[name][at : at + size] for at in range(0, len(sink.objects[name]), size))
 
-        restore(manifest, chunks, target, lambda _: None)
+        restore(manifest, chunks, target, lambda _: None, directory=tmp_path / ".grid")
         assert {p.relative_to(target).as_posix(): p.read_bytes() for p in target.rglob("*") if p.is_file()} == ODD
         assert target.stat().st_mode & 0o777 == 0o755
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["source", "target-1000", f"target-{1 << 20}"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".grid", "source", "target-1000", f"target-{1 << 20}"]
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "empty", "raises"])
@@ -220,8 +220,9 @@ def test_restoring_what_is_damaged_leaves_no_folder(tmp_path: Path, damage: str)
         yield {"cut": content[:-20000], "changed": content[:-20000] + b"!" * 20000, "empty": b""}[damage]
 
     with pytest.raises(NotFound if damage == "raises" else Damaged):
-        restore(manifest, chunks, tmp_path / "target", lambda _: None)
-    assert [path.name for path in tmp_path.iterdir()] == ["source"]
+        restore(manifest, chunks, tmp_path / "target", lambda _: None, directory=tmp_path / ".grid")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".grid", "source"]
+    assert list((tmp_path / ".grid").rglob("*")) == [tmp_path / ".grid" / "downloads"]
 
 
 def test_restoring_never_writes_over_anything(tmp_path: Path) -> None:
@@ -229,9 +230,9 @@ def test_restoring_never_writes_over_anything(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("nowhere")
     for place in ("there", "link"):
         with pytest.raises(Refusal, match="is there already; name a folder that is not"):
-            restore(Manifest(()), lambda _: [], tmp_path / place, lambda _: None)
+            restore(Manifest(()), lambda _: [], tmp_path / place, lambda _: None, directory=tmp_path / ".grid")
     with pytest.raises(SourceFailed):
-        restore(Manifest(()), lambda _: [], tmp_path / "no/parent", lambda _: None)
+        restore(Manifest(()), lambda _: [], tmp_path / "no/parent", lambda _: None, directory=tmp_path / ".grid")
 
 
 def test_storage_names_no_file_as_a_user_would(tmp_path: Path) -> None:

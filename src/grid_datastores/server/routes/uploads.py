@@ -12,6 +12,7 @@ from grid_datastores.catalog import Upload
 from grid_datastores.errors import InvalidInput, TooLarge
 from grid_datastores.model import Source, SourceKind
 from grid_datastores.rules import check_part_size
+from grid_datastores.server.origin import origin
 from grid_datastores.server.state import CLUSTER, InCluster, State, TheState, TheUser
 from grid_datastores.service.uploads import CompletedObject
 from grid_datastores.wire import datastores as wire
@@ -60,7 +61,7 @@ def create_presigned_urls(
     if sum(parts_of.values()) > MOST_ADDRESSES:
         raise InvalidInput(f"Announce at most {MOST_ADDRESSES} parts a request.")
     uploads = state.service.uploads.announce(user, datastoreId, parts_of)
-    base = str(request.base_url).rstrip("/")
+    base = origin(request)
     arrived = state.service.uploads.arrived(datastoreId, uploads)
     return {"objects": [_object_out(state, base, upload, arrived) for upload in uploads]}
 
@@ -88,9 +89,11 @@ def complete_presigned_urls(
 @router.put("/{datastoreId}/manifest", openapi_extra={"requestBody": _MANIFEST})
 async def put_manifest(state: TheState, user: TheUser, request: Request, datastoreId: str) -> Empty:
     """Where each file lies in the objects that are uploaded; checked against the bytes before it counts."""
+    activity = await run_in_threadpool(state.service.uploads.activity, user, datastoreId)
     body = bytearray()  # read here, when it is known who sends it
     async for chunk in request.stream():
         body += chunk
+        await run_in_threadpool(activity.note)
         if len(body) > MOST_MANIFEST:
             raise TooLarge.than(MOST_MANIFEST)
     await run_in_threadpool(state.service.uploads.announce_manifest, user, datastoreId, bytes(body))
