@@ -53,7 +53,7 @@ Feature: Deletion is immediate and final
       Then "my-training-data" has version 2
 
   @rule:delete-removes-bytes
-  Rule: The removal leaves no byte of the version in storage, and the moment is recorded
+  Rule: The removal leaves no byte of the version in storage and records the moment; a copy that a Run made is erased by the command that deletes the version, on another machine by the next grid command
     Why: what a person deletes should not lie on a disk for somebody else to find.
 
     @scenario:no-byte-left
@@ -63,3 +63,38 @@ Feature: Deletion is immediate and final
       Then no byte of version 1 of "my-training-data" is left in storage
       And the history of version 1 of "my-training-data" tells when its bytes were gone
       And version 2 of "my-training-data" is byte for byte what was uploaded
+
+    @scenario:copy-erased-here
+    Scenario: The copy that a Run made on this machine goes with the version
+      Not on api, ui: a copy lies where "grid run" ran its command, and so does the command that erases it.
+      Given "my-training-data" has versions 1 and 2, with data that nothing else has
+      And the Run "nightly" has used version 1 of "my-training-data"
+      When I delete version 1 of "my-training-data"
+      Then no byte of version 1 of "my-training-data" is left on this machine
+
+    @scenario:copy-erased-elsewhere
+    Scenario: The copy that a Run made on this machine goes with a version that was deleted elsewhere
+      Not on api, ui: a copy lies where "grid run" ran its command, and so does the command that erases it.
+      Not on cli-embedded: without a server, the versions lie on the machine of their Runs, and are deleted there.
+      Given "my-training-data" has versions 1 and 2, with data that nothing else has
+      And the Run "nightly" has used version 1 of "my-training-data"
+      When version 1 of "my-training-data" is deleted on another machine
+      And I list my versions
+      Then no byte of version 1 of "my-training-data" is left on this machine
+
+    @scenario:copies-in-receipt
+    Scenario: The receipt of a version that a Run has used speaks of copies
+      Given "my-training-data" has versions 1 and 2
+      And the Run "nightly" has used version 1 of "my-training-data"
+      When I delete version 1 of "my-training-data"
+      Then the receipt says that another machine may have a copy
+      When I delete version 2 of "my-training-data"
+      Then the receipt says nothing of copies
+
+    @scenario:which-are-deleted
+    Scenario: A machine asks which of the versions that it has copies of are deleted
+      Not on cli, ui, cli-embedded: each grid command asks by itself, where its machine has a copy.
+      Given "my-training-data" has versions 1 and 2
+      And version 1 of "my-training-data" was deleted
+      When I ask which of versions 1 and 2 of "my-training-data" are deleted
+      Then I am told of version 1 of "my-training-data" alone

@@ -65,8 +65,8 @@ Feature: Versions
       Then "my-training-data" has versions 1, 2, 3, 4 and 5
 
   @rule:version-complete
-  Rule: A version holds every file that was uploaded, byte for byte, and nothing of another version
-    Why: what is trained on a version is trained on all of it, and on nothing else.
+  Rule: A version holds every file that was uploaded, byte for byte, and nothing of another version; times, executable files and empty folders are kept where the source has them
+    Why: what is trained on a version is trained on all of it, and on nothing else. A program in it still runs.
 
     @scenario:every-file-byte-for-byte
     Scenario: A folder comes back as it was uploaded
@@ -74,6 +74,30 @@ Feature: Versions
       When I upload the folder to "field-notes"
       Then version 1 of "field-notes" is byte for byte what was uploaded
       And its files are listed with their sizes
+
+    @scenario:behind-a-proxy
+    Scenario: A folder comes back as it was uploaded, through a proxy that speaks TLS
+      Not on cli-embedded: there is no server.
+      Given the server stands behind a proxy that speaks TLS
+      And a folder with files in folders, an empty file, a large file and names in other alphabets
+      When I upload the folder to "field-notes"
+      Then version 1 of "field-notes" is byte for byte what was uploaded
+
+    @scenario:attributes-kept
+    Scenario: Times, executable files and empty folders come back
+      Not on api, ui: a client of Grid's API and a browser send the names and contents of files, and no more.
+      Given a folder with a program, an old file and an empty folder
+      When I upload the folder to "field-notes"
+      Then version 1 of "field-notes" comes back with its program, its times and its empty folder
+
+    @scenario:program-runs
+    Scenario: A Run can execute a program of the version
+      Not on api, ui: there, a Run is recorded; `grid run` runs a command.
+      Given a folder with a program, an old file and an empty folder
+      When I upload the folder to "field-notes"
+      And I run the program of version 1 of "field-notes" as the Run "survey"
+      Then it is done
+      And the program has run
 
     @scenario:link-refused
     Scenario: A folder with a symbolic link is refused

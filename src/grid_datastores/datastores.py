@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from grid_datastores.model import (
         Details,
+        FileEntry,
+        Place,
         Quota,
         Receipt,
         Source,
@@ -30,6 +32,16 @@ class Datastores(Protocol):
     def place(self) -> str:
         """Where the versions are kept, as a person would say it."""
 
+    @property
+    def fetches_here(self) -> bool:
+        """Whether an archive or a bucket is fetched by this process; a server goes on without it."""
+
+    def identity(self) -> Place:
+        """Which place this is, and for whom. A server is asked once."""
+
+    def deleted(self, version_ids: Collection[str]) -> Collection[str]:
+        """Those of the versions that are deleted, or not this user's. Refused where a server cannot say."""
+
     def versions(self) -> Sequence[Version]:
         """The versions that are there, by name and number."""
 
@@ -44,6 +56,9 @@ class Datastores(Protocol):
 
     def manifest(self, version: Version) -> Manifest:
         """The files of a version."""
+
+    def files(self, version: Version) -> Iterator[FileEntry]:
+        """The files of a version by path, as their list arrives."""
 
     def read_object(self, version: Version, name: str) -> Iterator[bytes]:
         """The bytes of one object that the manifest names."""
@@ -60,19 +75,19 @@ class Datastores(Protocol):
     def finish(self, version: Version, manifest: Manifest) -> Version:
         """All objects are there: the version, once it is available."""
 
-    def fetch(self, name: str, source: Source) -> Version:
-        """A new version of what the service fetches itself, once it is available; raises `SourceFailed`."""
+    def order(self, name: str, source: Source) -> Version:
+        """A new version of an archive or a bucket, which the service fetches; `wait` waits for it."""
 
     def wait(self, version: Version) -> Version:
-        """A version whose data has all arrived, once it is available; raises `SourceFailed`."""
+        """The version, once it is available: its data has all arrived, or is fetched. Raises `SourceFailed`."""
 
-    def fetch_on(self) -> Sequence[Version]:
-        """The versions that a killed process was fetching, after one more try; none where a server does that."""
+    def interrupted_fetches(self) -> Sequence[Version]:
+        """The versions whose fetching ended with a process; none on a server, which goes on by itself."""
 
     def drop(self, version: Version) -> None:
-        """Leave nothing of a version that was not finished, and a finished one as it is.
+        """Erase a version that is not finished, and leave a finished one as it is.
 
-        What cannot be asked for is left to expire.
+        Raises the `Refusal` that kept it from being asked or done; then the version may still exist.
         """
 
     def delete(self, ref: VersionRef) -> Receipt | None:

@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING
 
 from grid_datastores.errors import NotFound, NotThatState, Refusal
 from grid_datastores.living import LivingRuns
-from grid_datastores.model import Phase
+from grid_datastores.model import Phase, Place
 from grid_datastores.rules import available
 from grid_datastores.service import open_service
 from grid_datastores.storage import LocalStorage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from grid_datastores.model import (
         Details,
+        FileEntry,
         Quota,
         Receipt,
         Source,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 _LONGEST_PERSON = 63  # characters
 _log = logging.getLogger(__name__)
+_HERE = "this machine"
 
 
 def open_embedded(settings: Settings) -> EmbeddedDatastores:
@@ -67,12 +69,21 @@ def open_to_look(settings: Settings) -> EmbeddedDatastores | None:
 class EmbeddedDatastores:
     """See `Datastores`."""
 
+    fetches_here = True
+
     def __init__(self, service: Service, user: User, folder: Path, runs: LivingRuns, *, tidies: bool = True) -> None:
         self._service = service
         self._runs = runs
         self._tidies = tidies
         self._user = user
-        self.place = f"this machine ({folder})"
+        self.place = f"{_HERE} ({folder})"
+
+    def identity(self) -> Place:
+        """The folder has one user; uploads of its server's users go on over HTTP, in another way."""
+        return Place(f"{self._service.copies.place_id()}/{_HERE}", self.place, (_HERE,))
+
+    def deleted(self, version_ids: Collection[str]) -> Collection[str]:
+        return self._service.copies.deleted(self._user, version_ids)
 
     def versions(self) -> Sequence[Version]:
         return self._service.reading.versions(self._user)
@@ -88,6 +99,9 @@ class EmbeddedDatastores:
 
     def manifest(self, version: Version) -> Manifest:
         return self._service.reading.manifest(self._user, version.id)
+
+    def files(self, version: Version) -> Iterator[FileEntry]:
+        return self._service.reading.listed_files(self._user, version.id)
 
     def read_object(self, version: Version, name: str) -> Iterator[bytes]:
         return self._service.reading.object(self._user, version.id, name)[1]
@@ -108,17 +122,13 @@ class EmbeddedDatastores:
         self._service.finishing.finish_waiting(only=version.id, actor=self._user.name)
         return available(self._service.reading.get(self._user, version.id))
 
-    def fetch(self, name: str, source: Source) -> Version:
+    def order(self, name: str, source: Source) -> Version:
         version = self.begin(name, source)
         self._service.uploads.complete(self._user, version.id)
-        return self.wait(version)
+        return version
 
-    def fetch_on(self) -> Sequence[Version]:
-        begun = [version for version in self.versions() if version.phase is Phase.OPTIMIZING]
-        for version in begun:
-            self._service.finishing.finish_waiting(only=version.id, actor=self._user.name)
-        tried = [self.find(version.ref) for version in begun]
-        return [version for version in tried if version.phase is not Phase.OPTIMIZING]  # what another process fetches
+    def interrupted_fetches(self) -> Sequence[Version]:
+        return [version for version in self.versions() if version.phase is Phase.OPTIMIZING]
 
     def drop(self, version: Version) -> None:
         self._service.uploads.drop(self._user, version.id)

@@ -10,20 +10,21 @@ import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from grid_datastores.errors import SourceFailed
 from grid_datastores.locks import locked
 from grid_datastores.model import FileEntry, VersionRef
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from grid_datastores.model import Version
+    from grid_datastores.model import Place, Version
     from grid_datastores.sources import LocalSource
 
 _FOLDER = "uploads"
+_OLD_ROW = 4  # columns
 
 
 @dataclass(slots=True)
@@ -31,7 +32,8 @@ class Journal:
     """One upload under way: from where, into which version, and the objects that have arrived."""
 
     path: Path
-    place: str
+    place: str  # the id of the place, or how an earlier release named it
+    words: str  # the place, for people
     version_id: str
     ref: VersionRef
     location: str
@@ -44,10 +46,17 @@ class Journal:
         """The bytes of all files."""
         return sum(size for _path, size, _changed in self.files if isinstance(size, int))
 
+    @property
+    def arrived_bytes(self) -> int:
+        """The bytes of the files that have arrived."""
+        return sum(entry.size for entries in self.objects.values() for entry in entries)
+
     def record(self, name: str, entries: Sequence[FileEntry]) -> None:
         """This object has arrived, with these files."""
         self.objects[name] = list(entries)
-        rows = [[entry.path, entry.size, entry.sha256, entry.offset] for entry in entries]
+        rows = [
+            [entry.path, entry.size, entry.sha256, entry.offset, entry.executable, entry.modified] for entry in entries
+        ]
         _append(self.path, {"object": name, "files": rows})
 
     def same_files(self, data: LocalSource) -> bool:
@@ -60,18 +69,29 @@ class Journal:
         os.close(self.held)
 
 
-def begin_journal(directory: Path, place: str, version: Version, data: LocalSource) -> Journal:
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The interrupted uploads to one place, oldest first; those to other places; how many others are under way."""
+
+    journals: Sequence[Journal] = ()
+    elsewhere: Sequence[Journal] = ()
+    busy: int = 0
+
+
+def begin_journal(directory: Path, place: Place, version: Version, data: LocalSource) -> Journal:
     """A journal of a new upload, below the settings' directory."""
     path = directory / _FOLDER / f"{version.id}.jsonl"
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         held = os.open(path, os.O_RDONLY | os.O_CREAT, 0o600)
         locked(held)
-        journal = Journal(path, place, version.id, version.ref, data.source.location, _scanned(data), held)
+        location = data.source.location
+        journal = Journal(path, place.id, place.words, version.id, version.ref, location, _scanned(data), held)
         _append(
             path,
             {
-                "place": place,
+                "place": journal.place,
+                "words": journal.words,
                 "version": version.id,
                 "name": version.ref.name,
                 "number": version.ref.number,
@@ -84,23 +104,40 @@ def begin_journal(directory: Path, place: str, version: Version, data: LocalSour
     return journal
 
 
-def interrupted(directory: Path, place: str) -> tuple[list[Journal], int]:
-    """The uploads to this place that were interrupted, oldest first, and how many another process is working on.
+def interrupted(directory: Path, identity: Callable[[], Place]) -> Interrupted:
+    """The uploads that were interrupted on this machine. Until they are closed, nobody else goes on with those here.
 
-    From now on nobody else goes on with them. Damaged journals are left out.
+    The place is asked for its identity only where there is an upload. Damaged journals are left out.
     """
-    found, busy = [], 0
-    for path in sorted(_journals(directory / _FOLDER), key=_changed):
+    paths = sorted(_journals(directory / _FOLDER), key=_changed)
+    if not paths:
+        return Interrupted()
+    place = identity()
+    here: list[Journal] = []
+    elsewhere: list[Journal] = []
+    busy = 0
+    for path in paths:
         with suppress(FileNotFoundError):
             held = os.open(path, os.O_RDONLY)
             if not locked(held):
                 busy += 1
                 os.close(held)
-            elif (journal := _read(path, held)) is not None and journal.place == place:
-                found.append(journal)
+            elif (journal := _read(path, held)) is not None and _is_at(journal, place):
+                here.append(journal)
             else:
                 os.close(held)
-    return found, busy
+                elsewhere += [journal] if journal else []
+    return Interrupted(here, elsewhere, busy)
+
+
+def count_journals(directory: Path) -> int:
+    """How many uploads have a journal on this machine, to whatever place."""
+    return len(_journals(directory / _FOLDER))
+
+
+def _is_at(journal: Journal, place: Place) -> bool:
+    """An earlier release named a place by its address, or by the path of a folder: that of this machine is this one."""
+    return journal.place == place.id or journal.place.partition(" (")[0] in place.earlier
 
 
 def _journals(folder: Path) -> list[Path]:
@@ -126,6 +163,7 @@ def _read(path: Path, held: int) -> Journal | None:
         journal = Journal(
             path,
             str(head["place"]),
+            str(head.get("words", head["place"])),
             str(head["version"]),
             VersionRef(str(head["name"]), int(head["number"])),
             str(head["location"]),
@@ -135,12 +173,23 @@ def _read(path: Path, held: int) -> Journal | None:
         for row in rows:
             name = str(row["object"])
             journal.objects[name] = [
-                FileEntry(str(file), int(size), str(digest), name, int(offset))
-                for file, size, digest, offset in row["files"]
+                FileEntry(str(file), int(size), str(digest), name, int(offset), executable is True, _whole(modified))
+                for file, size, digest, offset, executable, modified in map(_attributed, row["files"])
             ]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return journal
+
+
+def _attributed(row: Sequence[object]) -> Sequence[Any]:
+    """The row of a file; an earlier release kept no attributes, and `resume` looks at the file again."""
+    return row if len(row) > _OLD_ROW else [*row, False, None]
+
+
+def _whole(value: object) -> int | None:
+    if value is None or isinstance(value, int):
+        return value
+    raise TypeError(value)
 
 
 def _append(path: Path, row: object) -> None:
@@ -152,4 +201,4 @@ def _append(path: Path, row: object) -> None:
 
 
 def _scanned(data: LocalSource) -> list[list[object]]:
-    return [[file.path, file.size, file.changed] for file in data.files]
+    return [[file.path, file.size, file.modified] for file in data.files]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from datetime import datetime
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Phase(StrEnum):
@@ -58,6 +57,19 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where versions are kept, and for whom.
+
+    `id` is the place's own: it does not depend on the address or the path that was typed. `words` are for people.
+    `earlier` are the names that earlier releases wrote into their notes on this machine.
+    """
+
+    id: str
+    words: str
+    earlier: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class User:
     """Someone who owns versions."""
 
@@ -104,6 +116,7 @@ class Version:
 
 
 ETAG = "etag:"
+REFERENCE_ALONE = "ref-alone"  # the object of a reference to one object: its key is the location itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +124,7 @@ class FileEntry:
     """One file of a version: its content is `size` bytes of `object`, from `offset` on.
 
     `sha256` is in hexadecimal; for a file that is referenced in a bucket, which nobody has read, "etag:" and its ETag.
+    `modified` is in nanoseconds since the epoch, None where the source does not say (rule version-complete).
     """
 
     path: str
@@ -118,6 +132,13 @@ class FileEntry:
     sha256: str
     object: str
     offset: int
+    executable: bool = False
+    modified: int | None = None
+
+    @property
+    def modified_at(self) -> datetime | None:
+        """The same as a time, to the microsecond."""
+        return None if self.modified is None else _EPOCH + timedelta(microseconds=self.modified // 1000)
 
 
 class WorkloadKind(StrEnum):
@@ -213,6 +234,7 @@ class Receipt:
     kept: tuple[Kept, ...]
     quota_before: Quota
     quota_after: Quota
+    may_have_copies: bool = False  # a Run has mounted the version, so its machine may hold a copy
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,21 +7,26 @@ never shares it, and deleting the version removes it.
 Two locks lie beside the folder. Who uses the folder shares one of them for as long; who removes or renews the folder
 holds it alone, and never waits for it: what is in use stays. The other is a gate: one at a time looks what is there,
 and acts on it.
+
+A note beside the folder says which version of which place it is a copy of, so that the copy can be erased when the
+version is deleted elsewhere (rule delete-removes-bytes).
 """
 
 from __future__ import annotations
 
+import json
 import os
-import shutil
 import stat
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from grid_datastores.aside import remove_tree
 from grid_datastores.errors import Damaged, NotUnderstood
 from grid_datastores.locks import alone, shared
-from grid_datastores.model import ETAG
-from grid_datastores.restore import restore
+from grid_datastores.model import ETAG, VersionRef
+from grid_datastores.restore import check_all_written, restore
 from grid_datastores.rules import is_id
 
 if TYPE_CHECKING:
@@ -33,14 +38,25 @@ if TYPE_CHECKING:
     from grid_datastores.storage import Manifest
 
 _CHUNK = 1024 * 1024  # bytes
-_FOLDER = "cache"
+_EXECUTE = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
+CACHE = "cache"
+_NOTE, _GATE = ".place", ".gate"
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A version's files that mounting wrote on this machine, and the id of the place that keeps the version."""
+
+    version_id: str
+    place: str
+    ref: VersionRef
 
 
 def mount_folder(directory: Path, version: Version) -> Path:
     """Where the version is mounted, below the settings' directory; refused where its id could lead elsewhere."""
     if not is_id(version.id):
         raise NotUnderstood(f"{version.id[:60]!r} is not the id of a version; nothing was mounted.")
-    return directory / _FOLDER / version.id
+    return directory / CACHE / version.id
 
 
 @contextmanager
@@ -53,11 +69,13 @@ def mounted(
     """
     folder = mount_folder(directory, version)
     manifest = datastores.manifest(version)
+    place = datastores.identity().id
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ExitStack() as use:
         with alone(_gate(folder), wait=True):
+            _write_note(folder, Copy(version.id, place, version.ref))  # first: there is no copy without one
             if not (folder.exists() and _holds(folder, manifest)):
-                _renew(datastores, version, manifest, folder, progress)
+                _renew(datastores, version, manifest, directory, progress)
             use.enter_context(shared(_lock(folder)))
         yield folder
 
@@ -66,7 +84,7 @@ def unmount(directory: Path, version_id: str) -> bool:
     """Remove what mounting left, if anything; answers whether nothing is left. What is in use is left."""
     if not is_id(version_id):
         return True  # nothing was mounted by such a name
-    folder = directory / _FOLDER / version_id
+    folder = directory / CACHE / version_id
     try:
         if _leftovers(folder):
             with alone(_gate(folder), wait=False), alone(_lock(folder), wait=False):
@@ -79,14 +97,51 @@ def unmount(directory: Path, version_id: str) -> bool:
 
 def clear_mounts(directory: Path) -> tuple[int, int]:
     """Remove all that mounting left and nobody uses; answers of how many versions, and of how many it stays."""
-    names = [path.name for path in (directory / _FOLDER).glob("*") if path.is_dir()]
-    ids = {name.lstrip(".").partition(".")[0] for name in names}
-    removed = [unmount(directory, version_id) for version_id in ids if is_id(version_id)]
-    return removed.count(True), removed.count(False)
+    paths = list((directory / CACHE).glob("*"))
+    holding = {_id_in(path) for path in paths if path.is_dir()}
+    ids = {_id_in(path) for path in paths if _is_made_here(path)} | holding
+    removed = {version_id: unmount(directory, version_id) for version_id in ids if is_id(version_id)}
+    told = [done for version_id, done in removed.items() if version_id in holding]
+    return told.count(True), told.count(False)
+
+
+def copies(directory: Path) -> tuple[list[Copy], list[str]]:
+    """The copies below the settings' directory, and the ids of those without a note, made by an earlier release."""
+    ids = sorted({_id_in(path) for path in (directory / CACHE).glob("*") if _is_made_here(path)})
+    noted = {version_id: _read_note(directory / CACHE / version_id) for version_id in ids if is_id(version_id)}
+    return [copy for copy in noted.values() if copy], [version_id for version_id, copy in noted.items() if not copy]
+
+
+def _is_made_here(path: Path) -> bool:
+    return path.suffix in (_NOTE, _GATE)
+
+
+def _id_in(path: Path) -> str:
+    return path.name.lstrip(".").partition(".")[0]
+
+
+def _write_note(folder: Path, copy: Copy) -> None:
+    if _read_note(folder) == copy:
+        return
+    fields = {"place": copy.place, "name": copy.ref.name, "number": copy.ref.number}
+    _note(folder).write_text(json.dumps(fields))  # under the gate: nobody reads half of it
+
+
+def _read_note(folder: Path) -> Copy | None:
+    """The copy in this folder; None where there is no note, or none that can be read."""
+    try:
+        fields = json.loads(_note(folder).read_bytes())
+        return Copy(folder.name, str(fields["place"]), VersionRef(str(fields["name"]), int(fields["number"])))
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def _note(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}{_NOTE}")
 
 
 def _gate(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}.gate")
+    return folder.with_name(f"{folder.name}{_GATE}")
 
 
 def _lock(folder: Path) -> Path:
@@ -94,9 +149,9 @@ def _lock(folder: Path) -> Path:
 
 
 def _leftovers(folder: Path) -> list[Path]:
-    """The folder, what was written aside and never became it, and at last the locks."""
+    """The folder, what was written aside and never became it, the note, and at last the locks."""
     aside = folder.parent.glob(f".{folder.name}.*")
-    return [path for path in (folder, *aside, _lock(folder), _gate(folder)) if os.path.lexists(path)]
+    return [path for path in (folder, *aside, _note(folder), _lock(folder), _gate(folder)) if os.path.lexists(path)]
 
 
 def _remove(path: Path) -> None:
@@ -107,19 +162,28 @@ def _remove(path: Path) -> None:
 
 
 def _renew(
-    datastores: Datastores, version: Version, manifest: Manifest, folder: Path, progress: Callable[[int], object]
+    datastores: Datastores,
+    version: Version,
+    manifest: Manifest,
+    directory: Path,
+    progress: Callable[[int], object],
 ) -> None:
+    folder = mount_folder(directory, version)
     try:
         with alone(_lock(folder), wait=False):
             if folder.exists():
                 remove_tree(folder)
-            restore(
+            refused = restore(
                 manifest,
                 lambda name: datastores.read_object(version, name),
                 folder,
                 progress,
                 lambda file: _place(datastores, version, file),
+                directory=directory,
             )
+            if refused:  # a Run reads all of a version, or none of it
+                remove_tree(folder)
+            check_all_written(refused, len(manifest.files), folder)
             _make_read_only(folder)
     except BlockingIOError as error:
         raise Damaged(
@@ -133,36 +197,42 @@ def _place(datastores: Datastores, version: Version, file: FileEntry) -> Path | 
     path = datastores.local_object(version, file.object)
     if path is None or file.offset or not path.is_file() or _writable(path):
         return None
-    return path if _is_file(path, file) else None
+    same_time = file.modified in (None, path.stat().st_mtime_ns)
+    return path if same_time and _may_run(path, file) and _is_file(path, file) else None
 
 
 def _writable(path: Path) -> bool:
     return os.access(path, os.W_OK)  # root may write any file
 
 
-def remove_tree(folder: Path) -> None:
-    """Remove a folder that can only be read."""
-    for path in [folder, *folder.rglob("*")]:
-        if path.is_dir() and not path.is_symlink():
-            path.chmod(stat.S_IRWXU)
-    shutil.rmtree(folder)
-
-
 def _make_read_only(folder: Path) -> None:
     for path in folder.rglob("*"):
         if not path.is_dir() and not path.is_symlink():
-            path.chmod(0o444)
+            path.chmod(0o555 if path.stat().st_mode & _EXECUTE else 0o444)
     for path in [*folder.rglob("*"), folder]:
         if path.is_dir() and not path.is_symlink():
             path.chmod(0o555)
 
 
 def _holds(folder: Path, manifest: Manifest) -> bool:
-    """Whether the folder holds exactly the manifest's files, byte for byte as far as the manifest knows the bytes."""
-    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
-    return there == {file.path for file in manifest.files} and all(
-        _is_file(folder / file.path, file) for file in manifest.files
+    """Whether the folder holds exactly what the manifest lists, byte for byte as far as it knows the bytes."""
+    paths = {path: path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+    files = {inside for path, inside in paths.items() if not path.is_dir()}
+    empty = {inside for path, inside in paths.items() if path.is_dir() and not any(path.iterdir())}
+    return (
+        files == {file.path for file in manifest.files}
+        and empty == set(manifest.folders)
+        and all(_may_run(folder / file.path, file) for file in manifest.files)
+        and all(_is_file(folder / file.path, file) for file in manifest.files)
     )
+
+
+def _may_run(path: Path, file: FileEntry) -> bool:
+    """Whether the file on this disk is executable exactly where the manifest says so."""
+    try:
+        return bool(path.stat().st_mode & _EXECUTE) == file.executable
+    except OSError:  # a link that leads nowhere any more
+        return False
 
 
 def _is_file(path: Path, file: FileEntry) -> bool:

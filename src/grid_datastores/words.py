@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# After a deletion of a version that a Run has used (rule delete-removes-bytes).
+COPIES = "A Run has used it: a copy on another machine is erased by the next grid command there."
+
 
 def size(count: int) -> str:
     """A size in bytes as people read it, in decimal units."""
@@ -22,4 +25,6 @@ def counted(count: int, thing: str) -> str:
 
 def plain(text: str) -> str:
     """The text with its control characters made visible, also those that turn the direction of what follows."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

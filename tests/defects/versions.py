@@ -87,13 +87,34 @@ def failed_number_reused() -> None:
 @defect("version-complete", "the last file of an upload is forgotten")
 def file_forgotten() -> None:
     def publish(original: Any) -> Any:
-        def publishing(self: Any, version: Any, manifest: Any, actor: str) -> Any:
+        def publishing(self: Any, version: Any, manifest: Any, *told: str) -> Any:
             files = manifest.files[:-1] if len(manifest.files) > 1 else manifest.files
-            return original(self, version, replace(manifest, files=files), actor)
+            return original(self, version, replace(manifest, files=files), *told)
 
         return publishing
 
     wrap(finishing.Finishing, "publish", publish)
+
+
+def _publish_without(change: Any) -> None:
+    def publish(original: Any) -> Any:
+        return lambda self, version, manifest, *told: original(self, version, change(manifest), *told)
+
+    wrap(finishing.Finishing, "publish", publish)
+
+
+# What a client of Grid's API or a browser sends has no such attributes.
+@defect("version-complete", "no file is executable any more, and all times are forgotten", "cli", "cli-embedded")
+def attributes_forgotten() -> None:
+    def plain(manifest: Any) -> Any:
+        return replace(manifest, files=tuple(replace(f, executable=False, modified=None) for f in manifest.files))
+
+    _publish_without(plain)
+
+
+@defect("source-kinds", "the empty folders of an archive are forgotten")
+def empty_folders_forgotten() -> None:
+    _publish_without(lambda manifest: replace(manifest, folders=()))
 
 
 @defect("version-immutable", "finished versions take more data, and a new upload changes the one before")
@@ -101,8 +122,8 @@ def finished_versions_change() -> None:
     put(uploads, "check_open", lambda version: None)
 
     def publish(original: Any) -> Any:
-        def publishing(self: Any, version: Any, manifest: Any, actor: str) -> Any:
-            done = original(self, version, manifest, actor)
+        def publishing(self: Any, version: Any, manifest: Any, *told: str) -> Any:
+            done = original(self, version, manifest, *told)
             with self._context.catalog.read() as tx:
                 others = tx.versions.siblings(version)
             for other in others:

@@ -20,7 +20,7 @@ class Nonsense:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     special: dict[str, bytes] = field(default_factory=dict)  # other bodies, by the end of the path
-    cut: bool = False  # end the connection before the body is whole
+    cut: bool = False  # end the connection before a body that is not special is whole
     asked: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -33,11 +33,12 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Nonsense]:
         def answer(self) -> None:
             nonsense.asked.append((f"{self.command} {self.path}", self.headers.get("Authorization", "")))
             self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            body = next((it for end, it in nonsense.special.items() if self.path.endswith(end)), nonsense.body)
+            special = next((it for end, it in nonsense.special.items() if self.path.endswith(end)), None)
+            body = nonsense.body if special is None else special
             self.send_response(nonsense.status)
             for name, value in nonsense.headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body) + 10 * nonsense.cut))
+            self.send_header("Content-Length", str(len(body) + 10 * (nonsense.cut and special is None)))
             self.end_headers()
             self.wfile.write(body)
             self.close_connection = True

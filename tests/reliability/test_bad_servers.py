@@ -166,7 +166,9 @@ def test_control_codes_of_a_server_are_shown_not_obeyed(home: Machine, nonsense:
 def test_a_connection_that_ends_in_the_middle_is_told(home: Machine, nonsense: Nonsense) -> None:
     nonsense.body, nonsense.cut = b'{"datastores": [', True
     _run(home, nonsense.url, "datastore").refused("stopped answering.")
+    nonsense.special["/v1/auth/user"] = b'{"id": "ana"}'
     _run(home, nonsense.url, *COMMANDS[2]).refused("stopped answering. It is not known whether it was done")
+    del nonsense.special["/v1/auth/user"]
     said = _run(home, nonsense.url, "login", "--url", nonsense.url, "--username", "ana", "--key", "k")
     said.refused("stopped answering.")
     assert "not known" not in said.err
@@ -180,6 +182,14 @@ def test_a_redirection_is_not_followed_and_no_key_goes_along(home: Machine, nons
                 _run(home, nonsense.url, *words).refused(f"answered {status}")
         assert nonsense.asked
         assert stranger.asked == []
+
+
+def test_a_proxy_that_wants_tls_is_told_with_its_address(home: Machine, nonsense: Nonsense) -> None:
+    login = ("login", "--url", nonsense.url, "--username", "a", "--key", "k")
+    nonsense.status, nonsense.headers = 301, {"Location": "https://127.0.0.1/v1/auth/login"}
+    _run(home, nonsense.url, *login).refused("answered 301", "Its address is https://127.0.0.1; use that one.")
+    nonsense.headers = {"Location": "https://evil.example/v1/auth/login"}
+    assert "evil.example" not in _run(home, nonsense.url, *login).err
 
 
 def test_a_part_goes_to_the_address_that_was_given_without_the_key(home: Machine, nonsense: Nonsense) -> None:

@@ -166,7 +166,7 @@ def test_what_a_canceled_run_reads_outlives_the_version_until_the_run_ends(kept:
         said = kept.run("datastore", "delete", *_VERSION)
         assert said.out.startswith("Deleted version 1 of data"), said
         assert said.err.startswith("Warning: "), said
-        assert "grid datastore clearcache" in said.err
+        assert "They are erased when that Run ends" in said.err
         assert _ended(run).out == "hello"
     assert _cache(kept) == []
 
@@ -291,7 +291,7 @@ def test_files_that_cannot_be_removed_do_not_make_a_deletion_fail(kept: Machine)
     assert said.out.startswith("Deleted version 1 of data")
     assert said.err.startswith("Warning: ")
     assert len(said.err.splitlines()) == 1
-    assert "removed the files of 1 version." in kept.run("datastore", "clearcache").done()
+    kept.run("datastore").done()
     assert _cache(kept) == []
 
 
@@ -304,3 +304,22 @@ def test_damaged_data_reaches_no_command_not_even_the_first(kept_here: Machine) 
     said = finished(kept_here.start(*_run_words("nightly", "echo", "began"), powerless=True))
     said.refused("large.bin did not arrive as it was uploaded")
     assert said.out == ""
+
+
+def test_a_reference_that_is_deleted_is_made_again_as_a_reference(referred: Machine) -> None:
+    referred.run("datastore", "delete", *_VERSION).done()
+    again = "If its source is still there, make a new version of it with: grid datastore create s3://birds"
+    referred.run("datastore", "delete", *_VERSION).refused(f"{again} --name data --no-copy\n")
+
+
+def test_a_program_in_the_version_is_run(machine: Machine) -> None:
+    folder = folder_of(machine.home, {"tools/greet": b'#!/bin/sh\necho "hello $1"\n', "notes.txt": b"no program"})
+    (folder / "tools" / "greet").chmod(0o755)
+    machine.create(folder)
+    assert machine.run(*_run_words("r", "{data}/tools/greet", "{data}/x")).done().startswith("hello /")
+    refusals = {"notes.txt": "it is not executable", "nothing": "there is no such command"}
+    for program, why in refusals.items():
+        machine.run(*_run_words("r", f"{{data}}/{program}")).refused(f"{program}' cannot be run: {why}.", code=2)
+    runs = json.loads(machine.run("status", "--all", "-o", "json").done())["runs"]
+    assert [run["status"]["phase"].rpartition("_")[2] for run in runs] == ["SUCCEEDED", "FAILED", "FAILED"]
+    machine.run("datastore", "delete", *_VERSION).done()

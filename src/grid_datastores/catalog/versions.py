@@ -14,7 +14,7 @@ from grid_datastores.model import Event, EventKind, Phase, Source, SourceKind, V
 from grid_datastores.rules import next_number
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection, Row, Select
@@ -112,6 +112,12 @@ class Versions:
             .where(table.c.owner_id == owner_id, table.c.phase != Phase.DELETED.value)
             .order_by(table.c.name, table.c.number)
         )
+
+    def undeleted(self, owner_id: str, version_ids: Collection[str]) -> set[str]:
+        """Those of the versions that are the owner's and not deleted."""
+        table = schema.versions
+        mine = (table.c.owner_id == owner_id, table.c.phase != Phase.DELETED.value, table.c.id.in_(version_ids))
+        return set(self._connection.execute(select(table.c.id).where(*mine)).scalars())
 
     def siblings(self, version: Version) -> list[Version]:
         """The other versions under its name that are there; of one that has failed nothing is."""

@@ -71,6 +71,13 @@ class Workloads:
         of_name = (table.c.owner_id == owner_id, table.c.kind == kind.value, table.c.name == name)
         return bool(self._connection.execute(select(exists().where(*of_name, holding(now)))).scalar())
 
+    def has_run(self, version_id: str) -> bool:
+        """Whether a Run has ever mounted the version, ended or not."""
+        table, mounts = schema.workloads, schema.mounts
+        mounting = mounts.c.version_id == version_id, mounts.c.workload_id == table.c.id
+        runs = exists().where(*mounting, table.c.kind == WorkloadKind.RUN.value)
+        return bool(self._connection.execute(select(runs)).scalar())
+
     def set_state(self, workload_id: str, state: WorkloadState, at: datetime) -> None:
         """The workload is in this state since `at`."""
         table = schema.workloads

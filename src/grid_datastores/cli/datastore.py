@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,13 +18,27 @@ from grid_datastores.cli.options import (
     version_option,
     version_ref,
 )
-from grid_datastores.cli.output import print_json, print_table, progress, say_done, told, waiting, when
+from grid_datastores.cli.output import (
+    print_json,
+    print_json_list,
+    print_rows,
+    print_table,
+    progress,
+    say_done,
+    told,
+    waiting,
+    when,
+)
+from grid_datastores.cli.resuming import clearcache, resume
+from grid_datastores.cli.tables import Column
 from grid_datastores.cli.target import open_datastores
-from grid_datastores.errors import Refusal
 from grid_datastores.words import counted, plain, size
 
 if TYPE_CHECKING:
-    from grid_datastores.model import Details, Source, Version
+    from grid_datastores.model import Details, FileEntry, Source, Version
+
+# As wide as a size and a short digest, so that no row waits for the longest path, which ends the line.
+_FILE_COLUMNS = [Column("BYTES", 15, right=True), Column("SHA-256", 12), Column("PATH", 1024)]
 
 
 def _new_folder(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> str | None:
@@ -43,6 +56,10 @@ def datastore(ctx: click.Context, output: str) -> None:
         _list(output)
     else:
         pass_output_on(ctx, output)
+
+
+for command in (resume, clearcache):
+    datastore.add_command(command)
 
 
 @datastore.command("list")
@@ -67,7 +84,7 @@ def create(source: str, name: str | None, no_copy: bool, output: str) -> None:
     """Make a new version from SOURCE.
 
     SOURCE is a file or a folder, an http(s) URL of a .zip or .tar.gz, which is fetched and extracted, or an
-    s3://bucket/prefix, whose objects are copied.
+    s3://bucket/prefix, whose objects are copied; the key of one object will do.
 
     Every upload under a name makes a new version: 1, 2, 3, and so on. Nothing of an upload that fails is kept; one
     that is interrupted goes on with `grid datastore resume`.
@@ -120,8 +137,10 @@ def _upload(source: str, name: str) -> Version:
 
 
 def _fetch(source: Source, name: str) -> Version:
+    from grid_datastores import transfer
+
     with open_datastores() as datastores, waiting(f"Fetching {source.location}"):
-        return datastores.fetch(name, source)
+        return transfer.fetch(datastores, name, source)
 
 
 @datastore.command()
@@ -147,11 +166,23 @@ def show(name: str, version: int, output: str) -> None:
 def files(name: str, version: int, output: str) -> None:
     """List the files of a version, with their sizes in bytes."""
     with open_datastores() as datastores:
-        found = datastores.manifest(datastores.find(version_ref(name, version))).files
-    if output == "json":
-        print_json([{"path": file.path, "size": file.size, "sha256": file.sha256} for file in found])
-        return
-    print_table(["PATH", "BYTES", "SHA-256"], [[file.path, str(file.size), file.sha256[:12]] for file in found])
+        found = datastores.files(datastores.find(version_ref(name, version)))
+        if output == "json":
+            print_json_list(map(_file_out, found))
+        else:
+            print_rows(_FILE_COLUMNS, ([str(file.size), file.sha256[:12], file.path] for file in found))
+
+
+def _file_out(file: FileEntry) -> dict[str, object]:
+    from grid_datastores.wire.common import time_out
+
+    return {
+        "path": file.path,
+        "size": file.size,
+        "sha256": file.sha256,
+        "executable": file.executable,
+        "modified": time_out(file.modified_at),
+    }
 
 
 @datastore.command()
@@ -168,79 +199,16 @@ def files(name: str, version: int, output: str) -> None:
 def download(name: str, version: int, destination: str | None) -> None:
     """Download a version's files into a new folder, checked byte for byte."""
     from grid_datastores import transfer
+    from grid_datastores.settings import read_settings
 
     ref = version_ref(name, version)
     target = Path(destination or f"{name}-{version}")
     with open_datastores() as datastores:
         total = datastores.find(ref).size_bytes
         with progress(f"Downloading {ref}", total) as advance:
-            found = transfer.download(datastores, ref, target, advance)
+            found = transfer.download(datastores, read_settings().directory, ref, target, advance)
     held = f"{counted(found.file_count, 'file')}, {size(found.size_bytes)}"
     say_done(f"Downloaded version {version} of {name} to {target}: {held}.")
-
-
-@datastore.command()
-def resume() -> None:
-    """Go on with the uploads that were interrupted on this machine, where they stopped.
-
-    What was to be fetched without a server is fetched again.
-    """
-    from grid_datastores import transfer
-    from grid_datastores.journal import interrupted
-    from grid_datastores.rules import available
-    from grid_datastores.settings import read_settings
-
-    refusals: list[Refusal] = []
-    with open_datastores() as datastores:
-        found, busy = interrupted(read_settings().directory, datastores.place)
-        fetched = datastores.fetch_on()
-        if not found and not fetched:
-            click.echo(f"There is no interrupted upload to go on with{_busy(busy)}.")
-        for version in fetched:
-            try:
-                click.echo(f"Finished {available(version).ref}.")
-            except Refusal as error:
-                refusals.append(error)
-        for journal in found:
-            try:
-                with progress(f"Resuming {journal.ref}", journal.size_bytes) as advance:
-                    resumed = transfer.resume(datastores, journal, advance)
-            except Refusal as error:  # the others can go on all the same
-                refusals.append(error)
-                continue
-            sent = size(resumed.version.size_bytes - resumed.skipped)
-            click.echo(f"Finished {journal.ref}: {size(resumed.skipped)} were there already, {sent} were sent.")
-    if refusals:
-        raise Refusal("\n  ".join(error.message for error in refusals))
-
-
-@datastore.command()
-def clearcache() -> None:
-    """Forget interrupted uploads, which cannot go on then, and remove the files that Runs left on this machine.
-
-    What a Run uses is left, and so are uploads that are under way.
-    """
-    from grid_datastores.journal import interrupted
-    from grid_datastores.mounting import clear_mounts
-    from grid_datastores.settings import read_settings
-
-    directory = read_settings().directory
-    with open_datastores() as datastores:
-        found, busy = interrupted(directory, datastores.place)
-        for journal in found:
-            with suppress(Refusal):
-                datastores.drop(datastores.find(journal.ref))
-            journal.forget()
-    removed, left = clear_mounts(directory)
-    said = f"Forgot {counted(len(found), 'interrupted upload')}{_busy(busy)}"
-    said += f", removed the files of {counted(removed, 'version')}."
-    if left:
-        said += f" Left the files of {counted(left, 'version')}, which are in use or cannot be removed."
-    click.echo(said)
-
-
-def _busy(count: int) -> str:
-    return f" ({counted(count, 'upload')} under way)" if count else ""
 
 
 def _list(output: str) -> None:

@@ -11,7 +11,7 @@ from grid_datastores.cli.options import VersionNumber, name_option, output_optio
 from grid_datastores.cli.output import UNPRINTED, print_json, told
 from grid_datastores.cli.target import open_datastores
 from grid_datastores.errors import InUse, Refusal
-from grid_datastores.words import counted, size
+from grid_datastores.words import COPIES, counted, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,7 +131,7 @@ def _tell(datastores: Datastores, answers: Sequence[_Answer], dry_run: bool, out
             if answer.refusal:
                 click.echo(f"Error: {answer.refusal.message}", err=True)
     if not dry_run:
-        _forget_mounts(done)
+        _erase_copies(datastores, done)
     return code
 
 
@@ -165,20 +165,34 @@ def _print_answer(answer: _Answer, dry_run: bool) -> None:
     click.echo(f"Deleted {ref}: {_gone(receipt)}. This cannot be undone.")
     click.echo(f"Kept {_kept(receipt)}.")
     click.echo(f"You have {after.used} of {after.limit} versions now, {before.used} before.")
+    if receipt.may_have_copies:
+        click.echo(COPIES)
 
 
-def _forget_mounts(done: Sequence[_Answer]) -> None:
-    """Remove what Runs on this machine have left of them; the deletion is done, whatever becomes of that."""
+def _erase_copies(datastores: Datastores, done: Sequence[_Answer]) -> None:
+    """Erase the copies that Runs made on this machine; the deletion is done, whatever becomes of that."""
+    for answer in done:
+        if not _erase_copy(datastores, answer):
+            click.echo(
+                f"Warning: the files that a Run has of {answer.ref} on this machine are in use or cannot be removed."
+                " They are erased when that Run ends, or by the next grid command that can.",
+                err=True,
+            )
+
+
+def _erase_copy(datastores: Datastores, answer: _Answer) -> bool:
+    """Whether no copy is left on this machine. Without a receipt, it is known by its name and number."""
+    from grid_datastores.leftovers import erase_copies
     from grid_datastores.mounting import unmount
     from grid_datastores.settings import read_settings
 
-    for answer in done:
-        if answer.receipt and not unmount(read_settings().directory, answer.receipt.id):
-            click.echo(
-                f"Warning: the files that a Run has of {answer.ref} on this machine are in use or cannot be removed."
-                " Remove them later with: grid datastore clearcache",
-                err=True,
-            )
+    directory = read_settings().directory
+    if answer.receipt:
+        return unmount(directory, answer.receipt.id)
+    try:
+        return erase_copies(directory, datastores, answer.ref)
+    except Refusal:  # the place does not say which one it is; the next command asks again
+        return False
 
 
 def _json(datastores: Datastores, answer: _Answer, dry_run: bool) -> dict[str, object]:

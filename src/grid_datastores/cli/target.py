@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,13 +10,14 @@ if TYPE_CHECKING:
 
     from grid_datastores.datastores import Datastores
 
-_PATIENCE = 2.0  # seconds that a server has to answer the Tab key
+_PATIENCE = 2.0  # seconds that a server has to answer what nobody typed: the Tab key, what is left on this machine
 
 
 @contextmanager
 def open_datastores() -> Iterator[Datastores]:
-    """The user's datastores, there or here."""
+    """The user's datastores, there or here. What earlier commands left on this machine is erased first."""
     from grid_datastores.credentials import find_server
+    from grid_datastores.leftovers import erase_leftovers
     from grid_datastores.settings import read_settings
 
     settings = read_settings()
@@ -31,6 +32,10 @@ def open_datastores() -> Iterator[Datastores]:
 
         datastores = HttpDatastores(server)
     try:
+        if server is None:
+            erase_leftovers(settings.directory, lambda: nullcontext(datastores))
+        else:
+            erase_leftovers(settings.directory, lambda: closing(HttpDatastores(server, _PATIENCE)))
         yield datastores
     finally:
         datastores.close()

@@ -10,21 +10,22 @@ from grid_datastores.client.connection import Connection, understood
 from grid_datastores.client.uploads import HttpSink
 from grid_datastores.credentials import LOCAL, Server
 from grid_datastores.errors import InvalidInput, NotFound, NotThatState, NotUnderstood, Refusal
-from grid_datastores.model import Quota, Version, WorkloadKind, WorkloadState
+from grid_datastores.model import Place, Quota, Version, WorkloadKind, WorkloadState
 from grid_datastores.rules import available, choose_named
-from grid_datastores.storage.manifest import Manifest
+from grid_datastores.storage.manifest import Manifest, read_files
 from grid_datastores.wire import datastores as wire
 from grid_datastores.wire import workloads as workload_wire
 from grid_datastores.wire.common import id_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from grid_datastores.model import Details, Receipt, Source, Verdict, VersionRef, Workload
+    from grid_datastores.model import Details, FileEntry, Receipt, Source, Verdict, VersionRef, Workload
     from grid_datastores.storage import ObjectSink
     from grid_datastores.wire import accounts
 
+_MOST_IDS = 1000  # that one request asks about
 _FIRST_WAIT, _LONGEST_WAIT = 0.02, 1.0  # seconds between two looks at a version that is being finished
 _STATES = {WorkloadKind.SESSION: workload_wire.SESSION_STATES, WorkloadKind.RUN: workload_wire.RUN_STATES}
 
@@ -61,10 +62,43 @@ def _found(url: str) -> Iterator[None]:
 class HttpDatastores:
     """See `Datastores`."""
 
+    fetches_here = False
+
     def __init__(self, server: Server, patience: float | None = None) -> None:
         self._connection = Connection(server.url, (server.user_id, server.api_key), patience)
         self._cluster = server.cluster
+        self._user_id = server.user_id
+        self._identity: Place | None = None
         self.place = server.url
+
+    def identity(self) -> Place:
+        """The id that the server keeps, and the user's; a server that keeps none is known by its address."""
+        if self._identity is None:
+            kept, user = self._ask_identity()
+            named = f"{self.place}/{user}"
+            earlier = (self.place, named) if kept else (self.place,)
+            self._identity = Place(f"{kept}/{user}" if kept else named, self.place, earlier)
+        return self._identity
+
+    def _ask_identity(self) -> tuple[str, str]:
+        try:
+            answer = cast("accounts.UserResponse", self._connection.call("GET", "/v1/auth/user"))
+        except Refusal as error:
+            if error.metadata.get("status") != "404":
+                raise
+            return "", self._user_id
+        with understood(self.place):
+            kept = answer.get("placeId")
+            return id_in(kept) if kept is not None else "", id_in(answer["id"])
+
+    def deleted(self, version_ids: Collection[str]) -> Collection[str]:
+        found: set[str] = set()
+        for ids in _batches(sorted(version_ids)):
+            path = f"/v1/core/{self._cluster}/deletions"
+            answer = cast("wire.DeletedResponse", self._connection.call("GET", path, query={"id": ids}))
+            with understood(self.place):
+                found.update(id_in(version_id) for version_id in answer["deleted"])
+        return found & set(version_ids)
 
     def versions(self) -> Sequence[Version]:
         return self._list({})
@@ -90,6 +124,12 @@ class HttpDatastores:
         data = self._connection.read(f"{self._path_of(version)}/manifest")
         try:
             return Manifest.decode(data)
+        except InvalidInput as error:
+            raise NotUnderstood.of(self.place) from error
+
+    def files(self, version: Version) -> Iterator[FileEntry]:
+        try:
+            yield from read_files(self._connection.stream(f"{self._path_of(version)}/manifest"))
         except InvalidInput as error:
             raise NotUnderstood.of(self.place) from error
 
@@ -122,16 +162,16 @@ class HttpDatastores:
     def wait(self, version: Version) -> Version:
         return self._finished(self._path_of(version))
 
-    def fetch(self, name: str, source: Source) -> Version:
-        path = self._path_of(self.begin(name, source))
-        self._connection.call("POST", f"{path}/completed", json={})
-        return self._finished(path)
+    def order(self, name: str, source: Source) -> Version:
+        version = self.begin(name, source)
+        self._connection.call("POST", f"{self._path_of(version)}/completed", json={})
+        return version
 
-    def fetch_on(self) -> Sequence[Version]:
+    def interrupted_fetches(self) -> Sequence[Version]:
         return []
 
     def drop(self, version: Version) -> None:
-        with suppress(Refusal):
+        with suppress(NotFound):
             self._connection.call("DELETE", f"{self._path_of(version)}/upload")
 
     def delete(self, ref: VersionRef) -> Receipt | None:
@@ -219,3 +259,7 @@ class HttpDatastores:
     def _workload(self, answer: object, kind: WorkloadKind) -> Workload:
         with understood(self.place):
             return workload_wire.workload_in(cast("workload_wire.Session | workload_wire.Run", answer), kind)
+
+
+def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (ids[start : start + _MOST_IDS] for start in range(0, len(ids), _MOST_IDS))

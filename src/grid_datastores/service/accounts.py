@@ -133,11 +133,7 @@ class Accounts:
     def signing_key(self) -> bytes:
         """The key that signs this server's URLs, the same after a restart."""
         with self._context.catalog.write() as tx:
-            key = tx.facts.get(SIGNING_KEY)
-            if key is None:
-                key = secrets.token_hex(32)
-                tx.facts.put(SIGNING_KEY, key)
-            return key.encode()
+            return tx.facts.settle(SIGNING_KEY, secrets.token_hex(32)).encode()
 
 
 def _fresh_key() -> str:

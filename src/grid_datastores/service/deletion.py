@@ -74,4 +74,5 @@ class Deletion:
             kept=tuple(Kept(v.ref.number, v.fingerprint) for v in tx.versions.siblings(version)),
             quota_before=before,
             quota_after=Quota(before.used - place, before.limit),
+            may_have_copies=tx.workloads.has_run(version.id),
         )

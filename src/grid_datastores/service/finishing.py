@@ -10,11 +10,11 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from grid_datastores.errors import NotFound, Refusal, SourceFailed, UploadInvalid
-from grid_datastores.model import ETAG, EventKind, FileEntry, Phase, SourceKind
+from grid_datastores.model import ETAG, REFERENCE_ALONE, EventKind, FileEntry, Phase, SourceKind
 from grid_datastores.rules import can_be_finished_later
 from grid_datastores.service.activity import Watched
 from grid_datastores.service.wanted import GivenUp, Wanted
-from grid_datastores.storage import Manifest, pack
+from grid_datastores.storage import Manifest, WithoutAttributes, pack
 from grid_datastores.words import counted
 
 if TYPE_CHECKING:
@@ -72,8 +72,11 @@ class Finishing:
         if broken:
             raise broken[0]
 
-    def publish(self, version: Version, manifest: Manifest, actor: str) -> Version:
-        """The version, available with what the manifest says; gone, if it was deleted meanwhile."""
+    def publish(self, version: Version, manifest: Manifest, actor: str, note: str = "") -> Version:
+        """The version, available with what the manifest says; gone, if it was deleted meanwhile.
+
+        The history keeps `note`: what the user should know of how the source was read.
+        """
         with suppress(GivenUp):
             self._context.storage.publish(version.id, manifest, lambda: self._held(version.id))
         with self._context.catalog.write() as tx:
@@ -87,7 +90,7 @@ class Finishing:
             size, count = manifest.size_bytes, len(manifest.files)
             tx.versions.finish(version.id, size=size, files=count, fingerprint=manifest.fingerprint, at=now)
             held = f"{counted(count, 'file')}, {counted(size, 'byte')}"
-            tx.versions.record(version.id, EventKind.UPLOADED, actor, held, now)
+            tx.versions.record(version.id, EventKind.UPLOADED, actor, f"{held}; {note}" if note else held, now)
             return tx.versions.get(version.id) or version
 
     @contextmanager
@@ -130,7 +133,9 @@ class Finishing:
             if version.source.kind in FETCHED:
                 tx.versions.mark_active(version.id, self._context.clock())
         try:
-            self.publish(version, self._context.storage.published(version.id) or self._made(version), actor)
+            published = self._context.storage.published(version.id)
+            manifest, note = (published, "") if published else self._made(version)
+            self.publish(version, manifest, actor, note)
         except GivenUp:
             return
         except Refusal as error:
@@ -143,8 +148,8 @@ class Finishing:
             self._fail(version, "something broke in the server; its log says what")
             raise
 
-    def _made(self, version: Version) -> Manifest:
-        return self._received(version) if version.source.kind is SourceKind.FILES else self._fetched(version)
+    def _made(self, version: Version) -> tuple[Manifest, str]:
+        return (self._received(version), "") if version.source.kind is SourceKind.FILES else self._fetched(version)
 
     def _received(self, version: Version) -> Manifest:
         storage = self._context.storage
@@ -161,12 +166,16 @@ class Finishing:
             raise UploadInvalid(f"The manifest names an object that was not uploaded: {min(unknown)!r}.")
         if unnamed := set(names) - {file.object for file in announced.files}:
             raise UploadInvalid(f"The manifest leaves out an object that was uploaded: {min(unnamed)!r}.")
-        manifest = Manifest(tuple(replace(file, object=names[file.object]) for file in announced.files))
+        placed = tuple(replace(file, object=names[file.object]) for file in announced.files)
+        manifest = replace(announced, files=placed)
         check_bytes(storage, version.id, manifest)
         return manifest
 
-    def _fetched(self, version: Version) -> Manifest:
-        """Fetch an archive or the objects of a bucket; of a reference, only the list of its objects."""
+    def _fetched(self, version: Version) -> tuple[Manifest, str]:
+        """Fetch an archive or the objects of a bucket; of a reference, only the list of its objects.
+
+        Answers what to tell the user of how they were read, too.
+        """
         from grid_datastores.sources.bucket import BucketFile
         from grid_datastores.sources.limits import Limits
         from grid_datastores.sources.remote import open_remote
@@ -180,12 +189,12 @@ class Finishing:
         with open_remote(source, storage.scratch, limits, allowed_hosts=hosts) as remote:
             if version.source.kind is SourceKind.REFERENCE:
                 listed = [file for file in remote.files if isinstance(file, BucketFile)]
-                return Manifest.of(_referenced(file, number) for number, file in enumerate(listed, 1))
+                return Manifest.of(_referenced(file, number) for number, file in enumerate(listed, 1)), remote.note
             packed = pack(remote.files, Sink(storage, version.id), lambda _: wanted.check())
-            manifest = Manifest.of(entry for _name, entries in packed for entry in entries)
+            manifest = Manifest.of((entry for _name, entries in packed for entry in entries), remote.folders)
         if not manifest.files:
             raise SourceFailed(f"{version.source.location} holds no file; a version needs at least one.")
-        return manifest
+        return manifest, remote.note
 
     def _fail(self, version: Version, why: str, *, expired: bool = False) -> None:
         """The version has failed, unless it went on meanwhile: to another phase or, if it `expired`, at all."""
@@ -245,7 +254,8 @@ def object_name(upload: Upload) -> str:
 
 def _referenced(file: BucketFile, number: int) -> FileEntry:
     """A file that stays in its bucket: an object of its own, known by its ETag."""
-    return FileEntry(file.path, file.size, f"{ETAG}{file.etag}", f"ref-{number:05}", 0)
+    name = REFERENCE_ALONE if file.alone else f"ref-{number:05}"
+    return FileEntry(file.path, file.size, f"{ETAG}{file.etag}", name, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +281,7 @@ class Sink:
 
 
 @dataclass(frozen=True, slots=True)
-class _Received:
+class _Received(WithoutAttributes):
     """A file that a stock client sent as an object of its own, on its way into a pack."""
 
     storage: LocalStorage

@@ -10,6 +10,7 @@ from grid_datastores.catalog import Catalog
 from grid_datastores.removal import run_removals
 from grid_datastores.service.accounts import Accounts
 from grid_datastores.service.context import Context, utc_now
+from grid_datastores.service.copies import Copies
 from grid_datastores.service.deletion import Deletion
 from grid_datastores.service.finishing import Finishing
 from grid_datastores.service.leases import Leases, this_boot
@@ -37,6 +38,7 @@ class Service:
     reading: Reading
     deletion: Deletion
     workloads: Workloads
+    copies: Copies
 
     def tidy(self, lives: Callable[[Workload], bool] = lambda _run: False) -> None:
         """End what nobody goes on with (Runs without a heartbeat, uploads), then erase the bytes of what is deleted.
@@ -75,4 +77,5 @@ def open_service(
         Reading(context),
         Deletion(context),
         Workloads(context),
+        Copies(context),
     )

@@ -220,7 +220,8 @@ class Uploads:
         """The client's own manifest, whose objects are the uploads' keys; it is checked before it counts."""
         with self._context.catalog.read() as tx:
             check_open(owned(tx, user, version_id))
-        Manifest.decode(data)
+        announced = Manifest.decode(data)
+        Manifest.of(announced.files, announced.folders)
         with self._context.storage.new_object(version_id, ANNOUNCED, lambda: self._open(user, version_id)) as target:
             target.write(data)
 

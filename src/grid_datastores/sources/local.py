@@ -16,16 +16,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _CHUNK = 1024 * 1024  # bytes
+_SHOWN = 200  # characters of a path in a message
 
 
 @dataclass(frozen=True, slots=True)
 class LocalFile:
-    """One file as it was when the folder was scanned; size in bytes, `changed` in nanoseconds."""
+    """One file as it was when the folder was scanned; size in bytes, `modified` in nanoseconds since the epoch."""
 
     path: str
     location: str
     size: int
-    changed: int
+    modified: int
+    executable: bool
 
     def chunks(self) -> Iterator[bytes]:
         """Its content; raises `SourceFailed` when it cannot be read or is not as it was."""
@@ -42,7 +44,7 @@ class LocalFile:
                     break
                 yield chunk
             now = os.fstat(descriptor)
-            if (read, now.st_size, now.st_mtime_ns) != (self.size, self.size, self.changed):
+            if (read, now.st_size, now.st_mtime_ns) != (self.size, self.size, self.modified):
                 raise SourceFailed(f"{self.location} changed while it was read; nothing was kept. Try again.")
         except OSError as error:
             raise _unreadable(self.location, error) from error
@@ -52,10 +54,11 @@ class LocalFile:
 
 @dataclass(frozen=True, slots=True)
 class LocalSource:
-    """What `scan` found: the source and its files, sorted by path."""
+    """What `scan` found: the source, its files sorted by path, and its empty folders."""
 
     source: Source
     files: tuple[LocalFile, ...]
+    folders: tuple[str, ...] = ()
 
     @property
     def size_bytes(self) -> int:
@@ -64,49 +67,85 @@ class LocalSource:
 
 
 def scan(location: str) -> LocalSource:
-    """The files of a file or folder. Raises `InvalidInput` when there is none, or one that a version cannot hold."""
+    """The files of a file or folder. Raises `InvalidInput` when there is none, or one that a version cannot hold.
+
+    A file that is named by a link keeps the name that was typed (rule version-complete).
+    """
     if not location:
         raise InvalidInput("Give a file or a folder; nothing stands for the current one but '.'.")
     given = Path(location)
     try:
-        kind = given.stat().st_mode
+        found = given.stat()
     except OSError as error:
         raise InvalidInput(f"{location} cannot be read: {_why(error)}.") from error
-    base = _utf8(os.path.realpath(location), "folder" if stat.S_ISDIR(kind) else "file")
-    source = Source(SourceKind.FILES, base)
-    if stat.S_ISREG(kind):
-        return LocalSource(source, (_file(Path(base).name, base, given.stat()),))
-    if not stat.S_ISDIR(kind):
+    if stat.S_ISREG(found.st_mode):
+        shown = _utf8(os.path.join(os.path.realpath(given.parent), given.name), "file")  # noqa: PTH118 - a loop of links
+        file = _file(given.name, _utf8(os.path.realpath(location), "file"), found)
+        return LocalSource(Source(SourceKind.FILES, shown), (file,))
+    if not stat.S_ISDIR(found.st_mode):
         raise InvalidInput(f"{location} is neither a file nor a folder.")
-    files = sorted(_walk(base, ""), key=lambda file: file.path)
+    base = _utf8(os.path.realpath(location), "folder")
+    files, folders = _walk(base)
     if not files:
         raise InvalidInput(f"{location} holds no file; a version needs at least one.")
-    return LocalSource(source, tuple(files))
+    files.sort(key=lambda file: file.path)
+    return LocalSource(Source(SourceKind.FILES, base), tuple(files), tuple(sorted(folders)))
 
 
-def _walk(folder: str, prefix: str) -> Iterator[LocalFile]:
+def _walk(base: str) -> tuple[list[LocalFile], list[str]]:
+    """All files below a folder, and the empty folders. Not recursive: folders nest deeper than Python calls."""
+    files: list[LocalFile] = []
+    empty: list[str] = []
+    waiting = [(base, "")]
+    while waiting:
+        folder, path = waiting.pop()
+        entries = _entries(folder)
+        if path and not entries:
+            empty.append(path)
+        for entry in entries:
+            inside = f"{path}/{entry.name}" if path else entry.name
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append((entry.path, _checked(inside, entry.path, "folder")))
+            else:
+                files.append(_entry_file(entry, inside))
+    return files, empty
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            for entry in entries:
-                path = f"{prefix}{entry.name}"
-                if entry.is_symlink():
-                    raise InvalidInput(
-                        f"{entry.path} is a symbolic link; a version keeps files only."
-                        " Put the file itself there, or leave the link out."
-                    )
-                if entry.is_dir(follow_symlinks=False):
-                    yield from _walk(entry.path, f"{path}/")
-                elif entry.is_file(follow_symlinks=False):
-                    yield _file(path, entry.path, entry.stat(follow_symlinks=False))
-                else:
-                    raise InvalidInput(f"{entry.path} is neither a file nor a folder; leave it out.")
+            return list(entries)
     except OSError as error:
         raise _unreadable(folder, error) from error
 
 
+def _entry_file(entry: os.DirEntry[str], path: str) -> LocalFile:
+    if entry.is_symlink():
+        raise InvalidInput(
+            f"{entry.path} is a symbolic link; a version keeps files only."
+            " Put the file itself there, or leave the link out."
+        )
+    if not entry.is_file(follow_symlinks=False):
+        raise InvalidInput(f"{entry.path} is neither a file nor a folder; leave it out.")
+    try:
+        return _file(path, entry.path, entry.stat(follow_symlinks=False))
+    except OSError as error:
+        raise _unreadable(entry.path, error) from error
+
+
 def _file(path: str, location: str, found: os.stat_result) -> LocalFile:
-    _utf8(location, "file")
-    return LocalFile(check_path(path), location, found.st_size, found.st_mtime_ns)
+    executable = bool(found.st_mode & (stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH))
+    return LocalFile(_checked(path, location, "file"), location, found.st_size, found.st_mtime_ns, executable)
+
+
+def _checked(path: str, location: str, what: str) -> str:
+    """The path, if a version can hold it; the message names the place on this machine."""
+    _utf8(location, what)
+    try:
+        return check_path(path)
+    except InvalidInput as error:
+        shown = location if len(location) <= _SHOWN else f"{location[:_SHOWN]}…"
+        raise InvalidInput(f"{shown} cannot be in a version. {error.message}") from error
 
 
 def _utf8(location: str, what: str) -> str:

@@ -1,8 +1,17 @@
 """Storage: the bytes of versions, in objects that no two versions share."""
 
-from grid_datastores.storage.local import Assembled, LocalStorage
-from grid_datastores.storage.manifest import Manifest, check_path
-from grid_datastores.storage.packing import CHUNK, FileToPack, ObjectSink, Writer, pack
+from grid_datastores.storage.local import Assembled, LocalStorage, undamaged
+from grid_datastores.storage.manifest import Manifest, check_path, read_files
+from grid_datastores.storage.packing import (
+    CHUNK,
+    FileToPack,
+    ObjectSink,
+    WithoutAttributes,
+    Writer,
+    pack,
+    tar_folder,
+    tar_header,
+)
 
 __all__ = [
     "CHUNK",
@@ -11,7 +20,12 @@ __all__ = [
     "LocalStorage",
     "Manifest",
     "ObjectSink",
+    "WithoutAttributes",
     "Writer",
     "check_path",
     "pack",
+    "read_files",
+    "tar_folder",
+    "tar_header",
+    "undamaged",
 ]

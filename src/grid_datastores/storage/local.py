@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import shutil
+from collections import Counter
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from hashlib import md5
@@ -156,6 +157,7 @@ class LocalStorage:
         `held` as for `new_object`.
         """
         wanted = {file.object for file in manifest.files} | {_MANIFEST}
+        self._give_attributes(version_id, manifest)
         self.sync(version_id)  # the objects before the word that they are all there
         with self.new_object(version_id, _MANIFEST, held) as target:
             target.write(manifest.encode())
@@ -163,6 +165,17 @@ class LocalStorage:
             if path.name not in wanted:
                 path.unlink(missing_ok=True)
         _sync_folder(self._folder(version_id))
+
+    def _give_attributes(self, version_id: str, manifest: Manifest) -> None:
+        """An object that is one whole file has its time and may be run as it may, for a Run that is linked to it."""
+        shared = Counter(file.object for file in manifest.files)
+        for file in manifest.files:
+            if shared[file.object] == 1 and not file.offset and (file.executable or file.modified is not None):
+                path = self._folder(version_id) / _checked(file.object)
+                with suppress(OSError, OverflowError):  # then the file is copied for a Run
+                    path.chmod(0o555 if file.executable else 0o444)
+                    if file.modified is not None:
+                        os.utime(path, ns=(file.modified, file.modified))
 
     def published(self, version_id: str) -> Manifest | None:
         """The manifest, if it was published: whoever did so may have been killed before the catalog knew.
@@ -179,12 +192,16 @@ class LocalStorage:
 
     def manifest(self, version_id: str) -> Manifest:
         """The published manifest; raises `Damaged` when it is not there."""
+        with undamaged():
+            return Manifest.decode(b"".join(self.manifest_pieces(version_id)))
+
+    def manifest_pieces(self, version_id: str) -> Iterator[bytes]:
+        """The published manifest as it is stored, in pieces of whole lines; raises `Damaged` when it is not there."""
         try:
-            return Manifest.decode((self._folder(version_id) / _MANIFEST).read_bytes())
+            file = (self._folder(version_id) / _MANIFEST).open("rb")
         except FileNotFoundError as error:
             raise Damaged("The data of this version is missing from storage.") from error
-        except InvalidInput as error:
-            raise Damaged("The list of files of this version is damaged in storage.") from error
+        return _pieces(file)
 
     def place(self, version_id: str, name: str) -> Path:
         """Where an object lies, for who reads it as a file."""
@@ -224,6 +241,21 @@ class LocalStorage:
 
     def _folder(self, version_id: str) -> Path:
         return self._root / _checked(version_id)
+
+
+@contextmanager
+def undamaged() -> Iterator[None]:
+    """Raise `Damaged` for a stored manifest that is not one."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise Damaged("The list of files of this version is damaged in storage.") from error
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while lines := file.readlines(CHUNK):
+            yield b"".join(lines)
 
 
 def _size(path: Path) -> int:

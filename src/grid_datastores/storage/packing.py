@@ -49,8 +49,32 @@ class FileToPack(Protocol):
     def size(self) -> int:
         """Its size in bytes, as announced; `chunks` gives exactly so many or raises."""
 
+    @property
+    def executable(self) -> bool:
+        """Whether it can be run as a program."""
+
+    @property
+    def modified(self) -> int | None:
+        """When it was last modified, in nanoseconds since the epoch; None where the source does not say."""
+
     def chunks(self) -> Iterator[bytes]:
         """Its content."""
+
+
+class WithoutAttributes:
+    """A file whose source names no more than its path and content: a browser, a bucket, a stock client."""
+
+    __slots__ = ()
+
+    @property
+    def executable(self) -> bool:
+        """Nobody says that it is."""
+        return False
+
+    @property
+    def modified(self) -> int | None:
+        """Unknown."""
+        return None
 
 
 def pack(
@@ -101,7 +125,7 @@ def _write(files: list[FileToPack], name: str, target: Writer, progress: Callabl
     entries: list[FileEntry] = []
     offset = 0
     for file in files:
-        header = _header(file)
+        header = tar_header(file)
         target.write(header)
         offset += len(header)
         entries.append(_copy(file, name, offset, target, progress))
@@ -118,10 +142,21 @@ def _copy(file: FileToPack, name: str, offset: int, target: Writer, progress: Ca
         digest.update(chunk)
         target.write(chunk)
         progress(len(chunk))
-    return FileEntry(file.path, file.size, digest.hexdigest(), name, offset)
+    return FileEntry(file.path, file.size, digest.hexdigest(), name, offset, file.executable, file.modified)
 
 
-def _header(file: FileToPack) -> bytes:
+def tar_header(file: FileToPack | FileEntry) -> bytes:
+    """The header that precedes the file's content in a tar; its time is in whole seconds, from 1970 on."""
     info = tarfile.TarInfo(file.path)
     info.size = file.size
+    info.mode = 0o755 if file.executable else 0o644
+    info.mtime = max(0, (file.modified or 0) // 10**9)
+    return info.tobuf(tarfile.PAX_FORMAT)
+
+
+def tar_folder(path: str) -> bytes:
+    """The header of an empty folder in a tar."""
+    info = tarfile.TarInfo(path)
+    info.type = tarfile.DIRTYPE
+    info.mode = 0o755
     return info.tobuf(tarfile.PAX_FORMAT)

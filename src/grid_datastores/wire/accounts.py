@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NotRequired
+
 from typing_extensions import TypedDict
 
 
@@ -27,7 +29,7 @@ class UserStatus(TypedDict):
 
 
 class UserResponse(TypedDict):
-    """The user who asks."""
+    """The user who asks; `placeId` is this server's own id, which does not depend on its address."""
 
     id: str
     username: str
@@ -35,6 +37,7 @@ class UserResponse(TypedDict):
     lastName: str
     email: str
     status: UserStatus
+    placeId: NotRequired[str]
 
 
 class ClusterSpec(TypedDict):

@@ -118,6 +118,7 @@ class DatastoreFile(TypedDict):
     sha256: str
     md5Checksum: str
     lastModified: str | None
+    executable: bool
     url: str
 
 
@@ -172,7 +173,10 @@ class KeptJson(TypedDict):
 
 
 class ReceiptJson(TypedDict):
-    """What a deletion took and what it left; sizes are bytes."""
+    """What a deletion took and what it left; sizes are bytes.
+
+    `mayHaveCopies`: a Run has used the version, so a machine may hold a copy until its next `grid` command.
+    """
 
     id: str
     name: str
@@ -185,6 +189,13 @@ class ReceiptJson(TypedDict):
     kept: list[KeptJson]
     quotaBefore: accounts.Quota
     quotaAfter: accounts.Quota
+    mayHaveCopies: NotRequired[bool]
+
+
+class DeletedResponse(TypedDict):
+    """Those of the versions that were asked about that are deleted, or not the user's."""
+
+    deleted: list[str]
 
 
 class DeleteDatastoreResponse(TypedDict):
@@ -260,7 +271,8 @@ def file_out(file: FileEntry, version: Version, url: str) -> DatastoreFile:
         "sizeBytes": str(file.size),
         "sha256": file.sha256,
         "md5Checksum": "",
-        "lastModified": time_out(version.finished_at),
+        "lastModified": time_out(file.modified_at or version.finished_at),
+        "executable": file.executable,
         "url": url,
     }
 
@@ -321,6 +333,7 @@ def receipt_out(receipt: Receipt) -> ReceiptJson:
         "kept": _kept_out(receipt.kept),
         "quotaBefore": quota_out(receipt.quota_before),
         "quotaAfter": quota_out(receipt.quota_after),
+        "mayHaveCopies": receipt.may_have_copies,
     }
 
 
@@ -336,6 +349,7 @@ def receipt_in(data: ReceiptJson) -> Receipt:
         kept=tuple(Kept(kept["version"], kept["fingerprint"]) for kept in data["kept"]),
         quota_before=Quota(**data["quotaBefore"]),
         quota_after=Quota(**data["quotaAfter"]),
+        may_have_copies=data.get("mayHaveCopies") is True,
     )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from pytest_bdd import given, parsers, then, when
 
 from acceptance.surfaces import Outcome
@@ -94,11 +97,81 @@ def no_byte_left(world: World, name: str, number: int) -> None:
         assert world.stored(mark) == []
 
 
+@given(parsers.parse('the Run "{run}" has used version {number:d} of "{name}"'))
+def run_has_used(world: World, run: str, number: int, name: str) -> None:
+    """On the command line a Run really runs, and leaves its copy."""
+    real_run, real_name = world.real(run), world.real(name)
+    if not isinstance(world.surface, CliSurface):
+        world.arrange.run(real_run, real_name, number)
+        world.arrange.end_run(real_run, "succeeded")
+        return
+    mounted = ("--datastore_name", real_name, "--datastore_version", str(number))
+    outcome = world.surface.type("run", "--name", real_run, *mounted, "--", "true")
+    assert outcome.done, outcome.said
+    assert list((world.home / ".grid" / "cache").rglob("*.csv")), "there is no copy"
+
+
+@when(parsers.parse('version {number:d} of "{name}" is deleted on another machine'))
+def deleted_elsewhere(world: World, number: int, name: str) -> None:
+    outcome = world.arrange.delete(world.real(name), str(number))
+    assert outcome.done, outcome.said
+    assert _here(world, world.marks[name, number]), "there is no copy to erase"
+
+
+@when("I list my versions")
+def list_versions(world: World) -> None:
+    assert isinstance(world.surface, CliSurface)
+    world.do(world.surface.type("datastore"))
+
+
+@then(parsers.parse('no byte of version {number:d} of "{name}" is left on this machine'))
+def no_byte_left_here(world: World, number: int, name: str) -> None:
+    assert world.last.done, world.last.said
+    assert _here(world, world.marks[name, number]) == []
+
+
+@then("the receipt says that another machine may have a copy")
+def receipt_of_copies(world: World) -> None:
+    assert _speaks_of_copies(world), world.last.said
+
+
+@then("the receipt says nothing of copies")
+def receipt_without_copies(world: World) -> None:
+    assert world.last.done, world.last.said
+    assert not _speaks_of_copies(world), world.last.said
+
+
+@when(parsers.parse('I ask which of versions 1 and 2 of "{name}" are deleted'))
+def ask_which_are_deleted(world: World, name: str) -> None:
+    assert isinstance(world.surface, ApiSurface)
+    asked = "&".join(f"id={world.arrange.version_id(world.real(name), number)}" for number in (1, 2))
+    answer = world.surface.call("GET", f"/v1/core/local/deletions?{asked}")
+    world.do(Outcome(answer.is_success, False, False, answer.text))
+
+
+@then(parsers.parse('I am told of version {number:d} of "{name}" alone'))
+def told_of_one(world: World, number: int, name: str) -> None:
+    assert world.last.done, world.last.said
+    assert json.loads(world.last.said) == {"deleted": [world.arrange.version_id(world.real(name), number)]}
+
+
 @then(parsers.parse('the history of version {number:d} of "{name}" tells when its bytes were gone'))
 def history_tells(world: World, name: str, number: int) -> None:
     lines = [line for line in world.surface.history(world.real(name), number).splitlines() if "bytes gone" in line]
     assert len(lines) == 1, lines
     assert lines[0].strip().startswith("20"), lines
+
+
+def _here(world: World, mark: str) -> list[Path]:
+    """The files below the folder of grid on this machine that hold the mark."""
+    files = [path for path in (world.home / ".grid").rglob("*") if path.is_file()]
+    return [path for path in files if mark.encode() in path.read_bytes()]
+
+
+def _speaks_of_copies(world: World) -> bool:
+    if isinstance(world.surface, ApiSurface):
+        return bool(json.loads(world.last.said)["receipt"]["mayHaveCopies"])
+    return "a copy on another machine is erased by the next grid command there" in world.last.said
 
 
 def addressed(world: World) -> ApiSurface | UiSurface:

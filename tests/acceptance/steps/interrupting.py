@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 
@@ -66,6 +67,14 @@ def upload_abandoned(world: World, name: str, number: int) -> None:
 @given("one of the files has changed")
 def file_changed(world: World) -> None:
     (world.folder / "a.raw").write_bytes(b"something else")
+
+
+@given("the content of one of the files has changed, and neither its size nor its time")
+def content_changed(world: World) -> None:
+    file = world.folder / "a.raw"
+    before = file.stat()
+    file.write_bytes(file.read_bytes()[::-1])
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 @when("I resume the upload")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import ssl
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -35,14 +37,22 @@ class ApiSurface:
     """One user of one server."""
 
     def __init__(self, url: str, user: Credentials, evidence: Recorder | None) -> None:
-        self._http = httpx.Client(base_url=url, auth=user, timeout=30, verify=trusted())
-        self._bare = httpx.Client(timeout=30, verify=trusted())  # for addresses that carry their own permission
+        self._user = user
+        self._open(url, trusted())
         self._evidence = evidence
         self._cluster = _told(self.call("GET", "/v1/core/clusters", quiet=True))["defaultCluster"]
+
+    def _open(self, url: str, authorities: ssl.SSLContext) -> None:
+        self._http = httpx.Client(base_url=url, auth=self._user, timeout=30, verify=authorities)
+        self._bare = httpx.Client(timeout=30, verify=authorities)  # for addresses that carry their own permission
 
     def close(self) -> None:
         self._http.close()
         self._bare.close()
+
+    def move(self, url: str, authority: Path) -> None:
+        self.close()
+        self._open(url, ssl.create_default_context(cafile=authority))
 
     def call(self, method: str, path: str, body: Any = None, *, quiet: bool = False) -> httpx.Response:
         answer = self._http.request(method, path, json=body)
@@ -112,7 +122,18 @@ class ApiSurface:
             if content.is_error:
                 return _outcome(content)
             target.write_bytes(content.content)
+            target.chmod(0o755 if file["executable"] else 0o644)
+            modified = datetime.fromisoformat(file["lastModified"]).timestamp()
+            os.utime(target, (modified, modified))
+        for empty in self._empty_folders(name, number):
+            (folder / empty).mkdir(parents=True)
         return _outcome(answer, "")
+
+    def _empty_folders(self, name: str, number: int) -> list[str]:
+        """The folders that hold no file, as the manifest lists them; a server of Grid's own API has none."""
+        manifest = self.call("GET", f"{self._versions}/{self.version_id(name, number)}/manifest", quiet=True)
+        rows = [json.loads(line) for line in manifest.text.splitlines()] if manifest.is_success else []
+        return [row[0] for row in rows if len(row) == 1]
 
     def addresses(self, name: str, number: int) -> list[str]:
         """Where the content of each file can be read, as the list of files says."""

@@ -288,13 +288,65 @@ def test_a_server_ends_although_a_source_is_silent(
     assert eve.phase(version) == "OPTIMIZING"
 
 
+DELETE = ("datastore", "delete", "--name", "slow", "--version", "1")
+
+
+def _interrupted(machine: Machine, slow: Slow, *words: str) -> str:
+    """What a command says that is interrupted while it waits for a fetch; the source is asked before."""
+    asked = len(slow.asked())
+    process = machine.start("datastore", *words)
+    wait_until(lambda: len(slow.asked()) > asked, "the source is asked")
+    process.send_signal(signal.SIGINT)
+    said = finished(process)
+    said.refused("Interrupted.")
+    return said.err
+
+
 def test_ctrl_c_in_a_fetch_without_a_server_leaves_it_to_the_next(embedded: Machine, slow: Slow) -> None:
     embedded.extra = {"GRID_ALLOW_SOURCE_HOSTS": "127.0.0.1"}
-    process = embedded.start("datastore", "create", slow.drip("/slow.zip"), "--name", "slow")
-    wait_until(slow.asked, "the source is asked")
-    process.send_signal(signal.SIGINT)
-    finished(process).refused("Interrupted")
+    said = _interrupted(embedded, slow, "create", slow.drip("/slow.zip"), "--name", "slow")
+    assert said == (
+        "Error: Interrupted. The fetch of version 1 of slow is not finished, and it takes a place of your quota. Go on"
+        " with grid datastore resume, or give it up with: grid datastore delete --name slow --version 1\n"
+    )
     assert embedded.phases() == [(1, "OPTIMIZING")]
     _archive(slow.web, "/slow.zip")
     embedded.run("datastore", "create", _archive(slow.web, "/fast.zip"), "--name", "fast").done()
     assert embedded.phases() == [(1, "SUCCEEDED"), (1, "SUCCEEDED")]
+
+
+def test_ctrl_c_in_a_fetch_that_goes_on_says_so_again(embedded: Machine, slow: Slow) -> None:
+    embedded.extra = {"GRID_ALLOW_SOURCE_HOSTS": "127.0.0.1", "GRID_QUOTA": "1"}
+    said = _interrupted(embedded, slow, "create", slow.drip("/slow.zip"), "--name", "slow")
+    assert _interrupted(embedded, slow, "resume") == said
+    assert "You have 1 of 1 versions" in embedded.run("datastore", "create", _archive(slow.web, "/a.zip")).err
+    embedded.run(*DELETE).done()
+    embedded.run("datastore", "create", _archive(slow.web, "/a.zip")).done()
+
+
+def test_ctrl_c_in_a_fetch_of_a_server_says_that_it_goes_on(
+    server: ServerProcess, embedded: Machine, slow: Slow
+) -> None:
+    machine = Machine(embedded.grid, embedded.home, server, server.add_user("ana"))
+    words = ("create", slow.drip("/slow.zip"), "--name", "slow")
+    assert _interrupted(machine, slow, *words) == (
+        "Error: Interrupted. The server goes on fetching version 1 of slow. Look with grid datastore show --name slow"
+        " --version 1, or stop it with: grid datastore delete --name slow --version 1\n"
+    )
+    assert slow.left == set()
+    assert machine.phases() == [(1, "OPTIMIZING")]
+    machine.run(*DELETE).done()
+    wait_until(lambda: slow.left, "the fetch is given up")
+
+
+def test_a_server_that_stops_while_it_fetches_goes_on_later(
+    server: ServerProcess, embedded: Machine, slow: Slow
+) -> None:
+    machine = Machine(embedded.grid, embedded.home, server, server.add_user("ana"))
+    process = machine.start("datastore", "create", slow.drip("/slow.zip"), "--name", "slow")
+    wait_until(slow.asked, "the source is asked")
+    _stopped(server)
+    finished(process).refused("The server goes on fetching version 1 of slow. Look with grid datastore show")
+    _archive(slow.web, "/slow.zip")
+    server.start()
+    wait_until(lambda: machine.phases() == [(1, "SUCCEEDED")], "it is fetched")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -143,20 +144,45 @@ def test_a_fingerprint_is_of_paths_sizes_and_contents_alone(tmp_path: Path) -> N
     assert len({fingerprint(one, two), *(fingerprint(*other) for other in others)}) == 5
 
 
-@pytest.mark.parametrize("path", ["a", "a/b", ".hidden", "...", "a b", "été", "d" * 1024, "-rf", "~", "a:b", "C:x"])
+LONGEST = "/".join(["d" * 255] * 4)  # 1,023 bytes
+
+
+@pytest.mark.parametrize(
+    "path", ["a", "a/b", ".hidden", "...", "a b", "été", LONGEST, "д" * 127, "-rf", "~", "a:b", "C:x"]
+)
 def test_paths(path: str) -> None:
     assert check_path(path) == path
 
 
 @pytest.mark.parametrize(
     "path",
-    ["", "/", "/a", "a/", "a//b", ".", "..", "../a", "a/..", "a/./b", "a\\b", "a\x00", "a\n", "\x7f", "d" * 1025],
+    ["", "/", "/a", "a/", "a//b", ".", "..", "../a", "a/..", "a/./b", "a\\b", "a\x00", "a\n", "\x7f", "\ud800"],
 )
 def test_what_is_no_path(path: str) -> None:
     with pytest.raises(InvalidInput):
         check_path(path)
     with pytest.raises(InvalidInput):
         Manifest.decode(json.dumps([path, 0, "", "object", 0]).encode())
+    with pytest.raises(InvalidInput):
+        Manifest.decode(json.dumps([path]).encode())
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        (
+            f"docs/{'д' * 133}",
+            f"'{'д' * 60}…' is too long for a name: it has 266 bytes, and disks take 255. Rename it.",
+        ),
+        (f"{LONGEST}/x", "is too long for a path inside a version: it has 1,025 bytes, and 1,024 are allowed."),
+    ],
+)
+def test_a_new_version_has_no_path_that_no_disk_takes(path: str, said: str) -> None:
+    file = FileEntry(path, 0, "", "object", 0)
+    for refused in (lambda: check_path(path), lambda: Manifest.of([file]), lambda: Manifest.of([], [path])):
+        with pytest.raises(InvalidInput, match=re.escape(said)):
+            refused()
+    assert Manifest.decode(Manifest((file,)).encode()).files == (file,)  # earlier releases stored such paths
 
 
 @pytest.mark.parametrize("pair", [("a", "a"), ("a", "a/b"), ("a/b/c", "a/b"), ("a/b", "a/b/c/d")])
@@ -175,10 +201,10 @@ def test_restoring_gives_back_every_byte(tmp_path: Path) -> None:
         def chunks(name: str, size: int = size) -> Iterator[bytes]:
             return (sink.objects[name][at : at + size] for at in range(0, len(sink.objects[name]), size))
 
-        restore(manifest, chunks, target, lambda _: None)
+        restore(manifest, chunks, target, lambda _: None, directory=tmp_path / ".grid")
         assert {p.relative_to(target).as_posix(): p.read_bytes() for p in target.rglob("*") if p.is_file()} == ODD
         assert target.stat().st_mode & 0o777 == 0o755
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["source", "target-1000", f"target-{1 << 20}"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".grid", "source", "target-1000", f"target-{1 << 20}"]
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "empty", "raises"])
@@ -194,8 +220,9 @@ def test_restoring_what_is_damaged_leaves_no_folder(tmp_path: Path, damage: str)
         yield {"cut": content[:-20000], "changed": content[:-20000] + b"!" * 20000, "empty": b""}[damage]
 
     with pytest.raises(NotFound if damage == "raises" else Damaged):
-        restore(manifest, chunks, tmp_path / "target", lambda _: None)
-    assert [path.name for path in tmp_path.iterdir()] == ["source"]
+        restore(manifest, chunks, tmp_path / "target", lambda _: None, directory=tmp_path / ".grid")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".grid", "source"]
+    assert list((tmp_path / ".grid").rglob("*")) == [tmp_path / ".grid" / "downloads"]
 
 
 def test_restoring_never_writes_over_anything(tmp_path: Path) -> None:
@@ -203,9 +230,9 @@ def test_restoring_never_writes_over_anything(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("nowhere")
     for place in ("there", "link"):
         with pytest.raises(Refusal, match="is there already; name a folder that is not"):
-            restore(Manifest(()), lambda _: [], tmp_path / place, lambda _: None)
+            restore(Manifest(()), lambda _: [], tmp_path / place, lambda _: None, directory=tmp_path / ".grid")
     with pytest.raises(SourceFailed):
-        restore(Manifest(()), lambda _: [], tmp_path / "no/parent", lambda _: None)
+        restore(Manifest(()), lambda _: [], tmp_path / "no/parent", lambda _: None, directory=tmp_path / ".grid")
 
 
 def test_storage_names_no_file_as_a_user_would(tmp_path: Path) -> None:

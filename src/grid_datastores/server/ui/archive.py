@@ -5,18 +5,19 @@ from __future__ import annotations
 import tarfile
 from typing import TYPE_CHECKING
 
+from grid_datastores.storage import tar_folder, tar_header
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from grid_datastores.model import FileEntry
 
 
-def tar(files: Iterable[tuple[FileEntry, Iterator[bytes]]]) -> Iterator[bytes]:
-    """The tar file of these files and their contents, piece by piece."""
+def tar(files: Iterable[tuple[FileEntry, Iterator[bytes]]], folders: Iterable[str]) -> Iterator[bytes]:
+    """The tar file of these empty folders, files and their contents, piece by piece."""
+    yield from map(tar_folder, folders)
     for file, content in files:
-        info = tarfile.TarInfo(file.path)
-        info.size = file.size
-        yield info.tobuf(tarfile.PAX_FORMAT)
+        yield tar_header(file)
         yield from content
         yield bytes(-file.size % tarfile.BLOCKSIZE)
     yield bytes(2 * tarfile.BLOCKSIZE)

@@ -78,7 +78,8 @@ def download(visit: TheVisit, name: str, number: str) -> Response:
     """All files of a version, as one tar file."""
     version = find(visit, name, number)
     check_readable(version)
-    content = tar(visit.state.service.reading.files(visit.user, version.id))
+    reading = visit.state.service.reading
+    content = tar(reading.files(visit.user, version.id), reading.manifest(visit.user, version.id).folders)
     return _attachment(f"{version.ref.name}-{version.ref.number}.tar", content, "application/x-tar")
 
 

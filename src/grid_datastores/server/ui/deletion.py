@@ -12,6 +12,7 @@ from grid_datastores.model import Phase, VersionRef
 from grid_datastores.server.ui.datastores import find
 from grid_datastores.server.ui.pages import version_path
 from grid_datastores.server.ui.visit import OwnForm, TheVisit, Visit, see
+from grid_datastores.words import COPIES
 
 if TYPE_CHECKING:
     from grid_datastores.model import Receipt
@@ -53,7 +54,9 @@ def show_receipt(
         before = ""
     versions = reading.versions(visit.user)
     kept = [(other.ref, other.fingerprint) for other in versions if other.ref.name == version.ref.name]
-    return visit.page("receipt.html", version=version, kept=kept, quota=reading.quota(visit.user), before=before)
+    quota = reading.quota(visit.user)
+    copies = COPIES if visit.state.service.copies.may_exist(version.id) else ""
+    return visit.page("receipt.html", version=version, kept=kept, quota=quota, before=before, copies=copies)
 
 
 def _receipt_path(visit: Visit, receipt: Receipt) -> str:

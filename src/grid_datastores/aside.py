@@ -1,0 +1,91 @@
+"""Folders that are written beside their destination and renamed when they are complete.
+
+A process that is killed cannot remove its folder. So each folder is noted below the settings' directory, in a file that
+the process keeps locked while it lives; the next command erases the folders whose notes nobody holds.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from uuid import uuid4
+
+from grid_datastores.locks import alone
+
+NOTES = "downloads"
+_MARK = 16  # hexadecimal digits that end the name of a folder, and are the name of its note
+_LONGEST_NAME = 255  # bytes
+
+
+class FolderAside:
+    """A new, empty folder beside `destination`, noted below `directory`. Raises `OSError` when it cannot be made."""
+
+    def __init__(self, directory: Path, destination: Path) -> None:
+        mark = uuid4().hex[:_MARK]
+        room = _LONGEST_NAME - len(f"..{mark}")
+        name = os.fsencode(destination.name)[:room].decode("utf-8", "ignore")
+        self.path = destination.parent / f".{name}.{mark}"
+        self._note = directory / NOTES / mark
+        self._lock = ExitStack()
+        try:
+            with suppress(OSError):  # where no note can be written, only a killed process leaves its folder
+                self._write_note()
+            self.path.mkdir()
+        except BaseException:
+            self.discard()
+            raise
+
+    def discard(self) -> None:
+        """Remove the folder, unless it was renamed. Its note stays where that fails: the next command tries again."""
+        with self._lock, suppress(OSError):
+            if os.path.lexists(self.path):
+                remove_tree(self.path)
+            self._note.unlink()
+
+    def _write_note(self) -> None:
+        self._note.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock.enter_context(alone(self._note, wait=True))
+        with self._note.open("wb") as file:
+            file.write(os.fsencode(self.path.absolute()))
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def erase_abandoned(directory: Path) -> None:
+    """Erase the folders of processes that were killed. What cannot be erased now is left to the next command."""
+    with suppress(OSError):
+        for note in list((directory / NOTES).iterdir()):
+            with suppress(OSError):  # its process lives, or the folder cannot be removed now
+                _erase(note)
+
+
+def _erase(note: Path) -> None:
+    with alone(note, wait=False):
+        folder = Path(os.fsdecode(note.read_bytes()))
+        if _is_ours(folder, note.name):
+            remove_tree(folder)
+        if folder.parent.is_dir():  # else its disk may come back
+            note.unlink()
+
+
+def _is_ours(folder: Path, mark: str) -> bool:
+    """Only a folder whose name has the mark of the note is erased, whatever the note says."""
+    marked = folder.name.startswith(".") and folder.name.endswith(f".{mark}")
+    return marked and folder.is_dir() and not folder.is_symlink()
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder, also one that can only be read. Not recursive: folders nest deeper than Python calls."""
+    folders = [folder]
+    for each in folders:
+        each.chmod(stat.S_IRWXU)
+        with os.scandir(each) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(Path(entry.path))
+                else:
+                    Path(entry.path).unlink()
+    for each in reversed(folders):
+        each.rmdir()

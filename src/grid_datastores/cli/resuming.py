@@ -1,0 +1,144 @@
+"""`grid datastore resume` and `clearcache`: what earlier commands left to go on with, or to forget."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from grid_datastores.cli.output import progress, say, say_done
+from grid_datastores.cli.target import open_datastores
+from grid_datastores.errors import Refusal
+from grid_datastores.words import counted, size
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from grid_datastores.datastores import Datastores
+    from grid_datastores.journal import Interrupted, Journal
+    from grid_datastores.model import Version
+
+
+@click.command()
+def resume() -> None:
+    """Go on with the uploads that were interrupted on this machine, where they stopped.
+
+    What was to be fetched without a server is fetched again.
+    """
+    from grid_datastores.journal import interrupted
+    from grid_datastores.settings import read_settings
+
+    refusals: list[Refusal] = []
+    with open_datastores() as datastores:
+        found = interrupted(read_settings().directory, datastores.identity)
+        fetches = datastores.interrupted_fetches()
+        done = [_fetch_again(datastores, version, refusals) for version in fetches]
+        if not found.journals and not any(done):
+            say(f"There is no interrupted upload to go on with{_under_way(found)}.")
+        for journal in found.journals:
+            _go_on(datastores, journal, refusals)
+    _say_elsewhere(found)
+    _refuse(refusals)
+
+
+def _fetch_again(datastores: Datastores, version: Version, refusals: list[Refusal]) -> bool:
+    """Whether it came to an end here, be it a failure; False where another process is fetching it."""
+    from grid_datastores import transfer
+
+    try:
+        fetched = transfer.fetch_again(datastores, version)
+    except Refusal as error:
+        _note(error, refusals)
+        return True
+    if fetched:
+        say_done(f"Finished {fetched.ref}.")
+    return fetched is not None
+
+
+def _go_on(datastores: Datastores, journal: Journal, refusals: list[Refusal]) -> None:
+    from grid_datastores import transfer
+
+    try:
+        with progress(f"Resuming {journal.ref}", journal.size_bytes + journal.arrived_bytes) as advance:
+            resumed = transfer.resume(datastores, journal, advance)
+    except Refusal as error:
+        _note(error, refusals)
+        return
+    sent = size(resumed.version.size_bytes - resumed.skipped)
+    say_done(f"Finished {journal.ref}: {size(resumed.skipped)} were there already, {sent} were sent.")
+
+
+def _note(error: Refusal, refusals: list[Refusal]) -> None:
+    """The other uploads can go on all the same, unless the command was interrupted."""
+    if isinstance(error.__cause__, KeyboardInterrupt):
+        raise error
+    refusals.append(error)
+
+
+@click.command()
+def clearcache() -> None:
+    """Forget interrupted uploads, which cannot go on then, and remove the files that Runs left on this machine.
+
+    What a Run uses is left, and so are uploads that are under way, and those to another place or of another user.
+    """
+    from grid_datastores.mounting import clear_mounts
+    from grid_datastores.settings import read_settings
+
+    directory = read_settings().directory
+    refusals: list[Refusal] = []
+    with open_datastores() as datastores:
+        found, forgotten = _forget_all(datastores, directory, refusals)
+    removed, left = clear_mounts(directory)
+    said = f"Forgot {counted(forgotten, 'interrupted upload')}{_under_way(found)}"
+    said += f", removed the files of {counted(removed, 'version')}."
+    if left:
+        said += f" Left the files of {counted(left, 'version')}, which are in use or cannot be removed."
+    say_done(said)
+    _say_elsewhere(found)
+    _refuse(refusals)
+
+
+def _forget_all(datastores: Datastores, directory: Path, refusals: list[Refusal]) -> tuple[Interrupted, int]:
+    """The uploads that were interrupted, and how many are forgotten now; what keeps the others goes to `refusals`."""
+    from grid_datastores import transfer
+    from grid_datastores.journal import Interrupted, count_journals, interrupted
+
+    try:
+        found = interrupted(directory, datastores.identity)
+    except Refusal as error:
+        refusals.append(_left(count_journals(directory), error))
+        return Interrupted(), 0
+    kept = 0
+    for journal in found.journals:
+        try:
+            transfer.forget(datastores, journal)
+        except Refusal as error:
+            refusals.append(error)
+            kept += 1
+    if kept:
+        refusals[:] = [_left(kept, *refusals)]
+    return found, len(found.journals) - kept
+
+
+def _left(count: int, *refusals: Refusal) -> Refusal:
+    why = " ".join(dict.fromkeys(error.message for error in refusals))
+    return Refusal(f"{counted(count, 'interrupted upload')} {'is' if count == 1 else 'are'} left: {why}")
+
+
+def _say_elsewhere(found: Interrupted) -> None:
+    """Count the uploads that this command has nothing to do with, by their places."""
+    places = [journal.words for journal in found.elsewhere]
+    for words in dict.fromkeys(places):
+        count = places.count(words)
+        verb = "is" if count == 1 else "are"
+        say(f"{counted(count, 'interrupted upload')} to another place or of another user {verb} left: {words}")
+
+
+def _under_way(found: Interrupted) -> str:
+    return f" ({counted(found.busy, 'upload')} under way)" if found.busy else ""
+
+
+def _refuse(refusals: Sequence[Refusal]) -> None:
+    if refusals:
+        raise Refusal("\n  ".join(error.message for error in refusals))

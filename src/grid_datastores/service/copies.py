@@ -1,0 +1,40 @@
+"""What a machine asks the place that it works on: which place this is, and which of its copies are to be erased."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from grid_datastores.catalog.facts import PLACE
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from grid_datastores.model import User
+    from grid_datastores.service.context import Context
+
+
+class Copies:
+    """The use cases of machines that hold copies of versions, or uploads to go on with."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def place_id(self) -> str:
+        """The catalog's own id. It stays the same at another address and in another folder."""
+        with self._context.catalog.read() as tx:
+            known = tx.facts.get(PLACE)
+        if known:
+            return known
+        with self._context.catalog.write() as tx:
+            return tx.facts.settle(PLACE, uuid4().hex)
+
+    def deleted(self, user: User, version_ids: Collection[str]) -> list[str]:
+        """Those of the versions that are deleted, or not the user's, sorted (rule delete-removes-bytes)."""
+        with self._context.catalog.read() as tx:
+            return sorted(set(version_ids) - tx.versions.undeleted(user.id, version_ids))
+
+    def may_exist(self, version_id: str) -> bool:
+        """Whether a Run has mounted the version, so that its machine may hold a copy."""
+        with self._context.catalog.read() as tx:
+            return tx.workloads.has_run(version_id)

@@ -1,0 +1,66 @@
+"""A file that changes after it was read, and before its upload is finished, is noticed and named."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from acceptance.waiting import wait_until
+from reliability.faults import dying, waiting
+from reliability.machine import Machine, finished, folder_of
+
+_READ = "grid_datastores.storage.manifest:Manifest.of"  # all files are read and sent; nothing is finished
+_LARGE = bytes(2 * 1024 * 1024)  # an object of its own
+
+
+@pytest.mark.parametrize("change", ["content", "time", "removed"])
+def test_a_file_that_changes_before_the_upload_is_finished_is_named(
+    machine: Machine, tmp_path: Path, change: str
+) -> None:
+    folder = folder_of(machine.home, {"a.csv": b"1,2\n", "b.bin": _LARGE})
+    before = machine.state()
+    gate, own = tmp_path / "gate", machine.grid
+    machine.grid = waiting(tmp_path, gate, _READ)
+    process = machine.start("datastore", "create", "source", "--name", "data")
+    wait_until(gate.exists, "the files are read")
+    match change:
+        case "content":
+            (folder / "b.bin").write_bytes(_LARGE[1:])
+        case "time":
+            (folder / "b.bin").write_bytes(_LARGE)
+        case "removed":
+            (folder / "b.bin").unlink()
+    gate.unlink()
+    said = finished(process)
+    machine.grid = own
+    if change == "removed":
+        said.refused("source/b.bin cannot be read: no such file or directory. Nothing was kept.")
+    else:
+        said.refused("source/b.bin changed while it was uploaded; nothing was kept. Try again.")
+    machine.nothing_changed(before)
+    assert not list((machine.directory / "uploads").iterdir())
+
+
+@pytest.mark.parametrize("changed", ["a.csv", "b.bin"])
+def test_a_file_that_has_arrived_is_compared_when_its_upload_goes_on(
+    machine: Machine, tmp_path: Path, changed: str
+) -> None:
+    """Its size and its time are as before; what is in it is not."""
+    folder = folder_of(machine.home, {"a.csv": b"1,2\n", "b.bin": _LARGE, "c.bin": _LARGE})
+    own = machine.grid
+    machine.grid = dying(tmp_path, _READ, after=False)
+    assert machine.run("datastore", "create", "source", "--name", "data").code == -signal.SIGKILL
+    machine.grid = own
+    file = folder / changed
+    before, content = file.stat(), file.read_bytes()
+    file.write_bytes(content[:-1] + b"?")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    said = machine.run("datastore", "resume")
+    said.refused(f"source/{changed} has changed since the upload of version 1 of data began, so it cannot go on.")
+    assert machine.phases() == [(1, "UNSPECIFIED")]
+    file.write_bytes(content)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert machine.run("datastore", "resume").done().startswith("Finished version 1 of data: 4.2 MB were there")
