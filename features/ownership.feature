@@ -4,10 +4,10 @@ Feature: Whose data it is
   @rule:private-to-owner
   Rule: Another user cannot list, read, mount or delete your version: to them it is not found
     Why: nobody but you decides about your data, and not even its name is anybody else's business.
-    Not on cli-embedded: a folder on your own machine has one user.
 
     @scenario:another-user
     Scenario: Another user asks for your version
+      Not on cli-embedded: a folder on your own machine has one user.
       Given "my-training-data" has version 1
       And another user, ben
       When ben asks for my version 1 of "my-training-data" in every way
@@ -18,6 +18,7 @@ Feature: Whose data it is
     @scenario:signed-in
     Scenario: Who signs in works with their own versions
       Not on api, ui: the API is told the user with every request, and the web UI before it shows anything.
+      Not on cli-embedded: a folder on your own machine has one user.
       Given "my-training-data" has version 1
       And another user, ben
       When ben signs in at the server
@@ -27,6 +28,7 @@ Feature: Whose data it is
 
     @scenario:same-name-two-users
     Scenario: Two users can use the same name
+      Not on cli-embedded: a folder on your own machine has one user.
       Given "my-training-data" has version 1
       And another user, ben
       And ben has version 1 of a "my-training-data" of his own
@@ -34,3 +36,13 @@ Feature: Whose data it is
       Then it is done
       And ben has no versions
       And version 1 of "my-training-data" is byte for byte what was uploaded
+
+    @scenario:one-owner-of-a-folder
+    Scenario: A folder on your machine has one user, whoever works in it
+      Not on api, cli, ui: a server has users of its own, with a key each.
+      Given "my-training-data" has versions 1 and 2
+      And ben works in the same folder
+      When ben deletes version 1 of "my-training-data"
+      Then it is done
+      And "my-training-data" has version 2
+      And the history of version 1 of "my-training-data" says that ana created it and ben deleted it

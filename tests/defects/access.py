@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from defects.registry import defect, put
+from defects.registry import SERVED, defect, put
 from grid_datastores.catalog.versions import Versions
 from grid_datastores.service import context, deletion, reading, uploads, workloads
 
 
-@defect("private-to-owner", "versions are looked for among everybody's")
+@defect("private-to-owner", "versions are looked for among everybody's", *SERVED)
 def everybody_sees_all() -> None:
     def anybody(tx: Any, user: Any, version_id: str, *, lock: bool = False) -> Any:
         found = tx.versions.get(version_id, lock=lock)

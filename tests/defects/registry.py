@@ -19,6 +19,7 @@ class Defect:
 
 
 CATALOGUE: list[Defect] = []
+SERVED = ("api", "cli", "ui")  # where there is a server
 WITHOUT_PAGES = ("api", "cli", "cli-embedded")  # what has another form on the web UI, where it has one
 
 

@@ -19,6 +19,11 @@ def another_user(world: World, ben: Surface) -> None:
     world.other = ben
 
 
+@given("ben works in the same folder")
+def ben_in_the_same_folder(world: World, grid: str) -> None:
+    world.other = CliSurface(grid, world.home, "ben", None, world.evidence)
+
+
 @given(parsers.parse('ben has version 1 of a "{name}" of his own'))
 def ben_has_version(world: World, name: str, tmp_path: Path) -> None:
     folder = tmp_path / "ben" / "songs"
@@ -84,3 +89,12 @@ def each_not_found(world: World) -> None:
 def ben_has_none(world: World) -> None:
     assert world.other
     assert world.other.listed(world.real("my-training-data")) == []
+
+
+@then(
+    parsers.parse('the history of version {number:d} of "{name}" says that {maker} created it and {deleter} deleted it')
+)
+def history_names(world: World, number: int, name: str, maker: str, deleter: str) -> None:
+    history = world.surface.history(world.real(name), number)
+    assert f"created by {maker}" in history, history
+    assert f"deleted by {deleter}" in history, history
