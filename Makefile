@@ -55,11 +55,16 @@ builders: docs
 	build/builders/venv/bin/python -m pip install --quiet properdocs==1.6.7 zensical==0.0.73
 	PYTHONPATH=src:$(wildcard .venv/lib/python3*/site-packages) build/builders/venv/bin/python tools/builders.py
 
-setup: .venv/ready .venv/browser
+setup: .venv/ready .venv/browser .venv/nginx
 
 # The browser of the web UI's tests: found, or installed where that is possible; says what it did.
-.venv/browser: .venv/ready tests/browser.py
+.venv/browser: .venv/ready tests/browser.py tests/debian.py
 	$(BIN)/python tests/browser.py
+	@touch $@
+
+# The proxy that servers stand behind in the tests; the same way.
+.venv/nginx: .venv/ready tests/nginx.py tests/debian.py
+	$(BIN)/python tests/nginx.py
 	@touch $@
 
 .venv/ready: requirements.lock pyproject.toml

@@ -29,12 +29,37 @@ Feature: Where data comes from
         | .zip    |
         | .tar.gz |
 
+    @scenario:unusual-archive
+    Scenario Outline: <archive> is extracted, too
+      Given <archive> at "field-notes.<suffix>" of a web server
+      When I create a version of the archive in "field-notes"
+      Then version 1 of "field-notes" is byte for byte what is in the archive
+
+      Examples:
+        | archive                           | suffix |
+        | An archive of a file of zeros     | zip    |
+        | An archive of a sparse file       | tar.gz |
+        | An archive with a hard link       | tar.gz |
+
+    @scenario:names-guessed
+    Scenario: The history tells how the names in an archive were read that does not say it
+      Given an archive from a Japanese Windows at "field-notes.zip" of a web server
+      When I create a version of the archive in "field-notes"
+      Then version 1 of "field-notes" is byte for byte what is in the archive
+      And the history of version 1 of "field-notes" says that the names were read as "cp932"
+
     @scenario:from-bucket
     Scenario: The objects of a bucket are copied
       Given the penguin data in a bucket
       When I create a version of the bucket in "my-training-data"
       And the bucket is emptied
       Then version 1 of "my-training-data" is byte for byte what was in the bucket
+
+    @scenario:one-object
+    Scenario: One object of a bucket is copied
+      Given the penguin data in a bucket
+      When I create a version of one object of the bucket in "my-training-data"
+      Then version 1 of "my-training-data" is that object, byte for byte
 
     @scenario:from-bucket-by-reference
     Scenario: The objects of a bucket are referenced
@@ -82,10 +107,12 @@ Feature: Where data comes from
       Then "<name>" has version 1
 
       Examples:
-        | source          | name       |
-        | My Notes        | my-notes   |
-        | birds.csv       | birds      |
-        | PENGUINS.tar.gz | penguins   |
+        | source            | name       |
+        | My Notes          | my-notes   |
+        | birds.csv         | birds      |
+        | PENGUINS.tar.gz   | penguins   |
+        | whales.csv.gz     | whales     |
+        | seals.safetensors | seals      |
 
   @rule:source-shown
   Rule: The source of a version is shown: the path, address or bucket it came from, and how

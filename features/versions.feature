@@ -75,6 +75,14 @@ Feature: Versions
       Then version 1 of "field-notes" is byte for byte what was uploaded
       And its files are listed with their sizes
 
+    @scenario:behind-a-proxy
+    Scenario: A folder comes back as it was uploaded, through a proxy that speaks TLS
+      Not on cli-embedded: there is no server.
+      Given the server stands behind a proxy that speaks TLS
+      And a folder with files in folders, an empty file, a large file and names in other alphabets
+      When I upload the folder to "field-notes"
+      Then version 1 of "field-notes" is byte for byte what was uploaded
+
     @scenario:attributes-kept
     Scenario: Times, executable files and empty folders come back
       Not on api, ui: a client of Grid's API and a browser send the names and contents of files, and no more.

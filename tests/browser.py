@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
+
+import debian
 
 _PACKAGES = ("chromium-headless-shell", "chromium")
 _NAMES = (*_PACKAGES, "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -42,36 +43,10 @@ def missing() -> str:
     return "There is no Chromium on this machine. Install one, then: .venv/bin/pytest tests/acceptance --surface ui"
 
 
-def needed() -> bool:
-    """Whether a run without a browser is a failure."""
-    return os.environ.get("CI", "").lower() in ("true", "1")
-
-
 def main() -> int:
     """Find or install a browser, and say what was done."""
-    found = find_browser() or _install()
-    if found:
-        print(f"The web UI is tested in {found}")
-        return 0
-    print(f"{missing()}\nUntil then the web UI is shown as not run.", file=sys.stderr)
-    return 1 if needed() else 0
-
-
-def _install() -> str | None:
-    """Debian's package, where this user may install it."""
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        return None
-    _apt_get("update")
-    for package in _PACKAGES:
-        print(f"Installing the package {package} with apt-get, for the tests of the web UI")
-        if _apt_get("install", "--yes", "--no-install-recommends", package):
-            return find_browser()
-    return None
-
-
-def _apt_get(*words: str) -> bool:
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    return subprocess.run(["apt-get", "-qq", *words], env=environment, stdout=subprocess.DEVNULL).returncode == 0
+    later = "Until then the web UI is shown as not run."
+    return debian.set_up(find_browser, _PACKAGES, "The web UI is tested", f"{missing()}\n{later}")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from grid_datastores.model import (
         Details,
+        FileEntry,
         Place,
         Quota,
         Receipt,
@@ -55,6 +56,9 @@ class Datastores(Protocol):
 
     def manifest(self, version: Version) -> Manifest:
         """The files of a version."""
+
+    def files(self, version: Version) -> Iterator[FileEntry]:
+        """The files of a version by path, as their list arrives."""
 
     def read_object(self, version: Version, name: str) -> Iterator[bytes]:
         """The bytes of one object that the manifest names."""

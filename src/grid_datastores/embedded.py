@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from grid_datastores.model import (
         Details,
+        FileEntry,
         Quota,
         Receipt,
         Source,
@@ -92,6 +93,9 @@ class EmbeddedDatastores:
 
     def manifest(self, version: Version) -> Manifest:
         return self._service.reading.manifest(self._user, version.id)
+
+    def files(self, version: Version) -> Iterator[FileEntry]:
+        return self._service.reading.listed_files(self._user, version.id)
 
     def read_object(self, version: Version, name: str) -> Iterator[bytes]:
         return self._service.reading.object(self._user, version.id, name)[1]

@@ -1,4 +1,4 @@
-"""Where `grid` begins: a Ctrl-C is told also while the rest is being loaded."""
+"""Where `grid` begins: the standard streams are set up, and a Ctrl-C is reported even while the rest is loading."""
 
 from __future__ import annotations
 
@@ -8,10 +8,16 @@ import sys
 def main() -> None:
     """Load the command line and run it."""
     try:
+        from grid_datastores.streams import set_up_streams
+
+        set_up_streams()
         from grid_datastores.cli import main as run
     except KeyboardInterrupt:
         sys.exit("Error: Interrupted; nothing was done.")
     try:
         run()
-    except KeyboardInterrupt:  # before a command began, or after it ended
-        sys.exit("Error: Interrupted.")
+    except KeyboardInterrupt as error:  # before a command began, or after it ended
+        from grid_datastores.interrupts import code_of_signal
+
+        print("Error: Interrupted.", file=sys.stderr)
+        sys.exit(code_of_signal(error) or 1)

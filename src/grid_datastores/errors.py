@@ -9,6 +9,8 @@ from __future__ import annotations
 from shlex import quote
 from typing import TYPE_CHECKING, ClassVar
 
+from grid_datastores.model import SourceKind
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
@@ -151,11 +153,7 @@ class AlreadyDeleted(Refusal):
         what = f"already deleted {when} by {version.deleted_by}"
         if not version.deleted_by:
             what = f"never finished, and what there was of it was dropped {when}"
-        said = f"{_capital(version.ref)} was {what}. Nothing of it was changed."
-        if version.source.location:
-            again = f"grid datastore create {quote(version.source.location)} --name {version.ref.name}"
-            said += f" If its source is still there, make a new version of it with: {again}"
-        return cls(said)
+        return cls(f"{_capital(version.ref)} was {what}. Nothing of it was changed.{_again(version)}")
 
 
 class InUse(Refusal):
@@ -337,6 +335,22 @@ def by_reason(reason: str, message: str) -> Refusal:
     """The refusal that a server told by its reason; a plain `Refusal` for one that is not known here."""
     kinds = {kind.reason: kind for kind in Refusal.__subclasses__()}
     return kinds.get(reason, Refusal)(message)
+
+
+def _again(version: Version) -> str:
+    """How to make a version from the same source; "" where no command can.
+
+    A browser tells only the names of files, and another client may tell nothing or a path that is not whole.
+    """
+    kind, location = version.source.kind, version.source.location
+    known = location.startswith("/") if kind is SourceKind.FILES else bool(location)
+    if not known or not location.isprintable():
+        return ""
+    how = " --no-copy" if kind is SourceKind.REFERENCE else ""
+    command = f"grid datastore create {quote(location)} --name {version.ref.name}{how}"
+    lost = " The '?' of an address and what follows, such as a key, are not kept: add them if it needs them."
+    said = lost if kind is SourceKind.ARCHIVE else ""
+    return f"{said} If its source is still there, make a new version of it with: {command}"
 
 
 def _capital(ref: VersionRef) -> str:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a command so that it cleans up; a step that must not be half known here is ended first."""
+"""Ctrl-C, SIGTERM and SIGHUP end a command by an exception, so that it cleans up; a critical section defers them."""
 
 from __future__ import annotations
 
@@ -11,30 +11,45 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-PATIENCE = 3.0  # seconds that a step has to end after Ctrl-C; a second Ctrl-C ends it at once
+PATIENCE = 3.0  # seconds that a critical section has to end after a signal; a second signal ends it at once
 
-_HELD = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
+_HELD = (signal.SIGINT, *_ENDING, signal.SIGALRM)
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, which ends a command as Ctrl-C does."""
+    """SIGTERM or SIGHUP, which end a command as Ctrl-C does."""
 
-    exit_code = 128 + signal.SIGTERM  # as shells say it
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.exit_code = 128 + number  # as shells report it
 
 
 def raise_when_terminated() -> None:
-    """From now on SIGTERM raises `Terminated`, unless somebody has said what it does."""
-    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _terminate)
+    """From now on SIGTERM and SIGHUP raise `Terminated`, unless they are ignored or handled already."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in _ENDING:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _terminate)
 
 
-def _terminate(_number: int, _frame: FrameType | None) -> None:
-    raise Terminated
+def code_of_signal(error: BaseException | None) -> int | None:
+    """The exit code of a command that failed with this error because of SIGTERM or SIGHUP; None for another cause."""
+    while error is not None:
+        if isinstance(error, Terminated):
+            return error.exit_code
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    raise Terminated(number)
 
 
 @contextmanager
 def interrupts_held() -> Iterator[None]:
-    """Let Ctrl-C or SIGTERM do what they do when the block ends, not in its middle, as far as patience goes."""
+    """Defer Ctrl-C, SIGTERM and SIGHUP until the block ends, for at most `PATIENCE`."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -43,11 +58,11 @@ def interrupts_held() -> Iterator[None]:
     def hold(number: int, _frame: FrameType | None) -> None:
         nonlocal came
         if came is not None:
-            raise KeyboardInterrupt
+            raise Terminated(came) if came in _ENDING else KeyboardInterrupt
         came = number
         signal.setitimer(signal.ITIMER_REAL, PATIENCE)
 
-    before = {number: signal.signal(number, hold) for number in _HELD}
+    before = {number: signal.signal(number, hold) for number in _HELD if _is_heard(number)}
     try:
         yield
     finally:
@@ -56,3 +71,8 @@ def interrupts_held() -> Iterator[None]:
             signal.signal(number, handler)
     if came is not None:
         signal.raise_signal(came)
+
+
+def _is_heard(number: int) -> bool:
+    """Whether the signal is not ignored, as SIGHUP is under nohup."""
+    return signal.getsignal(number) is not signal.SIG_IGN

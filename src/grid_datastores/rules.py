@@ -41,7 +41,12 @@ _NUMBER = re.compile(r"[1-9][0-9]*")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _NOT_NAME = re.compile(r"[^a-z0-9_-]+")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
-_ARCHIVE_SUFFIX = re.compile(r"(\.tar)?\.[a-z0-9]{1,8}$")
+_PACKED = re.compile(r"(?<=.)\.(gz|gzip|bz2|xz|zst|zstd|lz4|lz|lzma|br|z)$")
+# Any short word is a format, and so are some longer ones. A version is none: "model.v2" stays as it is.
+_FORMAT = re.compile(
+    r"(?<=.)\.(?!v?[0-9]+$)([a-z0-9]{1,8}"
+    r"|safetensors|tfrecords|jsonlines|checkpoint|torchscript|webdataset|mlpackage|geoparquet|geopackage)$"
+)
 
 
 def check_name(name: str, what: str = "datastore") -> str:
@@ -58,10 +63,13 @@ def check_name(name: str, what: str = "datastore") -> str:
 
 
 def name_from_source(location: str) -> str:
-    """The name of a source without a name: its last part, lower-case, suffix stripped (rule source-name)."""
+    """The name of a source without a name: its last part, lower-case, suffix stripped (rule source-name).
+
+    A compression and the format below it are one suffix: "birds.csv.gz" is called as "birds.csv" is.
+    """
     path = unquote(location.split("?")[0].split("#")[0]) if "://" in location else location
     last = _last_part(path)
-    return _name_of(last, _ARCHIVE_SUFFIX.sub("", last) or last)
+    return _name_of(last, _FORMAT.sub("", _PACKED.sub("", last)))
 
 
 def name_from_folder(location: str) -> str:

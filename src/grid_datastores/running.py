@@ -41,12 +41,13 @@ def run_command(
 ) -> int:
     """Run the command with the version mounted, as the Run of this name; answers the command's exit code.
 
-    Its arguments may say {NAME} for the folder of the version, and GRID_DATASTORE_NAME says it, too. `progress` shows
-    the mounting of so many bytes, `warn` a sentence.
+    {NAME} in it stands for the folder of the version, and GRID_DATASTORE_NAME in its environment says it, too.
+    `progress` shows the mounting of so many bytes, `warn` a sentence. Raises `InvalidInput` for a command that cannot
+    be run; one that is in the version can only be looked for once that is mounted.
     """
-    program = shutil.which(command[0])
-    if program is None:
-        raise InvalidInput(f"{command[0]!r} cannot be run: there is no such command.")
+    placeholder = f"{{{ref.name}}}"
+    if placeholder not in command[0]:
+        _program(command[0])
     place = Path(os.path.realpath(directory))  # told to others, and to the command
     version = _find(datastores, place, ref)
     folder = mount_folder(place, version)
@@ -56,8 +57,8 @@ def run_command(
         with _heart(datastores, run, warn), ExitStack() as mounts:
             with progress(version.size_bytes) as advance:
                 mounts.enter_context(mounted(datastores, place, version, advance))
-            words = [word.replace(f"{{{ref.name}}}", str(folder)) for word in command[1:]]
-            code = _execute([program, *words], {_variable(ref.name): str(folder)})
+            first, *arguments = (word.replace(placeholder, str(folder)) for word in command)
+            code = _execute([_program(first), *arguments], {_variable(ref.name): str(folder)})
     finally:
         _end(datastores, run, WorkloadState.SUCCEEDED if code == 0 else WorkloadState.FAILED, warn)
         if _is_gone(datastores, ref):
@@ -75,6 +76,14 @@ def _find(datastores: Datastores, directory: Path, ref: VersionRef) -> Version:
     if version.phase is Phase.DELETED:
         unmount(directory, version.id)
     return version
+
+
+def _program(word: str) -> str:
+    """The path of the program. Raises `InvalidInput` where there is none."""
+    if program := shutil.which(word):
+        return program
+    why = "it is not executable" if Path(word).is_file() else "there is no such command"
+    raise InvalidInput(f"{word!r} cannot be run: {why}.")
 
 
 def _is_gone(datastores: Datastores, ref: VersionRef) -> bool:

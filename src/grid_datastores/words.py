@@ -25,4 +25,6 @@ def counted(count: int, thing: str) -> str:
 
 def plain(text: str) -> str:
     """The text with its control characters made visible, also those that turn the direction of what follows."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -153,8 +153,8 @@ def zip_of(files: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def tar_of(files: dict[str, bytes], link: str = "") -> bytes:
-    """A .tar.gz of these files, and a symbolic link if one is named."""
+def tar_of(files: dict[str, bytes], link: str = "", hard_link: tuple[str, str] | None = None) -> bytes:
+    """A .tar.gz of these files, a symbolic link if one is named, and a hard link, which is a name and its target."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
         for path, content in files.items():
@@ -164,5 +164,9 @@ def tar_of(files: dict[str, bytes], link: str = "") -> bytes:
         if link:
             info = tarfile.TarInfo(link)
             info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+            archive.addfile(info)
+        if hard_link:
+            info = tarfile.TarInfo(hard_link[0])
+            info.type, info.linkname = tarfile.LNKTYPE, hard_link[1]
             archive.addfile(info)
     return buffer.getvalue()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import ssl
 import subprocess
 from collections.abc import Mapping
@@ -51,8 +52,9 @@ class ServerProcess:
             )
         assert self._process.stdout
         ready = self._process.stdout.readline()
-        assert "is at http://" in ready, f"grid serve said {ready!r}; its log is in {self.folder}"
-        self.url = ready.split(" is at ")[1].split()[0]
+        found = re.search(r" (?:is|listening) at (http://127\.0\.0\.1:\d+) \(", ready)
+        assert found, f"grid serve said {ready!r}; its log is in {self.folder}"
+        self.url = found[1]
 
     def restart_and_read_link(self) -> str:
         """Start it again; the link that it prints, which signs in."""

@@ -25,7 +25,8 @@ from acceptance.surfaces.api import ApiSurface
 from acceptance.surfaces.browsing import Chromium, chromium
 from acceptance.surfaces.cli import CliSurface
 from acceptance.surfaces.ui import UiSurface
-from browser import find_browser, missing, needed
+from browser import find_browser, missing
+from debian import needed
 from living_spec.recorder import Recorder
 
 _SHOWN_URL = "http://127.0.0.1:8000"
@@ -70,6 +71,7 @@ class World:
     credentials: Credentials = field(default_factory=lambda: Credentials("", ""))
     process: subprocess.Popen[str] | None = None
     origin: str = ""
+    offered: dict[str, bytes] = field(default_factory=dict)
     lease: float = 60.0
     beating: threading.Event = field(default_factory=threading.Event)
     marks: dict[tuple[str, int], str] = field(default_factory=dict)

@@ -87,9 +87,9 @@ def failed_number_reused() -> None:
 @defect("version-complete", "the last file of an upload is forgotten")
 def file_forgotten() -> None:
     def publish(original: Any) -> Any:
-        def publishing(self: Any, version: Any, manifest: Any, actor: str) -> Any:
+        def publishing(self: Any, version: Any, manifest: Any, *told: str) -> Any:
             files = manifest.files[:-1] if len(manifest.files) > 1 else manifest.files
-            return original(self, version, replace(manifest, files=files), actor)
+            return original(self, version, replace(manifest, files=files), *told)
 
         return publishing
 
@@ -98,7 +98,7 @@ def file_forgotten() -> None:
 
 def _publish_without(change: Any) -> None:
     def publish(original: Any) -> Any:
-        return lambda self, version, manifest, actor: original(self, version, change(manifest), actor)
+        return lambda self, version, manifest, *told: original(self, version, change(manifest), *told)
 
     wrap(finishing.Finishing, "publish", publish)
 
@@ -122,8 +122,8 @@ def finished_versions_change() -> None:
     put(uploads, "check_open", lambda version: None)
 
     def publish(original: Any) -> Any:
-        def publishing(self: Any, version: Any, manifest: Any, actor: str) -> Any:
-            done = original(self, version, manifest, actor)
+        def publishing(self: Any, version: Any, manifest: Any, *told: str) -> Any:
+            done = original(self, version, manifest, *told)
             with self._context.catalog.read() as tx:
                 others = tx.versions.siblings(version)
             for other in others:

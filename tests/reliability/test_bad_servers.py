@@ -184,6 +184,14 @@ def test_a_redirection_is_not_followed_and_no_key_goes_along(home: Machine, nons
         assert stranger.asked == []
 
 
+def test_a_proxy_that_wants_tls_is_told_with_its_address(home: Machine, nonsense: Nonsense) -> None:
+    login = ("login", "--url", nonsense.url, "--username", "a", "--key", "k")
+    nonsense.status, nonsense.headers = 301, {"Location": "https://127.0.0.1/v1/auth/login"}
+    _run(home, nonsense.url, *login).refused("answered 301", "Its address is https://127.0.0.1; use that one.")
+    nonsense.headers = {"Location": "https://evil.example/v1/auth/login"}
+    assert "evil.example" not in _run(home, nonsense.url, *login).err
+
+
 def test_a_part_goes_to_the_address_that_was_given_without_the_key(home: Machine, nonsense: Nonsense) -> None:
     with serving() as stranger:
         urls = [{"partNumber": "1", "url": f"{stranger.url}/part"}]

@@ -17,11 +17,13 @@ import pytest
 
 from acceptance.server import ServerProcess
 from acceptance.waiting import wait_until
-from reliability.faults import dying, prepared
+from reliability.faults import dying, prepared, waiting
 from reliability.machine import Machine, finished, folder_of
 
 PART = 50 * 1024 * 1024  # bytes, of which a client sends one part
 LARGE = 24 * 1024 * 1024
+# A signal, and the exit code of the command that it ends.
+CTRL_C, TERMINATED, HUNG_UP = (signal.SIGINT, 1), (signal.SIGTERM, 143), (signal.SIGHUP, 129)
 
 
 def _large(machine: Machine) -> Path:
@@ -59,11 +61,12 @@ def _go_on(process: subprocess.Popen[str], number: int) -> None:
 def test_ctrl_c_in_a_create_can_be_gone_on_with_or_forgotten(stocked: Machine) -> None:
     before = stocked.state()
     _large(stocked)
-    for number, command, way in ((2, "clearcache", signal.SIGINT), (3, "resume", signal.SIGTERM)):
+    for number, command, (way, code) in ((2, "clearcache", CTRL_C), (3, "resume", TERMINATED)):
         process = stocked.start("datastore", "create", "large", "--name", "data")
         _halt(process, lambda: _uploading(stocked, before.folders))
         _go_on(process, way)
-        finished(process).refused(f"version {number} of data is not finished; go on with: grid datastore resume")
+        unfinished = f"version {number} of data is not finished; go on with: grid datastore resume"
+        finished(process).refused(unfinished, code=code)
         stocked.run("datastore", command).done()
         assert list((stocked.directory / "uploads").iterdir()) == []
         if command == "clearcache":
@@ -99,7 +102,37 @@ def test_a_large_file_goes_on_after_the_parts_that_arrived(connected: Machine, t
     assert connected.phases() == [(1, "SUCCEEDED")]
 
 
-@pytest.mark.parametrize(("way", "code"), [(signal.SIGINT, 1), (signal.SIGTERM, 128 + signal.SIGTERM)])
+@pytest.mark.parametrize(("way", "code"), [CTRL_C, TERMINATED, HUNG_UP])
+def test_a_signal_ends_a_resume_of_several(embedded: Machine, tmp_path: Path, way: int, code: int) -> None:
+    folder_of(embedded.home, {"a.csv": b"1"})
+    own, finishing, gate = embedded.grid, "grid_datastores.embedded:EmbeddedDatastores.finish", tmp_path / "gate"
+    embedded.grid = dying(tmp_path, finishing, after=False)
+    for _ in range(2):
+        assert embedded.run("datastore", "create", "source", "--name", "data").code == -signal.SIGKILL
+    embedded.grid = waiting(tmp_path, gate, finishing)
+    process = embedded.start("datastore", "resume")
+    _when(process, gate.exists)
+    process.send_signal(way)
+    finished(process).refused("Interrupted.", "go on with: grid datastore resume", code=code)
+    embedded.grid = own
+    embedded.run("datastore", "resume").done()
+    assert embedded.phases() == [(1, "SUCCEEDED"), (2, "SUCCEEDED")]
+
+
+@pytest.mark.parametrize(("way", "code"), [CTRL_C, TERMINATED, HUNG_UP])
+def test_a_signal_in_a_fetch_is_told_in_the_exit_code(embedded: Machine, way: int, code: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/data.zip"
+        process = embedded.start("datastore", "create", url, env={"GRID_ALLOW_SOURCE_HOSTS": "127.0.0.1"})
+        silent.settimeout(30)
+        connection, _ = silent.accept()
+        assert connection.recv(16)
+        process.send_signal(way)
+        finished(process).refused("Interrupted", code=code)
+        connection.close()
+
+
+@pytest.mark.parametrize(("way", "code"), [CTRL_C, TERMINATED, HUNG_UP])
 def test_ctrl_c_in_a_download_leaves_no_folder(machine: Machine, way: int, code: int) -> None:
     machine.create(_large(machine))
     before = machine.state()
@@ -175,7 +208,7 @@ def test_ctrl_c_at_a_server_that_does_not_answer_is_told(embedded: Machine) -> N
             connection.close()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_server_ends_at_once_also_with_an_upload_in_the_middle(own_server: ServerProcess, number: int) -> None:
     user = own_server.add_user("ana")
     with httpx.Client(base_url=own_server.url, auth=user) as http:

@@ -304,3 +304,22 @@ def test_damaged_data_reaches_no_command_not_even_the_first(kept_here: Machine) 
     said = finished(kept_here.start(*_run_words("nightly", "echo", "began"), powerless=True))
     said.refused("large.bin did not arrive as it was uploaded")
     assert said.out == ""
+
+
+def test_a_reference_that_is_deleted_is_made_again_as_a_reference(referred: Machine) -> None:
+    referred.run("datastore", "delete", *_VERSION).done()
+    again = "If its source is still there, make a new version of it with: grid datastore create s3://birds"
+    referred.run("datastore", "delete", *_VERSION).refused(f"{again} --name data --no-copy\n")
+
+
+def test_a_program_in_the_version_is_run(machine: Machine) -> None:
+    folder = folder_of(machine.home, {"tools/greet": b'#!/bin/sh\necho "hello $1"\n', "notes.txt": b"no program"})
+    (folder / "tools" / "greet").chmod(0o755)
+    machine.create(folder)
+    assert machine.run(*_run_words("r", "{data}/tools/greet", "{data}/x")).done().startswith("hello /")
+    refusals = {"notes.txt": "it is not executable", "nothing": "there is no such command"}
+    for program, why in refusals.items():
+        machine.run(*_run_words("r", f"{{data}}/{program}")).refused(f"{program}' cannot be run: {why}.", code=2)
+    runs = json.loads(machine.run("status", "--all", "-o", "json").done())["runs"]
+    assert [run["status"]["phase"].rpartition("_")[2] for run in runs] == ["SUCCEEDED", "FAILED", "FAILED"]
+    machine.run("datastore", "delete", *_VERSION).done()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from grid_datastores.cli.tables import cells
 from reliability.machine import Machine, finished, folder_of
 
 NAME = "my-training-data"
@@ -26,11 +27,11 @@ def filled(embedded: Machine) -> Machine:
     return embedded
 
 
-def _in_terminal(machine: Machine, words: tuple[str, ...], width: int, **env: str) -> str:
+def _in_terminal(machine: Machine, words: tuple[str, ...], width: int, stream: str = "stdout", **env: str) -> str:
     """What the command shows in a terminal of this many columns."""
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
-    process = machine.start(*words, env={"TERM": "xterm-256color", **env}, stdout=theirs)
+    process = machine.start(*words, env={"TERM": "xterm-256color", **env}, **{stream: theirs})
     os.close(theirs)
     said = finished(process)
     assert said.code == 0, said
@@ -38,7 +39,7 @@ def _in_terminal(machine: Machine, words: tuple[str, ...], width: int, **env: st
     while chunk := _read(ours):
         shown += chunk
     os.close(ours)
-    return shown.decode().replace("\r\n", "\n")
+    return shown.decode(env.get("PYTHONIOENCODING", "utf-8")).replace("\r\n", "\n")
 
 
 def _read(terminal: int) -> bytes:
@@ -63,3 +64,22 @@ def test_colour_is_for_terminals_that_want_it(filled: Machine) -> None:
     assert not re.search(r"\x1b\[[\d;]*3\d", _in_terminal(filled, ("datastore",), 80, NO_COLOR="1"))
     assert "\x1b" not in filled.run("datastore").done()
     assert Path(filled.home, "source").as_posix() in filled.run("datastore", env={"COLUMNS": "20"}).done()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "iso-8859-1"])
+def test_a_table_fits_in_any_encoding(embedded: Machine, encoding: str) -> None:
+    embedded.create(folder_of(embedded.home, {f"{'深/' * 12}{'é' * 30}.csv": b"1", "😀.csv": b"2"}, "数据"), NAME)
+    for words in (LISTS[0], LISTS[2]):
+        for width in (40, 80):
+            text = _in_terminal(embedded, words, width, PYTHONIOENCODING=encoding)
+            lines = re.sub(r"\x1b\[[\d;]*m", "", text).splitlines()
+            assert max(map(cells, lines)) <= width, text
+
+
+def test_progress_is_shown_in_ascii_to_a_terminal_that_has_no_more(embedded: Machine) -> None:
+    folder_of(embedded.home, {"a.bin": bytes(1000)}, "数据")
+    words = ("datastore", "create", "数据", "--name=data")
+    shown = _in_terminal(embedded, words, 80, "stderr", PYTHONIOENCODING="ascii")
+    assert "Creating data" in shown
+    assert shown.isascii()
+    assert "\\u" not in shown

@@ -18,13 +18,27 @@ from grid_datastores.cli.options import (
     version_option,
     version_ref,
 )
-from grid_datastores.cli.output import print_json, print_table, progress, say_done, told, waiting, when
+from grid_datastores.cli.output import (
+    print_json,
+    print_json_list,
+    print_rows,
+    print_table,
+    progress,
+    say_done,
+    told,
+    waiting,
+    when,
+)
 from grid_datastores.cli.resuming import clearcache, resume
+from grid_datastores.cli.tables import Column
 from grid_datastores.cli.target import open_datastores
 from grid_datastores.words import counted, plain, size
 
 if TYPE_CHECKING:
-    from grid_datastores.model import Details, Source, Version
+    from grid_datastores.model import Details, FileEntry, Source, Version
+
+# As wide as a size and a short digest, so that no row waits for the longest path, which ends the line.
+_FILE_COLUMNS = [Column("BYTES", 15, right=True), Column("SHA-256", 12), Column("PATH", 1024)]
 
 
 def _new_folder(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> str | None:
@@ -70,7 +84,7 @@ def create(source: str, name: str | None, no_copy: bool, output: str) -> None:
     """Make a new version from SOURCE.
 
     SOURCE is a file or a folder, an http(s) URL of a .zip or .tar.gz, which is fetched and extracted, or an
-    s3://bucket/prefix, whose objects are copied.
+    s3://bucket/prefix, whose objects are copied; the key of one object will do.
 
     Every upload under a name makes a new version: 1, 2, 3, and so on. Nothing of an upload that fails is kept; one
     that is interrupted goes on with `grid datastore resume`.
@@ -152,11 +166,23 @@ def show(name: str, version: int, output: str) -> None:
 def files(name: str, version: int, output: str) -> None:
     """List the files of a version, with their sizes in bytes."""
     with open_datastores() as datastores:
-        found = datastores.manifest(datastores.find(version_ref(name, version))).files
-    if output == "json":
-        print_json([{"path": file.path, "size": file.size, "sha256": file.sha256} for file in found])
-        return
-    print_table(["PATH", "BYTES", "SHA-256"], [[file.path, str(file.size), file.sha256[:12]] for file in found])
+        found = datastores.files(datastores.find(version_ref(name, version)))
+        if output == "json":
+            print_json_list(map(_file_out, found))
+        else:
+            print_rows(_FILE_COLUMNS, ([str(file.size), file.sha256[:12], file.path] for file in found))
+
+
+def _file_out(file: FileEntry) -> dict[str, object]:
+    from grid_datastores.wire.common import time_out
+
+    return {
+        "path": file.path,
+        "size": file.size,
+        "sha256": file.sha256,
+        "executable": file.executable,
+        "modified": time_out(file.modified_at),
+    }
 
 
 @datastore.command()

@@ -1,4 +1,4 @@
-"""The `grid` command and how every failure is told: one sentence on stderr, exit code 1 or 2, never a traceback."""
+"""The `grid` command and how it reports every failure: one sentence on stderr and an exit code, never a traceback."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from grid_datastores.cli.session import cancel, session
 from grid_datastores.cli.signing import login, logout
 from grid_datastores.cli.status import status
 from grid_datastores.errors import InterruptedInDoubt, Refusal
-from grid_datastores.interrupts import Terminated, raise_when_terminated
+from grid_datastores.interrupts import code_of_signal, raise_when_terminated
 from grid_datastores.words import plain
 
 
@@ -41,12 +41,11 @@ class _Grid(click.Group):
         try:
             return super().invoke(ctx)
         except Refusal as error:
-            raise _Failure(error.message, error.exit_code) from error
+            raise _Failure(error.message, code_of_signal(error) or error.exit_code) from error
         except InterruptedInDoubt as error:
-            raise _Failure(str(error), 1) from None
+            raise _Failure(str(error), code_of_signal(error) or 1) from None
         except KeyboardInterrupt as error:
-            code = error.exit_code if isinstance(error, Terminated) else 1
-            raise _Failure("Interrupted before the command was finished.", code) from None
+            raise _Failure("Interrupted before the command was finished.", code_of_signal(error) or 1) from None
 
 
 @click.group(cls=_Grid, context_settings={"help_option_names": ["-h", "--help"]})

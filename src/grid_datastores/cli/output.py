@@ -2,43 +2,54 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 import sys
 from contextlib import contextmanager
+from itertools import chain, islice
 from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from grid_datastores.cli.tables import fitting, lines
+from grid_datastores.streams import escaped, stdout_takes_all, stdout_was_closed
 from grid_datastores.words import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from rich.table import Table
+    from grid_datastores.cli.tables import Column
 
-_LEAST_WIDTH = 12  # columns for what folds
-_PIPE_WIDTH = 10_000  # columns: a pipe is as wide as its longest line
+_AT_ONCE = 100  # lines that are shown one by one; then as many as the buffer holds
 
 UNPRINTED = 3  # the exit code where all was done, and could not be printed
 
 
 @contextmanager
-def told(done: str) -> Iterator[None]:
-    """What is printed here is `done` already: where stdout takes nothing, stderr says so, and the exit code is 3."""
+def told(done: str, advice: str = "") -> Iterator[None]:
+    """Print what is `done` already. Where stdout takes nothing, stderr says so with the advice; the exit code is 3."""
     try:
         yield
+        if stdout_was_closed():
+            raise OSError(errno.EBADF, "Standard output is closed")
     except OSError as error:
         forget(sys.stdout)
-        click.echo(f"{done} That could not be printed: {why(error)}.", err=True)
+        click.echo(f"{plain(done)} That could not be printed: {why(error)}.{advice}", err=True)
         raise click.exceptions.Exit(UNPRINTED) from error
 
 
 def say_done(text: str) -> None:
     """Print a sentence that says what was done."""
     with told(text):
-        click.echo(text)
+        say(text)
+
+
+def say(text: str) -> None:
+    """Print a line."""
+    click.echo(plain(text))
 
 
 def why(error: OSError) -> str:
@@ -46,59 +57,65 @@ def why(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
-def forget(stream: TextIO | None) -> None:
+def forget(stream: TextIO) -> None:
     """Whoever read our output is gone; writing the rest at exit would fail again."""
-    if stream is None:  # closed before the start
-        return
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def print_json(value: object) -> None:
     """The value as JSON on stdout."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(json.dumps(value, indent=2, ensure_ascii=not stdout_takes_all()))
+
+
+def print_json_list(values: Iterable[object]) -> None:
+    """The values as one JSON array on stdout, a line each, while they come."""
+    in_ascii = not stdout_takes_all()
+    _print_lines(_array(json.dumps(value, ensure_ascii=in_ascii) for value in values))
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table, whose widest column folds where the terminal is narrow; where that is not enough, a list of its rows."""
-    from rich.cells import cell_len
-    from rich.console import Console
-
-    cells = [[plain(cell) for cell in row] for row in rows]
-    widths = [max(map(cell_len, column)) for column in zip(headers, *cells, strict=True)]
-    console = Console(width=None if _terminal(sys.stdout) else _PIPE_WIDTH, highlight=False)
-    folding = widths.index(max(widths))
-    left = console.width - sum(widths) - 2 * (len(widths) - 1) + widths[folding]
-    fits = left >= min(widths[folding], _LEAST_WIDTH)
-    with console.capture() as captured:
-        for table in [_table(headers, cells, folding)] if fits else _records(headers, cells):
-            console.print(table)
-    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+    """A table on stdout, its columns as wide as their widest cells."""
+    cells = [[_shown(cell) for cell in row] for row in rows]
+    print_rows(fitting(headers, cells), cells)
 
 
-def _table(headers: Sequence[str], cells: Sequence[Sequence[str]], folding: int) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for number, header in enumerate(headers):
-        table.add_column(header, overflow="fold", no_wrap=number != folding)
-    for row in cells:
-        table.add_row(*map(Text, row))
-    return table
+def print_rows(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
+    """A table on stdout, its rows while they come. The first is awaited, so that a refusal prints nothing."""
+    rows = iter(rows)
+    rows = chain([*islice(rows, 1)], rows)
+    at_terminal = sys.stdout.isatty()
+    room = shutil.get_terminal_size().columns if at_terminal else None  # a pipe is as wide as its longest line
+    bold = at_terminal and os.environ.get("TERM") != "dumb"
+    _print_lines(lines(columns, ([_shown(cell) for cell in row] for row in rows), room, bold=bold))
 
 
-def _records(headers: Sequence[str], cells: Sequence[Sequence[str]]) -> Iterator[Table | str]:
-    """A row as lines, each a header and its cell; an empty line between two rows."""
-    from rich.table import Table
-    from rich.text import Text
+def _print_lines(lines: Iterable[str]) -> None:
+    try:
+        for number, line in enumerate(lines):
+            sys.stdout.write(f"{line}\n")
+            if number < _AT_ONCE:
+                sys.stdout.flush()
+    finally:
+        sys.stdout.flush()
 
-    for number, row in enumerate(cells):
-        if number:
-            yield ""
-        record = Table.grid("", "", padding=(0, 2, 0, 0))
-        for header, cell in zip(headers, row, strict=True):
-            record.add_row(Text(header, "bold"), Text(cell, overflow="fold"))
-        yield record
+
+def _array(items: Iterator[str]) -> Iterator[str]:
+    """The lines of a JSON array of these items."""
+    item = next(items, None)
+    if item is None:
+        yield "[]"
+        return
+    yield "["
+    for following in items:
+        yield f"  {item},"
+        item = following
+    yield f"  {item}"
+    yield "]"
+
+
+def _shown(text: str) -> str:
+    """The text as stdout prints it, so that its width is known."""
+    return escaped(plain(text))
 
 
 def when(at: datetime | None) -> str:
@@ -116,14 +133,14 @@ def waiting(what: str) -> Iterator[None]:
         return
     from rich.console import Console
 
-    with Console(stderr=True).status(plain(what)):
+    with Console(stderr=True).status(plain(what), spinner="line"):  # in ASCII, for every terminal
         yield
 
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[int], object]]:
     """A progress bar of `total` bytes on stderr, where a person can see it."""
-    if not _terminal(sys.stderr):
+    if not sys.stderr.isatty():
         yield lambda _count: None
         return
     from rich.console import Console
@@ -133,8 +150,3 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], object]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda count: bar.advance(task, count)
-
-
-def _terminal(stream: TextIO | None) -> bool:
-    """Whether a person reads the stream; one that was closed before the start is None."""
-    return stream is not None and stream.isatty()

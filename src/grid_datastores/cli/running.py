@@ -22,8 +22,8 @@ def run(name: str, datastore: str, version: int, command: tuple[str, ...]) -> No
 
     The options stand before COMMAND; what follows it is its own. A -- before it does no harm.
 
-    In COMMAND, {NAME} stands for the folder of the datastore of that name; GRID_DATASTORE_NAME in its environment says
-    it, too. The version is held while the command lives. The exit code is the command's.
+    Anywhere in COMMAND, {NAME} stands for the folder of the datastore of that name; GRID_DATASTORE_NAME in its
+    environment says it, too. The version is held while the command lives. The exit code is the command's.
     """
     from grid_datastores.running import run_command
     from grid_datastores.settings import read_settings

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
 
 from grid_datastores.cli.options import output_option
-from grid_datastores.cli.output import print_json, print_table
+from grid_datastores.cli.output import print_json, print_table, say, told
 
 if TYPE_CHECKING:
     from grid_datastores.model import User
@@ -81,20 +82,29 @@ def _say_key(what: str, whose: User, key: str, output: str) -> None:
     from grid_datastores.settings import read_settings
 
     place = str(read_settings().catalog.parent)
-    if output == "json":
-        print_json({"id": whose.id, "name": whose.name, "apiKey": key, "place": place})
-        return
-    click.echo(f"{what.format(whose.name, place)} The key is shown only now: {key}")
-    click.echo(f"Sign in with: grid login --url URL --username {whose.name} --key -")
+    done = what.format(whose.name, place)
+    with told(done, _lost_key(whose)):
+        if output == "json":
+            print_json({"id": whose.id, "name": whose.name, "apiKey": key, "place": place})
+            return
+        say(f"{done} The key is shown only now: {key}")
+        say(f"Sign in with: grid login --url URL --username {whose.name} --key -")
 
 
 def _say_ready(welcome: Welcome) -> None:
-    click.echo(f"Grid Datastores is at {welcome.url} (stop it with Ctrl-C)")
-    click.echo(f"Open it in a browser, signed in as {welcome.user.name}; the link works once, for an hour:")
-    click.echo(f"  {welcome.link}")
-    if welcome.first:
-        added, key = welcome.first
-        click.echo(f"The first user is {added.name}; the key is shown only now. On the command line, sign in with:")
-        click.echo(f"  grid login --url {welcome.url} --username {added.name} --key {key}")
-    else:
-        click.echo(f"A user without a key gets a new one from: grid user key {welcome.user.name}")
+    """Print how to reach the server, which serves all the same where that cannot be printed."""
+    with suppress(click.exceptions.Exit), told(f"Grid Datastores is at {welcome.url}.", _lost_key(welcome.user)):
+        listens = "" if welcome.url == welcome.listening else f", listening at {welcome.listening}"
+        say(f"Grid Datastores is at {welcome.url}{listens} (stop it with Ctrl-C)")
+        say(f"Open it in a browser, signed in as {welcome.user.name}; the link works once, for an hour:")
+        say(f"  {welcome.link}")
+        if welcome.first:
+            added, key = welcome.first
+            say(f"The first user is {added.name}; the key is shown only now. On the command line, sign in with:")
+            say(f"  grid login --url {welcome.url} --username {added.name} --key {key}")
+        else:
+            say(f"A user without a key gets a new one from: grid user key {welcome.user.name}")
+
+
+def _lost_key(whose: User) -> str:
+    return f" Make a new key with: grid user key {whose.name}"

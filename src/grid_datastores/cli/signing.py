@@ -7,6 +7,8 @@ import sys
 
 import click
 
+from grid_datastores.cli.output import say_done
+
 
 @click.command()
 @click.option("--url", required=True, help="Address of the server.")
@@ -30,7 +32,7 @@ def login(url: str, username: str | None, key: str | None) -> None:
         raise click.UsageError("Give your API key: with --key - on standard input, or in GRID_API_KEY.")
     server = sign_in(checked_url(url), username, key)
     path = keep(read_settings(), server)
-    click.echo(f"Signed in at {server.url} as {username}; the credentials are in {path}.")
+    say_done(f"Signed in at {server.url} as {username}; the credentials are in {path}.")
     if variables := overriding(server, username):
         one = len(variables) == 1
         click.echo(
@@ -55,12 +57,10 @@ def logout() -> None:
         said = f"{forgotten.path} is removed; it named no server."
     if url := os.environ.get("GRID_URL"):
         said += f" GRID_URL is set, so commands still work on {url}."
-    click.echo(said)
+    say_done(said)
 
 
 def _read_key() -> str:
-    if sys.stdin is None:  # closed before the start
-        return ""
     if sys.stdin.isatty():
         return str(click.prompt("API key", hide_input=True, err=True))
     return sys.stdin.readline().strip()

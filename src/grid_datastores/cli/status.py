@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from grid_datastores.cli.options import output_option
-from grid_datastores.cli.output import print_json
+from grid_datastores.cli.output import print_json, say
 from grid_datastores.cli.session import print_workloads
 from grid_datastores.cli.target import open_datastores
 
@@ -26,9 +26,9 @@ def status(ended: bool, output: str) -> None:
         listed = [run_out(run, "") for run in runs]
         print_json({"place": datastores.place, "used": quota.used, "limit": quota.limit, "runs": listed})
         return
-    click.echo(f"Working on {datastores.place}.")
-    click.echo(f"You have {quota.used} of {quota.limit} versions.")
+    say(f"Working on {datastores.place}.")
+    say(f"You have {quota.used} of {quota.limit} versions.")
     if runs:
         print_workloads(runs)
     else:
-        click.echo("There are no Runs." if ended else "No Run is at work.")
+        say("There are no Runs." if ended else "No Run is at work.")

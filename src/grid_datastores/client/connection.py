@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ssl
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 
+from grid_datastores.client.transport import Transport, is_untrusted
 from grid_datastores.errors import InterruptedInDoubt, NotUnderstood, Refusal, Unreachable, by_reason
 
 if TYPE_CHECKING:
@@ -22,13 +22,14 @@ _SENDING = "http11.send_request"  # how the transport's trace begins, once a req
 
 
 class _Trace:
-    """Whether anything of the request was sent."""
+    """Whether anything of the request was sent; what asks a proxy for a tunnel is not of it."""
 
     def __init__(self) -> None:
         self.sent = False
 
-    def __call__(self, event: str, _info: object) -> None:
-        self.sent = self.sent or event.startswith(_SENDING)
+    def __call__(self, event: str, info: Mapping[str, Any]) -> None:
+        if event.startswith(_SENDING) and event.endswith(".started") and info["request"].method != b"CONNECT":
+            self.sent = True
 
 
 class Connection:
@@ -38,10 +39,10 @@ class Connection:
         """`patience` is how many seconds the server has to answer; without it, as long as an answer can take."""
         self.url = url
         timeout, retries = (TIMEOUT, 1) if patience is None else (httpx.Timeout(patience), 0)
-        transport = httpx.HTTPTransport(verify=_trusted(url), retries=retries)
+        transport = Transport(retries)
         self._http = httpx.Client(base_url=url, auth=credentials, timeout=timeout, transport=transport)
         # Addresses that the server hands out carry their own permission, and may be of another host.
-        self._bare: dict[bool, httpx.Client] = {}  # with TLS or without
+        self._bare = httpx.Client(timeout=TIMEOUT, transport=transport)
 
     def call(
         self,
@@ -80,21 +81,14 @@ class Connection:
     def put_part(self, address: str, data: bytes) -> str:
         """Send one part to the address that the server gave for it; answers its ETag."""
         with self._failures():
-            answer = self._without_credentials(address).put(address, content=data)
+            answer = self._bare.put(address, content=data)
         _check(answer, self.url)
         return str(answer.headers.get("etag", ""))
 
     def close(self) -> None:
         """Let go of the connections."""
-        for client in (self._http, *self._bare.values()):
-            client.close()
-
-    def _without_credentials(self, address: str) -> httpx.Client:
-        secure = _is_secure(address)
-        if secure not in self._bare:
-            transport = httpx.HTTPTransport(verify=_trusted(address), retries=1)
-            self._bare[secure] = httpx.Client(timeout=TIMEOUT, transport=transport)
-        return self._bare[secure]
+        self._http.close()
+        self._bare.close()
 
     @contextmanager
     def _failures(self, doubt: str = "") -> Iterator[_Trace]:
@@ -106,7 +100,7 @@ class Connection:
                 raise
             raise InterruptedInDoubt(f"Interrupted.{doubt}") from error
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            if is_untrusted(error):
                 asked = error.request.url
                 raise Unreachable(
                     f"The certificate of {asked.scheme}://{asked.netloc.decode()} is not trusted; nothing was done."
@@ -119,15 +113,6 @@ class Connection:
             raise Unreachable(f"{self.url} is not a server's address: {error}.") from error
         except httpx.TransportError as error:
             raise Unreachable(f"The server at {self.url} stopped answering.", doubt=doubt) from error
-
-
-def _trusted(address: str) -> ssl.SSLContext:
-    """The authorities that vouch for a server. To read them takes longer than an answer: without TLS, none are."""
-    return httpx.create_ssl_context() if _is_secure(address) else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
-def _is_secure(address: str) -> bool:
-    return httpx.URL(address).scheme == "https"
 
 
 def _doubt(method: str, path: str) -> str:
@@ -147,6 +132,13 @@ def understood(url: str, doubt: str = "") -> Iterator[None]:
         raise NotUnderstood.of(url, doubt) from error
 
 
+def _secure_address(answer: httpx.Response) -> str:
+    """Where a proxy redirects to because it wants TLS; empty for any other answer, as a key goes to no other host."""
+    to = answer.next_request.url if answer.next_request else httpx.URL()
+    upgraded = (answer.url.scheme, to.scheme) == ("http", "https") and to.host == answer.url.host
+    return f"https://{to.netloc.decode('ascii')}" if upgraded else ""
+
+
 def _check(answer: httpx.Response, url: str, doubt: str = "") -> None:
     if answer.is_success:
         return
@@ -159,6 +151,10 @@ def _check(answer: httpx.Response, url: str, doubt: str = "") -> None:
         refusal = by_reason(detail.get("reason", ""), message)
     except (LookupError, ValueError, TypeError, AttributeError, RecursionError):
         said = f"The server at {url} answered {answer.status_code} {answer.reason_phrase}."
+        if answer.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE:  # the server itself says more
+            said += " A proxy before it limits the size of requests; its operator has to allow 50 MiB."
+        if secure := _secure_address(answer):
+            said += f" Its address is {secure}; use that one."
         passing = answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS
         refusal = Unreachable(said, doubt=doubt) if passing else Refusal(said, {"status": str(answer.status_code)})
     raise refusal

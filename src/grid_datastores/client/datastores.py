@@ -12,7 +12,7 @@ from grid_datastores.credentials import LOCAL, Server
 from grid_datastores.errors import InvalidInput, NotFound, NotThatState, NotUnderstood, Refusal
 from grid_datastores.model import Place, Quota, Version, WorkloadKind, WorkloadState
 from grid_datastores.rules import available, choose_named
-from grid_datastores.storage.manifest import Manifest
+from grid_datastores.storage.manifest import Manifest, read_files
 from grid_datastores.wire import datastores as wire
 from grid_datastores.wire import workloads as workload_wire
 from grid_datastores.wire.common import id_in
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from grid_datastores.model import Details, Receipt, Source, Verdict, VersionRef, Workload
+    from grid_datastores.model import Details, FileEntry, Receipt, Source, Verdict, VersionRef, Workload
     from grid_datastores.storage import ObjectSink
     from grid_datastores.wire import accounts
 
@@ -124,6 +124,12 @@ class HttpDatastores:
         data = self._connection.read(f"{self._path_of(version)}/manifest")
         try:
             return Manifest.decode(data)
+        except InvalidInput as error:
+            raise NotUnderstood.of(self.place) from error
+
+    def files(self, version: Version) -> Iterator[FileEntry]:
+        try:
+            yield from read_files(self._connection.stream(f"{self._path_of(version)}/manifest"))
         except InvalidInput as error:
             raise NotUnderstood.of(self.place) from error
 

@@ -35,8 +35,11 @@ class _Guarded(FastAPI):
         return Guard(super().build_middleware_stack(), self.state.hosts)
 
 
-def create_app(service: Service, hosts: Hosts | None = None) -> FastAPI:
-    """The HTTP API and the web UI on this service, for requests to these hosts (this machine, when left out)."""
+def create_app(service: Service, hosts: Hosts | None = None, public_url: str = "") -> FastAPI:
+    """The HTTP API and the web UI on this service, for requests to these hosts (this machine, when left out).
+
+    `public_url` is where clients reach it; when it is empty, each request tells.
+    """
     app = _Guarded(
         title="Grid Datastores",
         summary="Grid's v1 API, as far as datastores, Sessions and Runs go, with a few operations beside it.",
@@ -61,6 +64,7 @@ def create_app(service: Service, hosts: Hosts | None = None) -> FastAPI:
         app.include_router(router)
     ui.add_to(app)
     app.state.hosts = hosts or Hosts.of("localhost")
+    app.state.public_url = public_url
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _no_such_operation)

@@ -10,7 +10,9 @@ from asyncio import CancelledError
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import uvicorn
 
@@ -47,17 +49,19 @@ LONGEST_REST = 30.0  # seconds after which a worker looks for work by itself
 class Welcome:
     """What the operator is told when the server is ready.
 
-    Its address; the first user with their key, when just made; and a link that signs a user in, once.
+    Where clients reach it, and where it listens; the first user with their key, when just made; and a link that signs a
+    user in, once.
     """
 
     url: str
+    listening: str
     first: tuple[User, str] | None
     user: User
     link: str
 
 
 def serve(settings: Settings, host: str, port: int, ready: Callable[[Welcome], object]) -> None:
-    """Serve until SIGINT or SIGTERM. `ready` hears what to tell the operator."""
+    """Serve until SIGINT, SIGTERM or SIGHUP. `ready` hears what to tell the operator."""
     listener = _listen(host, port)
     workers: list[Worker] = []
     service = open_service(settings, queued=lambda: _wake(workers))
@@ -67,7 +71,7 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[Welcome], o
     for worker in workers:
         worker.start()
     try:
-        _run(service, listener, Hosts.of(host, settings.answered_hosts), ready)
+        _run(service, listener, _hosts(settings, host), settings, ready)
     finally:
         service.finishing.stop()
         _end(workers)
@@ -85,21 +89,34 @@ def _workers(service: Service, every: float) -> list[Worker]:
     ]
 
 
-def _run(service: Service, listener: socket.socket, hosts: Hosts, ready: Callable[[Welcome], object]) -> None:
+def _hosts(settings: Settings, listening: str) -> Hosts:
+    public = urlsplit(settings.public_url).hostname
+    return Hosts.of(listening, (*settings.answered_hosts, *([public] if public else [])))
+
+
+def _run(
+    service: Service,
+    listener: socket.socket,
+    hosts: Hosts,
+    settings: Settings,
+    ready: Callable[[Welcome], object],
+) -> None:
     host, port = listener.getsockname()[:2]
     host = _OPENED.get(host, host)
     shown = f"[{host}]" if ":" in host else host
-    app = create_app(service, hosts)
+    app = create_app(service, hosts, settings.public_url)
     config = uvicorn.Config(
         _stoppable(app),
         log_level="warning",
         access_log=False,
         lifespan="off",
-        proxy_headers=False,  # anybody can send them
+        proxy_headers=bool(settings.trusted_proxies),  # anybody can send them
+        forwarded_allow_ips=trusted_addresses(settings.trusted_proxies),
         timeout_graceful_shutdown=STALLED,
     )
     server = uvicorn.Server(config)
-    ready(_welcome(app.state.grid, f"http://{shown}:{port}"))
+    listening = f"http://{shown}:{port}"
+    ready(_welcome(app.state.grid, settings.public_url or listening, listening))
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         server.should_exit = True
@@ -107,15 +124,24 @@ def _run(service: Service, listener: socket.socket, hosts: Hosts, ready: Callabl
     # uvicorn ends by raising the signal again, for these to take it: the caller still has workers to stop.
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+        signal.signal(signal.SIGHUP, stop)
     server.run(sockets=[listener])
 
 
-def _welcome(state: State, url: str) -> Welcome:
+def trusted_addresses(proxies: tuple[str, ...]) -> list[str]:
+    """The proxies as uvicorn wants them: IPv4 ones also in the form that they have where the server listens at `::`."""
+    named = [ip_network(proxy) for proxy in proxies if proxy != "*"]
+    mapped = [f"::ffff:{net.network_address}/{96 + net.prefixlen}" for net in named if net.version == 4]
+    return [*proxies, *mapped]
+
+
+def _welcome(state: State, url: str, listening: str) -> Welcome:
     accounts = state.service.accounts
     first = accounts.first(FIRST_USER)
     user = first[0] if first else accounts.oldest()
     assert user
-    return Welcome(url, first, user, f"{url}{link_path(state.links.new(user))}")
+    return Welcome(url, listening, first, user, f"{url}{link_path(state.links.new(user))}")
 
 
 def _stoppable(app: FastAPI) -> Callable[[Scope, Receive, Send], Awaitable[None]]:

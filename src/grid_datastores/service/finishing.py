@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, BinaryIO
 
 from grid_datastores.errors import NotFound, Refusal, SourceFailed, UploadInvalid
-from grid_datastores.model import ETAG, EventKind, FileEntry, Phase, SourceKind
+from grid_datastores.model import ETAG, REFERENCE_ALONE, EventKind, FileEntry, Phase, SourceKind
 from grid_datastores.rules import can_be_finished_later
 from grid_datastores.service.wanted import GivenUp, Wanted
 from grid_datastores.storage import Manifest, WithoutAttributes, pack
@@ -68,8 +68,11 @@ class Finishing:
         if broken:
             raise broken[0]
 
-    def publish(self, version: Version, manifest: Manifest, actor: str) -> Version:
-        """The version, available with what the manifest says; gone, if it was deleted meanwhile."""
+    def publish(self, version: Version, manifest: Manifest, actor: str, note: str = "") -> Version:
+        """The version, available with what the manifest says; gone, if it was deleted meanwhile.
+
+        The history keeps `note`: what the user should know of how the source was read.
+        """
         with suppress(GivenUp):
             self._context.storage.publish(version.id, manifest, lambda: self._held(version.id))
         with self._context.catalog.write() as tx:
@@ -83,7 +86,7 @@ class Finishing:
             size, count = manifest.size_bytes, len(manifest.files)
             tx.versions.finish(version.id, size=size, files=count, fingerprint=manifest.fingerprint, at=now)
             held = f"{counted(count, 'file')}, {counted(size, 'byte')}"
-            tx.versions.record(version.id, EventKind.UPLOADED, actor, held, now)
+            tx.versions.record(version.id, EventKind.UPLOADED, actor, f"{held}; {note}" if note else held, now)
             return tx.versions.get(version.id) or version
 
     @contextmanager
@@ -126,7 +129,9 @@ class Finishing:
             if version.source.kind in FETCHED:
                 tx.versions.mark_active(version.id, self._context.clock())
         try:
-            self.publish(version, self._context.storage.published(version.id) or self._made(version), actor)
+            published = self._context.storage.published(version.id)
+            manifest, note = (published, "") if published else self._made(version)
+            self.publish(version, manifest, actor, note)
         except GivenUp:
             return
         except Refusal as error:
@@ -139,8 +144,8 @@ class Finishing:
             self._fail(version, "something broke in the server; its log says what")
             raise
 
-    def _made(self, version: Version) -> Manifest:
-        return self._received(version) if version.source.kind is SourceKind.FILES else self._fetched(version)
+    def _made(self, version: Version) -> tuple[Manifest, str]:
+        return (self._received(version), "") if version.source.kind is SourceKind.FILES else self._fetched(version)
 
     def _received(self, version: Version) -> Manifest:
         storage = self._context.storage
@@ -162,8 +167,11 @@ class Finishing:
         check_bytes(storage, version.id, manifest)
         return manifest
 
-    def _fetched(self, version: Version) -> Manifest:
-        """Fetch an archive or the objects of a bucket; of a reference, only the list of its objects."""
+    def _fetched(self, version: Version) -> tuple[Manifest, str]:
+        """Fetch an archive or the objects of a bucket; of a reference, only the list of its objects.
+
+        Answers what to tell the user of how they were read, too.
+        """
         from grid_datastores.sources.bucket import BucketFile
         from grid_datastores.sources.limits import Limits
         from grid_datastores.sources.remote import open_remote
@@ -177,12 +185,12 @@ class Finishing:
         with open_remote(source, storage.scratch, limits, allowed_hosts=hosts) as remote:
             if version.source.kind is SourceKind.REFERENCE:
                 listed = [file for file in remote.files if isinstance(file, BucketFile)]
-                return Manifest.of(_referenced(file, number) for number, file in enumerate(listed, 1))
+                return Manifest.of(_referenced(file, number) for number, file in enumerate(listed, 1)), remote.note
             packed = pack(remote.files, Sink(storage, version.id), lambda _: wanted.check())
-            manifest = Manifest.of(entry for _name, entries in packed for entry in entries)
+            manifest = Manifest.of((entry for _name, entries in packed for entry in entries), remote.folders)
         if not manifest.files:
             raise SourceFailed(f"{version.source.location} holds no file; a version needs at least one.")
-        return manifest
+        return manifest, remote.note
 
     def _fail(self, version: Version, why: str, idle: timedelta | None = None) -> None:
         """The version has failed, unless it went on meanwhile: to another phase or, with `idle`, within that time."""
@@ -242,7 +250,8 @@ def object_name(upload: Upload) -> str:
 
 def _referenced(file: BucketFile, number: int) -> FileEntry:
     """A file that stays in its bucket: an object of its own, known by its ETag."""
-    return FileEntry(file.path, file.size, f"{ETAG}{file.etag}", f"ref-{number:05}", 0)
+    name = REFERENCE_ALONE if file.alone else f"ref-{number:05}"
+    return FileEntry(file.path, file.size, f"{ETAG}{file.etag}", name, 0)
 
 
 @dataclass(frozen=True, slots=True)

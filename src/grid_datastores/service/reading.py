@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from grid_datastores.errors import Damaged, NotFound
-from grid_datastores.model import ETAG, Details
+from grid_datastores.model import ETAG, REFERENCE_ALONE, Details
 from grid_datastores.rules import check_not_deleted, check_readable
 from grid_datastores.service.context import Context, owned
+from grid_datastores.storage import read_files, undamaged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from grid_datastores.model import FileEntry, Quota, User, Version, VersionRef
     from grid_datastores.storage import Manifest
@@ -69,6 +72,24 @@ class Reading:
             self.get(user, version_id)  # deleted meanwhile: say so
             raise
 
+    def listed_files(self, user: User, version_id: str) -> Iterator[FileEntry]:
+        """The files of the version by path, while the manifest is read; raises `Damaged`."""
+        return _files(self._manifest_pieces(user, version_id))
+
+    def manifest_pieces(self, user: User, version_id: str) -> Iterator[bytes]:
+        """The version's manifest in pieces, each checked before it is given; raises `Damaged`."""
+        pieces = _checked(self._manifest_pieces(user, version_id))
+        return chain([next(pieces, b"")], pieces)  # what is wrong with the first is raised now
+
+    def _manifest_pieces(self, user: User, version_id: str) -> Iterator[bytes]:
+        with self._context.catalog.read() as tx:
+            check_readable(owned(tx, user, version_id))
+        try:
+            return self._context.storage.manifest_pieces(version_id)
+        except Damaged:
+            self.get(user, version_id)  # deleted meanwhile: say so
+            raise
+
     def file(self, user: User, version_id: str, path: str) -> tuple[FileEntry, Iterator[bytes]]:
         """One file of the version and its content."""
         for entry in self.manifest(user, version_id).files:
@@ -98,4 +119,16 @@ class Reading:
         from grid_datastores.sources.limits import Limits
 
         bucket = Bucket(self.get(user, version_id).source.location, Limits())
-        return bucket.file(entry.path, entry.size, entry.sha256.removeprefix(ETAG)).chunks()
+        etag, alone = entry.sha256.removeprefix(ETAG), entry.object == REFERENCE_ALONE
+        return bucket.file(entry.path, entry.size, etag, alone).chunks()
+
+
+def _files(pieces: Iterable[bytes]) -> Iterator[FileEntry]:
+    with undamaged():
+        yield from read_files(pieces)
+
+
+def _checked(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        deque(_files([piece]), maxlen=0)
+        yield piece

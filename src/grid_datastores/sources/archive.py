@@ -10,11 +10,11 @@ from grid_datastores.sources.tarred import open_tar_gz
 from grid_datastores.sources.zipped import open_zip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from grid_datastores.sources.entries import Unpacked
     from grid_datastores.sources.limits import Limits
-    from grid_datastores.storage.packing import FileToPack
 
 _ZIP = (b"PK\3\4", b"PK\5\6")  # a file's header, or the end of an empty zip
 _GZIP = b"\x1f\x8b"
@@ -23,8 +23,8 @@ _LONGEST_MAGIC = 512
 
 
 @contextmanager
-def open_archive(file: BinaryIO, size: int, scratch: Path, limits: Limits) -> Iterator[Sequence[FileToPack]]:
-    """The files of an archive of `size` bytes, in its order, readable in any order until the context ends.
+def open_archive(file: BinaryIO, size: int, scratch: Path, limits: Limits) -> Iterator[Unpacked]:
+    """What is in an archive of `size` bytes: the files in its order, readable in any order until the context ends.
 
     All names and sizes have been judged before the first is given. Raises `SourceFailed` and, when the disk of
     `scratch` is full, `NoSpace`; so does reading a file.
@@ -33,18 +33,18 @@ def open_archive(file: BinaryIO, size: int, scratch: Path, limits: Limits) -> It
     start = file.read(_LONGEST_MAGIC)
     if start.startswith(_ZIP):
         with open_zip(file, size, limits) as zipped:
-            yield _some(zipped)
+            yield _checked(zipped)
     elif start.startswith(_GZIP):
         with open_tar_gz(file, size, scratch, limits) as tarred:
-            yield _some(tarred)
+            yield _checked(tarred)
     else:
         raise SourceFailed(f"What came is neither a .zip nor a .tar.gz but {_guess(start)}.")
 
 
-def _some(files: Sequence[FileToPack]) -> Sequence[FileToPack]:
-    if not files:
+def _checked(unpacked: Unpacked) -> Unpacked:
+    if not unpacked.files:
         raise SourceFailed("The archive holds no file; a version needs at least one.")
-    return files
+    return unpacked
 
 
 def _guess(start: bytes) -> str:

@@ -1,5 +1,8 @@
 """Objects of an S3 bucket as files of a version, copied or referenced.
 
+A location without a slash at its end is the object of exactly that key if there is one, as for `aws s3 cp`, and else
+the folder of that name. With a slash it is the folder. An empty object beside a folder of its name only marks it.
+
 Endpoint, region and credentials are those of the environment; see `s3`.
 """
 
@@ -34,12 +37,16 @@ _WRONG_CREDENTIALS = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredTok
 
 @dataclass(frozen=True, slots=True)
 class BucketFile(WithoutAttributes):
-    """One object as it was when it was listed: its path below the prefix, its size in bytes, its ETag."""
+    """One object as it was when it was listed: its path below the prefix, its size in bytes, its ETag.
+
+    One that is `alone` is what the location itself names; its path is the last part of that.
+    """
 
     path: str
     size: int
     etag: str
     bucket: Bucket = field(repr=False, compare=False)
+    alone: bool = False
 
     def chunks(self) -> Iterator[bytes]:
         """All its content; see `read`."""
@@ -57,10 +64,10 @@ class BucketFile(WithoutAttributes):
 
 
 class Bucket:
-    """The objects below a prefix of an S3 bucket."""
+    """The objects below a prefix of an S3 bucket, or the one object of that key."""
 
     def __init__(self, location: str, limits: Limits) -> None:
-        """`location` is s3://bucket/prefix; nothing is asked of the bucket yet.
+        """`location` is s3://bucket/prefix or s3://bucket/key; nothing is asked of the bucket yet.
 
         Raises `InvalidInput`, and `SourceFailed` when a setting of the service cannot be right.
         """
@@ -70,22 +77,28 @@ class Bucket:
         self._store = open_store(self._name, limits)
 
     def files(self) -> list[BucketFile]:
-        """All objects, in the bucket's order; the empty ones that stand for folders are left out.
+        """The one object that the location names, or all objects below it, in the bucket's order.
 
-        Raises `SourceFailed` when there are none, too many, or one that no version can hold.
+        Empty objects that stand for folders are left out. Raises `SourceFailed` when there are none, too many, or one
+        that no version can hold.
         """
+        alone = self._alone()
+        if isinstance(alone, BucketFile) and alone.size:
+            return [alone]
         found = [
             file
             for meta in self._listed()
             if (file := self._file(meta)) and not (file.size == 0 and self._is_folder(file))
         ]
-        if not found:
-            raise SourceFailed(f"{self._location} holds no object; a version needs at least one file.")
-        return found
+        if found:
+            return found
+        if isinstance(alone, BucketFile):
+            return [alone]
+        raise alone or SourceFailed(f"{self._location} holds no object; a version needs at least one file.")
 
-    def file(self, path: str, size: int, etag: str) -> BucketFile:
+    def file(self, path: str, size: int, etag: str, alone: bool = False) -> BucketFile:
         """An object that was listed before, to be read if it is still the same."""
-        return BucketFile(path, size, etag, self)
+        return BucketFile(path, size, etag, self, alone)
 
     def part(self, file: BucketFile, start: int, end: int) -> Iterator[bytes]:
         """The bytes from `start` to `end` of an object, in one request; none for an empty object."""
@@ -94,17 +107,38 @@ class Bucket:
             options["range"] = (start, end)
         with self._told():
             try:
-                result = obstore.get(self._store, self._key(file.path), options=options)
+                result = obstore.get(self._store, self._key(file), options=options)
                 changed = result.meta["size"] != file.size or (result.meta["e_tag"] or "") != file.etag
                 data = b"" if changed else bytes(result.bytes())
             except PreconditionError as error:
                 raise self._changed(file) from error
             except FileNotFoundError as error:
-                raise SourceFailed(f"{file.path} is not in {self._location} any more.") from error
+                raise SourceFailed(f"{self._shown(file)} is not there any more.") from error
         if changed or len(data) != end - start:
             raise self._changed(file)
         if data:
             yield data
+
+    def _alone(self) -> BucketFile | SourceFailed | None:
+        """The object that the location names, None where there is none, or why the bucket does not say.
+
+        Credentials for a folder may not cover the key of its name, and this answer has no reason in it, so the listing
+        decides, and this counts only where it finds nothing.
+        """
+        if not self._prefix or self._location.endswith("/"):
+            return None
+        with self._told():
+            try:
+                meta = obstore.head(self._store, self._prefix)
+            except FileNotFoundError:
+                return None
+            except BaseError as error:
+                if not _STATUS.search(str(error)):
+                    raise
+                return SourceFailed(_sentence(error, f"the bucket {self._name}", self._location))
+        self._limits.check_total(meta["size"])
+        name = self._prefix.rpartition("/")[2]
+        return BucketFile(self._checked(name), meta["size"], meta["e_tag"] or "", self, alone=True)
 
     def _listed(self) -> Iterator[ObjectMeta]:
         count = size = 0
@@ -121,27 +155,35 @@ class Bucket:
         if meta["path"] == self._prefix:  # what stands for the folder itself
             return None
         path = meta["path"].removeprefix(f"{self._prefix}/")
+        return BucketFile(self._checked(path), meta["size"], meta["e_tag"] or "", self)
+
+    def _checked(self, path: str) -> str:
         try:
-            return BucketFile(check_path(path), meta["size"], meta["e_tag"] or "", self)
+            return check_path(path)
         except InvalidInput as error:
             raise SourceFailed(
-                f"{self._location} holds an object whose name a version's file cannot have, {path[:60]!r}."
+                f"{self._location} holds an object whose name a version's file cannot have. {error.message}"
             ) from error
 
     def _is_folder(self, file: BucketFile) -> bool:
         # obstore lists "folder/" as "folder", which is not there under this name.
         with self._told():
             try:
-                obstore.head(self._store, self._key(file.path))
+                obstore.head(self._store, self._key(file))
             except FileNotFoundError:
                 return True
         return False
 
-    def _key(self, path: str) -> str:
-        return f"{self._prefix}/{path}" if self._prefix else path
+    def _key(self, file: BucketFile) -> str:
+        if file.alone:
+            return self._prefix
+        return f"{self._prefix}/{file.path}" if self._prefix else file.path
+
+    def _shown(self, file: BucketFile) -> str:
+        return self._location if file.alone else f"{file.path} in {self._location}"
 
     def _changed(self, file: BucketFile) -> SourceFailed:
-        return SourceFailed(f"{file.path} in {self._location} is not what it was when it was listed.")
+        return SourceFailed(f"{self._shown(file)} is not what it was when it was listed.")
 
     @contextmanager
     def _told(self) -> Iterator[None]:

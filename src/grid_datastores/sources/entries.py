@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from grid_datastores.errors import InvalidInput, SourceFailed
 from grid_datastores.storage.manifest import check_path
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from grid_datastores.sources.limits import Limits
+    from grid_datastores.storage.packing import FileToPack
 
 _ABSOLUTE = re.compile(r"/|\\|[A-Za-z]:[/\\]")
+_TIMES = range(2**63)  # nanoseconds since the epoch: what a file system's time can hold
 _SHOWN = 60  # characters of a path in a message
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """What is in an archive: files and empty folders. `note` is what the user should know of how it was read, or ""."""
+
+    files: Sequence[FileToPack]
+    folders: Sequence[str]
+    note: str = ""
 
 
 class Names:
@@ -23,6 +37,7 @@ class Names:
         self._seen = 0
         self._files: set[str] = set()
         self._folders: set[str] = set()
+        self._parents: set[str] = set()
 
     def add_file(self, name: str) -> str:
         """The path inside a version of a file that the archive calls `name`. Raises `SourceFailed`."""
@@ -44,6 +59,10 @@ class Names:
         self._add_parents(path)
         self._check_one_kind(path)
 
+    def empty_folders(self) -> list[str]:
+        """The paths of the folders that nothing is in, sorted."""
+        return sorted(self._folders - self._parents)
+
     def _count(self) -> None:
         self._seen += 1
         self._limits.check_count(self._seen)
@@ -52,28 +71,40 @@ class Names:
         self._count()
         if _ABSOLUTE.match(name):
             raise SourceFailed(f"The archive holds an absolute path, {shown(name)}.")
-        parts = [part for part in name.split("/") if part not in ("", ".")]
-        if ".." in parts:
+        path = plain_path(name)
+        if ".." in path.split("/"):
             raise SourceFailed(f"The archive holds a path that leads out of it, {shown(name)}.")
-        path = "/".join(parts)
         try:
             path.encode()
             return check_path(path)
         except UnicodeEncodeError as error:
             raise SourceFailed(f"The archive holds a name that is not valid UTF-8, {shown(name)}.") from error
         except InvalidInput as error:
-            raise SourceFailed(f"The archive holds a name that a version's file cannot have, {shown(name)}.") from error
+            raise SourceFailed(
+                f"The archive holds a name that a version's file cannot have. {error.message}"
+            ) from error
 
     def _add_parents(self, path: str) -> None:
         parent = path.rpartition("/")[0]
-        while parent and parent not in self._folders:
-            self._folders.add(parent)
+        while parent and parent not in self._parents:
+            self._parents.add(parent)
             self._check_one_kind(parent)
             parent = parent.rpartition("/")[0]
 
     def _check_one_kind(self, path: str) -> None:
-        if path in self._files and path in self._folders:
+        if path in self._files and (path in self._folders or path in self._parents):
             raise SourceFailed(f"The archive holds {shown(path)} as a file and as a folder.")
+
+
+def storable_time(nanoseconds: int) -> int | None:
+    """The time since the epoch, if a version can keep it: from 1970 to 2262."""
+    return nanoseconds if nanoseconds in _TIMES else None
+
+
+def plain_path(name: str) -> str:
+    """A name without the parts that lead nowhere: "./a//b" is "a/b", and "/a" stays absolute."""
+    path = "/".join(part for part in name.split("/") if part not in ("", "."))
+    return f"/{path}" if name.startswith("/") else path
 
 
 def shown(name: str) -> str:

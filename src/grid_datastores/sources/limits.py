@@ -1,4 +1,10 @@
-"""How much a source may cost the server, and for how long it is wanted at all."""
+"""How much a source may cost the server, and for how long it is wanted at all.
+
+Size and number of files decide first: what a disk can hold is data, however well it packs. A file of zeros shrinks to
+a thousandth in a zip and to nothing in a sparse tar; both are ordinary. The ratio matters only for an archive that
+unpacks to more than a disk takes unnoticed: no data of that size shrinks so far, and a few kilobytes must not cost that
+much. Holes of sparse files count as the zeros that a version stores for them.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +33,7 @@ class Limits:
     total_bytes: int = 100 * _GIB  # of all files of the version
     files: int = 1_000_000  # folders of an archive included
     ratio: int = 1000  # unpacked bytes for each packed one; deflate itself ends at 1032
-    ratio_from: int = 10 * _MIB  # unpacked bytes; below it any ratio is allowed
+    ratio_from: int = 10 * _GIB  # unpacked bytes; up to here any ratio is allowed
     check_wanted: Callable[[], object] = lambda: None
 
     def check_total(self, size: int) -> None:
@@ -44,7 +50,10 @@ class Limits:
         """An archive of `packed` bytes that gives `size` is not too large, and no bomb. Raises `SourceFailed`."""
         self.check_total(size)
         if size > self.ratio_from and size > self.ratio * packed:
-            raise SourceFailed(f"The archive swells to more than {self.ratio:,} times its size, as a bomb does.")
+            raise SourceFailed(
+                f"The archive unpacks to more than {amount(self.ratio_from)} and to more than {self.ratio:,} times"
+                " its own size. Nothing was kept. Upload the unpacked files instead."
+            )
 
 
 def amount(size: int) -> str:

@@ -41,7 +41,10 @@ def parse_source(text: str, no_copy: bool = False) -> Source:
 
 
 def split_bucket(location: str) -> tuple[str, str]:
-    """The bucket and the prefix (no slash at its ends, "" for all) of `s3://bucket/prefix/`. Raises `InvalidInput`."""
+    """The bucket and the prefix (no slash at its ends, "" for all) of `s3://bucket/prefix/`. Raises `InvalidInput`.
+
+    With a slash at its end a location is a folder only; without, it may also be one object, see `bucket.Bucket`.
+    """
     bucket, _, prefix = location[len("s3://") :].partition("/")
     prefix = prefix.removesuffix("/")
     if not bucket:

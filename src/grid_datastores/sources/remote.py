@@ -24,9 +24,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RemoteFiles:
-    """The files of a source, each readable once or more, in any order, while the source is open."""
+    """The files of a source, each readable once or more, in any order, while the source is open.
+
+    `folders` are the empty ones. `note` is what the user should know of how the source was read, "" for nothing.
+    """
 
     files: Sequence[FileToPack]
+    folders: Sequence[str] = ()
+    note: str = ""
 
     @property
     def size_bytes(self) -> int:
@@ -53,8 +58,8 @@ def open_remote(
         case SourceKind.ARCHIVE:
             with scratch_file(scratch) as file:
                 size = download(source.location, file, limits, allowed_hosts, resolve)
-                with open_archive(file, size, scratch, limits) as files:
-                    yield RemoteFiles(files)
+                with open_archive(file, size, scratch, limits) as unpacked:
+                    yield RemoteFiles(unpacked.files, unpacked.folders, unpacked.note)
         case SourceKind.BUCKET | SourceKind.REFERENCE:
             yield RemoteFiles(Bucket(source.location, limits).files())
         case SourceKind.FILES:

@@ -1,4 +1,4 @@
-"""The files of a tar.gz: unpacked once to a plain tar on disk, then read where they lie in it."""
+"""The files and empty folders of a tar.gz: unpacked once to a plain tar on disk, then read where they lie in it."""
 
 from __future__ import annotations
 
@@ -7,29 +7,31 @@ import os
 import tarfile
 import zlib
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from grid_datastores.errors import SourceFailed
-from grid_datastores.sources.entries import Names, shown
+from grid_datastores.sources.entries import Names, Unpacked, plain_path, shown, storable_time
 from grid_datastores.sources.scratch import full_disk, scratch_file
-from grid_datastores.storage.packing import CHUNK, WithoutAttributes
+from grid_datastores.storage.packing import CHUNK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from grid_datastores.sources.limits import Limits
 
 _LARGEST_HEADER = 256 * 1024  # bytes: of all headers of one file together; tarfile takes them into memory
 _MOST_GLOBAL_HEADERS = 100
+_EXECUTE = 0o111
+_LATEST = 2**40  # seconds since the epoch: far beyond what a file system keeps, and no trouble to compute with
 _DAMAGE = (tarfile.TarError, EOFError, ValueError, ArithmeticError, LookupError, RecursionError)
-_LINKS = {tarfile.SYMTYPE: "a symbolic link", tarfile.LNKTYPE: "a hard link"}
 
 
 @dataclass(frozen=True, slots=True)
-class TarredFile(WithoutAttributes):
-    """One file of an unpacked tar; size in bytes.
+class TarredFile:
+    """One file of an unpacked tar; size in bytes, `modified` in nanoseconds since the epoch.
 
     `stored` are its pieces, each an offset in the file and a length: one, or several with holes between that read as
     zeros. They lie in the tar one after the other, from `place` on.
@@ -37,6 +39,8 @@ class TarredFile(WithoutAttributes):
 
     path: str
     size: int
+    executable: bool
+    modified: int | None
     descriptor: int
     place: int
     stored: tuple[tuple[int, int], ...]
@@ -58,16 +62,17 @@ class TarredFile(WithoutAttributes):
 
 
 @contextmanager
-def open_tar_gz(file: BinaryIO, size: int, scratch: Path, limits: Limits) -> Iterator[list[TarredFile]]:
-    """The files of a tar.gz of `size` bytes, in its order, readable until the context ends.
+def open_tar_gz(file: BinaryIO, size: int, scratch: Path, limits: Limits) -> Iterator[Unpacked]:
+    """What is in a tar.gz of `size` bytes, the files in its order, readable until the context ends.
 
     The plain tar needs its space on the disk of `scratch`. Raises `SourceFailed` and `NoSpace`.
     """
     with scratch_file(scratch) as plain:
         _gunzip(file, size, plain, limits)
-        files = list(_files(plain, limits))
+        names = Names(limits)
+        files = list(_files(plain, names, limits))
         limits.check_unpacked(sum(found.size for found in files), size)
-        yield files
+        yield Unpacked(files, names.empty_folders())
 
 
 def _gunzip(file: BinaryIO, size: int, plain: BinaryIO, limits: Limits) -> None:
@@ -87,8 +92,9 @@ def _gunzip(file: BinaryIO, size: int, plain: BinaryIO, limits: Limits) -> None:
         plain.flush()
 
 
-def _files(plain: BinaryIO, limits: Limits) -> Iterator[TarredFile]:
-    names, guarded, last, pieces = Names(limits), _Guarded(plain), -1, 0
+def _files(plain: BinaryIO, names: Names, limits: Limits) -> Iterator[TarredFile]:
+    guarded, last, pieces = _Guarded(plain), -1, 0
+    earlier: dict[str, TarredFile] = {}
     with _reading():
         archive = tarfile.open(fileobj=cast("BinaryIO", guarded), mode="r:", encoding="utf-8", errors="surrogateescape")  # noqa: SIM115
     while True:
@@ -106,19 +112,21 @@ def _files(plain: BinaryIO, limits: Limits) -> Iterator[TarredFile]:
         if member.isdir():
             names.add_folder(member.name)
         else:
-            file = _file(member, names, plain)
+            file = _file(member, names, plain, earlier)
             pieces += len(file.stored)
             limits.check_count(pieces)
+            earlier[file.path] = file
             yield file
     _check_rest(plain, end)
 
 
-def _file(member: tarfile.TarInfo, names: Names, plain: BinaryIO) -> TarredFile:
+def _file(member: tarfile.TarInfo, names: Names, plain: BinaryIO, earlier: Mapping[str, TarredFile]) -> TarredFile:
+    if member.islnk():
+        return _linked(member, names, earlier)
+    if member.issym():
+        raise SourceFailed(f"The archive holds a symbolic link, {shown(member.name)}; a version keeps files only.")
     if not member.isreg():
-        what = _LINKS.get(member.type)
-        if what is None:
-            raise SourceFailed(f"The archive holds {shown(member.name)}, which is neither a file nor a folder.")
-        raise SourceFailed(f"The archive holds {what}, {shown(member.name)}; a version keeps files only.")
+        raise SourceFailed(f"The archive holds {shown(member.name)}, which is neither a file nor a folder.")
     pieces = [(0, member.size)] if member.sparse is None else cast("list[tuple[int, int]]", member.sparse)
     stored = tuple(piece for piece in pieces if piece[1])
     at = 0
@@ -128,7 +136,29 @@ def _file(member: tarfile.TarInfo, names: Names, plain: BinaryIO) -> TarredFile:
         at = offset + length
     if at > member.size:
         raise _damaged()
-    return TarredFile(names.add_file(member.name), member.size, plain.fileno(), member.offset_data, stored)
+    path, executable = names.add_file(member.name), bool(member.mode & _EXECUTE)
+    return TarredFile(path, member.size, executable, _modified(member), plain.fileno(), member.offset_data, stored)
+
+
+def _modified(member: tarfile.TarInfo) -> int | None:
+    """Its time, to the nanosecond where the tar has it as text, which tarfile reads as a float."""
+    try:
+        seconds = Decimal(member.pax_headers.get("mtime", member.mtime))
+        usable = 0 <= seconds < _LATEST
+    except InvalidOperation:  # it is no number
+        return None
+    return storable_time(int(seconds * 10**9)) if usable else None
+
+
+def _linked(member: tarfile.TarInfo, names: Names, earlier: Mapping[str, TarredFile]) -> TarredFile:
+    """Another name for an earlier file: a file with the same content. tar writes the content once, with the first."""
+    target = earlier.get(plain_path(member.linkname))
+    if target is None:
+        raise SourceFailed(
+            f"The archive holds a hard link, {shown(member.name)}, to {shown(member.linkname)},"
+            " which is no earlier file of the archive."
+        )
+    return replace(target, path=names.add_file(member.name))
 
 
 def _check_rest(plain: BinaryIO, end: int) -> None:

@@ -1,4 +1,4 @@
-"""The files of a zip, read where they lie in it."""
+"""The files and empty folders of a zip, the files read where they lie in it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from grid_datastores.errors import SourceFailed
-from grid_datastores.sources.entries import Names, shown
-from grid_datastores.storage.packing import CHUNK, WithoutAttributes
+from grid_datastores.sources.entries import Names, Unpacked, shown
+from grid_datastores.sources.zipfields import is_executable, modified
+from grid_datastores.sources.zipnames import read_names
+from grid_datastores.storage.packing import CHUNK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,11 +30,13 @@ _LOCAL_HEADER_SIZE = 30
 
 
 @dataclass(frozen=True, slots=True)
-class ZippedFile(WithoutAttributes):
-    """One file of an open zip; size in bytes."""
+class ZippedFile:
+    """One file of an open zip; size in bytes, `modified` in nanoseconds since the epoch."""
 
     path: str
     size: int
+    executable: bool
+    modified: int | None
     archive: zipfile.ZipFile
     info: zipfile.ZipInfo
 
@@ -51,27 +55,28 @@ class ZippedFile(WithoutAttributes):
 
 
 @contextmanager
-def open_zip(file: BinaryIO, size: int, limits: Limits) -> Iterator[list[ZippedFile]]:
-    """The files of a zip of `size` bytes, in its order, readable until the context ends.
+def open_zip(file: BinaryIO, size: int, limits: Limits) -> Iterator[Unpacked]:
+    """What is in a zip of `size` bytes, the files in its order, readable until the context ends.
 
     The sizes are those that the zip tells; reading gives exactly so many bytes or raises. Raises `SourceFailed`.
     """
     guarded = _Guarded(file, limits)
     try:
-        archive = _open(guarded)
+        archive = zipfile.ZipFile(guarded)
     except _DAMAGE as error:
         raise SourceFailed("The zip is cut short or damaged: its table of contents cannot be read.") from error
     guarded.opening = False
     with archive:
-        names = Names(limits)
-        files = [
-            ZippedFile(names.add_file(info.filename), info.file_size, archive, info)
-            for info in archive.infolist()
-            if not _is_folder(info, names)
-        ]
+        names, read = Names(limits), read_names(archive.infolist())
+        files: list[ZippedFile] = []
+        for info, name in zip(archive.infolist(), read.names, strict=True):
+            info.filename = name
+            if not _is_folder(info, names):
+                path = names.add_file(name)
+                files.append(ZippedFile(path, info.file_size, is_executable(info), modified(info), archive, info))
         limits.check_unpacked(sum(found.size for found in files), size)
         _check_apart([found.info for found in files])
-        yield files
+        yield Unpacked(files, names.empty_folders(), read.note)
 
 
 class _Guarded:
@@ -91,14 +96,6 @@ class _Guarded:
         if self.opening:
             self._limits.check_count(data.count(b"PK\1\2"))
         return data
-
-
-def _open(file: _Guarded) -> zipfile.ZipFile:
-    # macOS and others write UTF-8 without saying so; what is not UTF-8 is what the format says, code page 437.
-    try:
-        return zipfile.ZipFile(file, metadata_encoding="utf-8")
-    except UnicodeDecodeError:
-        return zipfile.ZipFile(file)
 
 
 def _is_folder(info: zipfile.ZipInfo, names: Names) -> bool:

@@ -1,7 +1,7 @@
 """Storage: the bytes of versions, in objects that no two versions share."""
 
-from grid_datastores.storage.local import Assembled, LocalStorage
-from grid_datastores.storage.manifest import Manifest, check_path
+from grid_datastores.storage.local import Assembled, LocalStorage, undamaged
+from grid_datastores.storage.manifest import Manifest, check_path, read_files
 from grid_datastores.storage.packing import (
     CHUNK,
     FileToPack,
@@ -24,6 +24,8 @@ __all__ = [
     "Writer",
     "check_path",
     "pack",
+    "read_files",
     "tar_folder",
     "tar_header",
+    "undamaged",
 ]

@@ -187,12 +187,16 @@ class LocalStorage:
 
     def manifest(self, version_id: str) -> Manifest:
         """The published manifest; raises `Damaged` when it is not there."""
+        with undamaged():
+            return Manifest.decode(b"".join(self.manifest_pieces(version_id)))
+
+    def manifest_pieces(self, version_id: str) -> Iterator[bytes]:
+        """The published manifest as it is stored, in pieces of whole lines; raises `Damaged` when it is not there."""
         try:
-            return Manifest.decode((self._folder(version_id) / _MANIFEST).read_bytes())
+            file = (self._folder(version_id) / _MANIFEST).open("rb")
         except FileNotFoundError as error:
             raise Damaged("The data of this version is missing from storage.") from error
-        except InvalidInput as error:
-            raise Damaged("The list of files of this version is damaged in storage.") from error
+        return _pieces(file)
 
     def place(self, version_id: str, name: str) -> Path:
         """Where an object lies, for who reads it as a file."""
@@ -232,6 +236,21 @@ class LocalStorage:
 
     def _folder(self, version_id: str) -> Path:
         return self._root / _checked(version_id)
+
+
+@contextmanager
+def undamaged() -> Iterator[None]:
+    """Raise `Damaged` for a stored manifest that is not one."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise Damaged("The list of files of this version is damaged in storage.") from error
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while lines := file.readlines(CHUNK):
+            yield b"".join(lines)
 
 
 def _size(path: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from hashlib import sha256
 from typing import Any
 
@@ -18,6 +19,7 @@ from acceptance.surfaces.ui import UiSurface
 from acceptance.world import World
 
 _PENGUINS = {f"penguins/{path.name}": path.read_bytes() for path in (DATA / "penguins.csv", DATA / "penguins-raw.csv")}
+_ZEROS = {"zeros.bin": bytes(12_000_000)}
 _KEY = "open-sesame"
 _SHOWN_HOST = "data.example.org"
 
@@ -37,6 +39,35 @@ def archive_behind_key(world: World, path: str) -> None:
 @given(parsers.parse('an archive with a path that leads out of it at "{path}" of a web server'))
 def archive_leading_out(world: World, path: str) -> None:
     serve(world, path, tar_of({"../../.bashrc": b"echo gotcha"}))
+
+
+@given(parsers.parse('An archive of a file of zeros at "{path}" of a web server'))
+def archive_of_zeros(world: World, path: str) -> None:
+    offer(world, path, zip_of(_ZEROS), _ZEROS)
+
+
+@given(parsers.parse('An archive of a sparse file at "{path}" of a web server'))
+def archive_of_holes(world: World, path: str) -> None:
+    (name, content), *_ = _ZEROS.items()
+    with (world.home / name).open("wb") as file:
+        file.truncate(len(content))
+    packed = subprocess.run(["tar", "czSf", "-", name], cwd=world.home, check=True, stdout=subprocess.PIPE).stdout
+    offer(world, path, packed, _ZEROS)
+
+
+@given(parsers.parse('An archive with a hard link at "{path}" of a web server'))
+def archive_with_hard_link(world: World, path: str) -> None:
+    first, *_ = _PENGUINS
+    offer(world, path, tar_of(_PENGUINS, hard_link=("same.csv", first)), _PENGUINS | {"same.csv": _PENGUINS[first]})
+
+
+@given(parsers.parse('an archive from a Japanese Windows at "{path}" of a web server'))
+def archive_from_windows(world: World, path: str) -> None:
+    names = ["写真/富士山.jpg", "データ.csv"]
+    packed = zip_of({"*" * len(name.encode("cp932")): name.encode() for name in names})
+    for name in names:
+        packed = packed.replace(b"*" * len(name.encode("cp932")), name.encode("cp932"))
+    offer(world, path, packed, {name: name.encode() for name in names})
 
 
 @given(parsers.parse('an archive with a symbolic link at "{path}" of a web server'))
@@ -90,7 +121,7 @@ def folder_or_file(world: World, source: str) -> None:
 def create_from_archive(world: World, name: str) -> None:
     world.look()
     world.do(world.surface.fetch(world.real(name), world.origin))
-    world.uploaded[name, 1] = _PENGUINS
+    world.uploaded[name, 1] = world.offered or _PENGUINS
     world.subject = (name, 1)
 
 
@@ -98,6 +129,14 @@ def create_from_archive(world: World, name: str) -> None:
 def create_from_bucket(world: World, name: str) -> None:
     create_from_archive(world, name)
     assert world.last.done, world.last.said
+
+
+@when(parsers.parse('I create a version of one object of the bucket in "{name}"'))
+def create_from_object(world: World, name: str) -> None:
+    path, content = next(iter(_PENGUINS.items()))
+    world.origin += f"/{path}"
+    world.offered = {path.rpartition("/")[2]: content}
+    create_from_bucket(world, name)
 
 
 @when(parsers.parse('I create a version in "{name}" that only refers to the bucket'))
@@ -127,6 +166,17 @@ def upload_without_name(world: World, source: str) -> None:
 def holds_what_was_there(world: World, name: str, number: str) -> None:
     assert world.last.done, world.last.said
     holds_what_was_uploaded(world, name, int(number))
+
+
+@then(parsers.parse('version {number:d} of "{name}" is that object, byte for byte'))
+def holds_the_object(world: World, name: str, number: int) -> None:
+    holds_what_was_uploaded(world, name, number)
+
+
+@then(parsers.parse('the history of version {number:d} of "{name}" says that the names were read as "{encoding}"'))
+def history_tells_encoding(world: World, name: str, number: int, encoding: str) -> None:
+    history = world.surface.history(world.real(name), number)
+    assert f"they were read as {encoding}" in history, history
 
 
 @then("the bucket still holds the penguin data")
@@ -213,6 +263,12 @@ def serve(world: World, path: str, content: bytes) -> None:
     world.allow_origins()
     (world.origins.folder / path).write_bytes(content)
     lead_to(world, world.origins.host, path)
+
+
+def offer(world: World, path: str, archive: bytes, files: dict[str, bytes]) -> None:
+    """Serve an archive of other files than the penguin data."""
+    world.offered = files
+    serve(world, path, archive)
 
 
 def lead_to(world: World, host: str, path: str) -> None:

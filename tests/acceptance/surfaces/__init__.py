@@ -35,6 +35,9 @@ class Receipt:
 class Surface(Protocol):
     """What the steps can do, and see, as one user."""
 
+    def move(self, url: str, authority: Path) -> None:
+        """From now on the server is reached at this address; the file names the authority that vouches for it."""
+
     def upload(self, name: str, folder: Path) -> Outcome: ...
     def fetch(self, name: str, location: str, *, refer: bool = False) -> Outcome: ...
     def source(self, name: str, number: int) -> str: ...

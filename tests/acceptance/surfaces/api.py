@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -36,14 +37,22 @@ class ApiSurface:
     """One user of one server."""
 
     def __init__(self, url: str, user: Credentials, evidence: Recorder | None) -> None:
-        self._http = httpx.Client(base_url=url, auth=user, timeout=30, verify=trusted())
-        self._bare = httpx.Client(timeout=30, verify=trusted())  # for addresses that carry their own permission
+        self._user = user
+        self._open(url, trusted())
         self._evidence = evidence
         self._cluster = _told(self.call("GET", "/v1/core/clusters", quiet=True))["defaultCluster"]
+
+    def _open(self, url: str, authorities: ssl.SSLContext) -> None:
+        self._http = httpx.Client(base_url=url, auth=self._user, timeout=30, verify=authorities)
+        self._bare = httpx.Client(timeout=30, verify=authorities)  # for addresses that carry their own permission
 
     def close(self) -> None:
         self._http.close()
         self._bare.close()
+
+    def move(self, url: str, authority: Path) -> None:
+        self.close()
+        self._open(url, ssl.create_default_context(cafile=authority))
 
     def call(self, method: str, path: str, body: Any = None, *, quiet: bool = False) -> httpx.Response:
         answer = self._http.request(method, path, json=body)

@@ -48,10 +48,17 @@ def chromium(executable: str) -> Iterator[Chromium]:
         browser.close()
 
 
-def person(browser: Browser, url: str, cookies: StorageState | None = None) -> BrowserContext:
-    """A browser profile of its own, as two people or two machines have them."""
+def person(
+    browser: Browser, url: str, cookies: StorageState | None = None, *, unproven: bool = False
+) -> BrowserContext:
+    """A browser profile of its own, as two people or two machines have them; `unproven` takes any certificate."""
     context = browser.new_context(
-        base_url=url, viewport=_SIZE, storage_state=cookies, reduced_motion="reduce", color_scheme="light"
+        base_url=url,
+        viewport=_SIZE,
+        storage_state=cookies,
+        reduced_motion="reduce",
+        color_scheme="light",
+        ignore_https_errors=unproven,
     )
     context.set_default_timeout(_PATIENCE)
     return context

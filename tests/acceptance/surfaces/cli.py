@@ -9,6 +9,7 @@ import resource
 import shlex
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,9 @@ class CliSurface:
     def close(self) -> None:
         """There is nothing to let go of: every command was a process of its own."""
 
+    def move(self, url: str, authority: Path) -> None:
+        self.environment |= {"GRID_URL": url, "SSL_CERT_FILE": str(authority)}
+
     def upload(self, name: str, folder: Path) -> Outcome:
         return self.type("datastore", "create", self._relative(folder), "--name", name)
 
@@ -72,7 +76,9 @@ class CliSurface:
         return self._show(name, number).partition("History:")[2]
 
     def files(self, name: str, number: int) -> Outcome:
-        return self.type("datastore", "files", *_named(name, number))
+        outcome = self.type("datastore", "files", *_named(name, number))
+        rows = re.findall(r"^ *(\d+)  \S+ *  (.+)$", outcome.said, re.MULTILINE)
+        return replace(outcome, said="\n".join(f"{path}  {size}" for size, path in rows)) if outcome.done else outcome
 
     def download(self, name: str, number: int, folder: Path) -> Outcome:
         return self.type("datastore", "download", *_named(name, number), "--to", self._relative(folder))

@@ -47,6 +47,7 @@ class UiSurface:
 
     def __init__(self, url: str, user: Credentials, chromium: Chromium, evidence: Recorder, name: str) -> None:
         self._url = url
+        self._user = user
         self._chromium = chromium
         self._pictured = evidence if evidence.key.scenario in _PICTURED else None
         self._labels: set[str] = set()
@@ -55,10 +56,18 @@ class UiSurface:
         self._here = threading.local()
         self._context = person(chromium.browser, url)
         self._windows = [self._context.new_page()]
-        self._sign_in(user)
+        self._sign_in()
 
     def close(self) -> None:
         self._context.close()
+
+    def move(self, url: str, authority: Path) -> None:
+        """In a browser profile of its own, which takes any certificate: a person would install the authority."""
+        self._context.close()
+        self._url = url
+        self._context = person(self._chromium.browser, url, unproven=True)
+        self._windows = [self._context.new_page()]
+        self._sign_in()
 
     def upload(self, name: str, folder: Path) -> Outcome:
         with self._tab() as page:
@@ -291,11 +300,11 @@ class UiSurface:
             with self.another_browser(), looking(self._here.page) as page:
                 yield page
 
-    def _sign_in(self, user: Credentials) -> None:
+    def _sign_in(self) -> None:
         page = self._windows[-1]
         page.goto("/sign-in")
-        page.get_by_label("User name").fill(user.user_id)
-        page.get_by_label("Key").fill(user.api_key)
+        page.get_by_label("User name").fill(self._user.user_id)
+        page.get_by_label("Key").fill(self._user.api_key)
         page.get_by_role("button", name="Sign in").click()
         page.get_by_role("heading", name="Datastores", exact=True).wait_for()
         self._cookies = self._context.storage_state()

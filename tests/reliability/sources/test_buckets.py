@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from grid_datastores.sources.bucket import Bucket
 from grid_datastores.sources.limits import Limits
 from grid_datastores.sources.remote import open_remote
 from grid_datastores.storage import LocalStorage, Manifest, pack
+from reliability.machine import Machine
 from reliability.sources.archive_server import ArchiveServer, Handler
 from reliability.sources.s3 import S3
 from reliability.sources.sink import StorageSink
@@ -130,7 +132,7 @@ def test_an_object_that_is_gone_is_told(s3: S3) -> None:
     files = Bucket("s3://birds/set", FAST).files()
     for file in files:
         s3.delete("birds", f"set/{file.path}")
-        with pytest.raises(SourceFailed, match=f"{file.path} is not in s3://birds/set any more"):
+        with pytest.raises(SourceFailed, match=f"{file.path} in s3://birds/set is not there any more"):
             list(file.chunks())
 
 
@@ -155,13 +157,84 @@ def test_a_server_that_does_not_know_if_match_cannot_pass_on_other_bytes(
             list(file.chunks())
 
 
-@pytest.mark.parametrize("location", ["s3://birds", "s3://birds/set", "s3://birds/set/x"])
+@pytest.mark.parametrize("location", ["s3://birds", "s3://birds/set", "s3://birds/set/", "s3://birds/set/x/"])
 def test_a_prefix_with_no_object_below_it_is_refused(s3: S3, location: str) -> None:
     s3.make_bucket("birds", {} if location == "s3://birds" else {"set/": b"", "other": b"1"})
-    if location == "s3://birds/set/x":
+    if location == "s3://birds/set/x/":
         s3.put("birds", "set/x", b"an object, not a folder")
     with pytest.raises(SourceFailed, match=f"^{location} holds no object; a version needs at least one file.$"):
         read(location)
+
+
+@pytest.mark.parametrize("kind", [SourceKind.BUCKET, SourceKind.REFERENCE])
+@pytest.mark.parametrize("content", [b"", b"x", bytes(range(256)) * 8000])
+def test_one_object_is_a_file_under_its_last_name(s3: S3, kind: SourceKind, content: bytes) -> None:
+    s3.make_bucket("birds", {"set/deep/one.csv": content, "set/deep/one.csv2": b"of another name"})
+    assert read("s3://birds/set/deep/one.csv", kind) == {"one.csv": content}
+
+
+def test_one_object_of_the_bucket_itself_is_a_file(s3: S3) -> None:
+    s3.make_bucket("birds", {"one": b"1", "two": b"2"})
+    assert read("s3://birds/one") == {"one": b"1"}
+
+
+def test_of_an_object_and_a_folder_of_one_name_the_slash_means_the_folder(s3: S3) -> None:
+    s3.make_bucket("birds", {"set": b"the object", "set/a": b"1", "set/set": b"2"})
+    assert read("s3://birds/set") == {"set": b"the object"}
+    assert read("s3://birds/set/") == {"a": b"1", "set": b"2"}
+
+
+def test_an_empty_object_beside_a_folder_of_its_name_is_its_mark(s3: S3) -> None:
+    s3.make_bucket("birds", {"set": b"", "set/a": b"1"})
+    assert read("s3://birds/set") == {"a": b"1"}
+
+
+def test_one_object_that_changed_or_is_gone_is_told(s3: S3) -> None:
+    s3.make_bucket("birds", {"set/x": b"old"})
+    (file,) = Bucket("s3://birds/set/x", FAST).files()
+    s3.put("birds", "set/x", b"new")
+    with pytest.raises(SourceFailed, match=r"^s3://birds/set/x is not what it was when it was listed"):
+        list(file.chunks())
+    s3.delete("birds", "set/x")
+    with pytest.raises(SourceFailed, match=r"^s3://birds/set/x is not there any more"):
+        list(file.chunks())
+
+
+def test_one_object_of_too_many_bytes_is_refused(s3: S3) -> None:
+    s3.make_bucket("birds", {"x": b"12345"})
+    assert read("s3://birds/x", limits=Limits(total_bytes=5))
+    with pytest.raises(SourceFailed, match="more than the 4 bytes"):
+        read("s3://birds/x", limits=Limits(total_bytes=4))
+
+
+@pytest.mark.parametrize("status", [401, 403, 400])
+def test_a_folder_is_listed_where_the_key_of_its_name_may_not_be_looked_at(
+    s3: S3, web: ArchiveServer, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", web.url(""))
+    web.refuse("/birds/set", status)
+    web.serve("/birds", LISTING.replace(b"<Key>x", b"<Key>set/x"))
+    assert [file.path for file in Bucket("s3://birds/set", FAST).files()] == ["x"]
+
+
+def test_one_object_that_may_not_be_looked_at_is_not_called_missing(
+    s3: S3, web: ArchiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", web.url(""))
+    web.refuse("/birds/set", 403)
+    web.serve("/birds", LISTING.partition(b"<Contents>")[0] + b"</ListBucketResult>")
+    with pytest.raises(SourceFailed, match=r"^The bucket birds may not be read"):
+        read("s3://birds/set")
+
+
+@pytest.mark.parametrize("no_copy", [False, True])
+def test_one_object_becomes_a_version_and_is_read_again(s3: S3, embedded: Machine, no_copy: bool) -> None:
+    s3.make_bucket("birds", {"2026/set": b"the object", "2026/set/set": b"of a folder"})
+    embedded.extra = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    said = embedded.run("datastore", "create", "s3://birds/2026/set", *["--no-copy"] * no_copy).done()
+    assert "Created version 1 of set: 1 file, 10 bytes." in said
+    embedded.run("datastore", "download", "--name", "set", "--version", "1", "--to", "out").done()
+    assert (embedded.home / "out" / "set").read_bytes() == b"the object"
 
 
 @pytest.mark.parametrize("key", ["a//b", "a/../b", "a/./b"])
@@ -177,6 +250,14 @@ def test_a_name_that_a_version_cannot_hold_is_refused(s3: S3, key: str) -> None:
     s3.make_bucket("birds", {"set/ok": b"1", f"set/{key}": b"2"})
     with pytest.raises(SourceFailed, match="holds an object whose name a version's file cannot have"):
         read("s3://birds/set")
+
+
+@pytest.mark.parametrize("kind", [SourceKind.BUCKET, SourceKind.REFERENCE])
+@pytest.mark.parametrize("location", ["s3://birds/set", "s3://birds/set/" + "\u0439" * 133])
+def test_a_name_that_no_ordinary_disk_takes_is_refused_by_name(s3: S3, kind: SourceKind, location: str) -> None:
+    s3.make_bucket("birds", {"set/ok": b"1", "set/" + "\u0439" * 133: b"2"})
+    with pytest.raises(SourceFailed, match=r"'\u0439{60}\u2026' is too long for a name: it has 266 bytes"):
+        read(location, kind)
 
 
 def test_a_bucket_that_is_not_there_is_told(s3: S3) -> None:

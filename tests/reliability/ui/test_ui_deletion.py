@@ -117,3 +117,22 @@ def test_a_version_whose_manifest_is_gone_still_has_its_page(own_server: ServerP
     assert "History" in answer.text
     person.http.close()
     person.api.close()
+
+
+def test_no_command_is_offered_for_files_from_a_browser(ana: Person) -> None:
+    token = ana.form_token()
+    for _ in range(2):
+        ana.http.post("/upload", data={"csrf": token, "name": "sent"}, files={"files": ("a.csv", b"1")})
+    path = "/datastores/sent/versions/1/delete"
+    ana.http.post(path, data={"csrf": token})
+    answer = ana.http.post(path, data={"csrf": token})
+    assert "was already deleted on" in answer.text
+    assert "grid datastore create" not in answer.text
+
+
+def test_a_reference_that_is_tried_again_stays_a_reference(ana: Person) -> None:
+    form = ana.http.get("/upload?name=birds&location=s3://birds&refer=yes").text
+    assert '<input id="refer" name="refer" type="checkbox" value="yes" checked>' in form
+    refused = ana.http.post("/upload/address", data={"csrf": ana.form_token(), "location": "x", "refer": "yes"}).text
+    assert 'value="yes" checked>' in refused
+    assert " checked>" not in ana.http.get("/upload").text

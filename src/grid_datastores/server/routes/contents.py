@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
 from grid_datastores.errors import InvalidInput
+from grid_datastores.server.origin import origin
 from grid_datastores.server.state import InCluster, TheState, TheUser
 from grid_datastores.wire import datastores as wire
 
@@ -31,7 +32,7 @@ def list_files(
     reading = state.service.reading
     version, files = reading.get(user, id), reading.manifest(user, id).files
     expires = state.service.context.clock() + URL_LIFE
-    base = str(request.base_url).rstrip("/")
+    base = origin(request)
     page = files[start : start + size]
     return {
         "files": [
@@ -60,7 +61,7 @@ def get_content(
 @router.get("/v1/core/{clusterId}/datastores/{id}/manifest", dependencies=[InCluster])
 def get_manifest(state: TheState, user: TheUser, id: str) -> Response:
     """Where each file lies in the version's objects, as JSON lines."""
-    return Response(state.service.reading.manifest(user, id).encode(), media_type="application/x-ndjson")
+    return StreamingResponse(state.service.reading.manifest_pieces(user, id), media_type="application/x-ndjson")
 
 
 @router.get("/v1/core/{clusterId}/datastores/{id}/objects/{name}", dependencies=[InCluster])

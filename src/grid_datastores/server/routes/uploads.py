@@ -12,6 +12,7 @@ from grid_datastores.catalog import Upload
 from grid_datastores.errors import InvalidInput, TooLarge
 from grid_datastores.model import Source, SourceKind
 from grid_datastores.rules import check_part_size
+from grid_datastores.server.origin import origin
 from grid_datastores.server.state import CLUSTER, InCluster, State, TheState, TheUser
 from grid_datastores.service.uploads import CompletedObject
 from grid_datastores.wire import datastores as wire
@@ -60,7 +61,7 @@ def create_presigned_urls(
     if sum(parts_of.values()) > MOST_ADDRESSES:
         raise InvalidInput(f"Announce at most {MOST_ADDRESSES} parts a request.")
     uploads = state.service.uploads.announce(user, datastoreId, parts_of)
-    base = str(request.base_url).rstrip("/")
+    base = origin(request)
     arrived = state.service.uploads.arrived(datastoreId, uploads)
     return {"objects": [_object_out(state, base, upload, arrived) for upload in uploads]}
 

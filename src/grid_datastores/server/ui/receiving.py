@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import unquote_to_bytes
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
 
     from fastapi import Request
 
+ENCODED = "encoded-paths"  # the field that says that each path is percent-encoded
 _LONGEST_FIELD = 4096  # bytes
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedFile:
-    """One file in the scratch file: the field it was in, its path as the browser told it, where its bytes are."""
+    """One file in the scratch file: the field it was in, its path where it came from, where its bytes are."""
 
     field: str
     path: str
@@ -110,11 +112,23 @@ class _Parts:
         self._name = self._value = b""
 
     def headers_finished(self) -> None:
-        _kind, options = parse_options_header(self._headers.get(b"content-disposition"))
-        self._field = _told(options.get(b"name", b""))
-        self._path = _told(options[b"filename"]) if b"filename" in options else None
+        header = self._headers.get(b"content-disposition", b"")
+        _kind, options = parse_options_header(header)
+        self._field = _text(options.get(b"name", b""))
+        self._path = self._path_in(header, options[b"filename"]) if b"filename" in options else None
         if self._path and not self.form.files:
             self._first_file(self.form.fields)
+
+    def _path_in(self, header: bytes, filename: bytes) -> str:
+        """The path, exactly as it is where the file lies, as far as it can be told.
+
+        Browsers write a quotation mark as %22 and leave a real %22 as it is, so neither is decoded here. The script of
+        the page encodes the whole path, and says so in a field before it.
+        """
+        if b"\\" in header:  # to the library an escape, or a path of Windows; no browser means either
+            filename = header.partition(b'filename="')[2].rpartition(b'"')[0]
+        path = _text(filename)
+        return _text(unquote_to_bytes(path)) if self.form.fields.get(ENCODED) else path
 
     def data(self, data: bytes, start: int, end: int) -> None:
         if self._path is not None:
@@ -133,9 +147,8 @@ class _Parts:
             self.form.files.append(file)
 
 
-def _told(name: bytes) -> str:
-    """A name of a part; browsers write quotes in it as %22."""
+def _text(name: bytes) -> str:
     try:
-        return name.decode().replace("%22", '"')
+        return name.decode()
     except UnicodeDecodeError as error:
         raise UploadInvalid("The name of a file is not UTF-8; nothing was kept.") from error

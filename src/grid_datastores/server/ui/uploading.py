@@ -43,13 +43,13 @@ class _File(WithoutAttributes):
 
 
 @router.get("/upload")
-def show_upload(visit: TheVisit, name: str = "", location: str = "") -> Response:
+def show_upload(visit: TheVisit, name: str = "", location: str = "", refer: str = "") -> Response:
     """The forms for files, a folder, or an address; where no version more fits that is said before anything is sent."""
     try:
         visit.state.service.uploads.check_room(visit.user)
     except Refusal as error:
-        return _forms(visit, name, location, error.message, 200)
-    return _forms(visit, name, location, "", 200)
+        return _forms(visit, name, location, error.message, 200, refer=bool(refer))
+    return _forms(visit, name, location, "", 200, refer=bool(refer))
 
 
 @router.post("/upload")
@@ -77,26 +77,27 @@ async def upload(visit: TheVisit, request: Request) -> Response:
 @router.post("/upload/address")
 def fetch(visit: TheVisit, form: OwnForm) -> Response:
     """A new version of what is at an address; the server fetches it in the background."""
-    name, location = field(form, "name"), field(form, "location")
+    name, location, refer = field(form, "name"), field(form, "location"), bool(field(form, "refer"))
     try:
-        source = parse_source(location, no_copy=bool(field(form, "refer")))
+        source = parse_source(location, no_copy=refer)
         if source.kind is SourceKind.FILES:
             raise InvalidInput("Give an address: https://… of a .zip or .tar.gz, or s3://bucket/folder.")
         uploads = visit.state.service.uploads
         version = uploads.begin(visit.user, name or name_from_source(location), source)
         uploads.complete(visit.user, version.id)
     except Refusal as error:
-        return _forms(visit, name, location, error.message, error.status)
+        return _forms(visit, name, location, error.message, error.status, refer=refer)
     return see(version_path(version.ref))
 
 
-def _forms(visit: Visit, name: str, location: str, refusal: str, status: int) -> Response:
+def _forms(visit: Visit, name: str, location: str, refusal: str, status: int, *, refer: bool = False) -> Response:
     quota = visit.state.service.reading.quota(visit.user)
     return visit.page(
         "upload.html",
         status,
         name=name,
         location=location,
+        refer=refer,
         refusal=refusal,
         quota=quota,
         name_pattern=_NAME_PATTERN,

@@ -19,6 +19,7 @@ from starlette.datastructures import FormData
 
 from grid_datastores.errors import FormRefused, NotSignedIn, Refusal
 from grid_datastores.model import User
+from grid_datastores.server.origin import is_own, is_secure
 from grid_datastores.server.state import State, TheState
 from grid_datastores.server.ui.pages import page
 from grid_datastores.service.accounts import TOKEN_LIFE
@@ -62,7 +63,7 @@ def begin_visit(state: State, request: Request, user: User) -> Response:
         COOKIE,
         state.service.accounts.new_token(user),
         max_age=int(TOKEN_LIFE.total_seconds()),
-        secure=request.url.scheme == "https",
+        secure=is_secure(request),
         httponly=True,
         samesite="strict",
     )
@@ -98,10 +99,9 @@ def visit_or_none(request: Request) -> Visit | None:
 
 def check_origin(request: Request) -> None:
     """The form was sent from a page of this server; raises `FormRefused`. Older browsers tell less."""
-    origin = request.headers.get("origin")
+    sender = request.headers.get("origin")
     fetched = request.headers.get("sec-fetch-site", "same-origin")
-    here = origin is None or urlsplit(origin).netloc == request.headers.get("host")
-    if not here or fetched not in ("same-origin", "none"):
+    if (sender is not None and not is_own(request, sender)) or fetched not in ("same-origin", "none"):
         raise FormRefused("This form was sent from another site, so nothing was done.")
 
 
@@ -113,9 +113,9 @@ def is_own_page(address: str) -> bool:
 def _asked(request: Request) -> str:
     """The page that was asked for; of a form that was sent, the page that it is on."""
     if request.method != "GET":
-        form = urlsplit(request.headers.get("referer", ""))
-        here = form.netloc == request.headers.get("host")
-        return (form.path + (f"?{form.query}" if form.query else "")) if here else "/"
+        referer = request.headers.get("referer", "")
+        form = urlsplit(referer)
+        return (form.path + (f"?{form.query}" if form.query else "")) if is_own(request, referer) else "/"
     query = request.scope["query_string"].decode("latin-1")
     return str(request.scope["raw_path"].decode("latin-1")) + (f"?{query}" if query else "")
 

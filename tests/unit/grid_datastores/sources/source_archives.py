@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from grid_datastores.sources.entries import Unpacked
+
 FILES = {
     "penguins.csv": b"species,island\nAdelie,Torgersen\n",
     "images/a.png": bytes(range(256)) * 8192,  # 2 MiB: an object of its own
@@ -25,12 +27,18 @@ FILES = {
 }
 
 
+def unpacked(data: bytes, scratch: Path) -> Unpacked:
+    """What is said of an archive before its files are read."""
+    with open_archive(io.BytesIO(data), len(data), scratch, Limits()) as found:
+        return found
+
+
 def read_archive(data: bytes, scratch: Path, limits: Limits | None = None) -> dict[str, bytes]:
     """All files of an archive, each read whole, the last one first."""
     with tempfile.TemporaryFile() as file:
         file.write(data)
-        with open_archive(file, len(data), scratch, limits or Limits()) as files:
-            read = {found.path: (found.size, b"".join(found.chunks())) for found in reversed(files)}
+        with open_archive(file, len(data), scratch, limits or Limits()) as unpacked:
+            read = {found.path: (found.size, b"".join(found.chunks())) for found in reversed(unpacked.files)}
     assert all(size == len(content) for size, content in read.values())
     return {path: content for path, (_, content) in read.items()}
 
@@ -42,6 +50,19 @@ def zip_of(files: Mapping[str, bytes] | Iterable[tuple[str | zipfile.ZipInfo, by
         for name, content in files.items() if hasattr(files, "items") else files:
             archive.writestr(name, content)
     return buffer.getvalue()
+
+
+def zip_of_raw_names(names: Iterable[bytes], extra: bytes = b"") -> bytes:
+    """A zip of files with these names as bytes, of four or more, and nothing that says what encoding they are in."""
+    placeholders = [f"#{n}".ljust(len(name), "#") for n, name in enumerate(names, 10)]
+    entries = [zipfile.ZipInfo(placeholder) for placeholder in placeholders]
+    for entry in entries:
+        entry.extra = extra
+    data = zip_of([(entry, b"") for entry in entries])
+    for placeholder, name in zip(placeholders, names, strict=True):
+        assert len(placeholder) == len(name)
+        data = data.replace(placeholder.encode(), name)
+    return data
 
 
 def zip_entry(name: str, mode: int = 0, create_system: int = 3) -> zipfile.ZipInfo:

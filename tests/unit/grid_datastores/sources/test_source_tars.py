@@ -122,7 +122,7 @@ def test_a_folder_told_after_its_files_is_no_conflict(tmp_path: Path) -> None:
     ("kind", "what"),
     [
         (tarfile.SYMTYPE, "a symbolic link, 'odd'"),
-        (tarfile.LNKTYPE, "a hard link, 'odd'"),
+        (tarfile.LNKTYPE, "a hard link, 'odd', to '/etc/passwd', which is no earlier file of the archive"),
         (tarfile.CHRTYPE, "'odd', which is neither a file nor a folder"),
         (tarfile.BLKTYPE, "'odd', which is neither a file nor a folder"),
         (tarfile.FIFOTYPE, "'odd', which is neither a file nor a folder"),
@@ -132,6 +132,60 @@ def test_a_folder_told_after_its_files_is_no_conflict(tmp_path: Path) -> None:
 def test_what_is_no_file_is_refused(tmp_path: Path, kind: int | bytes, what: str) -> None:
     with pytest.raises(SourceFailed, match=what):
         read_archive(tar_gz_of([("ok", b"1"), (tar_entry("odd", kind, "/etc/passwd"), b"")]), tmp_path)
+
+
+@pytest.mark.parametrize("format", ["gnu", "pax", "ustar"])
+def test_a_hard_link_is_a_file_with_the_content_of_its_target(tmp_path: Path, format: str) -> None:
+    folder = tmp_path / "in"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "a").write_bytes(b"content" * 1000)
+    (folder / "deep" / "b").hardlink_to(folder / "a")
+    (folder / "z").hardlink_to(folder / "a")
+    subprocess.run(["tar", "czf", "../a.tgz", f"--format={format}", "--sort=name", "."], cwd=folder, check=True)
+    names = subprocess.run(["tar", "tvzf", "a.tgz"], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    assert names.count("link to") == 2
+    content = b"content" * 1000
+    assert read_archive((tmp_path / "a.tgz").read_bytes(), tmp_path) == {"a": content, "deep/b": content, "z": content}
+
+
+def test_a_hard_link_to_a_sparse_file_has_its_holes(tmp_path: Path) -> None:
+    with (tmp_path / "a").open("wb") as file:
+        file.seek(1_000_000)
+        file.write(b"data")
+    (tmp_path / "b").hardlink_to(tmp_path / "a")
+    subprocess.run(["tar", "czSf", "a.tgz", "a", "b"], cwd=tmp_path, check=True)
+    content = (tmp_path / "a").read_bytes()
+    assert read_archive((tmp_path / "a.tgz").read_bytes(), tmp_path) == {"a": content, "b": content}
+
+
+def test_a_hard_link_to_a_hard_link_is_a_file_too(tmp_path: Path) -> None:
+    links = [(tar_entry("b", tarfile.LNKTYPE, "./a"), b""), (tar_entry("c", tarfile.LNKTYPE, "b"), b"")]
+    data = tar_gz_of([("a", b"1"), *links])
+    assert read_archive(data, tmp_path) == {"a": b"1", "b": b"1", "c": b"1"}
+
+
+@pytest.mark.parametrize("target", ["later", "link", "gone", "/a", "../a", "folder", "", "folder/../a"])
+def test_a_hard_link_to_something_else_is_refused(tmp_path: Path, target: str) -> None:
+    link = tar_entry("link", tarfile.LNKTYPE, target)
+    data = tar_gz_of([("a", b"1"), (tar_entry("folder", tarfile.DIRTYPE), b""), (link, b""), ("later", b"2")])
+    with pytest.raises(SourceFailed, match=f"a hard link, 'link', to '{target}', which is no earlier file"):
+        read_archive(data, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../b", "/b", "a"])
+def test_the_name_of_a_hard_link_is_judged_as_any_other(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SourceFailed, match=r"leads out of it|an absolute path|'a' twice"):
+        read_archive(tar_gz_of([("a", b"1"), (tar_entry(name, tarfile.LNKTYPE, "a"), b"")]), tmp_path)
+
+
+def test_a_hard_link_counts_as_the_bytes_and_the_file_that_it_becomes(tmp_path: Path) -> None:
+    links = [(tar_entry(f"link{n}", tarfile.LNKTYPE, "a"), b"") for n in range(9)]
+    data = tar_gz_of([("a", b"1" * 50_000), *links])
+    assert len(read_archive(data, tmp_path, Limits(files=10, total_bytes=500_000))) == 10
+    with pytest.raises(SourceFailed, match="more than the 9 files that are allowed"):
+        read_archive(data, tmp_path, Limits(files=9))
+    with pytest.raises(SourceFailed, match="bytes that are allowed"):
+        read_archive(data, tmp_path, Limits(total_bytes=499_999))
 
 
 @pytest.mark.parametrize("keep", [-1, -9, 40, 12, 2])
@@ -290,8 +344,23 @@ def test_a_tar_gz_of_too_many_files_is_refused_and_one_of_just_enough_is_not(tmp
 
 def test_a_gzip_bomb_is_refused_while_it_unpacks(tmp_path: Path) -> None:
     bomb = gzip.compress(bytes(30 * 1024 * 1024)) + b"damaged behind what is read"
-    with pytest.raises(SourceFailed, match="swells to more than 1,000 times its size"):
-        read_archive(bomb, tmp_path)
+    with pytest.raises(SourceFailed, match="unpacks to more than 10 MiB and to more than 1,000 times its own size"):
+        read_archive(bomb, tmp_path, Limits(ratio_from=10 * 1024**2))
+
+
+def test_a_sparse_file_without_data_is_zeros(tmp_path: Path) -> None:
+    with (tmp_path / "sparse").open("wb") as file:
+        file.truncate(30_000_000)
+    subprocess.run(["tar", "czSf", "a.tgz", "sparse"], cwd=tmp_path, check=True)
+    assert read_archive((tmp_path / "a.tgz").read_bytes(), tmp_path) == {"sparse": bytes(30_000_000)}
+
+
+def test_a_sparse_file_that_would_fill_the_disk_is_refused(tmp_path: Path) -> None:
+    with (tmp_path / "sparse").open("wb") as file:
+        file.truncate(10 * 1024**3 + 1)
+    subprocess.run(["tar", "czSf", "a.tgz", "sparse"], cwd=tmp_path, check=True)
+    with pytest.raises(SourceFailed, match="unpacks to more than 10 GiB and to more than 1,000 times its own size"):
+        read_archive((tmp_path / "a.tgz").read_bytes(), tmp_path)
 
 
 def test_a_full_disk_is_told_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

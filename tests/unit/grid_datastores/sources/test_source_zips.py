@@ -216,8 +216,32 @@ def test_a_table_of_contents_that_would_fill_the_memory_is_refused(
 def test_a_zip_bomb_is_refused_by_its_ratio_and_a_small_one_is_let_be(tmp_path: Path) -> None:
     data = zip_of({"zeros": bytes(100_000)})
     assert read_archive(data, tmp_path, Limits(ratio=100, ratio_from=100_000))
-    with pytest.raises(SourceFailed, match="swells to more than 100 times its size"):
+    with pytest.raises(SourceFailed, match="to more than 100 times its own size"):
         read_archive(data, tmp_path, Limits(ratio=100, ratio_from=99_999))
+
+
+def test_a_file_of_zeros_is_data(tmp_path: Path) -> None:
+    assert read_archive(zip_of({"zeros": bytes(30_000_000)}), tmp_path) == {"zeros": bytes(30_000_000)}
+
+
+def test_a_zip_that_claims_more_than_a_disk_takes_unnoticed_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    size = 10 * 1024**3 + 1
+    data = zip_of({"zeros": bytes(1000)}).replace(struct.pack("<L", 1000), struct.pack("<L", 0xFFFFFFFF))
+    directory = data.index(b"PK\1\2")
+    zip64 = struct.pack("<HHQ", 1, 8, size)
+    entry = bytearray(data[directory : data.index(b"PK\5\6")])
+    entry[30:32] = struct.pack("<H", len(zip64))
+    end = bytearray(data[data.index(b"PK\5\6") :])
+    end[12:16] = struct.pack("<L", len(entry) + len(zip64))
+    with pytest.raises(SourceFailed, match="unpacks to more than 10 GiB and to more than 1,000 times its own size"):
+        read_archive(data[:directory] + entry + zip64 + end, tmp_path)
+
+
+def test_a_zip_in_a_zip_is_one_file_and_not_unpacked(tmp_path: Path) -> None:
+    inner = zip_of({"zeros": bytes(1_000_000)})
+    assert read_archive(zip_of({f"{n}.zip": inner for n in range(16)}), tmp_path) == {
+        f"{n}.zip": inner for n in range(16)
+    }
 
 
 def test_a_zip_without_a_file_is_refused(tmp_path: Path) -> None:

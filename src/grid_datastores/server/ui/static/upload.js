@@ -62,6 +62,20 @@ function ask(method, done) {
   return request;
 }
 
+// The form with the path of each file percent-encoded. A browser alone writes a quotation mark as %22, and a real %22 too.
+function unmistakable(content) {
+  const sent = new FormData();
+  const entries = [...content];
+  entries.filter(([, value]) => !(value instanceof File)).forEach(([field, value]) => sent.append(field, value));
+  sent.append("encoded-paths", "yes");
+  for (const [field, value] of entries) {
+    if (value instanceof File && value.name) {
+      sent.append(field, value, encodeURIComponent(value.webkitRelativePath || value.name));
+    }
+  }
+  return sent;
+}
+
 function tell({ loaded, total }) {
   const share = total ? Math.floor((100 * loaded) / total) : 100;
   sent.value = share;
@@ -91,6 +105,6 @@ form.addEventListener("submit", (event) => {
     content.set("csrf", page.querySelector("#upload [name=csrf]").value);
     const upload = ask("POST", ({ responseURL }) => window.location.assign(responseURL));
     upload.upload.addEventListener("progress", tell);
-    upload.send(content);
+    upload.send(unmistakable(content));
   }).send();
 });

@@ -1,0 +1,80 @@
+"""Names of files that a browser sends: a version keeps each as it is, whatever forms do to it on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from reliability.machine import folder_of
+from reliability.ui.person import Person, alert
+
+OpenPage = Callable[..., Page]
+HARMLESS = ["100%22.txt", "100%.txt", "%0A.txt", "a;b=c.txt", "a'b.txt", "пингвин 🐧.txt", "=?utf-8?q?a?=.txt"]
+QUOTED = ['100".txt', '"', '";filename="a.txt', '%22"%22.txt']
+
+
+def _upload(page: Page, label: str, chosen: Path | list[Path]) -> None:
+    page.goto("/upload")
+    page.get_by_label("Name of the datastore").first.fill("names")
+    page.get_by_label(label).set_input_files(chosen)
+    page.get_by_role("button", name="Upload").click()
+
+
+def _kept(page: Page, ana: Person) -> dict[str, bytes]:
+    """The files of the version that was made, each read by its link."""
+    expect(page.get_by_role("heading", level=1)).to_have_text("Version 1 of names")
+    links = page.get_by_role("region", name="Files").get_by_role("row").get_by_role("link").all()
+    return {link.inner_text(): ana.http.get(str(link.get_attribute("href"))).content for link in links}
+
+
+@pytest.mark.parametrize("label", ["A folder", "Or files"])
+def test_names_are_kept(open_page: OpenPage, ana: Person, tmp_path: Path, label: str) -> None:
+    files = {name: name.encode() for name in HARMLESS + QUOTED}
+    if label == "A folder":
+        files |= {f"in {name}/{name}": b"deep" for name in ("100%22", '100"')}
+    folder = folder_of(tmp_path, files, 'a%22"folder')
+    page = open_page()
+    _upload(page, label, folder if label == "A folder" else [folder / name for name in files])
+    assert _kept(page, ana) == files
+    source = page.locator("dt:text-is('Source') + dd").inner_text()
+    assert source.startswith('a%22"folder' if label == "A folder" else HARMLESS[0])
+
+
+def test_without_javascript_only_quotation_marks_change(open_page: OpenPage, ana: Person, tmp_path: Path) -> None:
+    """Browsers send them as %22, as the standard of HTML says: nobody can tell them from a real %22."""
+    files = {name: name.encode() for name in [*HARMLESS, '200".txt']}
+    folder = folder_of(tmp_path, files)
+    page = open_page(java_script_enabled=False)
+    _upload(page, "Or files", [folder / name for name in files])
+    assert _kept(page, ana) == {name.replace('"', "%22"): content for name, content in files.items()}
+
+
+def test_two_names_that_become_one_are_refused(open_page: OpenPage, ana: Person, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, {"100%22.txt": b"1", '100".txt': b"2"})
+    page = open_page(java_script_enabled=False)
+    _upload(page, "Or files", sorted(folder.iterdir()))
+    expect(page.get_by_role("alert")).to_contain_text("The same file is there twice")
+    assert ana.api.listed("names") == []
+
+
+@pytest.mark.parametrize("scripted", [True, False])
+@pytest.mark.parametrize("name", ["c:\\notes.txt", "\\\\a\\b", "a\\", 'a\\"b'])
+def test_a_backslash_is_no_folder_and_no_escape(
+    open_page: OpenPage, ana: Person, tmp_path: Path, name: str, *, scripted: bool
+) -> None:
+    folder = folder_of(tmp_path, {name: b"1"})
+    page = open_page(java_script_enabled=scripted)
+    _upload(page, "Or files", folder / name)
+    expect(page.get_by_role("alert")).to_contain_text("is not a file's path inside a version")
+    assert ana.api.listed("names") == []
+
+
+def test_an_encoded_path_that_is_no_text_is_refused(ana: Person) -> None:
+    fields = {"csrf": ana.form_token(), "name": "names", "encoded-paths": "yes"}
+    answer: httpx.Response = ana.http.post("/upload", data=fields, files={"files": ("%FF", b"x")})
+    assert answer.status_code == 400
+    assert "is not UTF-8" in alert(answer)
