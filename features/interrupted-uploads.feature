@@ -68,9 +68,9 @@ Feature: Interrupted uploads
     @scenario:abandoned
     Scenario: An abandoned upload expires
       Not on ui: a browser that is closed leaves what a client of the API leaves.
-      Given a folder with three large files
+      Given the operator lets uploads expire after 5 seconds
+      And a folder with three large files
       And an upload of it to "field-notes" that is interrupted when two of them have arrived
-      And the operator lets uploads expire after 1 second
       When nobody goes on with the upload in time
       Then version 1 of "field-notes" has failed
       And no byte of version 1 of "field-notes" is left in storage

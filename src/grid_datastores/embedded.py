@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import getpass
 import logging
+import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from grid_datastores.errors import InvalidInput, NotFound, NotThatState, Refusal
+from grid_datastores.errors import NotFound, NotThatState, Refusal
 from grid_datastores.living import LivingRuns
 from grid_datastores.model import Phase, Place
 from grid_datastores.rules import available
 from grid_datastores.service import open_service
+from grid_datastores.storage import LocalStorage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -35,26 +37,30 @@ if TYPE_CHECKING:
     from grid_datastores.settings import Settings
     from grid_datastores.storage import Manifest, ObjectSink
 
+_LONGEST_PERSON = 63  # characters
 _log = logging.getLogger(__name__)
 _HERE = "this machine"
 
 
 def open_embedded(settings: Settings) -> EmbeddedDatastores:
-    """The datastores of whoever works on this machine. What a killed process left is tidied up first."""
+    """The datastores in a folder of this machine, which has one owner. What a killed process left is tidied up first.
+
+    In a folder that cannot be written, reading works, and everything else is refused.
+    """
     service = open_service(settings, queued=lambda: None)
     runs = LivingRuns(settings.data / "runs")
-    service.tidy(runs.lives)
-    return EmbeddedDatastores(service, service.accounts.local(_user_name()), settings.data, runs)
+    writes = not service.context.catalog.frozen
+    if writes:
+        service.tidy(runs.lives)
+    return EmbeddedDatastores(service, service.accounts.local(_person()), settings.data, runs, tidies=writes)
 
 
 def open_to_look(settings: Settings) -> EmbeddedDatastores | None:
-    """The same, only to look: nothing is made or tidied. None where this user has nothing yet."""
-    if not settings.data.is_dir():
+    """The same, only to look: nothing is made, brought up to date or tidied. None where nothing is stored yet."""
+    if not settings.catalog.is_file() or not LocalStorage.exists_in(settings.data):
         return None
-    service = open_service(settings, queued=lambda: None)
-    with service.context.catalog.read() as tx:
-        user = tx.users.named(_user_name())
-    if user:
+    service = open_service(settings, queued=lambda: None, to_look=True)
+    if user := service.accounts.local_to_look(_person()):
         return EmbeddedDatastores(service, user, settings.data, LivingRuns(settings.data / "runs"), tidies=False)
     service.context.catalog.close()
     return None
@@ -113,7 +119,7 @@ class EmbeddedDatastores:
         return available(self._service.uploads.publish(self._user, version.id, manifest))
 
     def wait(self, version: Version) -> Version:
-        self._service.finishing.finish_waiting(only=version.id)
+        self._service.finishing.finish_waiting(only=version.id, actor=self._user.name)
         return available(self._service.reading.get(self._user, version.id))
 
     def order(self, name: str, source: Source) -> Version:
@@ -172,11 +178,10 @@ class EmbeddedDatastores:
         return self._service.reading.find(self._user, ref).id
 
 
-def _user_name() -> str:
-    """The name of this machine's user, as far as it is one for a user here."""
-    from grid_datastores.rules import name_from_source
-
+def _person() -> str:
+    """Who types the command, as the operating system names them: what the history says of who did something."""
     try:
-        return name_from_source(getpass.getuser())
-    except (OSError, KeyError, InvalidInput):
-        return "local"
+        name = getpass.getuser()
+    except (OSError, KeyError):  # the user has a number only
+        name = ""
+    return "".join(filter(str.isprintable, name))[:_LONGEST_PERSON].strip() or f"uid {os.getuid()}"

@@ -186,6 +186,7 @@ class Workload:
     created_at: datetime
     mounts: tuple[Mount, ...] = ()
     lease_until: datetime | None = None
+    lease_seconds: int | None = None  # the length of its lease, whoever looks at it
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +256,7 @@ class EventKind(StrEnum):
     REFUSED = "refused"
     DELETED = "deleted"
     BYTES_GONE = "bytes gone"
+    MOVED = "moved"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from grid_datastores.errors import (
 from grid_datastores.model import Phase, SourceKind, WorkloadKind, WorkloadState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
     from pathlib import PurePath
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from grid_datastores.model import Holder, Quota, Version, VersionRef, Workload
 
 NAME_LENGTH = 63
+_SHOWN = 20  # characters of an owner's name that become part of another name
 LOCATION_LENGTH = 2048  # characters
 LARGEST_PART = 5 * 1024**3  # bytes
 PATH_LENGTH = 255
@@ -70,6 +71,16 @@ def name_from_source(location: str) -> str:
     path = unquote(location.split("?")[0].split("#")[0]) if "://" in location else location
     last = _last_part(path)
     return _name_of(last, _FORMAT.sub("", _PACKED.sub("", last)))
+
+
+def name_apart(name: str, owner: str, taken: Collection[str]) -> str:
+    """The name, or where it is taken a valid one that is not: with the owner's name, and a number if needed."""
+    apart, number = name, 1
+    while apart in taken:
+        ending = f"-{owner[:_SHOWN].rstrip('-_')}{f'-{number}' if number > 1 else ''}"
+        apart = f"{name[: NAME_LENGTH - len(ending)].rstrip('-_')}{ending}"
+        number += 1
+    return apart
 
 
 def name_from_folder(location: str) -> str:

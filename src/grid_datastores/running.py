@@ -66,6 +66,14 @@ def run_command(
     return code
 
 
+def _program(word: str) -> str:
+    """The path of the program. Raises `InvalidInput` where there is none."""
+    if program := shutil.which(word):
+        return program
+    why = "it is not executable" if Path(word).is_file() else "there is no such command"
+    raise InvalidInput(f"{word!r} cannot be run: {why}.")
+
+
 def _find(datastores: Datastores, directory: Path, ref: VersionRef) -> Version:
     """The version. What this machine has of one that is deleted is erased (rule delete-removes-bytes)."""
     try:
@@ -76,14 +84,6 @@ def _find(datastores: Datastores, directory: Path, ref: VersionRef) -> Version:
     if version.phase is Phase.DELETED:
         unmount(directory, version.id)
     return version
-
-
-def _program(word: str) -> str:
-    """The path of the program. Raises `InvalidInput` where there is none."""
-    if program := shutil.which(word):
-        return program
-    why = "it is not executable" if Path(word).is_file() else "there is no such command"
-    raise InvalidInput(f"{word!r} cannot be run: {why}.")
 
 
 def _is_gone(datastores: Datastores, ref: VersionRef) -> bool:

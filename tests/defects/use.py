@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import true
 
 from defects.deletion import after_refusal
 from defects.registry import WITHOUT_PAGES, defect, put, wrap
-from grid_datastores import living, rules
+from grid_datastores import living, rules, settings
 from grid_datastores.catalog import schema
 from grid_datastores.catalog import workloads as catalog_workloads
 from grid_datastores.catalog.versions import Versions
 from grid_datastores.catalog.workloads import Workloads
 from grid_datastores.model import WorkloadKind, WorkloadState
 from grid_datastores.service import deletion, workloads
-from grid_datastores.service.leases import Leases
 
 
 @defect("in-use-refused", "nobody looks whether a version is in use")
@@ -106,7 +104,7 @@ def dead_run_holds() -> None:
 
 @defect("in-use-dead-holder", "nobody set another time, and a Run may miss its heartbeat for 100 minutes", "api")
 def lease_too_long() -> None:
-    wrap(Leases, "until", lambda original: lambda self, now: original(self, now) + timedelta(seconds=5940))
+    put(settings, "DEFAULT_LEASE", 6000)
 
 
 @defect("in-use-dead-holder", "a Run that lives does not renew its lease, by heartbeat or otherwise")

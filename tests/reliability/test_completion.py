@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import socket
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -36,19 +37,60 @@ def test_names_complete(used: Machine) -> None:
     assert used.run("run", "--name=nightly", *_MOUNT, "sh", "-c", script, used.grid).done() == "plain,nightly\n"
 
 
-def test_completing_leaves_no_trace(embedded: Machine) -> None:
-    assert _completed(embedded, "datastore", "show", "--name", "d") == []
-    assert not embedded.directory.exists()
+def _there(machine: Machine) -> dict[str, int]:
+    """Everything below the home folder, with the time of its last change."""
+    return {str(path): path.stat().st_mtime_ns for path in machine.home.rglob("*")}
 
 
-def test_completing_erases_nothing(embedded: Machine) -> None:
+@pytest.mark.parametrize(
+    "place",
+    [
+        "",
+        "sqlite:///{home}/new.sqlite",
+        "sqlite:///{home}/new/catalog.sqlite",
+        "sqlite:///{home}/.grid/data/new.sqlite",
+    ],
+)
+def test_completing_leaves_no_trace(embedded: Machine, place: str) -> None:
+    address = {"GRID_DATABASE_URL": place.format(home=embedded.home)}
+    assert _completed(embedded, "datastore", "show", "--name", "d", **address) == []
+    assert list(embedded.home.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["new.sqlite", "new/catalog.sqlite", ".grid/data/new.sqlite"])
+def test_completing_beside_a_folder_that_is_used_leaves_no_trace(embedded: Machine, place: str) -> None:
+    embedded.create(folder_of(embedded.home, {"a": b"1"}))
+    before = _there(embedded)
+    address = {"GRID_DATABASE_URL": f"sqlite:///{embedded.home}/{place}"}
+    assert _completed(embedded, "datastore", "show", "--name", "d", **address) == []
+    assert _there(embedded) == before
+
+
+def test_completing_changes_nothing(embedded: Machine) -> None:
+    """Neither what is to be tidied up, nor the catalog, nor the files that SQLite makes beside one."""
     embedded.create(folder_of(embedded.home, {"a": b"1"}))
     (embedded.directory / "data" / "kept").touch()
-    before = sorted(path for path in embedded.directory.rglob("*") if "catalog" not in path.name)
-    assert _completed(embedded, "datastore", "show", "--name", "d", LOGNAME="ben") == []
-    users = embedded.run("datastore", "-o", "json").done()
-    assert len(json.loads(users)) == 1
-    assert sorted(path for path in embedded.directory.rglob("*") if "catalog" not in path.name) == before
+    before = _there(embedded)
+    assert _completed(embedded, "datastore", "show", "--name", "d", LOGNAME="ben") == ["plain,data"]
+    assert _there(embedded) == before
+
+
+def test_completing_leaves_an_older_catalog_as_it_is(embedded: Machine) -> None:
+    embedded.create(folder_of(embedded.home, {"a": b"1"}))
+    with closing(sqlite3.connect(embedded.directory / "data" / "catalog.sqlite")) as catalog:
+        catalog.execute("PRAGMA user_version = 1")
+    before = _there(embedded)
+    assert _completed(embedded, "datastore", "show", "--name", "d") == []
+    assert _there(embedded) == before
+
+
+def test_completing_sees_what_another_process_has_just_written(embedded: Machine) -> None:
+    """Its log is not yet part of the catalog's file."""
+    embedded.create(folder_of(embedded.home, {"a": b"1"}))
+    with closing(sqlite3.connect(embedded.directory / "data" / "catalog.sqlite")) as catalog:
+        catalog.execute("UPDATE versions SET name = 'daily'")
+        catalog.commit()
+        assert _completed(embedded, "datastore", "show", "--name", "d") == ["plain,daily"]
 
 
 def test_completing_does_not_wait_for_a_silent_server(embedded: Machine) -> None:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import URL, create_engine, event
+from sqlalchemy import URL, NullPool, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 
+from grid_datastores.catalog.facts import Facts
+from grid_datastores.catalog.owners import Owners
 from grid_datastores.catalog.reserve import Reserve
-from grid_datastores.catalog.upgrade import bring_up_to_date
+from grid_datastores.catalog.upgrade import bring_up_to_date, check_up_to_date
 from grid_datastores.catalog.users import Users
 from grid_datastores.catalog.versions import Versions
 from grid_datastores.catalog.workloads import Workloads
 from grid_datastores.errors import CatalogFailed, Damaged, NoSpace
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -31,17 +34,28 @@ BUSY_TIMEOUT = 30
 class Transaction:
     """One transaction on the catalog: all of it happens, durably, or none."""
 
+    facts: Facts
+    owners: Owners
     users: Users
     versions: Versions
     workloads: Workloads
 
 
 class Catalog:
-    """The metadata of all versions and workloads, in a file of SQLite. Makes its tables when new."""
+    """The metadata of all versions and workloads, in a file of SQLite. Makes its tables when new.
 
-    def __init__(self, path: Path) -> None:
+    `frozen` is one that this process cannot write, or only came `to_look` at: it stays as it is, byte for byte.
+    """
+
+    def __init__(self, path: Path, *, to_look: bool = False) -> None:
+        self.frozen = to_look or (path.exists() and not _can_be_written(path))
+        self._path = path
         self._reserve = Reserve(path)
-        self._engine = _sqlite(path)
+        self._engine = _frozen(path) if self.frozen else _sqlite(path)
+        if self.frozen:
+            with self._told():
+                check_up_to_date(self._engine)
+            return
         self._reserve.give()
         with self._told():
             bring_up_to_date(self._engine)
@@ -53,6 +67,11 @@ class Catalog:
 
         One that `frees` room has the catalog's reserve for itself where the disk is full.
         """
+        if self.frozen:
+            raise CatalogFailed(
+                f"{self._path.parent} cannot be written, so nothing was changed."
+                " Work as a user who can write there, or name another folder with GRID_DIR."
+            )
         if frees:
             self._reserve.give()
         with self._told(), self._engine.begin() as connection:
@@ -91,7 +110,42 @@ class Catalog:
 
 
 def _transaction(connection: Connection) -> Transaction:
-    return Transaction(Users(connection), Versions(connection), Workloads(connection))
+    return Transaction(
+        Facts(connection), Owners(connection), Users(connection), Versions(connection), Workloads(connection)
+    )
+
+
+def _can_be_written(path: Path) -> bool:
+    """SQLite writes the catalog, and its log beside it."""
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+
+
+def _frozen(path: Path) -> Engine:
+    """Connections that write nothing, not even a log or a lock: each lives for one transaction."""
+    url = URL.create("sqlite", database=str(path))
+    engine = create_engine(url, creator=lambda: _to_read(path), poolclass=NullPool)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    return engine
+
+
+def _to_read(path: Path) -> sqlite3.Connection:
+    """A connection that reads only.
+
+    Where there is a log, somebody else works on the catalog, or was killed: what the log holds counts, and its index
+    is there to be read. Without a log nobody has the catalog open, and the file is whole. SQLite would make a log all
+    the same, which is impossible here or unwanted, unless it takes the file as immutable. A writer that comes meanwhile
+    changes the file only when it moves its log there, and this connection lives for milliseconds.
+    """
+    how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?{how}", uri=True, timeout=BUSY_TIMEOUT, check_same_thread=False
+    )
+    connection.isolation_level = None  # the driver begins nothing by itself
+    return connection
 
 
 def _sqlite(path: Path) -> Engine:

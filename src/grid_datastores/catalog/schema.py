@@ -43,7 +43,7 @@ class Moment(TypeDecorator[datetime]):
 
 metadata = MetaData()
 
-# What the server must remember beside the data: the key that signs its URLs.
+# Facts of the whole catalog: the key that signs URLs, the owner of embedded commands, the clock as last seen.
 settings = Table(
     "settings",
     metadata,
@@ -94,6 +94,7 @@ versions = Table(
     Column("message", Text, nullable=False, default=""),
     Column("created_at", Moment, nullable=False),
     Column("active_at", Moment, nullable=False),
+    Column("expiry_seconds", Integer, nullable=False, server_default="86400"),  # how long it may stay inactive
     Column("finished_at", Moment),
     Column("size_bytes", BigInteger, nullable=False, default=0),
     Column("file_count", BigInteger, nullable=False, default=0),
@@ -131,6 +132,7 @@ workloads = Table(
     Column("state_since", Moment, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("lease_until", Moment),
+    Column("lease_seconds", Integer),  # the length of its lease; none for a workload without one
     Index("workloads_of_owner", "owner_id", "kind", "state"),
     Index("workloads_in_state", "state"),  # few are live, however many there were
 )

@@ -34,6 +34,16 @@ def bring_up_to_date(engine: Engine) -> None:
         connection.exec_driver_sql(f"PRAGMA user_version = {len(_STEPS)}")
 
 
+def check_up_to_date(engine: Engine) -> None:
+    """Raises `CatalogFailed` for a catalog of another release, which cannot be brought up to date where it is."""
+    with engine.connect() as connection:
+        if _version(connection) != len(_STEPS):
+            raise CatalogFailed(
+                f"The catalog {engine.url.database} is of an older release and cannot be written, so it was left as it"
+                " is. Bring it up to date as a user who can write there, with: grid datastore"
+            )
+
+
 def _version(connection: Connection) -> int:
     found = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
     if found > len(_STEPS):
@@ -78,4 +88,21 @@ def _find_live_workloads(connection: Connection) -> None:
     connection.exec_driver_sql("CREATE INDEX IF NOT EXISTS workloads_in_state ON workloads (state)")
 
 
-_STEPS: Sequence[Callable[[Connection], None]] = (_keep_no_secrets, _find_live_workloads)
+def _give_every_row_its_length(connection: Connection) -> None:
+    """3: a Run knows the length of its lease, an upload its expiry.
+
+    The old rows do not say. A lease is 60 seconds, or what is left of it where that is more; an expiry is a day.
+    """
+    connection.exec_driver_sql("ALTER TABLE versions ADD COLUMN expiry_seconds INTEGER NOT NULL DEFAULT 86400")
+    connection.exec_driver_sql("ALTER TABLE workloads ADD COLUMN lease_seconds INTEGER")
+    left = "CAST(ROUND((julianday(lease_until) - julianday('now')) * 86400) AS INTEGER)"
+    connection.exec_driver_sql(
+        f"UPDATE workloads SET lease_seconds = MAX(60, {left}) WHERE lease_until IS NOT NULL"  # noqa: S608
+    )
+
+
+_STEPS: Sequence[Callable[[Connection], None]] = (
+    _keep_no_secrets,
+    _find_live_workloads,
+    _give_every_row_its_length,
+)

@@ -38,6 +38,11 @@ class Users:
         rows = self._connection.execute(select(schema.users).order_by(schema.users.c.name))
         return [User(row.id, row.name) for row in rows]
 
+    def by_age(self) -> list[User]:
+        """Everybody, the user who was added first at the beginning."""
+        rows = self._connection.execute(select(schema.users).order_by(schema.users.c.created_at, schema.users.c.id))
+        return [User(row.id, row.name) for row in rows]
+
     def count(self) -> int:
         """How many there are."""
         return len(self._connection.execute(select(schema.users.c.id)).all())
@@ -94,18 +99,6 @@ class Users:
         """Wait for, then be, the only transaction that changes this user's versions or workloads."""
         query = select(schema.users.c.id).where(schema.users.c.id == user_id).with_for_update()
         self._connection.execute(query)
-
-    def kept(self, key: str) -> str | None:
-        """The value that `secret` stored under the key, if any."""
-        settings = schema.settings
-        return self._connection.execute(select(settings.c.value).where(settings.c.key == key)).scalar_one_or_none()
-
-    def secret(self, key: str, fresh: str) -> str:
-        """A secret of the server: the one that is kept, or `fresh`, which is kept from now on."""
-        kept = self.kept(key)
-        if kept is None:
-            self._connection.execute(insert(schema.settings).values(key=key, value=fresh))
-        return kept or fresh
 
 
 def digest(secret: str) -> str:

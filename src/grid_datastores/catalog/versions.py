@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row, Select
 
+REFRESHES = 4  # of an upload's activity, at most, per expiry period
+_UNFINISHED = [phase.value for phase in Phase if phase.unfinished]
 _COUNTED = [phase.value for phase in Phase if phase.takes_place]
 
 
@@ -39,10 +42,20 @@ class Versions:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def create(self, owner_id: str, name: str, source: Source, at: datetime, fetch_url: str | None = None) -> Version:
+    def create(
+        self,
+        owner_id: str,
+        name: str,
+        source: Source,
+        at: datetime,
+        *,
+        expiry_seconds: int,
+        fetch_url: str | None = None,
+    ) -> Version:
         """A new version under the name, with the next number. The owner must be locked.
 
-        `fetch_url` is where it is to be fetched from, where that is not what is shown.
+        It expires after so many seconds without activity, for as long as it is unfinished. `fetch_url` is where it is
+        to be fetched from, where that is not what is shown.
         """
         datastore_id, number = self._take_number(owner_id, name)
         version = Version(uuid4().hex, owner_id, VersionRef(name, number), source, Phase.UPLOADING, at)
@@ -59,6 +72,7 @@ class Versions:
                 phase=version.phase.value,
                 created_at=at,
                 active_at=at,
+                expiry_seconds=expiry_seconds,
             )
         )
         return version
@@ -169,20 +183,39 @@ class Versions:
         table, queue = schema.versions, schema.removals
         return self._all(select(table).join(queue, queue.c.version_id == table.c.id).order_by(queue.c.queued_at))
 
-    def abandoned(self, phase: Phase, before: datetime) -> list[Version]:
-        """Everybody's versions in this phase that nobody has gone on with since then."""
+    def expired(self, phase: Phase, now: datetime) -> list[Version]:
+        """Everybody's versions in this phase that have been inactive for longer than their own expiry."""
         table = schema.versions
-        return self._all(select(table).where(table.c.phase == phase.value, table.c.active_at < before))
+        rows = self._connection.execute(select(table).where(table.c.phase == phase.value)).all()
+        return [_version(row) for row in rows if now - row.active_at > timedelta(seconds=row.expiry_seconds)]
 
-    def idle(self, version_id: str, before: datetime) -> bool:
-        """Whether nobody has gone on with this upload since then."""
+    def has_expired(self, version_id: str, now: datetime) -> bool:
+        """Whether this upload has been inactive for longer than its own expiry."""
+        return now - self._active_at(version_id) > self.expiry(version_id)
+
+    def expiry(self, version_id: str) -> timedelta:
+        """How long this version may stay inactive while it is unfinished."""
         table = schema.versions
-        query = select(table.c.id).where(table.c.id == version_id, table.c.active_at < before)
-        return self._connection.execute(query).one_or_none() is not None
+        query = select(table.c.expiry_seconds).where(table.c.id == version_id)
+        return timedelta(seconds=self._connection.execute(query).scalar_one())
 
     def mark_active(self, version_id: str, at: datetime) -> None:
-        """Somebody goes on with the upload, or with the fetch."""
-        self._set(version_id, active_at=at)
+        """The upload, or the fetch, goes on. Refreshed at most four times per expiry period."""
+        since = abs(at - self._active_at(version_id))  # the clock may have been set back
+        if since >= self.expiry(version_id) / REFRESHES:
+            self._set(version_id, active_at=at)
+
+    def _active_at(self, version_id: str) -> datetime:
+        table = schema.versions
+        active_at: datetime = self._connection.execute(
+            select(table.c.active_at).where(table.c.id == version_id)
+        ).scalar_one()
+        return active_at
+
+    def mark_all_active(self, at: datetime) -> None:
+        """Every unfinished version has its whole expiry before it."""
+        table = schema.versions
+        self._connection.execute(update(table).where(table.c.phase.in_(_UNFINISHED)).values(active_at=at))
 
     def in_phase(self, phase: Phase) -> list[Version]:
         """Everybody's versions in this phase, oldest first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import exists, insert, select, update
@@ -33,6 +34,7 @@ class Workloads:
                 state_since=workload.state_since,
                 created_at=workload.created_at,
                 lease_until=workload.lease_until,
+                lease_seconds=workload.lease_seconds,
             )
         )
         for mount in workload.mounts:
@@ -82,25 +84,39 @@ class Workloads:
         query = update(table).where(table.c.id == workload_id).values(state=state.value, state_since=at)
         self._connection.execute(query)
 
-    def set_lease(self, workload_id: str, until: datetime) -> None:
-        """The workload holds until then, unless a heartbeat comes."""
+    def renew_lease(self, workload_id: str, seconds: int, now: datetime) -> None:
+        """The workload has a lease of this length, which begins now."""
         table = schema.workloads
-        self._connection.execute(update(table).where(table.c.id == workload_id).values(lease_until=until))
+        lease = {"lease_until": now + timedelta(seconds=seconds), "lease_seconds": seconds}
+        self._connection.execute(update(table).where(table.c.id == workload_id).values(lease))
 
-    def renew_leases(self, until: datetime) -> None:
-        """Every running workload with a lease holds until then."""
+    def renew_leases(self, now: datetime) -> None:
+        """The lease of every running workload that has one begins now; each keeps its own length."""
+        for workload_id, _until, seconds in self._leased():
+            self.renew_lease(workload_id, seconds, now)
+
+    def leased_too_long(self, now: datetime) -> bool:
+        """Whether a running workload's lease ends later than one that begins now."""
+        return any(until > now + timedelta(seconds=seconds) for _id, until, seconds in self._leased())
+
+    def cut_leases(self, now: datetime) -> None:
+        """No running workload's lease ends later than one that begins now; each keeps its own length."""
+        for workload_id, until, seconds in self._leased():
+            if until > now + timedelta(seconds=seconds):
+                self.renew_lease(workload_id, seconds, now)
+
+    def _leased(self) -> list[tuple[str, datetime, int]]:
+        """The running workloads with a lease: id, end, and length in seconds.
+
+        An older release that works on the same catalog writes no length: its leases are left to it.
+        """
         table = schema.workloads
-        running = (table.c.state == WorkloadState.RUNNING.value, table.c.lease_until.is_not(None))
-        self._connection.execute(update(table).where(*running).values(lease_until=until))
-
-    def leased_beyond(self, moment: datetime) -> bool:
-        """Whether a running workload has a lease that lasts longer than that."""
-        query = select(schema.workloads.c.id).where(*_beyond(moment)).limit(1)
-        return self._connection.execute(query).first() is not None
-
-    def cut_leases(self, until: datetime) -> None:
-        """No running workload has a lease that lasts longer than that."""
-        self._connection.execute(update(schema.workloads).where(*_beyond(until)).values(lease_until=until))
+        query = select(table.c.id, table.c.lease_until, table.c.lease_seconds).where(
+            table.c.state == WorkloadState.RUNNING.value,
+            table.c.lease_until.is_not(None),
+            table.c.lease_seconds.is_not(None),
+        )
+        return [(row.id, row.lease_until, row.lease_seconds) for row in self._connection.execute(query)]
 
     def lapsed(self, now: datetime) -> list[Workload]:
         """The workloads that count as live and whose lease has lapsed."""
@@ -123,6 +139,7 @@ class Workloads:
                 created_at=row.created_at,
                 mounts=tuple(mounts.get(row.id, ())),
                 lease_until=row.lease_until,
+                lease_seconds=row.lease_seconds,
             )
             for row in rows
         ]
@@ -149,8 +166,3 @@ def holding(now: datetime) -> ColumnElement[bool]:
     table = schema.workloads
     live = table.c.state.in_([state.value for state in WorkloadState if state.live])
     return live & (table.c.lease_until.is_(None) | (table.c.lease_until > now))
-
-
-def _beyond(moment: datetime) -> tuple[ColumnElement[bool], ...]:
-    table = schema.workloads
-    return table.c.state == WorkloadState.RUNNING.value, table.c.lease_until > moment

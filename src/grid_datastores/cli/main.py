@@ -45,7 +45,8 @@ class _Grid(click.Group):
         except InterruptedInDoubt as error:
             raise _Failure(str(error), code_of_signal(error) or 1) from None
         except KeyboardInterrupt as error:
-            raise _Failure("Interrupted before the command was finished.", code_of_signal(error) or 1) from None
+            said = "Interrupted before the command was finished."
+            raise _Failure(said, code_of_signal(error) or 1) from None
 
 
 @click.group(cls=_Grid, context_settings={"help_option_names": ["-h", "--help"]})

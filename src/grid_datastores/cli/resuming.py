@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from grid_datastores.cli.output import progress
+from grid_datastores.cli.output import progress, say, say_done
 from grid_datastores.cli.target import open_datastores
 from grid_datastores.errors import Refusal
 from grid_datastores.words import counted, size
@@ -35,7 +35,7 @@ def resume() -> None:
         fetches = datastores.interrupted_fetches()
         done = [_fetch_again(datastores, version, refusals) for version in fetches]
         if not found.journals and not any(done):
-            click.echo(f"There is no interrupted upload to go on with{_under_way(found)}.")
+            say(f"There is no interrupted upload to go on with{_under_way(found)}.")
         for journal in found.journals:
             _go_on(datastores, journal, refusals)
     _say_elsewhere(found)
@@ -52,7 +52,7 @@ def _fetch_again(datastores: Datastores, version: Version, refusals: list[Refusa
         _note(error, refusals)
         return True
     if fetched:
-        click.echo(f"Finished {fetched.ref}.")
+        say_done(f"Finished {fetched.ref}.")
     return fetched is not None
 
 
@@ -66,7 +66,7 @@ def _go_on(datastores: Datastores, journal: Journal, refusals: list[Refusal]) ->
         _note(error, refusals)
         return
     sent = size(resumed.version.size_bytes - resumed.skipped)
-    click.echo(f"Finished {journal.ref}: {size(resumed.skipped)} were there already, {sent} were sent.")
+    say_done(f"Finished {journal.ref}: {size(resumed.skipped)} were there already, {sent} were sent.")
 
 
 def _note(error: Refusal, refusals: list[Refusal]) -> None:
@@ -94,7 +94,7 @@ def clearcache() -> None:
     said += f", removed the files of {counted(removed, 'version')}."
     if left:
         said += f" Left the files of {counted(left, 'version')}, which are in use or cannot be removed."
-    click.echo(said)
+    say_done(said)
     _say_elsewhere(found)
     _refuse(refusals)
 
@@ -132,7 +132,7 @@ def _say_elsewhere(found: Interrupted) -> None:
     for words in dict.fromkeys(places):
         count = places.count(words)
         verb = "is" if count == 1 else "are"
-        click.echo(f"{counted(count, 'interrupted upload')} to another place or of another user {verb} left: {words}")
+        say(f"{counted(count, 'interrupted upload')} to another place or of another user {verb} left: {words}")
 
 
 def _under_way(found: Interrupted) -> str:

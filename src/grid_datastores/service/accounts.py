@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from grid_datastores.catalog.facts import LOCAL_OWNER, SIGNING_KEY
 from grid_datastores.errors import NameTaken, NotFound, NotSignedIn
 from grid_datastores.model import User
 from grid_datastores.rules import check_name
+from grid_datastores.service.owner import choose_owner, find_owner
 
 if TYPE_CHECKING:
     from grid_datastores.catalog import Transaction
     from grid_datastores.service.context import Context
+
+_log = logging.getLogger(__name__)
 
 TOKEN_LIFE = timedelta(hours=12)
 
@@ -54,13 +59,28 @@ class Accounts:
                 return None
         return self.add(name)
 
-    def local(self, name: str) -> User:
-        """The user of a data folder on this machine, made when new."""
+    def local(self, person: str) -> User:
+        """The owner of this folder's versions, who acts under the name that the operating system has for the person.
+
+        Where the catalog does not know the owner yet, it is decided for good; what this changed is logged, once.
+        """
+        catalog = self._context.catalog
+        with catalog.read() as tx:
+            owner = find_owner(tx, person) if catalog.frozen or tx.facts.get(LOCAL_OWNER) else None
+        said = ""
+        if owner is None:
+            with catalog.write() as tx:
+                known = find_owner(tx, person) if tx.facts.get(LOCAL_OWNER) else None  # another command was faster
+                owner, said = (known, "") if known else choose_owner(tx, person, self._context.clock())
+        if said:
+            _log.warning("Note: %s", said)
+        return User(owner.id, person)
+
+    def local_to_look(self, person: str) -> User | None:
+        """The same where nothing may be changed; None where it is not decided who the owner is."""
         with self._context.catalog.read() as tx:
-            if user := tx.users.named(name):
-                return user
-        with self._context.catalog.write() as tx:  # several commands may be the first at once
-            return tx.users.named(name) or self._add(tx, name)[0]
+            owner = find_owner(tx, person)
+        return User(owner.id, person) if owner else None
 
     def _add(self, tx: Transaction, name: str) -> tuple[User, str]:
         user, key = User(secrets.token_hex(8), name), _fresh_key()
@@ -113,7 +133,7 @@ class Accounts:
     def signing_key(self) -> bytes:
         """The key that signs this server's URLs, the same after a restart."""
         with self._context.catalog.write() as tx:
-            return tx.users.secret("signing-key", secrets.token_hex(32)).encode()
+            return tx.facts.settle(SIGNING_KEY, secrets.token_hex(32)).encode()
 
 
 def _fresh_key() -> str:

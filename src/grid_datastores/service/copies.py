@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from grid_datastores.catalog.facts import PLACE
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from grid_datastores.model import User
     from grid_datastores.service.context import Context
-
-_PLACE = "place-id"
 
 
 class Copies:
@@ -23,11 +23,11 @@ class Copies:
     def place_id(self) -> str:
         """The catalog's own id. It stays the same at another address and in another folder."""
         with self._context.catalog.read() as tx:
-            known = tx.users.kept(_PLACE)
+            known = tx.facts.get(PLACE)
         if known:
             return known
         with self._context.catalog.write() as tx:
-            return tx.users.secret(_PLACE, uuid4().hex)
+            return tx.facts.settle(PLACE, uuid4().hex)
 
     def deleted(self, user: User, version_ids: Collection[str]) -> list[str]:
         """Those of the versions that are deleted, or not the user's, sorted (rule delete-removes-bytes)."""

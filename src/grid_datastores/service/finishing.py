@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from hashlib import sha256
 from itertools import groupby
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from grid_datastores.errors import NotFound, Refusal, SourceFailed, UploadInvalid
 from grid_datastores.model import ETAG, REFERENCE_ALONE, EventKind, FileEntry, Phase, SourceKind
 from grid_datastores.rules import can_be_finished_later
+from grid_datastores.service.activity import Watched
 from grid_datastores.service.wanted import GivenUp, Wanted
 from grid_datastores.storage import Manifest, WithoutAttributes, pack
 from grid_datastores.words import counted
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from grid_datastores.model import Version
     from grid_datastores.service.context import Context
     from grid_datastores.sources.bucket import BucketFile
-    from grid_datastores.storage import LocalStorage
+    from grid_datastores.storage import LocalStorage, Writer
 
 RECEIVED = frozenset({SourceKind.FILES})  # its data is there; all else is fetched, which takes as long as it takes
 FETCHED = frozenset(SourceKind) - RECEIVED
@@ -46,8 +46,12 @@ class Finishing:
         """Give up what is fetched, and begin nothing more; the next process takes it up again."""
         self._stopping.set()
 
-    def finish_waiting(self, kinds: Collection[SourceKind] = RECEIVED | FETCHED, only: str | None = None) -> None:
+    def finish_waiting(
+        self, kinds: Collection[SourceKind] = RECEIVED | FETCHED, only: str | None = None, actor: str | None = None
+    ) -> None:
         """Finish every version of these kinds that is optimizing, or only the one with this id.
+
+        The history names the actor, or else the owner.
 
         One that cannot be finished has failed, and says why; one that this process cannot finish now stays.
 
@@ -60,7 +64,7 @@ class Finishing:
             if version.source.kind not in kinds or only not in (None, version.id) or self._stopping.is_set():
                 continue
             try:
-                self._take_up(version, user.name if user else "")
+                self._take_up(version, actor or (user.name if user else ""))
             except (KeyboardInterrupt, SystemExit):
                 raise
             except BaseException as error:  # the versions behind it do not wait for its cause
@@ -99,19 +103,19 @@ class Finishing:
             yield
 
     def expire(self) -> None:
-        """Drop the uploads, and the fetches, that nobody has gone on with for too long (rule upload-resumed)."""
-        limit = timedelta(seconds=self._context.limits.upload_expiry)
-        before = self._context.clock() - limit
+        """Drop the uploads and the fetches that were inactive for longer than their expiry (rule upload-resumed)."""
+        self._context.leases.renew_after_jump()
         with self._context.catalog.read() as tx:
-            uploads = tx.versions.abandoned(Phase.UPLOADING, before)
-            optimizing = tx.versions.abandoned(Phase.OPTIMIZING, before)
+            now = self._context.clock()
+            uploads = tx.versions.expired(Phase.UPLOADING, now)
+            optimizing = tx.versions.expired(Phase.OPTIMIZING, now)
         for version in uploads:
-            self._fail(version, "the upload was not finished in time", limit)
+            self._fail(version, "the upload was not finished in time", expired=True)
         for version in optimizing:  # what was received is kept, whenever the next server starts
             if version.source.kind in FETCHED:
                 with self._take(version) as taken:
                     if taken:
-                        self._fail(version, "it was not fetched in time", limit)
+                        self._fail(version, "it was not fetched in time", expired=True)
 
     def _take_up(self, version: Version, actor: str) -> None:
         if not self._context.storage.begun(version.id):
@@ -192,14 +196,14 @@ class Finishing:
             raise SourceFailed(f"{version.source.location} holds no file; a version needs at least one.")
         return manifest, remote.note
 
-    def _fail(self, version: Version, why: str, idle: timedelta | None = None) -> None:
-        """The version has failed, unless it went on meanwhile: to another phase or, with `idle`, within that time."""
+    def _fail(self, version: Version, why: str, *, expired: bool = False) -> None:
+        """The version has failed, unless it went on meanwhile: to another phase or, if it `expired`, at all."""
         with self._context.catalog.write() as tx:
             now = self._context.clock()
             current = tx.versions.get(version.id, lock=True)
             if current is None or current.phase is not version.phase:
                 return
-            if idle is not None and not tx.versions.idle(version.id, now - idle):
+            if expired and not tx.versions.has_expired(version.id, now):
                 return
             tx.versions.fail(version.id, why, now)
             tx.versions.record(version.id, EventKind.FAILED, "", why, now)
@@ -256,20 +260,24 @@ def _referenced(file: BucketFile, number: int) -> FileEntry:
 
 @dataclass(frozen=True, slots=True)
 class Sink:
-    """Objects of one version, written straight to storage; `held` is entered before each, and while it gets its name.
+    """Objects of one version, written straight to storage.
 
-    It raises when the version takes none.
+    `held` is entered before each, and while it gets its name; it raises when the version takes none. `arrived` is
+    called after each chunk.
     """
 
     storage: LocalStorage
     version_id: str
     held: Callable[[], AbstractContextManager[object]] = nullcontext
+    arrived: Callable[[], object] = lambda: None
 
-    def object(self, name: str, _size: int | None) -> AbstractContextManager[BinaryIO]:
+    @contextmanager
+    def object(self, name: str, _size: int | None) -> Iterator[Writer]:
         """See `ObjectSink`."""
         with self.held():
             pass
-        return self.storage.new_object(self.version_id, name, self.held)
+        with self.storage.new_object(self.version_id, name, self.held) as file:
+            yield Watched(file, self.arrived)
 
 
 @dataclass(frozen=True, slots=True)

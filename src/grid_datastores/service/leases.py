@@ -1,10 +1,14 @@
-"""The leases of Runs, over the times in which no heartbeat can come: the clock jumps, or whoever takes them is away."""
+"""Leases and uploads over times in which nothing could arrive: the clock jumps, or the server is away."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
+
+from grid_datastores.catalog.facts import CLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -12,41 +16,69 @@ if TYPE_CHECKING:
     from grid_datastores.catalog import Catalog
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_JUMP = timedelta(seconds=1)  # what a clock that is only slowed down or sped up does not differ by between two looks
+_JUMP = timedelta(seconds=1)  # a smaller difference between two looks is a correction of the clock, not a jump
 
 
 class Leases:
-    """How long a Run holds without a heartbeat (rule in-use-dead-holder).
+    """Forgives the time that a jump of the clock takes from Runs and uploads (in-use-dead-holder, upload-resumed).
 
-    The clock is compared with a steady one, which is not set and which stands still while the machine sleeps.
+    The wall clock is compared with a steady one, which nobody sets and which stops while the machine sleeps. All
+    processes of one boot share the steady clock, so the catalog stores the difference: a command that was not running
+    when the clock jumped notices the jump, too. Where `boot` is unknown (""), a process knows only its own time.
     """
 
     def __init__(
-        self, catalog: Catalog, clock: Callable[[], datetime], steady: Callable[[], float], seconds: int
+        self, catalog: Catalog, clock: Callable[[], datetime], steady: Callable[[], float], boot: str = ""
     ) -> None:
         self._catalog = catalog
         self._clock = clock
         self._steady = steady
-        self._length = timedelta(seconds=seconds)
+        self._boot = boot
         self._lock = Lock()
         self._apart = self._difference()
 
-    def until(self, now: datetime) -> datetime:
-        """When a lease that begins now lapses."""
-        return now + self._length
-
     def renew(self) -> None:
-        """Nobody could send a heartbeat until now: every running Run gets a whole lease."""
+        """Give every running Run a whole lease, as no heartbeat could arrive until now."""
         with self._catalog.write() as tx:
-            tx.workloads.renew_leases(self.until(self._clock()))
+            tx.workloads.renew_leases(self._clock())
 
     def renew_after_jump(self) -> None:
-        """Renew, if the clock has jumped since the last look: the time between passed for nobody."""
+        """Give every running Run a whole lease, and every upload its whole expiry, if the clock has jumped."""
         with self._lock:
             apart = self._difference()
-            if abs(apart - self._apart) > _JUMP:
-                self.renew()
+            before = self._seen()
+            jumped = abs(apart - (self._apart if before is None else before)) > _JUMP
+            if jumped or (before is None and self._boot):
+                self._forgive(apart, jumped=jumped)
             self._apart = apart
+
+    def _seen(self) -> timedelta | None:
+        """The difference that the last process of this boot saw."""
+        if not self._boot:
+            return None
+        with self._catalog.read() as tx:
+            boot, _, apart = (tx.facts.get(CLOCK) or "").partition(" ")
+        return timedelta(seconds=float(apart)) if boot == self._boot else None
+
+    def _forgive(self, apart: timedelta, *, jumped: bool) -> None:
+        with self._catalog.write() as tx:
+            if jumped:
+                now = self._clock()
+                tx.workloads.renew_leases(now)
+                tx.versions.mark_all_active(now)
+            if self._boot:
+                tx.facts.put(CLOCK, f"{self._boot} {apart.total_seconds():.6f}")
 
     def _difference(self) -> timedelta:
         return self._clock() - _EPOCH - timedelta(seconds=self._steady())
+
+
+def this_boot() -> str:
+    """What all processes that share the steady clock have in common; "" where the system does not say."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except (OSError, ValueError):
+        return ""
+    with suppress(OSError):  # a container can have a steady clock of its own
+        boot += f"-{Path('/proc/self/ns/time').readlink()}"
+    return boot

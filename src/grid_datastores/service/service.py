@@ -13,7 +13,7 @@ from grid_datastores.service.context import Context, utc_now
 from grid_datastores.service.copies import Copies
 from grid_datastores.service.deletion import Deletion
 from grid_datastores.service.finishing import Finishing
-from grid_datastores.service.leases import Leases
+from grid_datastores.service.leases import Leases, this_boot
 from grid_datastores.service.reading import Reading
 from grid_datastores.service.uploads import Uploads
 from grid_datastores.service.workloads import Workloads
@@ -55,12 +55,18 @@ def open_service(
     queued: Callable[[], object],
     clock: Callable[[], datetime] = utc_now,
     steady: Callable[[], float] = monotonic,
+    boot: str | None = None,
+    *,
+    to_look: bool = False,
 ) -> Service:
     """The service on the settings' catalog and storage; `queued` is called when there is work for
-    `tidy` or `finishing.finish_waiting`."""
+    `tidy` or `finishing.finish_waiting`. The steady clock is that of `boot`, this machine's when it is None.
+
+    A service that is only opened `to_look` changes nothing; its catalog must exist.
+    """
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    catalog, limits = Catalog(settings.catalog), settings.limits
-    leases = Leases(catalog, clock, steady, limits.lease)
+    catalog, limits = Catalog(settings.catalog, to_look=to_look), settings.limits
+    leases = Leases(catalog, clock, steady, this_boot() if boot is None else boot)
     context = Context(catalog, LocalStorage(settings.data), limits, queued, leases, clock)
     finishing = Finishing(context)
     return Service(

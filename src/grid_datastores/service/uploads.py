@@ -5,12 +5,13 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from grid_datastores.errors import CatalogFailed, InvalidInput, NoSpace, NotFound, UploadInvalid
 from grid_datastores.model import EventKind, Source, SourceKind
 from grid_datastores.removal import remove
 from grid_datastores.rules import check_location, check_name, check_open, check_quota, shown_location
+from grid_datastores.service.activity import Activity, Watched
 from grid_datastores.service.context import Context, owned
 from grid_datastores.service.finishing import ANNOUNCED, Finishing, Sink, object_name
 from grid_datastores.sources import parse_source
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from grid_datastores.catalog import Transaction, Upload
     from grid_datastores.model import User, Version, VersionRef
-    from grid_datastores.storage import Assembled, ObjectSink
+    from grid_datastores.storage import Assembled, ObjectSink, Writer
 
 URL_LIFE = timedelta(hours=24)
 MOST_PARTS = 10_000
@@ -60,7 +61,8 @@ class Uploads:
             check_quota(quota, self._unused(tx, user) if quota.full else ())
             shown = replace(source, location=shown_location(source.location))
             fetch_url = source.location if source.kind is SourceKind.ARCHIVE else None
-            version = tx.versions.create(user.id, name, shown, now, fetch_url)
+            expiry = self._context.limits.upload_expiry
+            version = tx.versions.create(user.id, name, shown, now, expiry_seconds=expiry, fetch_url=fetch_url)
             tx.versions.record(version.id, EventKind.CREATED, user.name, shown.location, now)
         try:
             self._context.storage.begin(version.id)
@@ -71,29 +73,34 @@ class Uploads:
 
     def sink(self, user: User, version_id: str) -> ObjectSink:
         """Where a client on this machine writes the objects of a version that is begun."""
-        return Sink(self._context.storage, version_id, lambda: self._open(user, version_id))
+        activity = self.activity(user, version_id)
+        return Sink(self._context.storage, version_id, lambda: self._open(user, version_id), activity.note)
+
+    def activity(self, user: User, version_id: str) -> Activity:
+        """What keeps the user's version from expiring while its bytes arrive."""
+        with self._context.catalog.read() as tx:
+            check_open(owned(tx, user, version_id))
+        return Activity(self._context, version_id)
 
     def publish(self, user: User, version_id: str, manifest: Manifest) -> Version:
         """The objects of this manifest are in the sink: the version, available."""
         with self._context.catalog.read() as tx:
             version = owned(tx, user, version_id)
         check_open(version)
-        for name in {file.object for file in manifest.files}:
-            self._context.storage.size(version_id, name)  # raises, where it is missing
-        return self._finishing.publish(version, manifest, user.name)
+        with Activity(self._context, version_id).going_on():
+            for name in {file.object for file in manifest.files}:
+                self._context.storage.size(version_id, name)  # raises, where it is missing
+            return self._finishing.publish(version, manifest, user.name)
 
     @contextmanager
     def _open(self, user: User, version_id: str) -> Iterator[Transaction]:
         """The version takes data, and nobody completes, finishes or drops it until the context ends.
 
-        Somebody goes on with it, so that it does not expire; that has to be written down seldom.
+        It is active, so it does not expire.
         """
-        now = self._context.clock()
-        soon = timedelta(seconds=self._context.limits.upload_expiry / 4)
         with self._context.catalog.write() as tx:
             check_open(owned(tx, user, version_id, lock=True))
-            if tx.versions.idle(version_id, now - soon):
-                tx.versions.mark_active(version_id, now)
+            tx.versions.mark_active(version_id, self._context.clock())
             yield tx
 
     def drop(self, user: User, version_id: str) -> None:
@@ -134,14 +141,15 @@ class Uploads:
         storage = self._context.storage
         there = storage.names(version_id)
         parts = ((upload.id, number) for upload in uploads for number in range(1, upload.parts + 1))
-        return {
-            part: digest
-            for part in parts
-            if storage.part_name(*part) in there and (digest := storage.part_digest(version_id, *part)) is not None
-        }
+        with Activity(self._context, version_id).going_on():
+            return {
+                part: digest
+                for part in parts
+                if storage.part_name(*part) in there and (digest := storage.part_digest(version_id, *part)) is not None
+            }
 
     @contextmanager
-    def part(self, upload_id: str, number: int) -> Iterator[BinaryIO]:
+    def part(self, upload_id: str, number: int) -> Iterator[Writer]:
         """Write one part; it counts when the context ends. A finished version takes none (version-immutable)."""
         with self._context.catalog.read() as tx:
             upload = tx.versions.upload(upload_id)
@@ -153,8 +161,9 @@ class Uploads:
             pass
         storage = self._context.storage
         name = storage.part_name(upload_id, number)
+        activity = Activity(self._context, version.id)
         with storage.new_object(version.id, name, lambda: self._open(owner, version.id)) as target:
-            yield target
+            yield Watched(target, activity.note)
         storage.sync(version.id)
 
     def complete_objects(self, user: User, version_id: str, objects: Sequence[CompletedObject]) -> None:
@@ -167,13 +176,14 @@ class Uploads:
             uploads = {upload.id: upload for upload in tx.versions.uploads(version_id)}
         made: dict[str, Assembled] = {}
         try:
-            for item in objects:
-                upload = uploads.get(item.upload_id)
-                if upload is None or upload.key != item.key:
-                    raise NotFound.id("upload", item.upload_id)
-                if not upload.completed and upload.id not in made:
-                    made |= self._assembled(upload, item)
-            self._keep(user, version_id, made)
+            with Activity(self._context, version_id).going_on():
+                for item in objects:
+                    upload = uploads.get(item.upload_id)
+                    if upload is None or upload.key != item.key:
+                        raise NotFound.id("upload", item.upload_id)
+                    if not upload.completed and upload.id not in made:
+                        made |= self._assembled(upload, item)
+                self._keep(user, version_id, made)
         finally:
             for whole in made.values():
                 whole.discard()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -38,9 +39,11 @@ class Workloads:
         """A running workload that mounts the versions with these ids, each at its path ("" for the usual one).
 
         Takes the lock of every version, in id order, that deleting takes too (rule in-use-at-request). A leased one
-        holds only as long as its heartbeat comes (rule in-use-dead-holder).
+        holds only as long as its heartbeat comes (rule in-use-dead-holder). Its lease has the length that this process
+        sets, whichever process renews it.
         """
         check_name(name, kind.lower())
+        lease = self._context.limits.lease
         with self._context.catalog.write() as tx:
             now = self._context.clock()
             tx.users.lock(user.id)
@@ -58,7 +61,8 @@ class Workloads:
                 now,
                 now,
                 mounts,
-                self._context.leases.until(now) if leased else None,
+                now + timedelta(seconds=lease) if leased else None,
+                lease if leased else None,
             )
             tx.workloads.add(workload)
             for mount in mounts:
@@ -99,23 +103,22 @@ class Workloads:
             run = _owned_workload(tx, user, WorkloadKind.RUN, workload_id)
             if not holds(run, now):
                 self._revive(tx, user, run, now)
-            tx.workloads.set_lease(run.id, self._context.leases.until(now))
+            tx.workloads.renew_lease(run.id, run.lease_seconds or self._context.limits.lease, now)
             return tx.workloads.get(run.id) or run
 
     def end_lapsed(self, lives: Callable[[Workload], bool]) -> None:
         """End the Runs whose process has died: their lease has lapsed (rule in-use-dead-holder)."""
-        leases = self._context.leases
-        leases.renew_after_jump()
+        self._context.leases.renew_after_jump()
         with self._context.catalog.read() as tx:
             now = self._context.clock()
-            if not tx.workloads.lapsed(now) and not tx.workloads.leased_beyond(leases.until(now)):
+            if not tx.workloads.lapsed(now) and not tx.workloads.leased_too_long(now):
                 return
         with self._context.catalog.write() as tx:
             now = self._context.clock()
-            tx.workloads.cut_leases(leases.until(now))
+            tx.workloads.cut_leases(now)
             for run in tx.workloads.lapsed(now):
                 if lives(run):
-                    tx.workloads.set_lease(run.id, leases.until(now))
+                    tx.workloads.renew_lease(run.id, run.lease_seconds or self._context.limits.lease, now)
                     continue
                 tx.workloads.set_state(run.id, WorkloadState.FAILED, now)
                 owner = tx.users.get(run.owner_id)

@@ -56,6 +56,11 @@ class LocalStorage:
         self._root.mkdir(parents=True, exist_ok=True)
         self.scratch.mkdir(exist_ok=True)
 
+    @staticmethod
+    def exists_in(root: Path) -> bool:
+        """Whether opening the storage below this folder makes nothing."""
+        return (root / "versions").is_dir() and (root / "scratch").is_dir()
+
     def begin(self, version_id: str) -> None:
         """A place for the version's objects: none can be made without it, so none after an erase."""
         with _full_disk():

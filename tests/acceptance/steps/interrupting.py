@@ -57,9 +57,9 @@ def upload_loses_server(world: World, name: str) -> None:
 @given(parsers.parse('an upload to "{name}" is abandoned as version {number:d}'))
 def upload_abandoned(world: World, name: str, number: int) -> None:
     server = world.own_server()
+    world.operate({"GRID_UPLOAD_EXPIRY": "1"})
     world.arrange.begin_upload(world.real(name))
     world.subject = (name, number)
-    world.operate({"GRID_UPLOAD_EXPIRY": "1"})
     abandoned(world)
     server.operate({})  # what is uploaded next has all the time it needs
 

@@ -12,7 +12,7 @@ def operator_allows(world: World, count: int) -> None:
     world.operate({"GRID_QUOTA": str(count)})
 
 
-@given(parsers.parse("the operator lets uploads expire after {seconds:d} second"))
+@given(parsers.parse("the operator lets uploads expire after {seconds:d} seconds"))
 def operator_expires_uploads(world: World, seconds: int) -> None:
     world.operate({"GRID_UPLOAD_EXPIRY": str(seconds)})
 

@@ -21,7 +21,7 @@ def clock() -> Clock:
 @pytest.fixture
 def service(tmp_path: Path, clock: Clock) -> Iterator[Service]:
     settings = Settings(tmp_path, tmp_path / "data" / "catalog.sqlite", Limits(quota=2, upload_expiry=clock.expiry))
-    opened = open_service(settings, lambda: None, clock)
+    opened = open_service(settings, lambda: None, clock, lambda: clock.steady, "boot")
     yield opened
     opened.context.catalog.close()
 

@@ -19,6 +19,8 @@ SECRET = "https://example.com/a.zip?key=SECRET"
 # As the catalog was before it had a version.
 _VERSION_0 = """
 ALTER TABLE versions DROP COLUMN fetch_url;
+ALTER TABLE versions DROP COLUMN expiry_seconds;
+ALTER TABLE workloads DROP COLUMN lease_seconds;
 UPDATE versions SET source_location = '{url}' WHERE source_kind = 'archive';
 PRAGMA user_version = 0;
 """

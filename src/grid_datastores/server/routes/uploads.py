@@ -89,9 +89,11 @@ def complete_presigned_urls(
 @router.put("/{datastoreId}/manifest", openapi_extra={"requestBody": _MANIFEST})
 async def put_manifest(state: TheState, user: TheUser, request: Request, datastoreId: str) -> Empty:
     """Where each file lies in the objects that are uploaded; checked against the bytes before it counts."""
+    activity = await run_in_threadpool(state.service.uploads.activity, user, datastoreId)
     body = bytearray()  # read here, when it is known who sends it
     async for chunk in request.stream():
         body += chunk
+        await run_in_threadpool(activity.note)
         if len(body) > MOST_MANIFEST:
             raise TooLarge.than(MOST_MANIFEST)
     await run_in_threadpool(state.service.uploads.announce_manifest, user, datastoreId, bytes(body))

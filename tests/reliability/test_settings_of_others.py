@@ -1,0 +1,168 @@
+"""A command with settings of its own on a folder that others work in: it decides nothing for them."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from acceptance.server import ServerProcess, trusted
+from acceptance.waiting import wait_until
+from reliability.faults import prepared
+from reliability.hostile import Client
+from reliability.machine import Machine, finished, folder_of
+
+_LONG = {"GRID_LEASE": "600", "GRID_UPLOAD_EXPIRY": "86400"}
+_SHORT = {"GRID_LEASE": "1", "GRID_UPLOAD_EXPIRY": "1"}
+_NAMED = ("--name", "data", "--version", "1")
+_OWN = ("--name", "own", "--version", "1")
+_MOUNT = ("--datastore_name", "own", "--datastore_version", "1")
+_COMMANDS = (
+    ("datastore",),
+    ("datastore", "show", *_NAMED),
+    ("datastore", "files", *_NAMED),
+    ("datastore", "download", *_NAMED, "--to", "copy"),
+    ("datastore", "delete", *_NAMED, "--dry-run"),
+    ("datastore", "create", "source", "--name", "own"),
+    ("datastore", "resume"),
+    ("datastore", "clearcache"),
+    ("session",),
+    ("session", "create", "looking", *_MOUNT),
+    ("session", "pause", "looking"),
+    ("session", "resume", "looking"),
+    ("session", "delete", "looking"),
+    ("status",),
+    ("status", "--all"),
+    ("user", "list"),
+    ("user", "add", "cem"),
+    ("user", "key", "cem"),
+    ("run", "--name", "short", *_MOUNT, "--", "true"),
+    ("cancel", "short"),
+    ("datastore", "delete", *_OWN),
+)
+
+
+class _Served:
+    """A server with long times, a Run with a lease, and an upload of which one of two parts has arrived."""
+
+    def __init__(self, server: ServerProcess) -> None:
+        self.server = server
+        self.client = Client(server, server.add_user("ana"))
+        self.version = self.client.begin()
+        self.client.send(self.version, b"1")
+        assert self.client.finish(self.version)[0] == "SUCCEEDED"
+        self.upload = self.client.begin()
+        parts = self.client.announce(self.upload, parts="2")["urls"]
+        httpx.put(parts[0]["url"], content=b"1", verify=trusted()).raise_for_status()
+        mounted = [{"id": self.version.rpartition("/")[2]}]
+        body = {"name": "nightly", "spec": {"datastores": mounted, "leased": True}}
+        self.run = self.client.http.post("/v1/core/local/runs", json=body).raise_for_status().json()["id"]
+
+    def state(self) -> dict[str, Any]:
+        """The Run, the upload and the version, as the API shows them and as the catalog stores them."""
+        api = [self.client.http.get(path).raise_for_status().json() for path in (self.version, self.upload)]
+        run = self.client.http.get(f"/v1/core/local/runs/{self.run}").raise_for_status().json()
+        with closing(sqlite3.connect(self.server.folder / "data" / "catalog.sqlite")) as catalog:
+            times = [
+                catalog.execute("SELECT * FROM workloads WHERE id = ?", (self.run,)).fetchall(),
+                catalog.execute("SELECT * FROM versions WHERE id = ?", (self.upload.rpartition("/")[2],)).fetchall(),
+            ]
+        stored = sorted(path.name for path in (self.server.data / self.upload.rpartition("/")[2]).iterdir())
+        return {"api": api, "run": run, "times": times, "stored": stored}
+
+
+@pytest.fixture
+def served(own_server: ServerProcess) -> Iterator[_Served]:
+    own_server.operate(_LONG)
+    made = _Served(own_server)
+    yield made
+    made.client.http.close()
+
+
+def test_no_command_ends_what_a_server_with_other_settings_lets_live(served: _Served, embedded: Machine) -> None:
+    folder_of(embedded.home, {"a": b"1"})
+    embedded.extra = {"GRID_DIR": str(served.server.folder), **_SHORT}
+    before = served.state()
+    began = time.monotonic()
+    for words in _COMMANDS:
+        said = embedded.run(*words)
+        assert "Traceback" not in said.err, said
+        assert served.state() == before, words
+    wait_until(lambda: time.monotonic() > began + 1, "a short lease would have expired")
+    for words in _COMMANDS[:3]:
+        embedded.run(*words)
+        assert served.state() == before, words
+    answer = served.client.http.delete(served.version)
+    assert answer.status_code == 409, answer.text
+    served.server.stop()
+    served.server.operated = {}  # its next start has yet other settings
+    served.server.start()
+    assert served.state()["times"][1] == before["times"][1]
+    assert served.client.http.delete(served.version).status_code == 409
+
+
+_EXPIRY = 3  # seconds
+_SLOW = """
+import pathlib, time
+from grid_datastores.sources.local import LocalFile
+gate = pathlib.Path({gate!r})
+chunks = LocalFile.chunks
+def slowly(file):
+    for chunk in chunks(file):
+        gate.touch()
+        while gate.exists():
+            time.sleep(0.01)
+        yield chunk
+LocalFile.chunks = slowly
+"""
+
+
+def test_a_file_that_takes_longer_than_the_expiry_arrives(embedded: Machine, tmp_path: Path) -> None:
+    """Other commands run meanwhile, which drop uploads that have expired."""
+    gate = tmp_path / "gate"
+    folder_of(embedded.home, {"large.bin": bytes(64 * 1024 * 1024)})
+    embedded.extra = {"GRID_UPLOAD_EXPIRY": str(_EXPIRY)}
+    usual, embedded.grid = embedded.grid, prepared(tmp_path, _SLOW.format(gate=str(gate)))
+    began = time.monotonic()
+    with embedded.start("datastore", "create", "source", "--name", "data") as upload:
+        embedded.grid = usual
+        try:
+            while time.monotonic() < began + 2 * _EXPIRY:
+                wait_until(lambda: gate.exists() or upload.poll() is not None, "the next megabyte is read")
+                assert embedded.phases() == [(1, "UNSPECIFIED")], "it is uploading"
+                gate.unlink()
+            while upload.poll() is None:
+                gate.unlink(missing_ok=True)
+            assert finished(upload).done().startswith("Created version 1 of data")
+        finally:
+            upload.kill()
+    assert embedded.phases() == [(1, "SUCCEEDED")]
+
+
+def test_a_part_that_takes_longer_than_the_expiry_arrives(own_server: ServerProcess, embedded: Machine) -> None:
+    own_server.operate({"GRID_UPLOAD_EXPIRY": str(_EXPIRY)})
+    client = Client(own_server, own_server.add_user("ana"))
+    version = client.begin()
+    upload = client.announce(version)
+    embedded.extra = {"GRID_DIR": str(own_server.folder)}
+    began = time.monotonic()
+
+    def slowly() -> Iterator[bytes]:
+        while time.monotonic() < began + 2 * _EXPIRY:
+            yield bytes(64 * 1024)
+            embedded.run("datastore")
+            phase = client.http.get(version).raise_for_status().json()["status"]["phase"]
+            assert phase == "DATASTORE_OPTIMIZATION_STATUS_UNSPECIFIED", phase
+
+    answer = httpx.put(upload["urls"][0]["url"], content=slowly(), verify=trusted(), timeout=60).raise_for_status()
+    part = {"partNumber": "1", "etag": answer.headers["etag"]}
+    completed = {"key": "a.csv", "uploadId": upload["uploadId"], "urls": [part]}
+    client.http.post(f"{version}/presigned-urls/completed", json={"objects": [completed]}).raise_for_status()
+    assert client.finish(version)[0] == "SUCCEEDED"
+    client.http.close()
