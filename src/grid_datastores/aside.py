@@ -7,6 +7,7 @@ the process keeps locked while it lives; the next command erases the folders who
 from __future__ import annotations
 
 import os
+import re
 import stat
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -14,9 +15,11 @@ from uuid import uuid4
 
 from grid_datastores.locks import alone
 
-NOTES = "downloads"
+NOTES = "asides"
 _MARK = 16  # hexadecimal digits that end the name of a folder, and are the name of its note
+_NAME = re.compile(rf"[0-9a-f]{{{_MARK}}}")  # of a note
 _LONGEST_NAME = 255  # bytes
+_LONGEST_NOTE = 8192  # bytes: the longest path takes half of it
 
 
 class FolderAside:
@@ -54,26 +57,37 @@ class FolderAside:
 
 
 def erase_abandoned(directory: Path) -> None:
-    """Erase the folders of processes that were killed. What cannot be erased now is left to the next command."""
+    """Erase the folders of processes that were killed. What cannot be erased now is left to the next command.
+
+    The settings' directory may be one in which people keep their own files: only a note is opened, locked or removed.
+    """
     with suppress(OSError):
-        for note in list((directory / NOTES).iterdir()):
+        for path in list((directory / NOTES).iterdir()):
             with suppress(OSError):  # its process lives, or the folder cannot be removed now
-                _erase(note)
+                if _may_be_note(path):
+                    _erase(path)
+
+
+def _may_be_note(path: Path) -> bool:
+    named = _NAME.fullmatch(path.name) is not None
+    return named and not path.is_symlink() and path.is_file() and path.stat().st_size <= _LONGEST_NOTE
 
 
 def _erase(note: Path) -> None:
     with alone(note, wait=False):
-        folder = Path(os.fsdecode(note.read_bytes()))
-        if _is_ours(folder, note.name):
-            remove_tree(folder)
-        if folder.parent.is_dir():  # else its disk may come back
+        content = note.read_bytes()
+        folder = Path(os.fsdecode(content))
+        if not content:  # its process was killed before it made the folder
             note.unlink()
+        elif folder.is_absolute() and _has_mark(folder, note.name):
+            if folder.is_dir() and not folder.is_symlink():
+                remove_tree(folder)
+            if folder.parent.is_dir():  # else its disk may come back
+                note.unlink()
 
 
-def _is_ours(folder: Path, mark: str) -> bool:
-    """Only a folder whose name has the mark of the note is erased, whatever the note says."""
-    marked = folder.name.startswith(".") and folder.name.endswith(f".{mark}")
-    return marked and folder.is_dir() and not folder.is_symlink()
+def _has_mark(folder: Path, mark: str) -> bool:
+    return folder.name.startswith(".") and folder.name.endswith(f".{mark}")
 
 
 def remove_tree(folder: Path) -> None:
