@@ -26,10 +26,10 @@ def alone(path: Path, *, wait: bool) -> Iterator[None]:
         yield
 
 
-def locked(descriptor: int) -> bool:
+def locked(descriptor: int, *, wait: bool = False) -> bool:
     """Whether this open file or folder is the caller's alone from now on, until it is closed; False when it is not."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -41,6 +41,7 @@ SOURCE_TYPES = {
 }
 SOURCE_KINDS = {text: kind for kind, text in SOURCE_TYPES.items()}
 
+MOST_IDS = 100  # that one request asks about: proxies take 8 kB of address
 _STATUS = "DATASTORE_OPTIMIZATION_STATUS_"
 PHASES = {
     Phase.UPLOADING: f"{_STATUS}UNSPECIFIED",
@@ -175,7 +176,8 @@ class KeptJson(TypedDict):
 class ReceiptJson(TypedDict):
     """What a deletion took and what it left; sizes are bytes.
 
-    `mayHaveCopies`: a Run has used the version, so a machine may hold a copy until its next `grid` command.
+    `mayHaveCopies`: a Run has used the version, so a machine may hold a copy. It is erased by the
+    next `grid` command there that works on this place, or before a Run would use it.
     """
 
     id: str
