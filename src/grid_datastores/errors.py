@@ -348,7 +348,7 @@ def _again(version: Version) -> str:
         return ""
     how = " --no-copy" if kind is SourceKind.REFERENCE else ""
     command = f"grid datastore create {quote(location)} --name {version.ref.name}{how}"
-    lost = "\nIf the address had a part after '?', add it: that part is not stored."
+    lost = "\n  If the address had a part after '?', add it: that part is not stored."
     said = lost if kind is SourceKind.ARCHIVE else ""
     return f" If its source is still there, make a new version of it with: {command}{said}"
 

@@ -1,4 +1,4 @@
-"""`grid datastore resume` and `clearcache`: what earlier commands left to go on with, or to forget."""
+"""`grid datastore resume` and `clearcache`: resume or discard interrupted uploads."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from grid_datastores.cli.output import progress, say, say_done
+from grid_datastores.cli.output import progress, say, say_done, told
 from grid_datastores.cli.target import open_datastores
 from grid_datastores.errors import Refusal
 from grid_datastores.words import counted, size
@@ -33,16 +33,35 @@ def resume() -> None:
     with open_datastores() as datastores:
         found = interrupted(read_settings().directory, datastores.identity)
         fetches = datastores.interrupted_fetches()
-        done = [_fetch_again(datastores, version, refusals) for version in fetches]
-        if not found.journals and not any(done):
-            say(f"There is no interrupted upload to go on with{_under_way(found)}.")
-        for journal in found.journals:
-            _go_on(datastores, journal, refusals)
+        done: list[str] = []
+        try:
+            tried = [_fetch_again(datastores, version, done, refusals) for version in fetches]
+            for journal in found.journals:
+                _go_on(datastores, journal, done, refusals)
+        finally:  # also when the rest is interrupted: what is finished is printed
+            code = _print_done(done)
+    if not found.journals and not any(tried):
+        say(f"There is no interrupted upload to go on with{_under_way(found)}.")
     _say_elsewhere(found)
     _refuse(refusals)
+    if code:
+        raise click.exceptions.Exit(code)
 
 
-def _fetch_again(datastores: Datastores, version: Version, refusals: list[Refusal]) -> bool:
+def _print_done(done: Sequence[str]) -> int:
+    """Print these sentences; the exit code 3 where stdout takes nothing."""
+    if not done:
+        return 0
+    try:
+        with told(" ".join(done)):
+            for sentence in done:
+                say(sentence)
+    except click.exceptions.Exit as unprinted:
+        return unprinted.exit_code
+    return 0
+
+
+def _fetch_again(datastores: Datastores, version: Version, done: list[str], refusals: list[Refusal]) -> bool:
     """Whether it came to an end here, be it a failure; False where another process is fetching it."""
     from grid_datastores import transfer
 
@@ -52,11 +71,11 @@ def _fetch_again(datastores: Datastores, version: Version, refusals: list[Refusa
         _note(error, refusals)
         return True
     if fetched:
-        say_done(f"Finished {fetched.ref}.")
+        done.append(f"Finished {fetched.ref}.")
     return fetched is not None
 
 
-def _go_on(datastores: Datastores, journal: Journal, refusals: list[Refusal]) -> None:
+def _go_on(datastores: Datastores, journal: Journal, done: list[str], refusals: list[Refusal]) -> None:
     from grid_datastores import transfer
 
     try:
@@ -66,7 +85,7 @@ def _go_on(datastores: Datastores, journal: Journal, refusals: list[Refusal]) ->
         _note(error, refusals)
         return
     sent = size(resumed.version.size_bytes - resumed.skipped)
-    say_done(f"Finished {journal.ref}: {size(resumed.skipped)} were there already, {sent} were sent.")
+    done.append(f"Finished {journal.ref}: {size(resumed.skipped)} were there already, {sent} were sent.")
 
 
 def _note(error: Refusal, refusals: list[Refusal]) -> None:

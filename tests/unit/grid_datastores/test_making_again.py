@@ -34,6 +34,7 @@ def _said(kind: SourceKind, location: str) -> str:
 def test_the_command_makes_the_same_kind_of_version(kind: SourceKind, location: str, options: dict[str, bool]) -> None:
     _before, offer, command = _said(kind, location).partition(OFFER)
     assert offer
+    command = command.partition("\n")[0]
     *grid, verb = shlex.split(command)[:3]
     assert (grid, verb) == (["grid", "datastore"], "create")
     with create.make_context("create", shlex.split(command)[3:]) as typed:
@@ -59,6 +60,8 @@ def test_where_no_command_can_make_it_none_is_offered(kind: SourceKind, location
 
 
 def test_what_is_not_kept_of_an_address_is_told() -> None:
-    note = "The '?' of an address and what follows, such as a key, are not kept: add them if it needs them."
-    assert note in _said(SourceKind.ARCHIVE, "https://example.com/data.zip")
+    note = "\n  If the address had a part after '?', add it: that part is not stored."
+    assert _said(SourceKind.ARCHIVE, "https://example.com/data.zip").endswith(
+        f"https://example.com/data.zip --name data{note}"
+    )
     assert note not in _said(SourceKind.BUCKET, "s3://birds")
