@@ -7,6 +7,7 @@ the process keeps locked while it lives; the next command erases the folders who
 from __future__ import annotations
 
 import os
+import re
 import stat
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -14,7 +15,8 @@ from uuid import uuid4
 
 from grid_datastores.locks import alone
 
-NOTES = "downloads"
+NOTES = "unfinished-downloads"
+_NOTE = re.compile(r"[0-9a-f]{16}")  # what is named otherwise is not of grid
 _MARK = 16  # hexadecimal digits that end the name of a folder, and are the name of its note
 _LONGEST_NAME = 255  # bytes
 
@@ -56,24 +58,27 @@ class FolderAside:
 def erase_abandoned(directory: Path) -> None:
     """Erase the folders of processes that were killed. What cannot be erased now is left to the next command."""
     with suppress(OSError):
-        for note in list((directory / NOTES).iterdir()):
+        notes = [path for path in (directory / NOTES).iterdir() if _NOTE.fullmatch(path.name)]
+        for note in notes:
             with suppress(OSError):  # its process lives, or the folder cannot be removed now
                 _erase(note)
 
 
 def _erase(note: Path) -> None:
     with alone(note, wait=False):
-        folder = Path(os.fsdecode(note.read_bytes()))
-        if _is_ours(folder, note.name):
+        text = os.fsdecode(note.read_bytes())  # empty where the process was killed before it had a folder
+        folder = Path(text)
+        if text and not _is_marked(folder, note.name):
+            return
+        if text and folder.is_dir() and not folder.is_symlink():
             remove_tree(folder)
-        if folder.parent.is_dir():  # else its disk may come back
+        if not text or folder.parent.is_dir():  # else its disk may come back
             note.unlink()
 
 
-def _is_ours(folder: Path, mark: str) -> bool:
-    """Only a folder whose name has the mark of the note is erased, whatever the note says."""
-    marked = folder.name.startswith(".") and folder.name.endswith(f".{mark}")
-    return marked and folder.is_dir() and not folder.is_symlink()
+def _is_marked(folder: Path, mark: str) -> bool:
+    """Whether the name of the folder has the mark of the note: whatever else a note names is left alone."""
+    return folder.is_absolute() and folder.name.startswith(".") and folder.name.endswith(f".{mark}")
 
 
 def remove_tree(folder: Path) -> None:

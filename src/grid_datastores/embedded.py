@@ -115,6 +115,10 @@ class EmbeddedDatastores:
     def sink(self, version: Version, _skipped: Callable[[int], object]) -> ObjectSink:
         return self._service.uploads.sink(self._user, version.id)
 
+    def keep_active(self, version: Version) -> None:
+        with suppress(Refusal):
+            self._service.uploads.complete_objects(self._user, version.id, ())
+
     def finish(self, version: Version, manifest: Manifest) -> Version:
         return available(self._service.uploads.publish(self._user, version.id, manifest))
 
@@ -122,10 +126,8 @@ class EmbeddedDatastores:
         self._service.finishing.finish_waiting(only=version.id, actor=self._user.name)
         return available(self._service.reading.get(self._user, version.id))
 
-    def order(self, name: str, source: Source) -> Version:
-        version = self.begin(name, source)
+    def order(self, version: Version) -> None:
         self._service.uploads.complete(self._user, version.id)
-        return version
 
     def interrupted_fetches(self) -> Sequence[Version]:
         return [version for version in self.versions() if version.phase is Phase.OPTIMIZING]
@@ -163,7 +165,7 @@ class EmbeddedDatastores:
         return self._service.workloads.set_state(self._user, kind, workload.id, wanted)
 
     def close(self) -> None:
-        """Erase what was deleted. What cannot be erased now is by the next command; what was done stays done."""
+        """Erase what was deleted, as far as that is possible now. The next command erases the rest."""
         try:
             self._runs.release()
             if self._tidies:

@@ -348,9 +348,9 @@ def _again(version: Version) -> str:
         return ""
     how = " --no-copy" if kind is SourceKind.REFERENCE else ""
     command = f"grid datastore create {quote(location)} --name {version.ref.name}{how}"
-    lost = " The '?' of an address and what follows, such as a key, are not kept: add them if it needs them."
+    lost = "\n  If the address had a part after '?', add it: that part is not stored."
     said = lost if kind is SourceKind.ARCHIVE else ""
-    return f"{said} If its source is still there, make a new version of it with: {command}"
+    return f" If its source is still there, make a new version of it with: {command}{said}"
 
 
 def _capital(ref: VersionRef) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from grid_datastores.errors import SourceFailed
-from grid_datastores.locks import locked
+from grid_datastores.locks import lock, locked
 from grid_datastores.model import FileEntry, VersionRef
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Journal:
     ref: VersionRef
     location: str
     files: list[list[object]]
-    held: int  # the open file, locked: whose process is there goes on with it, nobody else
+    held: int  # the open file, locked by the process that works on the upload
     objects: dict[str, list[FileEntry]] = field(default_factory=dict)
 
     @property
@@ -84,7 +84,7 @@ def begin_journal(directory: Path, place: Place, version: Version, data: LocalSo
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         held = os.open(path, os.O_RDONLY | os.O_CREAT, 0o600)
-        locked(held)
+        lock(held)  # another command may be looking at it
         location = data.source.location
         journal = Journal(path, place.id, place.words, version.id, version.ref, location, _scanned(data), held)
         _append(

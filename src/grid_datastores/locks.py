@@ -35,6 +35,11 @@ def locked(descriptor: int) -> bool:
     return True
 
 
+def lock(descriptor: int) -> None:
+    """Wait until this open file is the caller's alone; it stays so until it is closed."""
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
 @contextmanager
 def _locked(path: Path, how: int) -> Iterator[None]:
     while True:

@@ -98,8 +98,8 @@ def unmount(directory: Path, version_id: str) -> bool:
 def clear_mounts(directory: Path) -> tuple[int, int]:
     """Remove all that mounting left and nobody uses; answers of how many versions, and of how many it stays."""
     paths = list((directory / CACHE).glob("*"))
-    holding = {_id_in(path) for path in paths if path.is_dir()}
-    ids = {_id_in(path) for path in paths if _is_made_here(path)} | holding
+    ids = {_id_in(path) for path in paths if _is_made_here(path)}
+    holding = ids & {_id_in(path) for path in paths if path.is_dir()}
     removed = {version_id: unmount(directory, version_id) for version_id in ids if is_id(version_id)}
     told = [done for version_id, done in removed.items() if version_id in holding]
     return told.count(True), told.count(False)

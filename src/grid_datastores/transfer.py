@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from grid_datastores.errors import (
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from grid_datastores.model import Source, Version, VersionRef
     from grid_datastores.sources import LocalSource
 
+
+_BETWEEN = 5.0  # seconds between two signs of activity while files are compared
 
 # What says nothing about the upload itself: it can go on later.
 _PASSING = (Unreachable, NotUnderstood, CatalogFailed)
@@ -65,6 +68,7 @@ def create(
                 journal = begin_journal(directory, place, version, data)
             except BaseException as error:
                 _drop(datastores, version, error, delete_command(version.ref))
+                version = None
                 raise
     except KeyboardInterrupt as error:
         if version is None:
@@ -91,7 +95,7 @@ def resume(datastores: Datastores, journal: Journal, progress: Callable[[int], o
     if not journal.same_files(data):
         raise _changed(journal, journal.location)
     arrived = journal.arrived_bytes
-    _compare_arrived(journal, data, progress)
+    _compare_arrived(journal, data, _keeping_active(datastores, version, progress))
     _attribute(journal, data)
     sent = _send(datastores, journal, version, data, progress)
     # What surrounds small files in their pack has arrived, too, and is not of the version.
@@ -101,7 +105,7 @@ def resume(datastores: Datastores, journal: Journal, progress: Callable[[int], o
 def forget(datastores: Datastores, journal: Journal) -> None:
     """Drop an interrupted upload where it was sent to, then forget it here.
 
-    Raises the `Refusal` that kept it from being dropped; then it stays, and can still go on.
+    Raises `Refusal` when the place cannot drop it; the journal is kept.
     """
     version = _find(datastores, journal)
     if version and version.phase.unfinished:
@@ -117,7 +121,7 @@ def fetch(datastores: Datastores, name: str, source: Source) -> Version:
     version: Version | None = None
     try:
         with interrupts_held():
-            version = datastores.order(name, source)
+            version = _order(datastores, name, source)
         fetched = datastores.wait(version)
     except (KeyboardInterrupt, *_PASSING) as error:
         if version is None:
@@ -125,6 +129,17 @@ def fetch(datastores: Datastores, name: str, source: Source) -> Version:
         raise _not_fetched(datastores, error, version) from error
     _fetch_others(datastores)
     return fetched
+
+
+def _order(datastores: Datastores, name: str, source: Source) -> Version:
+    """A new version that the service is told to fetch; where it cannot be told, the version is dropped."""
+    version = datastores.begin(name, source)
+    try:
+        datastores.order(version)
+    except BaseException as error:
+        _drop(datastores, version, error, delete_command(version.ref))
+        raise
+    return version
 
 
 def fetch_again(datastores: Datastores, version: Version) -> Version | None:
@@ -203,7 +218,7 @@ def _find(datastores: Datastores, journal: Journal) -> Version | None:
         return renamed
     if journal.place != datastores.identity().id:
         raise NotFound(
-            f"The upload of {journal.ref} is not one of yours at {journal.words}. If it is not another user's, remove"
+            f"{journal.words} has no upload of yours for {journal.ref}. If no other user needs it, delete"
             f" {journal.path}"
         )
     return None
@@ -221,6 +236,23 @@ def _compare_arrived(journal: Journal, data: LocalSource, progress: Callable[[in
             progress(len(chunk))
         if digest.hexdigest() != arrived[file.path]:
             raise _changed(journal, file.location)
+
+
+def _keeping_active(
+    datastores: Datastores, version: Version, progress: Callable[[int], object]
+) -> Callable[[int], object]:
+    """`progress`, which also keeps the upload from expiring while nothing is sent (rule upload-resumed)."""
+    datastores.keep_active(version)
+    last = monotonic()
+
+    def heard(count: int) -> None:
+        nonlocal last
+        if monotonic() - last >= _BETWEEN:
+            datastores.keep_active(version)
+            last = monotonic()
+        progress(count)
+
+    return heard
 
 
 def _attribute(journal: Journal, data: LocalSource) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 # After a deletion of a version that a Run has used (rule delete-removes-bytes).
-COPIES = "A Run has used it: a copy on another machine is erased by the next grid command there."
+COPIES = (
+    "A Run has used it. A copy on another machine is erased by the next grid command there"
+    " that works on these datastores."
+)
 
 
 def size(count: int) -> str:

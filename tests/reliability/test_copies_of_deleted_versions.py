@@ -154,7 +154,10 @@ def test_where_no_copy_is_nobody_is_asked(embedded: Machine) -> None:
         assert [asked for asked, _ in server.asked] == ["GET /v1/core/local/datastores"]
 
 
-SENTENCE = "A Run has used it: a copy on another machine is erased by the next grid command there."
+SENTENCE = (
+    "A Run has used it. A copy on another machine is erased by the next grid command there"
+    " that works on these datastores."
+)
 
 
 @pytest.mark.parametrize("ran", [True, False])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from grid_datastores.cli.options import VersionNumber, name_option, output_option, version_ref
-from grid_datastores.cli.output import UNPRINTED, print_json, told
+from grid_datastores.cli.output import UNPRINTED, print_json, say, told
 from grid_datastores.cli.target import open_datastores
 from grid_datastores.errors import InUse, Refusal
 from grid_datastores.words import COPIES, counted, size
@@ -155,18 +155,18 @@ def _print(datastores: Datastores, answers: Sequence[_Answer], dry_run: bool, ou
 def _print_answer(answer: _Answer, dry_run: bool) -> None:
     ref, receipt = answer.ref, answer.receipt
     if receipt is None:
-        click.echo(f"Deleted {ref}. This cannot be undone. The server gives no receipt.")
+        say(f"Deleted {ref}. This cannot be undone. The server gives no receipt.")
         return
     if dry_run:
-        click.echo(f"V{str(ref)[1:]} can be deleted: {_gone(receipt)}. Nothing was deleted.")
-        click.echo(f"It would keep {_kept(receipt)}.")
+        say(f"V{str(ref)[1:]} can be deleted: {_gone(receipt)}. Nothing was deleted.")
+        say(f"It would keep {_kept(receipt)}.")
         return
     before, after = receipt.quota_before, receipt.quota_after
-    click.echo(f"Deleted {ref}: {_gone(receipt)}. This cannot be undone.")
-    click.echo(f"Kept {_kept(receipt)}.")
-    click.echo(f"You have {after.used} of {after.limit} versions now, {before.used} before.")
+    say(f"Deleted {ref}: {_gone(receipt)}. This cannot be undone.")
+    say(f"Kept {_kept(receipt)}.")
+    say(f"You have {after.used} of {after.limit} versions now, {before.used} before.")
     if receipt.may_have_copies:
-        click.echo(COPIES)
+        say(COPIES)
 
 
 def _erase_copies(datastores: Datastores, done: Sequence[_Answer]) -> None:

@@ -1,4 +1,4 @@
-"""`grid datastore resume` and `clearcache`: what earlier commands left to go on with, or to forget."""
+"""`grid datastore resume` and `clearcache`: resume or discard interrupted uploads."""
 
 from __future__ import annotations
 

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from grid_datastores.storage import ObjectSink
     from grid_datastores.wire import accounts
 
-_MOST_IDS = 1000  # that one request asks about
 _FIRST_WAIT, _LONGEST_WAIT = 0.02, 1.0  # seconds between two looks at a version that is being finished
 _STATES = {WorkloadKind.SESSION: workload_wire.SESSION_STATES, WorkloadKind.RUN: workload_wire.RUN_STATES}
 
@@ -153,6 +152,11 @@ class HttpDatastores:
     def sink(self, version: Version, skipped: Callable[[int], object]) -> ObjectSink:
         return HttpSink(self._connection, self._path_of(version), skipped)
 
+    def keep_active(self, version: Version) -> None:
+        with suppress(Refusal):  # a server of Grid's own may refuse to be told of no object
+            path = f"{self._path_of(version)}/presigned-urls/completed"
+            self._connection.call("POST", path, json={"objects": []})
+
     def finish(self, version: Version, manifest: Manifest) -> Version:
         path = self._path_of(version)
         self._connection.call("PUT", f"{path}/manifest", content=manifest.encode())
@@ -162,10 +166,8 @@ class HttpDatastores:
     def wait(self, version: Version) -> Version:
         return self._finished(self._path_of(version))
 
-    def order(self, name: str, source: Source) -> Version:
-        version = self.begin(name, source)
+    def order(self, version: Version) -> None:
         self._connection.call("POST", f"{self._path_of(version)}/completed", json={})
-        return version
 
     def interrupted_fetches(self) -> Sequence[Version]:
         return []
@@ -262,4 +264,4 @@ class HttpDatastores:
 
 
 def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (ids[start : start + _MOST_IDS] for start in range(0, len(ids), _MOST_IDS))
+    return (ids[start : start + wire.MOST_IDS] for start in range(0, len(ids), wire.MOST_IDS))

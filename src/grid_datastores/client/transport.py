@@ -1,6 +1,6 @@
 """How requests leave this machine: directly, or through the proxy that the environment names for their address.
 
-HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, in upper or lower case, mean what they mean to curl and pip. httpx
+HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, in upper or lower case, mean what they mean to pip. httpx
 reads them only for transports that it makes itself, and knows no networks in NO_PROXY.
 """
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MIB = 1024 * 1024
+MOST_IDS = 100  # that one request asks about: proxies limit the length of addresses
 
 _SOURCE = "DATASTORE_SOURCE_TYPE_"
 SOURCE_TYPES = {
@@ -175,7 +176,8 @@ class KeptJson(TypedDict):
 class ReceiptJson(TypedDict):
     """What a deletion took and what it left; sizes are bytes.
 
-    `mayHaveCopies`: a Run has used the version, so a machine may hold a copy until its next `grid` command.
+    `mayHaveCopies`: a Run has used the version, so a machine may hold a copy until its next `grid` command on
+    these datastores.
     """
 
     id: str

@@ -43,14 +43,14 @@ def test_a_folder_that_is_discarded_leaves_neither_itself_nor_a_note(tmp_path: P
     erase_abandoned(tmp_path)
     assert (aside.path / "a").exists(), "its process lives"
     aside.discard()
-    assert [path.name for path in tmp_path.rglob("*")] == ["downloads"]
+    assert [path.name for path in tmp_path.rglob("*")] == ["unfinished-downloads"]
 
 
 def test_a_folder_that_is_renamed_stays_and_leaves_no_note(tmp_path: Path) -> None:
     aside = FolderAside(tmp_path, tmp_path / "new")
     aside.path.rename(tmp_path / "new")
     aside.discard()
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["downloads", "new"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["unfinished-downloads", "new"]
 
 
 def test_the_name_of_a_folder_is_one_that_disks_take(tmp_path: Path) -> None:

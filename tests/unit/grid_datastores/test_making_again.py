@@ -59,6 +59,6 @@ def test_where_no_command_can_make_it_none_is_offered(kind: SourceKind, location
 
 
 def test_what_is_not_kept_of_an_address_is_told() -> None:
-    note = "The '?' of an address and what follows, such as a key, are not kept: add them if it needs them."
+    note = "If the address had a part after '?', add it: that part is not stored."
     assert note in _said(SourceKind.ARCHIVE, "https://example.com/data.zip")
     assert note not in _said(SourceKind.BUCKET, "s3://birds")

@@ -12,15 +12,13 @@ from grid_datastores.rules import LARGEST_NUMBER
 from grid_datastores.server.state import CLUSTER, InCluster, TheState, TheUser
 from grid_datastores.wire import datastores as wire
 
-MOST_IDS = 1000  # that one request asks about
-
 router = APIRouter(prefix="/v1/core/{clusterId}/datastores", tags=["datastores"], dependencies=[InCluster])
 deletions = APIRouter(tags=["datastores"], dependencies=[InCluster])
 
 
 @deletions.get("/v1/core/{clusterId}/deletions")
 def list_deletions(
-    state: TheState, user: TheUser, id: Annotated[list[str], Query(min_length=1, max_length=MOST_IDS)]
+    state: TheState, user: TheUser, id: Annotated[list[str], Query(min_length=1, max_length=wire.MOST_IDS)]
 ) -> wire.DeletedResponse:
     """Those of these ids whose versions are deleted, or not the user's: a machine erases its copies of them."""
     return {"deleted": state.service.copies.deleted(user, id)}
