@@ -198,6 +198,9 @@ def _find(datastores: Datastores, journal: Journal) -> Version | None:
         version = None
     if version and version.id == journal.version_id:
         return version
+    renamed = next((one for one in datastores.versions() if one.id == journal.version_id), None)
+    if renamed:  # as when the folder of several owners got one
+        return renamed
     if journal.place != datastores.identity().id:
         raise NotFound(
             f"The upload of {journal.ref} is not one of yours at {journal.words}. If it is not another user's, remove"

@@ -12,7 +12,7 @@ import pytest
 
 from grid_datastores.catalog import Catalog
 from grid_datastores.errors import CatalogFailed
-from grid_datastores.model import Phase, Source, SourceKind
+from grid_datastores.model import Phase, Source, SourceKind, WorkloadKind
 from grid_datastores.service import Service, open_service
 from grid_datastores.settings import Limits, Settings
 
@@ -146,3 +146,21 @@ def test_an_open_catalog_does_not_hold_up_who_opens_it_too(place: Path) -> None:
     with closing(sqlite3.connect(place, isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
         Catalog(place).close()
+
+
+def test_a_lease_that_runs_in_an_older_catalog_keeps_what_is_left_of_it(place: Path) -> None:
+    """The server that gave it is set to ten minutes; who opens the catalog is set to one."""
+    server = open_service(Settings(place.parent.parent, place, Limits(lease=600)), lambda: None)
+    ana = server.accounts.local("ana")
+    run = server.workloads.start(ana, WorkloadKind.RUN, "nightly", {}, leased=True)
+    without = server.workloads.start(ana, WorkloadKind.RUN, "without", {})
+    server.context.catalog.close()
+    _done(place, _VERSION_0.format(url=SECRET))
+    service = _service(place)
+    service.tidy()
+    kept = service.workloads.get(ana, WorkloadKind.RUN, run.id)
+    assert kept.lease_until
+    assert run.lease_until
+    assert abs(kept.lease_until - run.lease_until) < timedelta(seconds=60)
+    assert service.workloads.get(ana, WorkloadKind.RUN, without.id).lease_until is None
+    service.context.catalog.close()
