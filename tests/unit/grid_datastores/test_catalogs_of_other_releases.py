@@ -77,6 +77,43 @@ def test_an_older_catalog_is_brought_up_to_date(old: Path) -> None:
     assert _version(old) == _version_of_a_new_one(old.parent)
 
 
+def _old_rows(place: Path) -> Service:
+    """A catalog of version 0 whose upload was idle for two days, and whose leases are of a clock far ahead."""
+    _done(place, "UPDATE versions SET active_at = datetime('now', '-2 days') || '.000000'")
+    for state, until in (("ahead", "+400 days"), ("short", "+10 seconds"), ("longer", "+600 seconds")):
+        _done(
+            place,
+            "INSERT INTO workloads (id, kind, owner_id, name, state, state_since, created_at, lease_until)"
+            f" SELECT '{state}', 'Run', id, '{state}', 'running', created_at, created_at,"
+            f" datetime('now', '{until}') || '.000000' FROM users",
+        )
+    return _service(place)
+
+
+def test_an_upload_of_an_older_release_has_its_whole_expiry_before_it(old: Path) -> None:
+    service = _old_rows(old)
+    service.tidy()
+    ana = service.accounts.local("ana")
+    assert {version.phase for version in service.reading.versions(ana)} == {Phase.UPLOADING}
+    with service.context.catalog.read() as tx:
+        (deleted,) = tx.versions.in_phase(Phase.DELETED)
+        assert service.context.clock() - tx.versions.active_at(deleted.id) > timedelta(days=1.9)
+    service.context.catalog.close()
+
+
+def test_a_lease_of_an_older_release_is_a_minute_to_a_day_long(old: Path) -> None:
+    service = _old_rows(old)
+    service.tidy(lambda _run: True)
+    now = service.context.clock()
+    with service.context.catalog.read() as tx:
+        runs = [tx.workloads.get(name) for name in ("ahead", "short", "longer")]
+    lengths = [run.lease_seconds for run in runs if run and run.lease_seconds]
+    assert lengths[:2] == [86400, 60]
+    assert 590 <= lengths[2] <= 600
+    assert all(run and run.lease_until and run.lease_until <= now + timedelta(days=1) for run in runs)
+    service.context.catalog.close()
+
+
 def _version_of_a_new_one(folder: Path) -> int:
     Catalog(folder / "new.sqlite").close()
     return _version(folder / "new.sqlite")
@@ -98,8 +135,8 @@ def test_a_newer_catalog_is_refused_and_left_as_it_is(place: Path) -> None:
 
 
 def test_a_catalog_of_no_release_is_refused_and_left_as_it_is(old: Path) -> None:
-    _done(old, "ALTER TABLE versions DROP COLUMN active_at")
-    with pytest.raises(CatalogFailed, match=r"no versions\.active_at"):
+    _done(old, "ALTER TABLE versions DROP COLUMN last_used_by")
+    with pytest.raises(CatalogFailed, match=r"no versions\.last_used_by"):
         Catalog(old)
     assert _version(old) == 0
 
