@@ -1,0 +1,103 @@
+"""What is left when a transfer fails between two steps, and that nothing expires while files are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from manual_clock import Clock
+
+from grid_datastores import journal, transfer
+from grid_datastores.embedded import EmbeddedDatastores
+from grid_datastores.errors import Unreachable
+from grid_datastores.journal import Journal, interrupted
+from grid_datastores.living import LivingRuns
+from grid_datastores.model import Phase, Source, SourceKind, User, VersionRef
+from grid_datastores.service import Service
+from grid_datastores.sources import LocalSource, scan
+from grid_datastores.sources.local import LocalFile
+
+ARCHIVE = Source(SourceKind.ARCHIVE, "https://example.com/data.zip")
+
+
+@pytest.fixture
+def datastores(service: Service, ana: User, tmp_path: Path) -> EmbeddedDatastores:
+    return EmbeddedDatastores(service, ana, tmp_path, LivingRuns(tmp_path / "runs"))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> LocalSource:
+    """Three files, the first of which is an object of its own."""
+    folder = tmp_path / "source"
+    folder.mkdir()
+    for name, size in (("a.raw", 2**20), ("b.csv", 3), ("c.csv", 4)):
+        (folder / name).write_bytes(b"x" * size)
+    return scan(str(folder))
+
+
+@pytest.mark.parametrize("error", [Unreachable("No server answers."), KeyboardInterrupt()], ids=["away", "Ctrl-C"])
+def test_a_version_that_cannot_be_ordered_is_dropped(
+    datastores: EmbeddedDatastores, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    def order(_version: object) -> None:
+        raise error
+
+    monkeypatch.setattr(datastores, "order", order)
+    with pytest.raises(type(error)):
+        transfer.fetch(datastores, "data", ARCHIVE)
+    assert datastores.quota().used == 0
+    assert datastores.find(VersionRef("data", 1)).phase is Phase.DELETED
+
+
+def test_nobody_is_sent_to_resume_what_was_dropped(
+    datastores: EmbeddedDatastores, data: LocalSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def begin_journal(*_given: object) -> Journal:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(transfer, "begin_journal", begin_journal)
+    with pytest.raises(KeyboardInterrupt):
+        transfer.create(datastores, tmp_path, "data", data, lambda _: None)
+    assert datastores.quota().used == 0
+
+
+def test_nothing_expires_while_what_has_arrived_is_compared(
+    service: Service,
+    datastores: EmbeddedDatastores,
+    data: LocalSource,
+    tmp_path: Path,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The upload was left for most of its time; then each file takes as long to read again."""
+    _interrupt(datastores, data, tmp_path)
+    clock.go(0.9 * clock.expiry)
+    chunks = LocalFile.chunks
+
+    def slowly(self: LocalFile) -> Iterator[bytes]:
+        clock.go(0.9 * clock.expiry)
+        service.tidy()
+        return chunks(self)
+
+    monkeypatch.setattr(LocalFile, "chunks", slowly)
+    monkeypatch.setattr(transfer, "monotonic", lambda: clock.steady)
+    monkeypatch.setattr(journal, "locked", lambda _held: True)  # as when the process of the upload has ended
+    found = interrupted(tmp_path, datastores.identity)
+    resumed = transfer.resume(datastores, found.journals[0], lambda _: None)
+    assert resumed.version.phase is Phase.AVAILABLE
+
+
+def _interrupt(datastores: EmbeddedDatastores, data: LocalSource, directory: Path) -> None:
+    """An upload that stops when its first object has arrived."""
+
+    begun: list[int] = []
+
+    def advance(count: int) -> None:
+        if begun:
+            raise KeyboardInterrupt
+        if count == 2**20:
+            begun.append(count)
+
+    with pytest.raises(transfer.UploadInterrupted):
+        transfer.create(datastores, directory, "data", data, advance)
