@@ -16,6 +16,7 @@ from grid_datastores.errors import (
     Refusal,
     SourceFailed,
     Unreachable,
+    UploadInterrupted,
     delete_command,
     show_command,
 )
@@ -39,12 +40,6 @@ _BETWEEN = 5.0  # seconds between two signs of activity while files are compared
 
 # What says nothing about the upload itself: it can go on later.
 _PASSING = (Unreachable, NotUnderstood, CatalogFailed)
-
-
-class UploadInterrupted(Refusal):
-    """The upload stopped in the middle; it can go on where it stopped (rule upload-resumed)."""
-
-    reason = "UPLOAD_INTERRUPTED"
 
 
 @dataclass(frozen=True, slots=True)

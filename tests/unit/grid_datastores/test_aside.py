@@ -50,7 +50,7 @@ def test_a_folder_that_is_renamed_stays_and_leaves_no_note(tmp_path: Path) -> No
     aside = FolderAside(tmp_path, tmp_path / "new")
     aside.path.rename(tmp_path / "new")
     aside.discard()
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["unfinished-downloads", "new"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["new", "unfinished-downloads"]
 
 
 def test_the_name_of_a_folder_is_one_that_disks_take(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from grid_datastores.errors import AlreadyDeleted
 from grid_datastores.model import Phase, Source, SourceKind, Version, VersionRef
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
-OFFER = " If its source is still there, make a new version of it with: "
+OFFER = " Type: "
 
 
 def _said(kind: SourceKind, location: str) -> str:

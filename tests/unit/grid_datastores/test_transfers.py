@@ -10,7 +10,7 @@ from manual_clock import Clock
 
 from grid_datastores import journal, transfer
 from grid_datastores.embedded import EmbeddedDatastores
-from grid_datastores.errors import Unreachable
+from grid_datastores.errors import Unreachable, UploadInterrupted
 from grid_datastores.journal import Journal, interrupted
 from grid_datastores.living import LivingRuns
 from grid_datastores.model import Phase, Source, SourceKind, User, VersionRef
@@ -99,5 +99,5 @@ def _interrupt(datastores: EmbeddedDatastores, data: LocalSource, directory: Pat
         if count == 2**20:
             begun.append(count)
 
-    with pytest.raises(transfer.UploadInterrupted):
+    with pytest.raises(UploadInterrupted):
         transfer.create(datastores, directory, "data", data, advance)
