@@ -33,16 +33,21 @@ def resume() -> None:
     with open_datastores() as datastores:
         found = interrupted(read_settings().directory, datastores.identity)
         fetches = datastores.interrupted_fetches()
-        done = [_fetch_again(datastores, version, refusals) for version in fetches]
-        if not found.journals and not any(done):
-            say(f"There is no interrupted upload to go on with{_under_way(found)}.")
-        for journal in found.journals:
-            _go_on(datastores, journal, refusals)
+        finished: list[str] = []
+        try:
+            tried = [_fetch_again(datastores, version, finished, refusals) for version in fetches]
+            for journal in found.journals:
+                _go_on(datastores, journal, finished, refusals)
+        finally:  # also when the rest is interrupted
+            if finished:
+                say_done(*finished)
+    if not found.journals and not any(tried):
+        say(f"There is no interrupted upload to go on with{_under_way(found)}.")
     _say_elsewhere(found)
     _refuse(refusals)
 
 
-def _fetch_again(datastores: Datastores, version: Version, refusals: list[Refusal]) -> bool:
+def _fetch_again(datastores: Datastores, version: Version, finished: list[str], refusals: list[Refusal]) -> bool:
     """Whether it came to an end here, be it a failure; False where another process is fetching it."""
     from grid_datastores import transfer
 
@@ -52,11 +57,11 @@ def _fetch_again(datastores: Datastores, version: Version, refusals: list[Refusa
         _note(error, refusals)
         return True
     if fetched:
-        say_done(f"Finished {fetched.ref}.")
+        finished.append(f"Finished {fetched.ref}.")
     return fetched is not None
 
 
-def _go_on(datastores: Datastores, journal: Journal, refusals: list[Refusal]) -> None:
+def _go_on(datastores: Datastores, journal: Journal, finished: list[str], refusals: list[Refusal]) -> None:
     from grid_datastores import transfer
 
     try:
@@ -66,7 +71,7 @@ def _go_on(datastores: Datastores, journal: Journal, refusals: list[Refusal]) ->
         _note(error, refusals)
         return
     sent = size(resumed.version.size_bytes - resumed.skipped)
-    say_done(f"Finished {journal.ref}: {size(resumed.skipped)} were there already, {sent} were sent.")
+    finished.append(f"Finished {journal.ref}: {size(resumed.skipped)} were there already, {sent} were sent.")
 
 
 def _note(error: Refusal, refusals: list[Refusal]) -> None:
