@@ -45,11 +45,11 @@ Feature: Interrupted uploads
       And version 1 of "field-notes" is not available
 
     @scenario:content-changed-meanwhile
-    Scenario: A file whose content changed meanwhile is noticed, even if its size and its time did not
+    Scenario: A file that has arrived and whose content changed is noticed, even if its size and time did not
       Not on api, ui: a client of the API sends the missing parts again, a browser all; this is about the command line.
       Given a folder with three large files
       And an upload of it to "field-notes" that is interrupted when two of them have arrived
-      And the content of one of the files has changed, and neither its size nor its time
+      And the content of one of these two has changed, and neither its size nor its time
       When I try to resume the upload
       Then it is refused
       And I am told "has changed"

@@ -2,7 +2,7 @@ Feature: Whose data it is
   Versions belong to the user who uploaded them.
 
   @rule:private-to-owner
-  Rule: Another user cannot list, read, mount or delete your version: to them it is not found
+  Rule: On a server, another user cannot list, read, mount or delete your version: to them it is not found; a folder on your machine has one user
     Why: nobody but you decides about your data, and not even its name is anybody else's business.
 
     @scenario:another-user

@@ -42,7 +42,7 @@ Feature: Where data comes from
         | An archive with a hard link       | tar.gz |
 
     @scenario:names-guessed
-    Scenario: The history tells how the names in an archive were read that does not say it
+    Scenario: The history names the encoding that was guessed for the names in a zip
       Given an archive from a Japanese Windows at "field-notes.zip" of a web server
       When I create a version of the archive in "field-notes"
       Then version 1 of "field-notes" is byte for byte what is in the archive

@@ -65,7 +65,7 @@ Feature: Versions
       Then "my-training-data" has versions 1, 2, 3, 4 and 5
 
   @rule:version-complete
-  Rule: A version holds every file that was uploaded, byte for byte, and nothing of another version; times, executable files and empty folders are kept where the source has them
+  Rule: A version holds every file that was uploaded, byte for byte, and nothing of another version; from a folder that grid uploads and from an archive it also keeps times, executable files and empty folders
     Why: what is trained on a version is trained on all of it, and on nothing else. A program in it still runs.
 
     @scenario:every-file-byte-for-byte

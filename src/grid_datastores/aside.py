@@ -15,11 +15,10 @@ from uuid import uuid4
 
 from grid_datastores.locks import alone
 
-NOTES = "asides"
+NOTES = "unfinished-downloads"
+_NOTE = re.compile(r"[0-9a-f]{16}")  # what is named otherwise is not of grid
 _MARK = 16  # hexadecimal digits that end the name of a folder, and are the name of its note
-_NAME = re.compile(rf"[0-9a-f]{{{_MARK}}}")  # of a note
 _LONGEST_NAME = 255  # bytes
-_LONGEST_NOTE = 8192  # bytes: the longest path takes half of it
 
 
 class FolderAside:
@@ -57,37 +56,29 @@ class FolderAside:
 
 
 def erase_abandoned(directory: Path) -> None:
-    """Erase the folders of processes that were killed. What cannot be erased now is left to the next command.
-
-    The settings' directory may be one in which people keep their own files: only a note is opened, locked or removed.
-    """
+    """Erase the folders of processes that were killed. What cannot be erased now is left to the next command."""
     with suppress(OSError):
-        for path in list((directory / NOTES).iterdir()):
+        notes = [path for path in (directory / NOTES).iterdir() if _NOTE.fullmatch(path.name)]
+        for note in notes:
             with suppress(OSError):  # its process lives, or the folder cannot be removed now
-                if _may_be_note(path):
-                    _erase(path)
-
-
-def _may_be_note(path: Path) -> bool:
-    named = _NAME.fullmatch(path.name) is not None
-    return named and not path.is_symlink() and path.is_file() and path.stat().st_size <= _LONGEST_NOTE
+                _erase(note)
 
 
 def _erase(note: Path) -> None:
     with alone(note, wait=False):
-        content = note.read_bytes()
-        folder = Path(os.fsdecode(content))
-        if not content:  # its process was killed before it made the folder
+        text = os.fsdecode(note.read_bytes())  # empty where the process was killed before it had a folder
+        folder = Path(text)
+        if text and not _is_marked(folder, note.name):
+            return
+        if text and folder.is_dir() and not folder.is_symlink():
+            remove_tree(folder)
+        if not text or folder.parent.is_dir():  # else its disk may come back
             note.unlink()
-        elif folder.is_absolute() and _has_mark(folder, note.name):
-            if folder.is_dir() and not folder.is_symlink():
-                remove_tree(folder)
-            if folder.parent.is_dir():  # else its disk may come back
-                note.unlink()
 
 
-def _has_mark(folder: Path, mark: str) -> bool:
-    return folder.name.startswith(".") and folder.name.endswith(f".{mark}")
+def _is_marked(folder: Path, mark: str) -> bool:
+    """Whether the name of the folder has the mark of the note: whatever else a note names is left alone."""
+    return folder.is_absolute() and folder.name.startswith(".") and folder.name.endswith(f".{mark}")
 
 
 def remove_tree(folder: Path) -> None:

@@ -72,14 +72,14 @@ class Datastores(Protocol):
     def sink(self, version: Version, skipped: Callable[[int], object]) -> ObjectSink:
         """Where the objects of a version that is begun go; `skipped` hears of bytes that had arrived before."""
 
-    def keep_active(self, version: Version, name: str) -> None:
-        """The upload does not expire yet: its object of this name, which has arrived, is compared here."""
+    def keep_active(self, version: Version) -> None:
+        """Keep an upload from expiring while nothing is sent. Best effort."""
 
     def finish(self, version: Version, manifest: Manifest) -> Version:
         """All objects are there: the version, once it is available."""
 
     def order(self, version: Version) -> None:
-        """Have the service fetch the archive or bucket of a version that is begun; `wait` waits for it."""
+        """Have the service fetch a version of an archive or a bucket that is begun; `wait` waits for it."""
 
     def wait(self, version: Version) -> Version:
         """The version, once it is available: its data has all arrived, or is fetched. Raises `SourceFailed`."""

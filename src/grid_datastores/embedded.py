@@ -115,8 +115,9 @@ class EmbeddedDatastores:
     def sink(self, version: Version, _skipped: Callable[[int], object]) -> ObjectSink:
         return self._service.uploads.sink(self._user, version.id)
 
-    def keep_active(self, version: Version, _name: str) -> None:
-        self._service.uploads.announce(self._user, version.id, {})  # to announce anything marks it active
+    def keep_active(self, version: Version) -> None:
+        with suppress(Refusal):
+            self._service.uploads.complete_objects(self._user, version.id, ())
 
     def finish(self, version: Version, manifest: Manifest) -> Version:
         return available(self._service.uploads.publish(self._user, version.id, manifest))
@@ -164,7 +165,7 @@ class EmbeddedDatastores:
         return self._service.workloads.set_state(self._user, kind, workload.id, wanted)
 
     def close(self) -> None:
-        """Erase what was deleted. The next command erases the rest."""
+        """Erase what was deleted, as far as that is possible now. The next command erases the rest."""
         try:
             self._runs.release()
             if self._tidies:

@@ -218,6 +218,12 @@ class UploadInvalid(Refusal):
     reason = "UPLOAD_INVALID"
 
 
+class UploadInterrupted(Refusal):
+    """An upload or a fetch stopped in the middle; it can go on where it stopped (rule upload-resumed)."""
+
+    reason = "UPLOAD_INTERRUPTED"
+
+
 class QuotaReached(Refusal):
     """The user has as many versions as allowed (rule quota-limit)."""
 
@@ -348,9 +354,9 @@ def _again(version: Version) -> str:
         return ""
     how = " --no-copy" if kind is SourceKind.REFERENCE else ""
     command = f"grid datastore create {quote(location)} --name {version.ref.name}{how}"
-    lost = "\n  If the address had a part after '?', add it: that part is not stored."
+    lost = " If the address had a part after '?', add it: that part is not stored."
     said = lost if kind is SourceKind.ARCHIVE else ""
-    return f" If its source is still there, make a new version of it with: {command}{said}"
+    return f" If its source is still there, you can make a new version of it.{said} Type: {command}"
 
 
 def _capital(ref: VersionRef) -> str:

@@ -10,10 +10,10 @@ import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from grid_datastores.errors import SourceFailed
-from grid_datastores.locks import locked
+from grid_datastores.locks import lock, locked
 from grid_datastores.model import FileEntry, VersionRef
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def begin_journal(directory: Path, place: Place, version: Version, data: LocalSo
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         held = os.open(path, os.O_RDONLY | os.O_CREAT, 0o600)
-        locked(held, wait=True)  # another process may look into the new file at this moment
+        lock(held)  # another command may be looking at it
         location = data.source.location
         journal = Journal(path, place.id, place.words, version.id, version.ref, location, _scanned(data), held)
         _append(
@@ -173,9 +173,7 @@ def _read(path: Path, held: int) -> Journal | None:
         for row in rows:
             name = str(row["object"])
             journal.objects[name] = [
-                FileEntry(
-                    str(file), _number(size), str(digest), name, _number(offset), executable is True, _whole(modified)
-                )
+                FileEntry(str(file), int(size), str(digest), name, int(offset), executable is True, _whole(modified))
                 for file, size, digest, offset, executable, modified in map(_attributed, row["files"])
             ]
     except (OSError, ValueError, KeyError, TypeError):
@@ -183,19 +181,15 @@ def _read(path: Path, held: int) -> Journal | None:
     return journal
 
 
-def _attributed(row: list[object]) -> list[object]:
+def _attributed(row: Sequence[object]) -> Sequence[Any]:
     """The row of a file; an earlier release kept no attributes, and `resume` looks at the file again."""
     return row if len(row) > _OLD_ROW else [*row, False, None]
 
 
-def _number(value: object) -> int:
-    if isinstance(value, int):
+def _whole(value: object) -> int | None:
+    if value is None or isinstance(value, int):
         return value
     raise TypeError(value)
-
-
-def _whole(value: object) -> int | None:
-    return None if value is None else _number(value)
 
 
 def _append(path: Path, row: object) -> None:

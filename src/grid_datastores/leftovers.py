@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def erase_leftovers(directory: Path, place: Callable[[], AbstractContextManager[Datastores]]) -> None:
     """Erase what is left below the settings' directory; `place` is opened only to be asked about copies."""
     with suppress(OSError, Refusal):
-        if _holds_any(directory / "asides"):
+        if _holds_any(directory / "unfinished-downloads"):
             from grid_datastores.aside import erase_abandoned
 
             erase_abandoned(directory)

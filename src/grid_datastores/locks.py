@@ -26,13 +26,18 @@ def alone(path: Path, *, wait: bool) -> Iterator[None]:
         yield
 
 
-def locked(descriptor: int, *, wait: bool = False) -> bool:
+def locked(descriptor: int) -> bool:
     """Whether this open file or folder is the caller's alone from now on, until it is closed; False when it is not."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
+
+
+def lock(descriptor: int) -> None:
+    """Wait until this open file is the caller's alone; it stays so until it is closed."""
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from grid_datastores.errors import InvalidInput, NotFound, NotThatState, Refusal
 from grid_datastores.leftovers import erase_copies
 from grid_datastores.model import Phase, WorkloadKind, WorkloadState
 from grid_datastores.mounting import mount_folder, mounted, unmount
+from grid_datastores.settings import DEFAULT_LEASE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -122,7 +123,7 @@ def _execute(command: Sequence[str], environment: dict[str, str]) -> int:
 @contextmanager
 def _heart(datastores: Datastores, run: Workload, warn: Callable[[str], object]) -> Iterator[None]:
     """Renew the Run's lease from a thread, four times a lease."""
-    lease = (run.lease_until - run.created_at).total_seconds() if run.lease_until else 60.0
+    lease = run.lease_seconds or DEFAULT_LEASE  # another server may not tell
     stopped = threading.Event()
 
     def beat() -> None:

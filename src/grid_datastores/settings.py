@@ -56,10 +56,10 @@ def read_settings() -> Settings:
     GRID_DIR: the folder of all that is kept (default ~/.grid). GRID_DATABASE_URL: the catalog, SQLite at
     sqlite:///PATH (default data/catalog.sqlite below GRID_DIR). GRID_STORAGE_URL: refused when it is set, as the bytes
     can only be kept in that folder, too (unset). GRID_QUOTA: versions that a user may have (50).
-    GRID_LEASE: seconds without a heartbeat after which a Run that begins now holds nothing (60). GRID_UPLOAD_EXPIRY:
-    seconds without data after which an upload that begins now is dropped (a day). GRID_ALLOW_SOURCE_HOSTS: hosts, or
-    host:port, with commas between, that archives are fetched from although their addresses are private or this
-    machine's (none).
+    GRID_LEASE: seconds without a heartbeat after which the lease of a Run that starts later expires (60).
+    GRID_UPLOAD_EXPIRY: seconds without data after which an upload that starts later expires (a day).
+    GRID_ALLOW_SOURCE_HOSTS: hosts, or host:port, with commas between, that archives are fetched from although their
+    addresses are private or this machine's (none).
     GRID_ALLOWED_HOSTS: names that the server answers to beside this machine's own, with commas between them (none).
     GRID_PUBLIC_URL: the address at which clients reach the server, when a proxy stands before it: scheme, host and port
     (the Host header of each request). GRID_FORWARDED_ALLOW_IPS: addresses and networks of the proxies whose

@@ -16,6 +16,7 @@ from grid_datastores.errors import (
     Refusal,
     SourceFailed,
     Unreachable,
+    UploadInterrupted,
     delete_command,
     show_command,
 )
@@ -31,20 +32,14 @@ if TYPE_CHECKING:
 
     from grid_datastores.datastores import Datastores
     from grid_datastores.journal import Journal
-    from grid_datastores.model import Place, Source, Version, VersionRef
+    from grid_datastores.model import Source, Version, VersionRef
     from grid_datastores.sources import LocalSource
 
 
-_BETWEEN = 2.0  # seconds between two calls that keep an upload active while its files are compared
+_BETWEEN = 5.0  # seconds between two signs of activity while files are compared
 
 # What says nothing about the upload itself: it can go on later.
 _PASSING = (Unreachable, NotUnderstood, CatalogFailed)
-
-
-class UploadInterrupted(Refusal):
-    """The upload stopped in the middle; it can go on where it stopped (rule upload-resumed)."""
-
-    reason = "UPLOAD_INTERRUPTED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +55,21 @@ def create(
 ) -> Version:
     """A new version of these files. When it is interrupted it can go on; when it fails, nothing of it is left."""
     version: Version | None = None
-    journal: Journal | None = None
     place = datastores.identity()
     try:
         with interrupts_held():
             version = datastores.begin(name, data.source)
-            journal = _noted(datastores, directory, place, version, data)
+            try:
+                journal = begin_journal(directory, place, version, data)
+            except BaseException as error:
+                _drop(datastores, version, error, delete_command(version.ref))
+                version = None
+                raise
     except KeyboardInterrupt as error:
-        if journal is None or version is None:
-            raise  # nothing was begun, or it was dropped
+        if version is None:
+            raise
         raise _interrupted("Interrupted.", version) from error
     return _send(datastores, journal, version, data, progress).version
-
-
-def _noted(datastores: Datastores, directory: Path, place: Place, version: Version, data: LocalSource) -> Journal:
-    """The journal of an upload that is begun. Where it cannot be written, the version is dropped."""
-    try:
-        return begin_journal(directory, place, version, data)
-    except BaseException as error:
-        _drop(datastores, version, error, delete_command(version.ref))
-        raise
 
 
 def resume(datastores: Datastores, journal: Journal, progress: Callable[[int], object]) -> Resumed:
@@ -100,7 +90,7 @@ def resume(datastores: Datastores, journal: Journal, progress: Callable[[int], o
     if not journal.same_files(data):
         raise _changed(journal, journal.location)
     arrived = journal.arrived_bytes
-    _compare_arrived(datastores, version, journal, data, progress)
+    _compare_arrived(journal, data, _keeping_active(datastores, version, progress))
     _attribute(journal, data)
     sent = _send(datastores, journal, version, data, progress)
     # What surrounds small files in their pack has arrived, too, and is not of the version.
@@ -124,32 +114,27 @@ def forget(datastores: Datastores, journal: Journal) -> None:
 def fetch(datastores: Datastores, name: str, source: Source) -> Version:
     """A new version of an archive or a bucket. Where the command is interrupted, the answer says what goes on."""
     version: Version | None = None
-    ordered = False
     try:
         with interrupts_held():
-            version = datastores.begin(name, source)
-            _order(datastores, version)
-            ordered = True
+            version = _order(datastores, name, source)
         fetched = datastores.wait(version)
     except (KeyboardInterrupt, *_PASSING) as error:
         if version is None:
             raise
-        if not ordered:
-            raise _not_ordered(error, version) from error
         raise _not_fetched(datastores, error, version) from error
     _fetch_others(datastores)
     return fetched
 
 
-def _order(datastores: Datastores, version: Version) -> None:
-    """Have the version fetched; one that the place refuses to fetch is dropped."""
+def _order(datastores: Datastores, name: str, source: Source) -> Version:
+    """A new version that the service is told to fetch; where it cannot be told, the version is dropped."""
+    version = datastores.begin(name, source)
     try:
         datastores.order(version)
-    except _PASSING:
-        raise
-    except Refusal as error:
+    except BaseException as error:
         _drop(datastores, version, error, delete_command(version.ref))
         raise
+    return version
 
 
 def fetch_again(datastores: Datastores, version: Version) -> Version | None:
@@ -223,35 +208,46 @@ def _find(datastores: Datastores, journal: Journal) -> Version | None:
         version = None
     if version and version.id == journal.version_id:
         return version
+    renamed = next((one for one in datastores.versions() if one.id == journal.version_id), None)
+    if renamed:  # as when the folder of several owners got one
+        return renamed
     if journal.place != datastores.identity().id:
         raise NotFound(
-            f"{journal.words} has no upload of yours by this name: {journal.ref}. If no other user needs it, delete"
+            f"{journal.words} has no upload of yours for {journal.ref}. If no other user needs it, delete"
             f" {journal.path}"
         )
     return None
 
 
-def _compare_arrived(
-    datastores: Datastores, version: Version, journal: Journal, data: LocalSource, progress: Callable[[int], object]
-) -> None:
-    """Read the files that have arrived again: each has to be what arrived, byte for byte.
-
-    Meanwhile nothing is sent, so the place is told that the upload is active.
-    """
-    arrived = {entry.path: entry for entries in journal.objects.values() for entry in entries}
-    told = -_BETWEEN
+def _compare_arrived(journal: Journal, data: LocalSource, progress: Callable[[int], object]) -> None:
+    """Read the files that have arrived again: each has to be what arrived, byte for byte."""
+    arrived = {entry.path: entry.sha256 for entries in journal.objects.values() for entry in entries}
     for file in data.files:
         if file.path not in arrived:
             continue
         digest = sha256()
         for chunk in file.chunks():
-            if (now := monotonic()) - told >= _BETWEEN:
-                datastores.keep_active(version, arrived[file.path].object)
-                told = now
             digest.update(chunk)
             progress(len(chunk))
-        if digest.hexdigest() != arrived[file.path].sha256:
+        if digest.hexdigest() != arrived[file.path]:
             raise _changed(journal, file.location)
+
+
+def _keeping_active(
+    datastores: Datastores, version: Version, progress: Callable[[int], object]
+) -> Callable[[int], object]:
+    """`progress`, which also keeps the upload from expiring while nothing is sent (rule upload-resumed)."""
+    datastores.keep_active(version)
+    last = monotonic()
+
+    def heard(count: int) -> None:
+        nonlocal last
+        if monotonic() - last >= _BETWEEN:
+            datastores.keep_active(version)
+            last = monotonic()
+        progress(count)
+
+    return heard
 
 
 def _attribute(journal: Journal, data: LocalSource) -> None:
@@ -311,15 +307,6 @@ def _said_by(error: OSError) -> str:
 
 def _interrupted(why: str, version: Version) -> UploadInterrupted:
     return UploadInterrupted(f"{why} The upload of {version.ref} is not finished; go on with: grid datastore resume")
-
-
-def _not_ordered(error: BaseException, version: Version) -> UploadInterrupted:
-    """It is not known whether the place fetches it: the version exists."""
-    ref = version.ref
-    return UploadInterrupted(
-        f"{_why(error)} {str(ref)[0].upper()}{str(ref)[1:]} exists and takes a place of your quota, but it may not be"
-        f" fetched. Look with {show_command(ref)}, or delete it with: {delete_command(ref)}"
-    )
 
 
 def _not_fetched(datastores: Datastores, error: BaseException, version: Version) -> UploadInterrupted:

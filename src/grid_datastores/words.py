@@ -4,8 +4,8 @@ from __future__ import annotations
 
 # After a deletion of a version that a Run has used (rule delete-removes-bytes).
 COPIES = (
-    "A Run has used it: a copy on another machine is erased by the next grid command there that works on this place,"
-    " or before a Run would use it."
+    "A Run has used it. A copy on another machine is erased by the next grid command there"
+    " that works on these datastores."
 )
 
 

@@ -192,6 +192,14 @@ def bytes_moved() -> None:
     put(LocalStorage, "erase", erase)
 
 
+# The web UI has no command that would ask for copies; without a server a deletion erases them itself.
+@defect("delete-removes-bytes", "a copy that a Run made stays when its version is deleted elsewhere", "api", "cli")
+def copies_stay() -> None:
+    from grid_datastores.service.copies import Copies
+
+    put(Copies, "deleted", lambda self, user, version_ids: [])
+
+
 def after_refusal(do: Any) -> None:
     """Do this with every version whose deletion is refused."""
     from grid_datastores.errors import Refusal

@@ -112,6 +112,20 @@ def attributes_forgotten() -> None:
     _publish_without(plain)
 
 
+# Pages have relative addresses; without a server there is no proxy.
+@defect(
+    "version-complete",
+    "behind a proxy, the addresses of parts and files are those of the server behind it",
+    "api",
+    "cli",
+)
+def addresses_behind_the_proxy() -> None:
+    from grid_datastores.server.routes import contents, uploads
+
+    for module in (contents, uploads):
+        put(module, "origin", lambda request: str(request.base_url).rstrip("/"))
+
+
 @defect("source-kinds", "the empty folders of an archive are forgotten")
 def empty_folders_forgotten() -> None:
     _publish_without(lambda manifest: replace(manifest, folders=()))

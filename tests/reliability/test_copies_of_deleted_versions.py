@@ -155,8 +155,8 @@ def test_where_no_copy_is_nobody_is_asked(embedded: Machine) -> None:
 
 
 SENTENCE = (
-    "A Run has used it: a copy on another machine is erased by the next grid command there that works on this place,"
-    " or before a Run would use it."
+    "A Run has used it. A copy on another machine is erased by the next grid command there"
+    " that works on these datastores."
 )
 
 

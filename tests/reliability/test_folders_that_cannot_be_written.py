@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
@@ -92,6 +93,19 @@ def test_what_another_process_has_just_written_is_read(stored: Machine) -> None:
         catalog.commit()
         for typed in _permissions(stored):
             assert [item["name"] for item in json.loads(typed("datastore", "-o", "json").done())] == ["daily"]
+
+
+def test_a_copy_without_the_index_of_its_log_is_refused_in_a_sentence(stored: Machine) -> None:
+    data = stored.directory / "data"
+    with closing(sqlite3.connect(data / "catalog.sqlite")) as catalog:
+        catalog.execute("UPDATE versions SET name = 'daily'")
+        catalog.commit()
+        shutil.copytree(data, stored.home / "data", ignore=shutil.ignore_patterns("*-shm"))
+    shutil.rmtree(data)
+    (stored.home / "data").rename(data)
+    for typed in _permissions(stored):
+        typed("datastore").refused("catalog.sqlite-shm is missing", "cannot be made here", "grid datastore")
+    assert stored.listing()[0]["name"] == "daily"
 
 
 def test_an_older_catalog_is_left_as_it_is(stored: Machine) -> None:

@@ -43,7 +43,7 @@ def test_the_folder_of_a_killed_download_is_erased_by_the_next_command(
     assert len(_hidden(kept.home)) == 1
     kept.run(*command).done()
     assert _hidden(kept.home) == []
-    assert list((kept.directory / "asides").iterdir()) == []
+    assert list((kept.directory / "unfinished-downloads").iterdir()) == []
 
 
 def test_it_is_erased_at_any_other_place_too(kept: Machine, tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_folder_that_grid_did_not_make_stays_whatever_a_note_says(kept: Machin
     marked = folder_of(kept.home, {"a": b"1"}, ".data-1.0123")
     link = kept.home / ".data-1.4567"
     link.symlink_to(precious)
-    notes = kept.directory / "asides"
+    notes = kept.directory / "unfinished-downloads"
     notes.mkdir(exist_ok=True)
     for mark, place in (("89ab", precious), ("cdef", marked), ("4567", link), ("0000", Path("/"))):
         (notes / mark).write_text(str(place))
@@ -120,8 +120,8 @@ def test_a_note_of_a_disk_that_is_away_stays(kept: Machine, tmp_path: Path) -> N
 
 
 def test_a_download_works_where_no_note_can_be_written(kept: Machine) -> None:
-    (kept.directory / "asides").mkdir(exist_ok=True)
-    (kept.directory / "asides").chmod(0o555)
+    (kept.directory / "unfinished-downloads").mkdir(exist_ok=True)
+    (kept.directory / "unfinished-downloads").chmod(0o555)
     said = finished(kept.start(*_DOWNLOAD, powerless=True))
-    (kept.directory / "asides").chmod(0o755)
+    (kept.directory / "unfinished-downloads").chmod(0o755)
     assert said == Said(0, "Downloaded version 1 of data to data-1: 1 file, 5 bytes.\n", "")

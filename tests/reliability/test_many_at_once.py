@@ -82,7 +82,7 @@ def test_a_mount_and_a_delete_never_both_succeed(machine: Machine) -> None:
             delete.refused("cannot be deleted, it is in use by Session")
             held.append(number)
         else:
-            mount.refused("was already deleted on", "make a new version of it with: grid datastore create")
+            mount.refused("was already deleted on", "you can make a new version of it. Type: grid datastore create")
     _sound(machine, held)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from acceptance.server import ServerProcess
+from reliability.faults import dying
 from reliability.machine import Machine, folder_of
 
 _NAMED = ("--name", "set", "--version")
@@ -34,11 +36,14 @@ def test_two_people_see_and_delete_the_same_versions(embedded: Machine, people: 
     assert f"deleted by {two}" in shown
 
 
-def _several_owners(machine: Machine) -> None:
-    """The folder as an older release left it, after user1 and user2 had worked there."""
+def _several_owners(machine: Machine, grid: str | None = None) -> None:
+    """The folder as an older release left it, after user1 and user2 had worked there; user2 with this `grid`."""
+    usual = machine.grid
     for person in ("user1", "user2"):
         folder_of(machine.home, {"a": person.encode()}, person)
-        machine.run("datastore", "create", person, "--name", "set", env={"LOGNAME": person}).done()
+        machine.grid = grid or usual if person == "user2" else usual
+        machine.run("datastore", "create", person, "--name", "set", env={"LOGNAME": person})
+    machine.grid = usual
     with closing(sqlite3.connect(machine.directory / "data" / "catalog.sqlite")) as catalog, catalog:
         catalog.executescript(
             """
@@ -63,6 +68,17 @@ def test_a_folder_of_several_owners_gets_one_and_says_once_what_that_changed(emb
         assert (embedded.home / f"{name}-copy" / "a").read_bytes() == content
     shown = embedded.run("datastore", "show", "--name", "set-user2", "--version", "1").done()
     assert "moved by user2: from user2, where it was version 1 of set" in shown
+
+
+def test_an_interrupted_upload_goes_on_under_its_new_name(embedded: Machine, tmp_path: Path) -> None:
+    killed = dying(tmp_path, "grid_datastores.service.uploads:Uploads.publish", after=False)
+    _several_owners(embedded, killed)
+    said = embedded.run("datastore", "resume", env={"LOGNAME": "user2"})
+    assert said.code == 0, said
+    for name, content in (("set", b"user1"), ("set-user2", b"user2")):
+        embedded.run("datastore", "download", "--name", name, "--version", "1", "--to", f"{name}-copy").done()
+        assert (embedded.home / f"{name}-copy" / "a").read_bytes() == content
+    assert "no interrupted upload" in embedded.run("datastore", "resume").done()
 
 
 def test_the_users_of_a_server_stay_apart_in_its_folder(own_server: ServerProcess, embedded: Machine) -> None:

@@ -308,7 +308,7 @@ def test_damaged_data_reaches_no_command_not_even_the_first(kept_here: Machine) 
 
 def test_a_reference_that_is_deleted_is_made_again_as_a_reference(referred: Machine) -> None:
     referred.run("datastore", "delete", *_VERSION).done()
-    again = "If its source is still there, make a new version of it with: grid datastore create s3://birds"
+    again = "If its source is still there, you can make a new version of it. Type: grid datastore create s3://birds"
     referred.run("datastore", "delete", *_VERSION).refused(f"{again} --name data --no-copy\n")
 
 

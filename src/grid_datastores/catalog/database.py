@@ -44,7 +44,7 @@ class Transaction:
 class Catalog:
     """The metadata of all versions and workloads, in a file of SQLite. Makes its tables when new.
 
-    `frozen` is one that this process cannot write, or only came `to_look` at: it stays as it is, byte for byte.
+    `frozen` is one that this process cannot write, or only came `to_look` at: it stays as it is.
     """
 
     def __init__(self, path: Path, *, to_look: bool = False) -> None:
@@ -104,6 +104,11 @@ class Catalog:
                     f"There is no space left where the catalog is kept, {place}; nothing was done."
                     " Make some on that disk, then try again."
                 ) from error
+            if self.frozen and "unable to open" in said and _lacks_index(self._path):
+                raise CatalogFailed(
+                    f"The catalog {place} cannot be read: {self._path.name}-shm is missing, and cannot be made here."
+                    " Nothing was changed. As a user who can write in this folder, or in a copy, run: grid datastore"
+                ) from error
             if "not a database" in said or "malformed" in said:
                 raise Damaged(f"The catalog {place} is damaged: {said}. Put a copy of it back.") from error
             raise CatalogFailed(f"The catalog {place} cannot be used: {said.strip()}.") from error
@@ -121,7 +126,10 @@ def _can_be_written(path: Path) -> bool:
 
 
 def _frozen(path: Path) -> Engine:
-    """Connections that write nothing, not even a log or a lock: each lives for one transaction."""
+    """Connections that change no byte of the catalog or its log: each lives for one transaction.
+
+    Where there is a log, SQLite takes locks in the log's index, as every reader does.
+    """
     url = URL.create("sqlite", database=str(path))
     engine = create_engine(url, creator=lambda: _to_read(path), poolclass=NullPool)
 
@@ -135,10 +143,11 @@ def _frozen(path: Path) -> Engine:
 def _to_read(path: Path) -> sqlite3.Connection:
     """A connection that reads only.
 
-    Where there is a log, somebody else works on the catalog, or was killed: what the log holds counts, and its index
-    is there to be read. Without a log nobody has the catalog open, and the file is whole. SQLite would make a log all
-    the same, which is impossible here or unwanted, unless it takes the file as immutable. A writer that comes meanwhile
-    changes the file only when it moves its log there, and this connection lives for milliseconds.
+    Where there is a log, somebody else works on the catalog, or was killed: what the log holds counts. Its index is
+    needed to read it, and SQLite makes a missing one where it can. Without a log nobody has the catalog open, and the
+    file is whole. SQLite would make a log all the same, which is impossible here or unwanted, unless it takes the file
+    as immutable. A writer that comes meanwhile changes the file only when it moves its log there, and this connection
+    lives for milliseconds.
     """
     how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
     connection = sqlite3.connect(
@@ -146,6 +155,12 @@ def _to_read(path: Path) -> sqlite3.Connection:
     )
     connection.isolation_level = None  # the driver begins nothing by itself
     return connection
+
+
+def _lacks_index(path: Path) -> bool:
+    """Whether there is a log without its index, as in a copy of the folder; SQLite reads no log without one."""
+    log, index = (path.with_name(f"{path.name}-{kind}") for kind in ("wal", "shm"))
+    return log.exists() and not index.exists()
 
 
 def _sqlite(path: Path) -> Engine:

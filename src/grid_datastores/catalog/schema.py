@@ -43,7 +43,7 @@ class Moment(TypeDecorator[datetime]):
 
 metadata = MetaData()
 
-# Facts of the whole catalog: the key that signs URLs, the owner of embedded commands, the clock as last seen.
+# Facts of the whole catalog by name; `facts.py` lists the names.
 settings = Table(
     "settings",
     metadata,

@@ -5,6 +5,7 @@ SQLite keeps the number in the file, as `user_version`; a new step is added belo
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import inspect
@@ -91,14 +92,19 @@ def _find_live_workloads(connection: Connection) -> None:
 def _give_every_row_its_length(connection: Connection) -> None:
     """3: a Run knows the length of its lease, an upload its expiry.
 
-    The old rows do not say. A lease is 60 seconds, or what is left of it where that is more; an expiry is a day.
+    The old rows do not say. A lease is 60 seconds, or what is left of it where that is more, but at most a day. An
+    expiry is a day; it begins now, as the older release may have allowed more.
     """
     connection.exec_driver_sql("ALTER TABLE versions ADD COLUMN expiry_seconds INTEGER NOT NULL DEFAULT 86400")
     connection.exec_driver_sql("ALTER TABLE workloads ADD COLUMN lease_seconds INTEGER")
     left = "CAST(ROUND((julianday(lease_until) - julianday('now')) * 86400) AS INTEGER)"
     connection.exec_driver_sql(
-        f"UPDATE workloads SET lease_seconds = MAX(60, {left}) WHERE lease_until IS NOT NULL"  # noqa: S608
+        f"UPDATE workloads SET lease_seconds = MIN(86400, MAX(60, {left}))"  # noqa: S608
+        " WHERE lease_until IS NOT NULL"
     )
+    now = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}"  # as the catalog stores times
+    for phase in (phase for phase in Phase if phase.unfinished):
+        connection.exec_driver_sql("UPDATE versions SET active_at = ? WHERE phase = ?", (now, phase.value))
 
 
 _STEPS: Sequence[Callable[[Connection], None]] = (

@@ -191,7 +191,7 @@ class Versions:
 
     def has_expired(self, version_id: str, now: datetime) -> bool:
         """Whether this upload has been inactive for longer than its own expiry."""
-        return now - self._active_at(version_id) > self.expiry(version_id)
+        return now - self.active_at(version_id) > self.expiry(version_id)
 
     def expiry(self, version_id: str) -> timedelta:
         """How long this version may stay inactive while it is unfinished."""
@@ -201,11 +201,12 @@ class Versions:
 
     def mark_active(self, version_id: str, at: datetime) -> None:
         """The upload, or the fetch, goes on. Refreshed at most four times per expiry period."""
-        since = abs(at - self._active_at(version_id))  # the clock may have been set back
+        since = abs(at - self.active_at(version_id))  # the clock may have been set back
         if since >= self.expiry(version_id) / REFRESHES:
             self._set(version_id, active_at=at)
 
-    def _active_at(self, version_id: str) -> datetime:
+    def active_at(self, version_id: str) -> datetime:
+        """When the version was last marked as active."""
         table = schema.versions
         active_at: datetime = self._connection.execute(
             select(table.c.active_at).where(table.c.id == version_id)

@@ -41,10 +41,11 @@ def told(done: str, advice: str = "") -> Iterator[None]:
         raise click.exceptions.Exit(UNPRINTED) from error
 
 
-def say_done(text: str) -> None:
-    """Print a sentence that says what was done."""
-    with told(text):
-        say(text)
+def say_done(*sentences: str) -> None:
+    """Print sentences that say what was done, a line each."""
+    with told(" ".join(sentences)):
+        for sentence in sentences:
+            say(sentence)
 
 
 def say(text: str) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from grid_datastores.cli.output import progress, say, say_done, told
+from grid_datastores.cli.output import progress, say, say_done
 from grid_datastores.cli.target import open_datastores
 from grid_datastores.errors import Refusal
 from grid_datastores.words import counted, size
@@ -33,35 +33,21 @@ def resume() -> None:
     with open_datastores() as datastores:
         found = interrupted(read_settings().directory, datastores.identity)
         fetches = datastores.interrupted_fetches()
-        done: list[str] = []
+        finished: list[str] = []
         try:
-            tried = [_fetch_again(datastores, version, done, refusals) for version in fetches]
+            tried = [_fetch_again(datastores, version, finished, refusals) for version in fetches]
             for journal in found.journals:
-                _go_on(datastores, journal, done, refusals)
-        finally:  # also when the rest is interrupted: what is finished is printed
-            code = _print_done(done)
+                _go_on(datastores, journal, finished, refusals)
+        finally:  # also when the rest is interrupted
+            if finished:
+                say_done(*finished)
     if not found.journals and not any(tried):
         say(f"There is no interrupted upload to go on with{_under_way(found)}.")
     _say_elsewhere(found)
     _refuse(refusals)
-    if code:
-        raise click.exceptions.Exit(code)
 
 
-def _print_done(done: Sequence[str]) -> int:
-    """Print these sentences; the exit code 3 where stdout takes nothing."""
-    if not done:
-        return 0
-    try:
-        with told(" ".join(done)):
-            for sentence in done:
-                say(sentence)
-    except click.exceptions.Exit as unprinted:
-        return unprinted.exit_code
-    return 0
-
-
-def _fetch_again(datastores: Datastores, version: Version, done: list[str], refusals: list[Refusal]) -> bool:
+def _fetch_again(datastores: Datastores, version: Version, finished: list[str], refusals: list[Refusal]) -> bool:
     """Whether it came to an end here, be it a failure; False where another process is fetching it."""
     from grid_datastores import transfer
 
@@ -71,11 +57,11 @@ def _fetch_again(datastores: Datastores, version: Version, done: list[str], refu
         _note(error, refusals)
         return True
     if fetched:
-        done.append(f"Finished {fetched.ref}.")
+        finished.append(f"Finished {fetched.ref}.")
     return fetched is not None
 
 
-def _go_on(datastores: Datastores, journal: Journal, done: list[str], refusals: list[Refusal]) -> None:
+def _go_on(datastores: Datastores, journal: Journal, finished: list[str], refusals: list[Refusal]) -> None:
     from grid_datastores import transfer
 
     try:
@@ -85,7 +71,7 @@ def _go_on(datastores: Datastores, journal: Journal, done: list[str], refusals: 
         _note(error, refusals)
         return
     sent = size(resumed.version.size_bytes - resumed.skipped)
-    done.append(f"Finished {journal.ref}: {size(resumed.skipped)} were there already, {sent} were sent.")
+    finished.append(f"Finished {journal.ref}: {size(resumed.skipped)} were there already, {sent} were sent.")
 
 
 def _note(error: Refusal, refusals: list[Refusal]) -> None:

@@ -1,8 +1,7 @@
 """How requests leave this machine: directly, or through the proxy that the environment names for their address.
 
-HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, in upper or lower case, mean what they mean to curl and pip, with two
-exceptions: curl ignores HTTP_PROXY in upper case, and a SOCKS proxy is refused here. httpx reads them only for
-transports that it makes itself, and knows no networks in NO_PROXY.
+HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, in upper or lower case, mean what they mean to pip. httpx
+reads them only for transports that it makes itself, and knows no networks in NO_PROXY.
 """
 
 from __future__ import annotations

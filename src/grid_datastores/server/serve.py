@@ -65,7 +65,7 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[Welcome], o
     listener = _listen(host, port)
     workers: list[Worker] = []
     service = open_service(settings, queued=lambda: _wake(workers))
-    service.context.leases.renew()  # while the server was away, the living could not tell that they live
+    service.context.leases.renew()  # while the server was away, no heartbeat and no bytes could arrive
     every = max(1.0, min(settings.limits.lease, settings.limits.upload_expiry, 2 * LONGEST_REST) / 2)
     workers += _workers(service, every)
     for worker in workers:

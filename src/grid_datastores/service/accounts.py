@@ -11,7 +11,7 @@ from grid_datastores.catalog.facts import LOCAL_OWNER, SIGNING_KEY
 from grid_datastores.errors import NameTaken, NotFound, NotSignedIn
 from grid_datastores.model import User
 from grid_datastores.rules import check_name
-from grid_datastores.service.owner import choose_owner, find_owner
+from grid_datastores.service.owner import choose_owner, find_owner, left_out
 
 if TYPE_CHECKING:
     from grid_datastores.catalog import Transaction
@@ -65,8 +65,10 @@ class Accounts:
         Where the catalog does not know the owner yet, it is decided for good; what this changed is logged, once.
         """
         catalog = self._context.catalog
+        if catalog.frozen:
+            return self._local_frozen(person)
         with catalog.read() as tx:
-            owner = find_owner(tx, person) if catalog.frozen or tx.facts.get(LOCAL_OWNER) else None
+            owner = find_owner(tx, person) if tx.facts.get(LOCAL_OWNER) else None
         said = ""
         if owner is None:
             with catalog.write() as tx:
@@ -75,6 +77,15 @@ class Accounts:
         if said:
             _log.warning("Note: %s", said)
         return User(owner.id, person)
+
+    def _local_frozen(self, person: str) -> User:
+        """The owner as `local` would choose; where it would make one, a user who has nothing."""
+        with self._context.catalog.read() as tx:
+            owner = find_owner(tx, person)
+            said = left_out(tx, owner)
+        if said:
+            _log.warning("Note: %s", said)
+        return User(owner.id if owner else secrets.token_hex(8), person)
 
     def local_to_look(self, person: str) -> User | None:
         """The same where nothing may be changed; None where it is not decided who the owner is."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from grid_datastores.catalog.versions import REFRESHES
-from grid_datastores.errors import CatalogFailed, NoSpace
+from grid_datastores.errors import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ class Activity:
         self._version_id = version_id
         with context.catalog.read() as tx:
             self._between = tx.versions.expiry(version_id) / REFRESHES
-        self._written = context.clock()
+            self._written = tx.versions.active_at(version_id)
 
     def note(self) -> None:
         """Bytes have arrived. Cheap enough for every chunk."""
@@ -53,7 +53,7 @@ class Activity:
     def _write(self) -> None:
         """Best effort: where the catalog cannot be written now, the next refresh may get through."""
         now = self._context.clock()
-        with suppress(CatalogFailed, NoSpace), self._context.catalog.write() as tx:
+        with suppress(Refusal), self._context.catalog.write() as tx:
             tx.versions.mark_active(self._version_id, now)
         self._written = now
 

@@ -13,10 +13,11 @@ from grid_datastores.catalog.facts import CLOCK
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from grid_datastores.catalog import Catalog
+    from grid_datastores.catalog import Catalog, Transaction
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_JUMP = timedelta(seconds=1)  # a smaller difference between two looks is a correction of the clock, not a jump
+_JUMP = timedelta(seconds=1)  # a smaller change between two looks is a correction of the clock, not a jump
+_DRIFT = timedelta(seconds=0.1)  # a larger change is stored, so that corrections do not add up to a jump
 
 
 class Leases:
@@ -38,18 +39,18 @@ class Leases:
         self._apart = self._difference()
 
     def renew(self) -> None:
-        """Give every running Run a whole lease, as no heartbeat could arrive until now."""
+        """Give every running Run a whole lease, and every upload its whole expiry: nothing could arrive until now."""
         with self._catalog.write() as tx:
-            tx.workloads.renew_leases(self._clock())
+            _renew(tx, self._clock())
 
     def renew_after_jump(self) -> None:
         """Give every running Run a whole lease, and every upload its whole expiry, if the clock has jumped."""
         with self._lock:
             apart = self._difference()
             before = self._seen()
-            jumped = abs(apart - (self._apart if before is None else before)) > _JUMP
-            if jumped or (before is None and self._boot):
-                self._forgive(apart, jumped=jumped)
+            moved = abs(apart - (self._apart if before is None else before))
+            if moved > _JUMP or (self._boot and (before is None or moved > _DRIFT)):
+                self._store(apart, jumped=moved > _JUMP)
             self._apart = apart
 
     def _seen(self) -> timedelta | None:
@@ -60,17 +61,20 @@ class Leases:
             boot, _, apart = (tx.facts.get(CLOCK) or "").partition(" ")
         return timedelta(seconds=float(apart)) if boot == self._boot else None
 
-    def _forgive(self, apart: timedelta, *, jumped: bool) -> None:
+    def _store(self, apart: timedelta, *, jumped: bool) -> None:
         with self._catalog.write() as tx:
             if jumped:
-                now = self._clock()
-                tx.workloads.renew_leases(now)
-                tx.versions.mark_all_active(now)
+                _renew(tx, self._clock())
             if self._boot:
                 tx.facts.put(CLOCK, f"{self._boot} {apart.total_seconds():.6f}")
 
     def _difference(self) -> timedelta:
         return self._clock() - _EPOCH - timedelta(seconds=self._steady())
+
+
+def _renew(tx: Transaction, now: datetime) -> None:
+    tx.workloads.renew_leases(now)
+    tx.versions.mark_all_active(now)
 
 
 def this_boot() -> str:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MIB = 1024 * 1024
+MOST_IDS = 100  # that one request asks about: proxies limit the length of addresses
 
 _SOURCE = "DATASTORE_SOURCE_TYPE_"
 SOURCE_TYPES = {
@@ -41,7 +42,6 @@ SOURCE_TYPES = {
 }
 SOURCE_KINDS = {text: kind for kind, text in SOURCE_TYPES.items()}
 
-MOST_IDS = 100  # that one request asks about: proxies take 8 kB of address
 _STATUS = "DATASTORE_OPTIMIZATION_STATUS_"
 PHASES = {
     Phase.UPLOADING: f"{_STATUS}UNSPECIFIED",
@@ -176,8 +176,8 @@ class KeptJson(TypedDict):
 class ReceiptJson(TypedDict):
     """What a deletion took and what it left; sizes are bytes.
 
-    `mayHaveCopies`: a Run has used the version, so a machine may hold a copy. It is erased by the
-    next `grid` command there that works on this place, or before a Run would use it.
+    `mayHaveCopies`: a Run has used the version, so a machine may hold a copy until its next `grid` command on
+    these datastores.
     """
 
     id: str

@@ -138,6 +138,7 @@ class RunStatus(TypedDict, total=False):
     finishTimestamp: str | None
     lastStateStatusTransitionTimestamp: str | None
     leaseUntil: str | None
+    leaseSeconds: int | None
 
 
 class Run(TypedDict):
@@ -244,6 +245,7 @@ def run_out(workload: Workload, cluster: str) -> Run:
             "finishTimestamp": None if workload.state.live else time_out(workload.state_since),
             "lastStateStatusTransitionTimestamp": time_out(workload.state_since),
             "leaseUntil": time_out(workload.lease_until),
+            "leaseSeconds": workload.lease_seconds,
         },
     }
 
@@ -262,7 +264,13 @@ def workload_in(data: Session | Run, kind: WorkloadKind) -> Workload:
         created_at=moment_in(data["createdAt"]),
         mounts=tuple(_mounts_in(spec.get("datastores", []))),
         lease_until=time_in(str(status.get("leaseUntil") or "")),
+        lease_seconds=_seconds_in(status.get("leaseSeconds")),
     )
+
+
+def _seconds_in(value: object) -> int | None:
+    """A positive number of seconds; None for anything else, as another server may send."""
+    return value if type(value) is int and value > 0 else None
 
 
 def wanted_state(text: str, states: dict[WorkloadState, str]) -> WorkloadState:

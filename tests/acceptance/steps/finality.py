@@ -171,10 +171,7 @@ def _here(world: World, mark: str) -> list[Path]:
 def _speaks_of_copies(world: World) -> bool:
     if isinstance(world.surface, ApiSurface):
         return bool(json.loads(world.last.said)["receipt"]["mayHaveCopies"])
-    return (
-        "a copy on another machine is erased by the next grid command there that works on this place, or"
-        in world.last.said
-    )
+    return "A copy on another machine is erased by the next grid command there" in world.last.said
 
 
 def addressed(world: World) -> ApiSurface | UiSurface:

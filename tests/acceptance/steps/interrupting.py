@@ -69,7 +69,7 @@ def file_changed(world: World) -> None:
     (world.folder / "a.raw").write_bytes(b"something else")
 
 
-@given("the content of one of the files has changed, and neither its size nor its time")
+@given("the content of one of these two has changed, and neither its size nor its time")
 def content_changed(world: World) -> None:
     file = world.folder / "a.raw"
     before = file.stat()

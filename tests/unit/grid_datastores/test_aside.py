@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from grid_datastores.aside import NOTES, FolderAside, erase_abandoned, remove_tree
+from grid_datastores.aside import FolderAside, erase_abandoned, remove_tree
 
 
 def _nested(folder: Path, levels: int) -> None:
@@ -43,14 +43,14 @@ def test_a_folder_that_is_discarded_leaves_neither_itself_nor_a_note(tmp_path: P
     erase_abandoned(tmp_path)
     assert (aside.path / "a").exists(), "its process lives"
     aside.discard()
-    assert [path.name for path in tmp_path.rglob("*")] == ["asides"]
+    assert [path.name for path in tmp_path.rglob("*")] == ["unfinished-downloads"]
 
 
 def test_a_folder_that_is_renamed_stays_and_leaves_no_note(tmp_path: Path) -> None:
     aside = FolderAside(tmp_path, tmp_path / "new")
     aside.path.rename(tmp_path / "new")
     aside.discard()
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["asides", "new"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["new", "unfinished-downloads"]
 
 
 def test_the_name_of_a_folder_is_one_that_disks_take(tmp_path: Path) -> None:
@@ -58,35 +58,3 @@ def test_the_name_of_a_folder_is_one_that_disks_take(tmp_path: Path) -> None:
         aside = FolderAside(tmp_path, tmp_path / name)
         assert len(os.fsencode(aside.path.name)) <= 255
         aside.discard()
-
-
-def test_only_notes_are_touched_where_people_keep_their_own_files(tmp_path: Path) -> None:
-    notes, mark = tmp_path / NOTES, "0123456789abcdef"
-    notes.mkdir()
-    own = {"report.pdf": b"pdf", "empty": b"", mark: b"not a path", "f" * 16: f"/elsewhere/.new.{mark}".encode()}
-    for name, content in own.items():
-        (notes / name).write_bytes(content)
-    (notes / "folder").mkdir()
-    (notes / ("a" * 16)).symlink_to("report.pdf")
-    erase_abandoned(tmp_path)
-    assert {path.name for path in notes.iterdir()} == {*own, "folder", "a" * 16}
-    assert {name: (notes / name).read_bytes() for name in own} == own
-
-
-def test_a_folder_named_as_people_name_theirs_is_not_looked_into(tmp_path: Path) -> None:
-    """GRID_DIR=. or $HOME: ~/downloads is the user's."""
-    (tmp_path / "downloads").mkdir()
-    (tmp_path / "downloads" / "thesis").write_text("x")
-    erase_abandoned(tmp_path)
-    assert (tmp_path / "downloads" / "thesis").read_text() == "x"
-
-
-def test_the_note_and_the_folder_of_a_killed_process_are_erased(tmp_path: Path) -> None:
-    notes, mark = tmp_path / NOTES, "0123456789abcdef"
-    folder = tmp_path / f".new.{mark}"
-    folder.mkdir()
-    notes.mkdir()
-    (notes / mark).write_bytes(os.fsencode(folder))
-    (notes / ("b" * 16)).touch()
-    erase_abandoned(tmp_path)
-    assert (list(notes.iterdir()), folder.exists()) == ([], False)

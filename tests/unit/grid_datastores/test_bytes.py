@@ -222,7 +222,7 @@ def test_restoring_what_is_damaged_leaves_no_folder(tmp_path: Path, damage: str)
     with pytest.raises(NotFound if damage == "raises" else Damaged):
         restore(manifest, chunks, tmp_path / "target", lambda _: None, directory=tmp_path / ".grid")
     assert sorted(path.name for path in tmp_path.iterdir()) == [".grid", "source"]
-    assert list((tmp_path / ".grid").rglob("*")) == [tmp_path / ".grid" / "asides"]
+    assert list((tmp_path / ".grid").rglob("*")) == [tmp_path / ".grid" / "unfinished-downloads"]
 
 
 def test_restoring_never_writes_over_anything(tmp_path: Path) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from grid_datastores.catalog import Catalog
 from grid_datastores.errors import CatalogFailed
-from grid_datastores.model import Phase, Source, SourceKind
+from grid_datastores.model import Phase, Source, SourceKind, WorkloadKind
 from grid_datastores.service import Service, open_service
 from grid_datastores.settings import Limits, Settings
 
@@ -76,6 +77,43 @@ def test_an_older_catalog_is_brought_up_to_date(old: Path) -> None:
     assert _version(old) == _version_of_a_new_one(old.parent)
 
 
+def _old_rows(place: Path) -> Service:
+    """A catalog of version 0 whose upload was idle for two days, and whose leases are of a clock far ahead."""
+    _done(place, "UPDATE versions SET active_at = datetime('now', '-2 days') || '.000000'")
+    for state, until in (("ahead", "+400 days"), ("short", "+10 seconds"), ("longer", "+600 seconds")):
+        _done(
+            place,
+            "INSERT INTO workloads (id, kind, owner_id, name, state, state_since, created_at, lease_until)"
+            f" SELECT '{state}', 'Run', id, '{state}', 'running', created_at, created_at,"
+            f" datetime('now', '{until}') || '.000000' FROM users",
+        )
+    return _service(place)
+
+
+def test_an_upload_of_an_older_release_has_its_whole_expiry_before_it(old: Path) -> None:
+    service = _old_rows(old)
+    service.tidy()
+    ana = service.accounts.local("ana")
+    assert {version.phase for version in service.reading.versions(ana)} == {Phase.UPLOADING}
+    with service.context.catalog.read() as tx:
+        (deleted,) = tx.versions.in_phase(Phase.DELETED)
+        assert service.context.clock() - tx.versions.active_at(deleted.id) > timedelta(days=1.9)
+    service.context.catalog.close()
+
+
+def test_a_lease_of_an_older_release_is_a_minute_to_a_day_long(old: Path) -> None:
+    service = _old_rows(old)
+    service.tidy(lambda _run: True)
+    now = service.context.clock()
+    with service.context.catalog.read() as tx:
+        runs = [tx.workloads.get(name) for name in ("ahead", "short", "longer")]
+    lengths = [run.lease_seconds for run in runs if run and run.lease_seconds]
+    assert lengths[:2] == [86400, 60]
+    assert 590 <= lengths[2] <= 600
+    assert all(run and run.lease_until and run.lease_until <= now + timedelta(days=1) for run in runs)
+    service.context.catalog.close()
+
+
 def _version_of_a_new_one(folder: Path) -> int:
     Catalog(folder / "new.sqlite").close()
     return _version(folder / "new.sqlite")
@@ -97,8 +135,8 @@ def test_a_newer_catalog_is_refused_and_left_as_it_is(place: Path) -> None:
 
 
 def test_a_catalog_of_no_release_is_refused_and_left_as_it_is(old: Path) -> None:
-    _done(old, "ALTER TABLE versions DROP COLUMN active_at")
-    with pytest.raises(CatalogFailed, match=r"no versions\.active_at"):
+    _done(old, "ALTER TABLE versions DROP COLUMN last_used_by")
+    with pytest.raises(CatalogFailed, match=r"no versions\.last_used_by"):
         Catalog(old)
     assert _version(old) == 0
 
@@ -108,3 +146,21 @@ def test_an_open_catalog_does_not_hold_up_who_opens_it_too(place: Path) -> None:
     with closing(sqlite3.connect(place, isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
         Catalog(place).close()
+
+
+def test_a_lease_that_runs_in_an_older_catalog_keeps_what_is_left_of_it(place: Path) -> None:
+    """The server that gave it is set to ten minutes; who opens the catalog is set to one."""
+    server = open_service(Settings(place.parent.parent, place, Limits(lease=600)), lambda: None)
+    ana = server.accounts.local("ana")
+    run = server.workloads.start(ana, WorkloadKind.RUN, "nightly", {}, leased=True)
+    without = server.workloads.start(ana, WorkloadKind.RUN, "without", {})
+    server.context.catalog.close()
+    _done(place, _VERSION_0.format(url=SECRET))
+    service = _service(place)
+    service.tidy()
+    kept = service.workloads.get(ana, WorkloadKind.RUN, run.id)
+    assert kept.lease_until
+    assert run.lease_until
+    assert abs(kept.lease_until - run.lease_until) < timedelta(seconds=60)
+    assert service.workloads.get(ana, WorkloadKind.RUN, without.id).lease_until is None
+    service.context.catalog.close()

@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 from grid_datastores.errors import InUse, NotThatState
-from grid_datastores.model import FileEntry, Source, SourceKind, User, Version, Workload, WorkloadKind, WorkloadState
+from grid_datastores.model import (
+    FileEntry,
+    Phase,
+    Source,
+    SourceKind,
+    User,
+    Version,
+    Workload,
+    WorkloadKind,
+    WorkloadState,
+)
 from grid_datastores.service import Service, open_service
 from grid_datastores.settings import Limits, Settings
 from grid_datastores.storage import Manifest
@@ -123,6 +133,31 @@ def test_who_was_away_gives_every_living_run_a_whole_lease(
     back.tidy()
     assert _state(back, ana, run) is WorkloadState.FAILED
     back.context.catalog.close()
+
+
+def test_who_was_away_gives_every_upload_its_whole_expiry(
+    tmp_path: Path, service: Service, ana: User, time: Time
+) -> None:
+    upload = service.uploads.begin(ana, "more", Source(SourceKind.FILES, "data"))
+    time.go(2 * 86400)
+    back = _opened(tmp_path, time)
+    back.context.leases.renew()
+    back.tidy()
+    assert back.reading.get(ana, upload.id).phase is Phase.UPLOADING
+    time.go(86401)
+    back.tidy()
+    assert back.reading.get(ana, upload.id).phase is Phase.FAILED
+    back.context.catalog.close()
+
+
+def test_small_corrections_of_the_clock_do_not_add_up_to_a_jump(
+    service: Service, ana: User, run: Workload, time: Time
+) -> None:
+    for _step in range(2 * LEASE + 2):
+        time.go(0.5)
+        time.jump(0.12)
+        service.tidy()
+    assert _state(service, ana, run) is WorkloadState.FAILED
 
 
 def test_a_lease_that_was_given_by_a_clock_ahead_ends_as_any_other(

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from hashlib import md5, sha256
 from pathlib import Path
+from threading import Event
 
 import pytest
 from manual_clock import Clock
 
 from acceptance.waiting import wait_until
 from grid_datastores.catalog import schema
+from grid_datastores.catalog.versions import Versions
+from grid_datastores.errors import CatalogFailed, Damaged, NoSpace, Refusal
 from grid_datastores.model import (
     FileEntry,
     Phase,
@@ -239,6 +242,45 @@ def test_an_upload_is_active_while_its_stored_bytes_are_read(tmp_path: Path, clo
             wait_until(lambda: _active_at(service, version) == clock(), "it is active")
             service.tidy()
     assert service.reading.get(ana, version.id).phase is Phase.UPLOADING
+    service.context.catalog.close()
+
+
+def test_reading_what_was_stored_long_ago_makes_the_upload_active_at_once(service: Service, clock: Clock) -> None:
+    own = service.accounts.local("ana")
+    version = service.uploads.begin(own, "data", FILES)
+    clock.go(0.9 * clock.expiry)
+    with Activity(service.context, version.id).going_on():
+        clock.go(0.15 * clock.expiry)
+        service.tidy()
+    assert service.reading.get(own, version.id).phase is Phase.UPLOADING
+
+
+def test_the_first_bytes_after_a_pause_make_the_upload_active(service: Service, clock: Clock) -> None:
+    own = service.accounts.local("ana")
+    version = service.uploads.begin(own, "data", FILES)
+    clock.go(0.9 * clock.expiry)
+    service.uploads.activity(own, version.id).note()
+    assert _active_at(service, version) == clock()
+
+
+@pytest.mark.parametrize("refusal", [CatalogFailed, NoSpace, Damaged])
+def test_activity_that_cannot_be_written_is_written_the_next_time(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, refusal: type[Refusal]
+) -> None:
+    service = _opened(tmp_path, clock, SHORT)
+    version = service.uploads.begin(service.accounts.local("ana"), "data", FILES)
+    refused = Event()
+
+    def refuse(*_given: object) -> None:
+        refused.set()
+        raise refusal("not now")
+
+    with Activity(service.context, version.id).going_on():
+        with monkeypatch.context() as failing:
+            failing.setattr(Versions, "mark_active", refuse)
+            clock.go(0.9)
+            wait_until(refused.is_set, "a refresh was refused")
+        wait_until(lambda: _active_at(service, version) == clock(), "a later refresh got through")
     service.context.catalog.close()
 
 

@@ -24,7 +24,8 @@ from grid_datastores.model import (
     WorkloadState,
 )
 from grid_datastores.rules import NAME_LENGTH, check_name, name_apart
-from grid_datastores.service import Service
+from grid_datastores.service import Service, open_service
+from grid_datastores.service.owner import former_name
 from grid_datastores.settings import Limits, Settings
 from grid_datastores.storage import Manifest
 
@@ -81,7 +82,78 @@ def test_a_person_whom_the_operating_system_has_no_name_for_is_the_owner_too(
         assert unnamed.find(begun.ref).deleted_by == "uid 54321"
 
 
-def test_the_one_user_of_a_folder_is_its_owner(
+@pytest.mark.parametrize("served", [False, True])
+def test_a_user_who_was_added_for_a_server_is_not_the_owner(service: Service, clock: Clock, served: bool) -> None:
+    if served:
+        service.accounts.signing_key()
+    ben = _user(service, clock, "ben")
+    owner = service.accounts.local("somebody")
+    _version(service, owner)
+    assert owner.id != ben.id
+    assert _refs(service, ben) == []
+    assert [user.name for user in service.accounts.all()] == ["ben", "local"]
+
+
+def test_a_user_without_versions_is_the_owner_only_by_name(service: Service, clock: Clock) -> None:
+    _user(service, clock, "added")
+    own = _user(service, clock, "ben")
+    assert service.accounts.local("Ben.01") == User(own.id, "Ben.01")
+
+
+@pytest.mark.parametrize(
+    ("person", "name"),
+    [
+        ("student.01", "student"),
+        ("anna.v2", "anna"),
+        ("a.b.gz", "a-b"),
+        ("a.tar.gz", "a"),
+        ("Ana", "ana"),
+        ("DOMAIN/ana", "ana"),
+        ("j.safetensors", "j-safetensors"),
+        ("a b", "a-b"),
+        ("_", "local"),
+        (".dotted", "local"),
+        ("a" * 70, "a" * 63),
+    ],
+)
+def test_the_former_name_of_a_person_stays_as_it_was(person: str, name: str) -> None:
+    assert former_name(person) == name
+
+
+def test_a_folder_that_cannot_be_written_lists_what_its_owner_will_have(
+    tmp_path: Path, service: Service, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, two = _user(service, clock, "user1"), _user(service, clock, "user2")
+    _version(service, one)
+    _version(service, two)
+    frozen = _frozen(tmp_path)
+    assert frozen.accounts.local("somebody") == User(one.id, "somebody")
+    (said,) = caplog.messages
+    assert "The versions of user2 are not shown" in said
+    assert said.endswith("grid datastore")
+    frozen.context.catalog.close()
+    assert service.accounts.local("somebody").id == one.id
+
+
+def test_a_folder_that_cannot_be_written_and_has_no_owner_yet_lists_nothing(
+    tmp_path: Path, service: Service, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.accounts.signing_key()
+    ben = _user(service, clock, "ben")
+    _version(service, ben)
+    frozen = _frozen(tmp_path)
+    owner = frozen.accounts.local("somebody")
+    assert _refs(frozen, owner) == []
+    assert "The versions of ben in this folder can be reached only through its server" in caplog.text
+    frozen.context.catalog.close()
+
+
+def _frozen(folder: Path) -> Service:
+    settings = Settings(folder, folder / "data" / "catalog.sqlite", Limits())
+    return open_service(settings, lambda: None, to_look=True)
+
+
+def test_the_one_user_with_versions_is_the_owner(
     service: Service, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     old = _user(service, clock, "user1")

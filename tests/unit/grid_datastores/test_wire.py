@@ -99,7 +99,8 @@ def test_workloads_come_back(kind: WorkloadKind) -> None:
     for state in states:
         mounts = (Mount("1", VersionRef("data", 1), "/data"), Mount("2", VersionRef("data", 2), ""))
         lease = AT + timedelta(seconds=60) if kind is WorkloadKind.RUN else None
-        workload = Workload("3", kind, "4", "w", state, AT, AT, mounts, lease)
+        seconds = 45 if kind is WorkloadKind.RUN else None
+        workload = Workload("3", kind, "4", "w", state, AT, AT, mounts, lease, seconds)
         out = workloads.session_out if kind is WorkloadKind.SESSION else workloads.run_out
         assert workloads.workload_in(json.loads(json.dumps(out(workload, "local"))), kind) == workload
 
