@@ -10,7 +10,7 @@ import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from grid_datastores.errors import SourceFailed
 from grid_datastores.locks import lock, locked
@@ -173,7 +173,9 @@ def _read(path: Path, held: int) -> Journal | None:
         for row in rows:
             name = str(row["object"])
             journal.objects[name] = [
-                FileEntry(str(file), int(size), str(digest), name, int(offset), executable is True, _whole(modified))
+                FileEntry(
+                    str(file), _number(size), str(digest), name, _number(offset), executable is True, _whole(modified)
+                )
                 for file, size, digest, offset, executable, modified in map(_attributed, row["files"])
             ]
     except (OSError, ValueError, KeyError, TypeError):
@@ -181,15 +183,19 @@ def _read(path: Path, held: int) -> Journal | None:
     return journal
 
 
-def _attributed(row: Sequence[object]) -> Sequence[Any]:
+def _attributed(row: list[object]) -> list[object]:
     """The row of a file; an earlier release kept no attributes, and `resume` looks at the file again."""
     return row if len(row) > _OLD_ROW else [*row, False, None]
 
 
-def _whole(value: object) -> int | None:
-    if value is None or isinstance(value, int):
+def _number(value: object) -> int:
+    if isinstance(value, int):
         return value
     raise TypeError(value)
+
+
+def _whole(value: object) -> int | None:
+    return None if value is None else _number(value)
 
 
 def _append(path: Path, row: object) -> None:

@@ -81,12 +81,15 @@ def mounted(
 
 
 def unmount(directory: Path, version_id: str) -> bool:
-    """Remove what mounting left, if anything; answers whether nothing is left. What is in use is left."""
+    """Remove what mounting left, if anything; answers whether nothing is left. What is in use is left.
+
+    What mounting did not make is never removed: the settings' directory may be one with people's own files.
+    """
     if not is_id(version_id):
         return True  # nothing was mounted by such a name
     folder = directory / CACHE / version_id
     try:
-        if _leftovers(folder):
+        if _is_made_here(folder):
             with alone(_gate(folder), wait=False), alone(_lock(folder), wait=False):
                 for path in _leftovers(folder):
                     _remove(path)
@@ -97,27 +100,30 @@ def unmount(directory: Path, version_id: str) -> bool:
 
 def clear_mounts(directory: Path) -> tuple[int, int]:
     """Remove all that mounting left and nobody uses; answers of how many versions, and of how many it stays."""
-    paths = list((directory / CACHE).glob("*"))
-    ids = {_id_in(path) for path in paths if _is_made_here(path)}
-    holding = ids & {_id_in(path) for path in paths if path.is_dir()}
-    removed = {version_id: unmount(directory, version_id) for version_id in ids if is_id(version_id)}
+    ids = _mounted_ids(directory)
+    holding = {version_id for version_id in ids if (directory / CACHE / version_id).is_dir()}
+    removed = {version_id: unmount(directory, version_id) for version_id in ids}
     told = [done for version_id, done in removed.items() if version_id in holding]
     return told.count(True), told.count(False)
 
 
 def copies(directory: Path) -> tuple[list[Copy], list[str]]:
     """The copies below the settings' directory, and the ids of those without a note, made by an earlier release."""
-    ids = sorted({_id_in(path) for path in (directory / CACHE).glob("*") if _is_made_here(path)})
-    noted = {version_id: _read_note(directory / CACHE / version_id) for version_id in ids if is_id(version_id)}
+    noted = {version_id: _read_note(directory / CACHE / version_id) for version_id in _mounted_ids(directory)}
     return [copy for copy in noted.values() if copy], [version_id for version_id, copy in noted.items() if not copy]
 
 
-def _is_made_here(path: Path) -> bool:
-    return path.suffix in (_NOTE, _GATE)
+def _mounted_ids(directory: Path) -> list[str]:
+    """The ids of the versions that mounting has made anything of, sorted."""
+    ids = {path.stem for path in (directory / CACHE).glob("*") if path.suffix in (_NOTE, _GATE)}
+    return sorted(each for each in ids if is_id(each) and _is_made_here(directory / CACHE / each))
 
 
-def _id_in(path: Path) -> str:
-    return path.name.lstrip(".").partition(".")[0]
+def _is_made_here(folder: Path) -> bool:
+    """Whether mounting made it: it has an empty gate, which is made first and removed last, or a note."""
+    gate = _gate(folder)
+    gated = gate.is_file() and not gate.is_symlink() and gate.stat().st_size == 0
+    return gated or _read_note(folder) is not None
 
 
 def _write_note(folder: Path, copy: Copy) -> None:

@@ -39,12 +39,23 @@ def resume() -> None:
             for journal in found.journals:
                 _go_on(datastores, journal, finished, refusals)
         finally:  # also when the rest is interrupted
-            if finished:
-                say_done(*finished)
+            code = _print_done(finished)
     if not found.journals and not any(tried):
         say(f"There is no interrupted upload to go on with{_under_way(found)}.")
     _say_elsewhere(found)
     _refuse(refusals)
+    if code:
+        raise click.exceptions.Exit(code)
+
+
+def _print_done(finished: Sequence[str]) -> int:
+    """Print these sentences; the exit code 3 where stdout takes nothing, which hides no refusal that follows."""
+    try:
+        if finished:
+            say_done(*finished)
+    except click.exceptions.Exit as unprinted:
+        return unprinted.exit_code
+    return 0
 
 
 def _fetch_again(datastores: Datastores, version: Version, finished: list[str], refusals: list[Refusal]) -> bool:

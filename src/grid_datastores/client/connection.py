@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import httpx
 
@@ -27,9 +27,9 @@ class _Trace:
     def __init__(self) -> None:
         self.sent = False
 
-    def __call__(self, event: str, info: Mapping[str, Any]) -> None:
-        if event.startswith(_SENDING) and event.endswith(".started") and info["request"].method != b"CONNECT":
-            self.sent = True
+    def __call__(self, event: str, info: Mapping[str, object]) -> None:
+        if event.startswith(_SENDING) and event.endswith(".started"):
+            self.sent = self.sent or getattr(info["request"], "method", b"") != b"CONNECT"
 
 
 class Connection:
