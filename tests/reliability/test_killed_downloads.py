@@ -80,18 +80,18 @@ def test_the_folder_of_a_living_download_stays(kept: Machine, tmp_path: Path) ->
 
 def test_a_folder_that_grid_did_not_make_stays_whatever_a_note_says(kept: Machine, tmp_path: Path) -> None:
     precious = folder_of(kept.home, {"a": b"1"}, ".precious")
-    marked = folder_of(kept.home, {"a": b"1"}, ".data-1.0123")
-    link = kept.home / ".data-1.4567"
+    marked = folder_of(kept.home, {"a": b"1"}, f".data-1.{'0' * 16}")
+    link = kept.home / f".data-1.{'c' * 16}"
     link.symlink_to(precious)
     notes = kept.directory / "unfinished-downloads"
     notes.mkdir(exist_ok=True)
-    for mark, place in (("89ab", precious), ("cdef", marked), ("4567", link), ("0000", Path("/"))):
-        (notes / mark).write_text(str(place))
-    (notes / "ffff").write_bytes(b"")
+    for mark, place in (("a", precious), ("b", marked), ("c", link), ("d", Path("/"))):
+        (notes / (mark * 16)).write_text(str(place))
+    (notes / ("e" * 16)).write_bytes(b"")
     kept.run("datastore").done()
     assert (precious / "a").read_bytes() == (marked / "a").read_bytes() == b"1"
     assert link.is_symlink()
-    assert list(notes.iterdir()) == []
+    assert sorted(note.name for note in notes.iterdir()) == ["a" * 16, "b" * 16, "d" * 16], "they are no notes of grid"
 
 
 def test_a_folder_that_cannot_be_erased_now_fails_no_command(kept: Machine, tmp_path: Path) -> None:

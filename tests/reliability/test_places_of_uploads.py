@@ -155,8 +155,8 @@ def test_an_upload_of_an_earlier_release_is_not_taken_for_ones_own(connected: Ma
     as_ben = {"GRID_USER_ID": ben.user_id, "GRID_API_KEY": ben.api_key}
     for _ in range(2):
         said = connected.run("datastore", "clearcache", env=as_ben)
-        said.refused("1 interrupted upload is left", "is not one of yours at http", ".jsonl")
-        connected.run("datastore", "resume", env=as_ben).refused("is not one of yours at http")
+        said.refused("1 interrupted upload is left", "has no upload of yours", ".jsonl")
+        connected.run("datastore", "resume", env=as_ben).refused("has no upload of yours")
         connected.run("datastore", "create", "source", "--name=data", env=as_ben).done()
     assert connected.phases() == [(1, "UNSPECIFIED")]
     assert connected.run("datastore", "resume").done().startswith("Finished version 1")
