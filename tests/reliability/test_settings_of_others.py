@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -76,6 +77,12 @@ class _Served:
         stored = sorted(path.name for path in (self.server.data / self.upload.rpartition("/")[2]).iterdir())
         return {"api": api, "run": run, "times": times, "stored": stored}
 
+    def expiry(self) -> int:
+        """The upload's own, in seconds; a start of the server says only when it was active last."""
+        with closing(sqlite3.connect(self.server.folder / "data" / "catalog.sqlite")) as catalog:
+            query = "SELECT expiry_seconds FROM versions WHERE id = ?"
+            return int(catalog.execute(query, (self.upload.rpartition("/")[2],)).fetchone()[0])
+
 
 @pytest.fixture
 def served(own_server: ServerProcess) -> Iterator[_Served]:
@@ -103,7 +110,8 @@ def test_no_command_ends_what_a_server_with_other_settings_lets_live(served: _Se
     served.server.stop()
     served.server.operated = {}  # its next start has yet other settings
     served.server.start()
-    assert served.state()["times"][1] == before["times"][1]
+    assert served.state()["api"] == before["api"]
+    assert served.expiry() == 86400
     assert served.client.http.delete(served.version).status_code == 409
 
 
@@ -166,3 +174,29 @@ def test_a_part_that_takes_longer_than_the_expiry_arrives(own_server: ServerProc
     client.http.post(f"{version}/presigned-urls/completed", json={"objects": [completed]}).raise_for_status()
     assert client.finish(version)[0] == "SUCCEEDED"
     client.http.close()
+
+
+def test_a_server_does_not_fail_a_run_that_lives_on_its_machine(own_server: ServerProcess, embedded: Machine) -> None:
+    """Its `grid run` is held up for longer than its lease, as by a machine that swaps."""
+    own_server.operate({"GRID_LEASE": "1"})
+    embedded.extra = {"GRID_DIR": str(own_server.folder), "GRID_LEASE": "1"}
+    embedded.create(folder_of(embedded.home, {"a": b"1"}), "own")
+    work = "touch began; while [ ! -e stop ]; do sleep 0.05; done"
+    run = embedded.start("run", "--name", "held-up", *_MOUNT, "--", "sh", "-c", work)
+    try:
+        wait_until((embedded.home / "began").exists, "the command works")
+        run.send_signal(signal.SIGSTOP)
+        served = _Served(own_server)  # its Run sends no heartbeat, and is given up
+        wait_until(lambda: _state(own_server, "nightly") == "failed", "the server has ended the other Run")
+        assert _state(own_server, "held-up") == "running"
+        served.client.http.close()
+    finally:
+        run.send_signal(signal.SIGCONT)
+        (embedded.home / "stop").touch()
+    assert finished(run).code == 0
+
+
+def _state(server: ServerProcess, run: str) -> str:
+    """As the catalog stores it; a command would look after the Run."""
+    with closing(sqlite3.connect(server.folder / "data" / "catalog.sqlite")) as catalog:
+        return str(catalog.execute("SELECT state FROM workloads WHERE name = ?", (run,)).fetchone()[0])

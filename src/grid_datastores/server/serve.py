@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from grid_datastores.errors import InvalidInput, Refusal
+from grid_datastores.living import LivingRuns
 from grid_datastores.removal import Worker
 from grid_datastores.server.app import create_app
 from grid_datastores.server.guard import Hosts
@@ -67,7 +68,8 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[Welcome], o
     service = open_service(settings, queued=lambda: _wake(workers))
     service.context.leases.renew()  # while the server was away, no heartbeat and no bytes could arrive
     every = max(1.0, min(settings.limits.lease, settings.limits.upload_expiry, 2 * LONGEST_REST) / 2)
-    workers += _workers(service, every)
+    runs = LivingRuns(settings.data / "runs")  # commands on this folder run here, too
+    workers += _workers(service, runs, every)
     for worker in workers:
         worker.start()
     try:
@@ -79,13 +81,13 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[Welcome], o
         listener.close()
 
 
-def _workers(service: Service, every: float) -> list[Worker]:
+def _workers(service: Service, runs: LivingRuns, every: float) -> list[Worker]:
     """Fetches have workers of their own: they can take a day, and hold up nothing that is there already."""
     finish = service.finishing.finish_waiting
     return [
         *(Worker(f"finishing {n}", partial(finish, RECEIVED), every) for n in range(1, FINISHERS + 1)),
         *(Worker(f"fetching {n}", partial(finish, FETCHED), every) for n in range(1, FETCHERS + 1)),
-        Worker("tidying", service.tidy, every),
+        Worker("tidying", partial(service.tidy, runs.lives), every),
     ]
 
 
