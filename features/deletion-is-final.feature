@@ -84,6 +84,7 @@ Feature: Deletion is immediate and final
 
     @scenario:copies-in-receipt
     Scenario: The receipt of a version that a Run has used speaks of copies
+      Not on cli-embedded: without a server, no other machine has a copy.
       Given "my-training-data" has versions 1 and 2
       And the Run "nightly" has used version 1 of "my-training-data"
       When I delete version 1 of "my-training-data"

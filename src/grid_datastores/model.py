@@ -234,7 +234,7 @@ class Receipt:
     kept: tuple[Kept, ...]
     quota_before: Quota
     quota_after: Quota
-    may_have_copies: bool = False  # a Run has mounted the version, so its machine may hold a copy
+    may_have_copies: bool = False  # another machine may hold a copy that a Run made
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from grid_datastores.catalog.facts import PLACE
+from grid_datastores.catalog.facts import PLACE, SIGNING_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from grid_datastores.catalog import Transaction
     from grid_datastores.model import User
     from grid_datastores.service.context import Context
 
@@ -35,6 +36,11 @@ class Copies:
             return sorted(set(version_ids) - tx.versions.undeleted(user.id, version_ids))
 
     def may_exist(self, version_id: str) -> bool:
-        """Whether a Run has mounted the version, so that its machine may hold a copy."""
+        """See `may_have_copies`."""
         with self._context.catalog.read() as tx:
-            return tx.workloads.has_run(version_id)
+            return may_have_copies(tx, version_id)
+
+
+def may_have_copies(tx: Transaction, version_id: str) -> bool:
+    """Whether another machine may hold a copy: a Run has mounted the version, and a server has handed versions out."""
+    return tx.facts.get(SIGNING_KEY) is not None and tx.workloads.has_run(version_id)

@@ -8,6 +8,7 @@ from grid_datastores.errors import InUse
 from grid_datastores.model import EventKind, Kept, Quota, Receipt, Verdict
 from grid_datastores.rules import check_deletable
 from grid_datastores.service.context import Context, owned
+from grid_datastores.service.copies import may_have_copies
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -74,5 +75,5 @@ class Deletion:
             kept=tuple(Kept(v.ref.number, v.fingerprint) for v in tx.versions.siblings(version)),
             quota_before=before,
             quota_after=Quota(before.used - place, before.limit),
-            may_have_copies=tx.workloads.has_run(version.id),
+            may_have_copies=may_have_copies(tx, version.id),
         )
