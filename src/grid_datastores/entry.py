@@ -8,7 +8,7 @@ import sys
 def main() -> None:
     """Load the command line and run it."""
     try:
-        from grid_datastores.streams import set_up_streams
+        from grid_datastores.system.streams import set_up_streams
 
         set_up_streams()
         from grid_datastores.cli import main as run
@@ -17,7 +17,7 @@ def main() -> None:
     try:
         run()
     except KeyboardInterrupt as error:  # before a command began, or after it ended
-        from grid_datastores.interrupts import code_of_signal
+        from grid_datastores.system.signals import code_of_signal
 
         print("Error: Interrupted.", file=sys.stderr)
         sys.exit(code_of_signal(error) or 1)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from grid_datastores.errors import InvalidInput
+from grid_datastores.domain.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable

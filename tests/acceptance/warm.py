@@ -28,7 +28,7 @@ from typing import TextIO
 
 from acceptance import executables
 
-_LOADED = ("grid_datastores.cli", "grid_datastores.embedded", "sqlalchemy.dialects.sqlite")
+_LOADED = ("grid_datastores.cli", "grid_datastores.gateway.embedded", "sqlalchemy.dialects.sqlite")
 _PATIENCE = 120  # seconds
 
 

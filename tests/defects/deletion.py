@@ -202,7 +202,7 @@ def copies_stay() -> None:
 
 def after_refusal(do: Any) -> None:
     """Do this with every version whose deletion is refused."""
-    from grid_datastores.errors import Refusal
+    from grid_datastores.domain.errors import Refusal
 
     def delete(original: Any) -> Any:
         def deleting(self: Any, user: Any, version_id: str) -> Any:
@@ -223,7 +223,7 @@ def _last(tx: Any, user: Any) -> str:
 
 def _silence_refusals() -> None:
     from grid_datastores.cli import deletion as command
-    from grid_datastores.errors import Refusal
+    from grid_datastores.domain.errors import Refusal
     from grid_datastores.server.routes import datastores as routes
 
     put(command, "_refuse", lambda refusals, asked, dry_run: None)

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from defects.registry import defect, replace_route, wrap
-from grid_datastores.errors import NotFound
-from grid_datastores.model import Source, SourceKind
+from grid_datastores.domain.errors import NotFound
+from grid_datastores.domain.model import Source, SourceKind
 
 
 @defect("delete-exactly-one", "the button of the UI deletes every version of the name", "ui")

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from defects.registry import WITHOUT_PAGES, defect, put, wrap
-from grid_datastores import journal, rules
 from grid_datastores.catalog.versions import Versions
-from grid_datastores.model import Phase
+from grid_datastores.domain import rules
+from grid_datastores.domain.model import Phase
+from grid_datastores.machine import upload_journal
 from grid_datastores.service import finishing, uploads
 
 
@@ -62,7 +63,7 @@ def resumed_from_the_start() -> None:
 
         return forgetting
 
-    wrap(journal, "_read", read)
+    wrap(upload_journal, "_read", read)
     put(uploads.Uploads, "arrived", lambda self, version_id, uploads: {})
 
 
@@ -75,7 +76,7 @@ def never_expires() -> None:
 def copied_by_reference() -> None:
     def fetched(original: Any) -> Any:
         def referring(self: Any, version: Any) -> Any:
-            from grid_datastores.model import SourceKind
+            from grid_datastores.domain.model import SourceKind
 
             if version.source.kind is not SourceKind.BUCKET:
                 return original(self, version)

@@ -9,13 +9,14 @@ from sqlalchemy import true
 
 from defects.deletion import after_refusal
 from defects.registry import WITHOUT_PAGES, defect, put, wrap
-from grid_datastores import living, rules, settings
+from grid_datastores import settings
 from grid_datastores.catalog import schema
 from grid_datastores.catalog import workloads as catalog_workloads
 from grid_datastores.catalog.versions import Versions
 from grid_datastores.catalog.workloads import Workloads
-from grid_datastores.model import WorkloadKind, WorkloadState
-from grid_datastores.service import deletion, workloads
+from grid_datastores.domain import rules
+from grid_datastores.domain.model import WorkloadKind, WorkloadState
+from grid_datastores.service import deletion, run_locks, workloads
 
 
 @defect("in-use-refused", "nobody looks whether a version is in use")
@@ -114,4 +115,4 @@ def heartbeat_ignored() -> None:
             return workloads._owned_workload(tx, user, WorkloadKind.RUN, workload_id)
 
     put(workloads.Workloads, "heartbeat", heartbeat)
-    put(living.LivingRuns, "lives", lambda self, run: False)
+    put(run_locks.LivingRuns, "lives", lambda self, run: False)

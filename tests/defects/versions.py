@@ -7,7 +7,7 @@ from typing import Any
 
 from defects.registry import defect, put, wrap
 from grid_datastores.catalog.versions import Versions
-from grid_datastores.model import Phase
+from grid_datastores.domain.model import Phase
 from grid_datastores.service import finishing, uploads
 from grid_datastores.storage import LocalStorage
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from built_site import words
 
-from grid_datastores.errors import Refusal
-from grid_datastores.model import Phase
+from grid_datastores.domain.errors import Refusal
+from grid_datastores.domain.model import Phase
 
 if TYPE_CHECKING:
     from built_site import Site

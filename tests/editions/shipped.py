@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, DictLoader
 
 from defects.registry import replace_route
-from grid_datastores.errors import Refusal
+from grid_datastores.domain.errors import Refusal
 from grid_datastores.server.ui import deletion, pages
 from grid_datastores.server.ui.visit import OwnForm, TheVisit
 

@@ -76,7 +76,7 @@ def test_ctrl_c_in_a_create_can_be_gone_on_with_or_forgotten(stocked: Machine) -
 
 _COUNTS_PARTS = """
 from pathlib import Path
-from grid_datastores.client.connection import Connection
+from grid_datastores.gateway.connection import Connection
 put = Connection.put_part
 def counting(self, address, data):
     with Path({log!r}).open("a") as log:
@@ -91,7 +91,7 @@ def test_a_large_file_goes_on_after_the_parts_that_arrived(connected: Machine, t
         for number in b"123":
             file.write(bytes([number]) * PART)
     own = connected.grid
-    connected.grid = dying(tmp_path, "grid_datastores.client.connection:Connection.put_part", after=True)
+    connected.grid = dying(tmp_path, "grid_datastores.gateway.connection:Connection.put_part", after=True)
     assert connected.run("datastore", "create", "large", "--name", "data").code == -signal.SIGKILL
     log = tmp_path / "parts"
     connected.grid = prepared(tmp_path, _COUNTS_PARTS.format(log=str(log)))
@@ -105,7 +105,11 @@ def test_a_large_file_goes_on_after_the_parts_that_arrived(connected: Machine, t
 @pytest.mark.parametrize(("way", "code"), [CTRL_C, TERMINATED, HUNG_UP])
 def test_a_signal_ends_a_resume_of_several(embedded: Machine, tmp_path: Path, way: int, code: int) -> None:
     folder_of(embedded.home, {"a.csv": b"1"})
-    own, finishing, gate = embedded.grid, "grid_datastores.embedded:EmbeddedDatastores.finish", tmp_path / "gate"
+    own, finishing, gate = (
+        embedded.grid,
+        "grid_datastores.gateway.embedded:EmbeddedDatastores.finish",
+        tmp_path / "gate",
+    )
     embedded.grid = dying(tmp_path, finishing, after=False)
     for _ in range(2):
         assert embedded.run("datastore", "create", "source", "--name", "data").code == -signal.SIGKILL

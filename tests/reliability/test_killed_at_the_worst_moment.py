@@ -20,7 +20,7 @@ from reliability.sources.archive_server import ArchiveServer
 # Nobody can write the moment down.
 _BUSY = """
 from grid_datastores.catalog.versions import Versions
-from grid_datastores.errors import CatalogFailed
+from grid_datastores.domain.errors import CatalogFailed
 def busy(*given):
     raise CatalogFailed("The catalog is busy.")
 Versions.mark_bytes_gone = busy

@@ -21,8 +21,8 @@ from reliability.test_bad_servers import ONE_VERSION
 NONE = "There is no interrupted upload to go on with"
 # The files are read, but the server cannot be asked any more.
 _LOSES_SERVER = """
-from grid_datastores.client.datastores import HttpDatastores
-from grid_datastores.errors import Unreachable
+from grid_datastores.gateway.http import HttpDatastores
+from grid_datastores.domain.errors import Unreachable
 def lost(*given, **named):
     raise Unreachable("No server answers.")
 HttpDatastores.drop = lost
@@ -33,7 +33,7 @@ def _interrupt(machine: Machine, tmp_path: Path, env: Mapping[str, str] | None =
     """Kill an upload to `data` when its one object has arrived."""
     folder_of(machine.home, {"a.csv": b"1,2\n"})
     own = machine.grid
-    machine.grid = dying(tmp_path, "grid_datastores.journal:Journal.record", after=True)
+    machine.grid = dying(tmp_path, "grid_datastores.machine.upload_journal:Journal.record", after=True)
     assert machine.run("datastore", "create", "source", "--name", "data", env=env).code == -signal.SIGKILL
     machine.grid = own
 
@@ -181,7 +181,9 @@ def test_an_upload_that_its_place_does_not_know_any_more_is_forgotten(embedded: 
 def test_an_upload_that_fails_and_cannot_be_dropped_is_kept_and_told(connected: Machine, tmp_path: Path) -> None:
     folder_of(connected.home, {"a.csv": b"1,2\n"})
     own = connected.grid
-    fails = 'import grid_datastores.transfer as t\ndef fails(*given):\n    raise t.SourceFailed("a.csv is gone.")\n'
+    fails = (
+        'import grid_datastores.machine.uploads as t\ndef fails(*given):\n    raise t.SourceFailed("a.csv is gone.")\n'
+    )
     connected.grid = prepared(tmp_path, f"{_LOSES_SERVER}{fails}t._check_unchanged = fails\n")
     said = connected.run("datastore", "create", "source", "--name", "data")
     said.refused(

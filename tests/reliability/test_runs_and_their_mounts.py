@@ -22,8 +22,8 @@ from reliability.test_bad_servers import ONE_VERSION
 # The first heartbeats fail; each is counted.
 _FAILING = """
 from pathlib import Path
-from grid_datastores.embedded import EmbeddedDatastores
-from grid_datastores.errors import CatalogFailed, NoSpace, Refusal, Unreachable
+from grid_datastores.gateway.embedded import EmbeddedDatastores
+from grid_datastores.domain.errors import CatalogFailed, NoSpace, Refusal, Unreachable
 real, beats = EmbeddedDatastores.heartbeat, Path({beats!r})
 def failing(self, run):
     with beats.open("a") as file:
@@ -205,7 +205,7 @@ def test_a_reference_that_is_not_complete_is_mounted_again(referred: Machine) ->
 
 def test_two_first_runs_at_once_share_what_one_of_them_mounts(kept: Machine, grid: str, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    kept.grid = waiting(tmp_path, gate, "grid_datastores.mounting.restore")
+    kept.grid = waiting(tmp_path, gate, "grid_datastores.machine.mounts.restore")
     runs = {"first": kept.start(*_run_words("first", "cat", "{data}/a.txt"))}
     with ExitStack() as cleanup:
         cleanup.callback(runs["first"].kill)

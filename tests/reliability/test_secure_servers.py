@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from grid_datastores.client.connection import Connection
-from grid_datastores.errors import Unreachable
+from grid_datastores.domain.errors import Unreachable
+from grid_datastores.gateway.connection import Connection
 from reliability.machine import Machine, Said
 from reliability.nonsense import Nonsense, serving
 

@@ -12,10 +12,12 @@ from reliability.faults import dying, prepared, waiting
 from reliability.machine import Machine, finished, folder_of
 
 FINISH = (
-    "grid_datastores.embedded:EmbeddedDatastores.finish",
-    "grid_datastores.client.datastores:HttpDatastores.finish",
+    "grid_datastores.gateway.embedded:EmbeddedDatastores.finish",
+    "grid_datastores.gateway.http:HttpDatastores.finish",
 )
-FORGET = "grid_datastores.journal:Journal.forget"  # all is finished; the client has still to write that down
+FORGET = (
+    "grid_datastores.machine.upload_journal:Journal.forget"  # all is finished; the client has still to write that down
+)
 # Something between client and server answers for the server, once, after all was sent and taken.
 _GATEWAY = """
 import httpx

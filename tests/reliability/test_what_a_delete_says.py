@@ -19,7 +19,7 @@ _STUCK = """
 import shutil
 def stuck(*given, **named):
     raise PermissionError(1, "Operation not permitted")
-import grid_datastores.mounting as mounting
+import grid_datastores.machine.mounts as mounting
 mounting.remove_tree = stuck
 """
 

@@ -1,6 +1,6 @@
 """What the pages are made from has an answer to everything that the software can say."""
 
-from grid_datastores.errors import Refusal
+from grid_datastores.domain.errors import Refusal
 from guide.refusals import TO_DO, write
 
 

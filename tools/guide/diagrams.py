@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from grid_datastores import errors
-from grid_datastores.model import Phase
+from grid_datastores.domain import errors
+from grid_datastores.domain.model import Phase
 from guide.svg import Box, Drawing
 
 # Each question, the answer that stops, the refusal that is then told, and what it says.

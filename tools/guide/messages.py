@@ -7,7 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import grid_datastores
-from grid_datastores.errors import Refusal
+from grid_datastores.domain.errors import Refusal
 
 _SOURCES = Path(grid_datastores.__file__).parent
 _KINDS = {Refusal.__name__} | {kind.__name__ for kind in Refusal.__subclasses__()}

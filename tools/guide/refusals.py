@@ -1,12 +1,12 @@
-"""The catalogue of refusals, from `grid_datastores.errors`: what each says, why, and what to do."""
+"""The catalogue of refusals, from `grid_datastores.domain.errors`: what each says, why, and what to do."""
 
 from __future__ import annotations
 
 import inspect
 import re
 
-from grid_datastores import errors
-from grid_datastores.errors import Refusal
+from grid_datastores.domain import errors
+from grid_datastores.domain.errors import Refusal
 from guide.messages import messages
 
 _RULES = re.compile(r" \(rules? ([a-z-]+(?:, [a-z-]+)*)\)")

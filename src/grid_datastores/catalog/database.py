@@ -18,7 +18,7 @@ from grid_datastores.catalog.upgrade import bring_up_to_date, check_up_to_date
 from grid_datastores.catalog.users import Users
 from grid_datastores.catalog.versions import Versions
 from grid_datastores.catalog.workloads import Workloads
-from grid_datastores.errors import CatalogFailed, Damaged, NoSpace
+from grid_datastores.domain.errors import CatalogFailed, Damaged, NoSpace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

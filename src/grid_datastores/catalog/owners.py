@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy import exists, select, update
 
 from grid_datastores.catalog import schema
-from grid_datastores.model import Phase, VersionRef, WorkloadState
-from grid_datastores.rules import name_apart
+from grid_datastores.domain.model import Phase, VersionRef, WorkloadState
+from grid_datastores.domain.naming import name_apart
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from grid_datastores.model import User
+    from grid_datastores.domain.model import User
 
 
 @dataclass(frozen=True, slots=True)

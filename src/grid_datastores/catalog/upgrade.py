@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import inspect
 
 from grid_datastores.catalog.schema import metadata
-from grid_datastores.errors import CatalogFailed
-from grid_datastores.model import Phase, SourceKind
-from grid_datastores.rules import shown_location
+from grid_datastores.domain.errors import CatalogFailed
+from grid_datastores.domain.model import Phase, SourceKind
+from grid_datastores.domain.naming import shown_location
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, update
 
 from grid_datastores.catalog import schema
-from grid_datastores.model import User
+from grid_datastores.domain.secrets import secret_digest
+from grid_datastores.domain.model import User
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,13 +24,13 @@ class Users:
 
     def add(self, user: User, key: str, at: datetime) -> None:
         """A new user with this API key."""
-        row = {"id": user.id, "name": user.name, "key_hash": digest(key), "created_at": at}
+        row = {"id": user.id, "name": user.name, "key_hash": secret_digest(key), "created_at": at}
         self._connection.execute(insert(schema.users).values(row))
 
     def set_key(self, user: User, key: str) -> None:
         """The user has this API key from now on; no token of theirs stands for them any more."""
         users, tokens = schema.users, schema.tokens
-        self._connection.execute(update(users).where(users.c.id == user.id).values(key_hash=digest(key)))
+        self._connection.execute(update(users).where(users.c.id == user.id).values(key_hash=secret_digest(key)))
         self._connection.execute(delete(tokens).where(tokens.c.user_id == user.id))
 
     def all(self) -> list[User]:
@@ -67,14 +67,14 @@ class Users:
         users = schema.users
         row = self._connection.execute(
             select(users).where(
-                (users.c.id == id_or_name) | (users.c.name == id_or_name), users.c.key_hash == digest(key)
+                (users.c.id == id_or_name) | (users.c.name == id_or_name), users.c.key_hash == secret_digest(key)
             )
         ).one_or_none()
         return User(row.id, row.name) if row else None
 
     def add_token(self, token: str, user: User, expires_at: datetime) -> None:
         """A token that stands for the user until it expires."""
-        row = {"token_hash": digest(token), "user_id": user.id, "expires_at": expires_at}
+        row = {"token_hash": secret_digest(token), "user_id": user.id, "expires_at": expires_at}
         self._connection.execute(insert(schema.tokens).values(row))
 
     def of_token(self, token: str, now: datetime) -> User | None:
@@ -83,7 +83,7 @@ class Users:
         row = self._connection.execute(
             select(users)
             .join(tokens, tokens.c.user_id == users.c.id)
-            .where(tokens.c.token_hash == digest(token), tokens.c.expires_at > now)
+            .where(tokens.c.token_hash == secret_digest(token), tokens.c.expires_at > now)
         ).one_or_none()
         return User(row.id, row.name) if row else None
 
@@ -93,14 +93,9 @@ class Users:
 
     def drop_token(self, token: str) -> None:
         """The token stands for nobody any more."""
-        self._connection.execute(delete(schema.tokens).where(schema.tokens.c.token_hash == digest(token)))
+        self._connection.execute(delete(schema.tokens).where(schema.tokens.c.token_hash == secret_digest(token)))
 
     def lock(self, user_id: str) -> None:
         """Wait for, then be, the only transaction that changes this user's versions or workloads."""
         query = select(schema.users.c.id).where(schema.users.c.id == user_id).with_for_update()
         self._connection.execute(query)
-
-
-def digest(secret: str) -> str:
-    """What is kept of a secret; one that is long and random needs no salt."""
-    return sha256(secret.encode()).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -10,8 +9,8 @@ from uuid import uuid4
 from sqlalchemy import delete, func, insert, select, update
 
 from grid_datastores.catalog import schema
-from grid_datastores.model import Event, EventKind, Phase, Source, SourceKind, Version, VersionRef
-from grid_datastores.rules import next_number
+from grid_datastores.domain.model import Event, EventKind, Phase, Source, SourceKind, Upload, Version, VersionRef
+from grid_datastores.domain.rules import next_number
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -22,18 +21,6 @@ if TYPE_CHECKING:
 REFRESHES = 4  # of an upload's activity, at most, per expiry period
 _UNFINISHED = [phase.value for phase in Phase if phase.unfinished]
 _COUNTED = [phase.value for phase in Phase if phase.takes_place]
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """One object on its way into a version, in numbered parts."""
-
-    id: str
-    version_id: str
-    key: str
-    parts: int
-    expires_at: datetime
-    completed: bool
 
 
 class Versions:

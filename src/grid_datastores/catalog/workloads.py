@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import exists, insert, select, update
 
 from grid_datastores.catalog import schema
-from grid_datastores.model import Holder, Mount, VersionRef, Workload, WorkloadKind, WorkloadState
+from grid_datastores.domain.model import Holder, Mount, VersionRef, Workload, WorkloadKind, WorkloadState
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -32,10 +32,10 @@ from grid_datastores.cli.output import (
 from grid_datastores.cli.resuming import clearcache, resume
 from grid_datastores.cli.tables import Column
 from grid_datastores.cli.target import open_datastores
-from grid_datastores.words import counted, plain, size
+from grid_datastores.domain.text import counted, plain, size
 
 if TYPE_CHECKING:
-    from grid_datastores.model import Details, FileEntry, Source, Version
+    from grid_datastores.domain.model import Details, FileEntry, Source, Version
 
 # As wide as a size and a short digest, so that no row waits for the longest path, which ends the line.
 _FILE_COLUMNS = [Column("BYTES", 15, right=True), Column("SHA-256", 12), Column("PATH", 1024)]
@@ -89,8 +89,8 @@ def create(source: str, name: str | None, no_copy: bool, output: str) -> None:
     Every upload under a name makes a new version: 1, 2, 3, and so on. Nothing of an upload that fails is kept; one
     that is interrupted goes on with `grid datastore resume`.
     """
-    from grid_datastores.model import SourceKind
-    from grid_datastores.rules import name_from_source
+    from grid_datastores.domain.model import SourceKind
+    from grid_datastores.domain.naming import name_from_source
     from grid_datastores.sources import parse_source
 
     parsed = parse_source(source, no_copy)
@@ -111,7 +111,7 @@ def create(source: str, name: str | None, no_copy: bool, output: str) -> None:
 
 def _name_from_path(source: str) -> str:
     """The name as it was typed, also of a link; '.' and '..' stand for the folder that they lead to."""
-    from grid_datastores.rules import name_from_folder, name_from_source
+    from grid_datastores.domain.naming import name_from_folder, name_from_source
 
     typed = source.rstrip("/").rsplit("/", 1)[-1] not in ("", ".", "..")
     path = source if typed else os.path.realpath(source)
@@ -119,9 +119,9 @@ def _name_from_path(source: str) -> str:
 
 
 def _upload(source: str, name: str) -> Version:
-    from grid_datastores import transfer
-    from grid_datastores.credentials import credentials_file
-    from grid_datastores.rules import check_source_place
+    from grid_datastores.domain.rules import check_source_place
+    from grid_datastores.gateway.credentials import credentials_file
+    from grid_datastores.machine import uploads
     from grid_datastores.settings import read_settings
     from grid_datastores.sources import scan
 
@@ -133,14 +133,14 @@ def _upload(source: str, name: str) -> Version:
         check_source_place(given, directory, kept)
     data = scan(source)
     with open_datastores() as datastores, progress(f"Creating {name}", data.size_bytes) as advance:
-        return transfer.create(datastores, settings.directory, name, data, advance)
+        return uploads.create(datastores, settings.directory, name, data, advance)
 
 
 def _fetch(source: Source, name: str) -> Version:
-    from grid_datastores import transfer
+    from grid_datastores.machine import uploads
 
     with open_datastores() as datastores, waiting(f"Fetching {source.location}"):
-        return transfer.fetch(datastores, name, source)
+        return uploads.fetch(datastores, name, source)
 
 
 @datastore.command()
@@ -198,7 +198,7 @@ def _file_out(file: FileEntry) -> dict[str, object]:
 )
 def download(name: str, version: int, destination: str | None) -> None:
     """Download a version's files into a new folder, checked byte for byte."""
-    from grid_datastores import transfer
+    from grid_datastores.machine import uploads
     from grid_datastores.settings import read_settings
 
     ref = version_ref(name, version)
@@ -206,7 +206,7 @@ def download(name: str, version: int, destination: str | None) -> None:
     with open_datastores() as datastores:
         total = datastores.find(ref).size_bytes
         with progress(f"Downloading {ref}", total) as advance:
-            found = transfer.download(datastores, read_settings().directory, ref, target, advance)
+            found = uploads.download(datastores, read_settings().directory, ref, target, advance)
     held = f"{counted(found.file_count, 'file')}, {size(found.size_bytes)}"
     say_done(f"Downloaded version {version} of {name} to {target}: {held}.")
 

@@ -10,14 +10,14 @@ import click
 from grid_datastores.cli.options import VersionNumber, name_option, output_option, version_ref
 from grid_datastores.cli.output import UNPRINTED, print_json, say, told
 from grid_datastores.cli.target import open_datastores
-from grid_datastores.errors import InUse, Refusal
-from grid_datastores.words import COPIES, counted, size
+from grid_datastores.domain.errors import InUse, Refusal
+from grid_datastores.domain.text import COPIES, counted, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from grid_datastores.datastores import Datastores
-    from grid_datastores.model import Quota, Receipt, VersionRef
+    from grid_datastores.domain.model import Quota, Receipt, VersionRef
+    from grid_datastores.gateway.protocol import Datastores
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +182,8 @@ def _erase_copies(datastores: Datastores, done: Sequence[_Answer]) -> None:
 
 def _erase_copy(datastores: Datastores, answer: _Answer) -> bool:
     """Whether no copy is left on this machine. Without a receipt, it is known by its name and number."""
-    from grid_datastores.leftovers import erase_copies
-    from grid_datastores.mounting import unmount
+    from grid_datastores.machine.leftovers import erase_copies
+    from grid_datastores.machine.mounts import unmount
     from grid_datastores.settings import read_settings
 
     directory = read_settings().directory

@@ -16,9 +16,9 @@ from grid_datastores.cli.server import serve, user
 from grid_datastores.cli.session import cancel, session
 from grid_datastores.cli.signing import login, logout
 from grid_datastores.cli.status import status
-from grid_datastores.errors import InterruptedInDoubt, Refusal
-from grid_datastores.interrupts import code_of_signal, raise_when_terminated
-from grid_datastores.words import plain
+from grid_datastores.domain.errors import InterruptedInDoubt, Refusal
+from grid_datastores.domain.text import plain
+from grid_datastores.system.signals import code_of_signal, raise_when_terminated
 
 
 class _Failure(click.ClickException):

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from grid_datastores.errors import InvalidInput
+from grid_datastores.domain.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from click.shell_completion import CompletionItem
 
-    from grid_datastores.datastores import Datastores
-    from grid_datastores.model import VersionRef
+    from grid_datastores.domain.model import VersionRef
+    from grid_datastores.gateway.protocol import Datastores
 
 
 class VersionNumber(click.ParamType[int]):
@@ -24,7 +24,7 @@ class VersionNumber(click.ParamType[int]):
 
     def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """The number, or a usage error."""
-        from grid_datastores.rules import parse_number
+        from grid_datastores.domain.naming import parse_number
 
         try:
             return parse_number(str(value))
@@ -63,7 +63,7 @@ class DatastoreName(click.ParamType[str]):
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The name, or a usage error."""
-        from grid_datastores.rules import check_name
+        from grid_datastores.domain.naming import check_name
 
         try:
             return check_name(value)
@@ -86,7 +86,7 @@ class WorkloadName(click.ParamType[str]):
         incomplete: str,
     ) -> list[CompletionItem]:
         """The names that there are."""
-        from grid_datastores.model import WorkloadKind
+        from grid_datastores.domain.model import WorkloadKind
 
         kind = WorkloadKind(self._kind)
         return _items(lambda them: (item.name for item in them.workloads(kind) if item.state.live), incomplete)
@@ -125,7 +125,7 @@ def _items(ask: Callable[[Datastores], Iterable[str]], incomplete: str) -> list[
 
 def version_ref(name: str, number: int) -> VersionRef:
     """The name and number together."""
-    from grid_datastores.model import VersionRef
+    from grid_datastores.domain.model import VersionRef
 
     return VersionRef(name, number)
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from grid_datastores.cli.tables import fitting, lines
-from grid_datastores.streams import escaped, stdout_takes_all, stdout_was_closed
-from grid_datastores.words import plain
+from grid_datastores.domain.text import plain
+from grid_datastores.system.streams import escaped, stdout_takes_all, stdout_was_closed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -121,7 +121,7 @@ def _shown(text: str) -> str:
 
 def when(at: datetime | None) -> str:
     """A time as people read it, or a dash."""
-    from grid_datastores.errors import moment
+    from grid_datastores.domain.errors import moment
 
     return moment(at) if at else "-"
 

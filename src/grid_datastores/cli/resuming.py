@@ -8,16 +8,16 @@ import click
 
 from grid_datastores.cli.output import progress, say, say_done
 from grid_datastores.cli.target import open_datastores
-from grid_datastores.errors import Refusal
-from grid_datastores.words import counted, size
+from grid_datastores.domain.errors import Refusal
+from grid_datastores.domain.text import counted, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from grid_datastores.datastores import Datastores
-    from grid_datastores.journal import Interrupted, Journal
-    from grid_datastores.model import Version
+    from grid_datastores.domain.model import Version
+    from grid_datastores.gateway.protocol import Datastores
+    from grid_datastores.machine.upload_journal import Interrupted, Journal
 
 
 @click.command()
@@ -26,7 +26,7 @@ def resume() -> None:
 
     What was to be fetched without a server is fetched again.
     """
-    from grid_datastores.journal import interrupted
+    from grid_datastores.machine.upload_journal import interrupted
     from grid_datastores.settings import read_settings
 
     refusals: list[Refusal] = []
@@ -60,10 +60,10 @@ def _print_done(finished: Sequence[str]) -> int:
 
 def _fetch_again(datastores: Datastores, version: Version, finished: list[str], refusals: list[Refusal]) -> bool:
     """Whether it came to an end here, be it a failure; False where another process is fetching it."""
-    from grid_datastores import transfer
+    from grid_datastores.machine import uploads
 
     try:
-        fetched = transfer.fetch_again(datastores, version)
+        fetched = uploads.fetch_again(datastores, version)
     except Refusal as error:
         _note(error, refusals)
         return True
@@ -73,11 +73,11 @@ def _fetch_again(datastores: Datastores, version: Version, finished: list[str], 
 
 
 def _go_on(datastores: Datastores, journal: Journal, finished: list[str], refusals: list[Refusal]) -> None:
-    from grid_datastores import transfer
+    from grid_datastores.machine import uploads
 
     try:
         with progress(f"Resuming {journal.ref}", journal.size_bytes + journal.arrived_bytes) as advance:
-            resumed = transfer.resume(datastores, journal, advance)
+            resumed = uploads.resume(datastores, journal, advance)
     except Refusal as error:
         _note(error, refusals)
         return
@@ -98,7 +98,7 @@ def clearcache() -> None:
 
     What a Run uses is left, and so are uploads that are under way, and those to another place or of another user.
     """
-    from grid_datastores.mounting import clear_mounts
+    from grid_datastores.machine.mounts import clear_mounts
     from grid_datastores.settings import read_settings
 
     directory = read_settings().directory
@@ -117,8 +117,8 @@ def clearcache() -> None:
 
 def _forget_all(datastores: Datastores, directory: Path, refusals: list[Refusal]) -> tuple[Interrupted, int]:
     """The uploads that were interrupted, and how many are forgotten now; what keeps the others goes to `refusals`."""
-    from grid_datastores import transfer
-    from grid_datastores.journal import Interrupted, count_journals, interrupted
+    from grid_datastores.machine import uploads
+    from grid_datastores.machine.upload_journal import Interrupted, count_journals, interrupted
 
     try:
         found = interrupted(directory, datastores.identity)
@@ -128,7 +128,7 @@ def _forget_all(datastores: Datastores, directory: Path, refusals: list[Refusal]
     kept = 0
     for journal in found.journals:
         try:
-            transfer.forget(datastores, journal)
+            uploads.forget(datastores, journal)
         except Refusal as error:
             refusals.append(error)
             kept += 1

@@ -25,7 +25,7 @@ def run(name: str, datastore: str, version: int, command: tuple[str, ...]) -> No
     Anywhere in COMMAND, {NAME} stands for the folder of the datastore of that name; GRID_DATASTORE_NAME in its
     environment says it, too. The version is held while the command lives. The exit code is the command's.
     """
-    from grid_datastores.running import run_command
+    from grid_datastores.machine.run_command import run_command
     from grid_datastores.settings import read_settings
 
     ref = version_ref(datastore, version)

@@ -11,7 +11,7 @@ from grid_datastores.cli.options import output_option
 from grid_datastores.cli.output import print_json, print_table, say, told
 
 if TYPE_CHECKING:
-    from grid_datastores.model import User
+    from grid_datastores.domain.model import User
     from grid_datastores.server.serve import Welcome
     from grid_datastores.service.accounts import Accounts
 

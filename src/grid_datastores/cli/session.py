@@ -20,7 +20,7 @@ from grid_datastores.cli.target import open_datastores
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from grid_datastores.model import Workload, WorkloadState
+    from grid_datastores.domain.model import Workload, WorkloadState
 
 
 @click.group(invoke_without_command=True)
@@ -54,7 +54,7 @@ def list_command(output: str) -> None:
 )
 def create(name: str, datastore: str, version: int, path: str | None) -> None:
     """Start a Session with a version mounted; it holds the version until it is deleted."""
-    from grid_datastores.model import VersionRef, WorkloadKind
+    from grid_datastores.domain.model import VersionRef, WorkloadKind
 
     with open_datastores() as datastores:
         started = datastores.start(WorkloadKind.SESSION, name, {VersionRef(datastore, version): path or ""})
@@ -66,7 +66,7 @@ def create(name: str, datastore: str, version: int, path: str | None) -> None:
 @click.argument("name", type=WorkloadName("Session"))
 def pause(name: str) -> None:
     """Pause a Session; it still holds what it mounts."""
-    from grid_datastores.model import WorkloadState
+    from grid_datastores.domain.model import WorkloadState
 
     _set(name, WorkloadState.PAUSED)
     say_done(f"Session {name} is paused; it still holds what it mounts.")
@@ -76,7 +76,7 @@ def pause(name: str) -> None:
 @click.argument("name", type=WorkloadName("Session"))
 def resume(name: str) -> None:
     """Resume a paused Session."""
-    from grid_datastores.model import WorkloadState
+    from grid_datastores.domain.model import WorkloadState
 
     _set(name, WorkloadState.RUNNING)
     say_done(f"Session {name} is running.")
@@ -86,7 +86,7 @@ def resume(name: str) -> None:
 @click.argument("name", type=WorkloadName("Session"))
 def delete(name: str) -> None:
     """End a Session; what it mounted is released."""
-    from grid_datastores.model import WorkloadState
+    from grid_datastores.domain.model import WorkloadState
 
     ended = _set(name, WorkloadState.DELETED)
     say_done(f"Session {name} is deleted; it released {_mounted(ended)}.")
@@ -96,7 +96,7 @@ def delete(name: str) -> None:
 @click.argument("name", type=WorkloadName("Run"))
 def cancel(name: str) -> None:
     """Cancel a Run; what it mounted is released. This stops no process: what the Run started goes on."""
-    from grid_datastores.model import WorkloadKind, WorkloadState
+    from grid_datastores.domain.model import WorkloadKind, WorkloadState
 
     with open_datastores() as datastores:
         ended = datastores.set_state(WorkloadKind.RUN, name, WorkloadState.CANCELED)
@@ -104,7 +104,7 @@ def cancel(name: str) -> None:
 
 
 def _set(name: str, state: WorkloadState) -> Workload:
-    from grid_datastores.model import WorkloadKind
+    from grid_datastores.domain.model import WorkloadKind
 
     with open_datastores() as datastores:
         return datastores.set_state(WorkloadKind.SESSION, name, state)
@@ -115,7 +115,7 @@ def _mounted(workload: Workload) -> str:
 
 
 def _list(output: str) -> None:
-    from grid_datastores.model import WorkloadKind
+    from grid_datastores.domain.model import WorkloadKind
 
     with open_datastores() as datastores:
         sessions = datastores.workloads(WorkloadKind.SESSION)

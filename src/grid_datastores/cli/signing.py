@@ -21,8 +21,8 @@ from grid_datastores.cli.output import say_done
 )
 def login(url: str, username: str | None, key: str | None) -> None:
     """Sign in to a server; later commands work there. GRID_URL= (empty) before a command works on this machine."""
-    from grid_datastores.client import sign_in
-    from grid_datastores.credentials import checked_url, keep, overriding
+    from grid_datastores.gateway.credentials import checked_url, keep, overriding
+    from grid_datastores.gateway.http import sign_in
     from grid_datastores.settings import read_settings
 
     if not username:
@@ -45,7 +45,7 @@ def login(url: str, username: str | None, key: str | None) -> None:
 @click.command()
 def logout() -> None:
     """Remove the credentials that `grid login` kept; later commands work on this machine."""
-    from grid_datastores.credentials import forget
+    from grid_datastores.gateway.credentials import forget
     from grid_datastores.settings import read_settings
 
     forgotten = forget(read_settings())

@@ -15,7 +15,7 @@ from grid_datastores.cli.target import open_datastores
 @output_option
 def status(ended: bool, output: str) -> None:
     """Say where commands work, how many versions you have of how many you may have, and what your Runs mount."""
-    from grid_datastores.model import WorkloadKind
+    from grid_datastores.domain.model import WorkloadKind
 
     with open_datastores() as datastores:
         quota = datastores.quota()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from grid_datastores.datastores import Datastores
+    from grid_datastores.gateway.protocol import Datastores
 
 _PATIENCE = 2.0  # seconds that a server has to answer what nobody typed: the Tab key, what is left on this machine
 
@@ -16,19 +16,19 @@ _PATIENCE = 2.0  # seconds that a server has to answer what nobody typed: the Ta
 @contextmanager
 def open_datastores() -> Iterator[Datastores]:
     """The user's datastores, there or here. What earlier commands left on this machine is erased first."""
-    from grid_datastores.credentials import find_server
-    from grid_datastores.leftovers import erase_leftovers
+    from grid_datastores.gateway.credentials import find_server
+    from grid_datastores.machine.leftovers import erase_leftovers
     from grid_datastores.settings import read_settings
 
     settings = read_settings()
     server = find_server(settings)
     datastores: Datastores
     if server is None:
-        from grid_datastores.embedded import open_embedded
+        from grid_datastores.gateway.embedded import open_embedded
 
         datastores = open_embedded(settings)
     else:
-        from grid_datastores.client import HttpDatastores
+        from grid_datastores.gateway.http import HttpDatastores
 
         datastores = HttpDatastores(server)
     try:
@@ -44,18 +44,18 @@ def open_datastores() -> Iterator[Datastores]:
 @contextmanager
 def open_to_look() -> Iterator[Datastores | None]:
     """The same, to complete a word: None where nothing is kept yet. It makes and tidies nothing, and soon gives up."""
-    from grid_datastores.credentials import find_server
+    from grid_datastores.gateway.credentials import find_server
     from grid_datastores.settings import read_settings
 
     settings = read_settings()
     server = find_server(settings)
     datastores: Datastores | None
     if server is None:
-        from grid_datastores.embedded import open_to_look as here
+        from grid_datastores.gateway.embedded import open_to_look as here
 
         datastores = here(settings)
     else:
-        from grid_datastores.client import HttpDatastores
+        from grid_datastores.gateway.http import HttpDatastores
 
         datastores = HttpDatastores(server, _PATIENCE)
     try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fastapi.responses import JSONResponse
 
 if TYPE_CHECKING:
-    from grid_datastores.errors import Refusal
+    from grid_datastores.domain.errors import Refusal
     from grid_datastores.wire.common import Error
 
 

@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from grid_datastores.errors import INTERNAL, INVALID_ARGUMENT, NOT_FOUND, InvalidInput, Refusal, TooLarge
+from grid_datastores.domain.errors import INTERNAL, INVALID_ARGUMENT, NOT_FOUND, InvalidInput, Refusal, TooLarge
 from grid_datastores.server import ui
 from grid_datastores.server.answers import json_error, json_refusal
 from grid_datastores.server.guard import Guard, Hosts

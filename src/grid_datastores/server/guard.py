@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 
-from grid_datastores.errors import HostRefused, TooLarge
+from grid_datastores.domain.errors import HostRefused, TooLarge
 from grid_datastores.server.answers import json_refusal
 
 if TYPE_CHECKING:

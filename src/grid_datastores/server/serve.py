@@ -16,14 +16,14 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
-from grid_datastores.errors import InvalidInput, Refusal
-from grid_datastores.living import LivingRuns
-from grid_datastores.removal import Worker
+from grid_datastores.domain.errors import InvalidInput, Refusal
 from grid_datastores.server.app import create_app
 from grid_datastores.server.guard import Hosts
 from grid_datastores.server.ui import link_path
 from grid_datastores.service import Service, open_service
 from grid_datastores.service.finishing import FETCHED, MOST_FETCHES, RECEIVED
+from grid_datastores.service.removal import Worker
+from grid_datastores.service.run_locks import LivingRuns
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.types import Receive, Scope, Send
 
-    from grid_datastores.model import User
+    from grid_datastores.domain.model import User
     from grid_datastores.server.state import State
     from grid_datastores.settings import Settings
 

@@ -7,13 +7,13 @@ from collections import deque
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from grid_datastores.catalog.users import digest
-from grid_datastores.errors import NotSignedIn, TooManyAttempts
+from grid_datastores.domain.secrets import secret_digest
+from grid_datastores.domain.errors import NotSignedIn, TooManyAttempts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from grid_datastores.model import User
+    from grid_datastores.domain.model import User
     from grid_datastores.service.accounts import Accounts
 
 ALLOWED = 10  # wrong keys for one user from one address
@@ -70,13 +70,13 @@ class Links:
         """The secret of a new link."""
         secret = secrets.token_urlsafe(32)
         with self._lock:
-            self._users[digest(secret)] = (user, self._clock() + LINK_LIFE)
+            self._users[secret_digest(secret)] = (user, self._clock() + LINK_LIFE)
         return secret
 
     def user(self, secret: str) -> User:
         """Whom the link signs in; raises `NotSignedIn` when it was used or is too old."""
         with self._lock:
-            user, until = self._users.get(digest(secret), (None, 0.0))
+            user, until = self._users.get(secret_digest(secret), (None, 0.0))
         if user is None or until <= self._clock():
             raise NotSignedIn("This link was used already or is too old. Sign in with your user name and key.")
         return user
@@ -85,6 +85,6 @@ class Links:
         """Whom the link signs in, now; it does so only once."""
         user = self.user(secret)
         with self._lock:
-            if self._users.pop(digest(secret), None) is None:
+            if self._users.pop(secret_digest(secret), None) is None:
                 raise NotSignedIn("This link was used already. Sign in with your user name and key.")
         return user

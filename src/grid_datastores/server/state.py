@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Request
 
-from grid_datastores.errors import NotFound, NotSignedIn
-from grid_datastores.model import User
+from grid_datastores.domain.errors import NotFound, NotSignedIn
+from grid_datastores.domain.model import User
 from grid_datastores.server.signing_in import Attempts, Links
 from grid_datastores.service import Service
 

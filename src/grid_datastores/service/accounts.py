@@ -8,9 +8,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from grid_datastores.catalog.facts import LOCAL_OWNER, SIGNING_KEY
-from grid_datastores.errors import NameTaken, NotFound, NotSignedIn
-from grid_datastores.model import User
-from grid_datastores.rules import check_name
+from grid_datastores.domain.errors import NameTaken, NotFound, NotSignedIn
+from grid_datastores.domain.model import User
+from grid_datastores.domain.naming import check_name
 from grid_datastores.service.owner import choose_owner, find_owner, left_out
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from grid_datastores.catalog.versions import REFRESHES
-from grid_datastores.errors import Refusal
+from grid_datastores.domain.errors import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

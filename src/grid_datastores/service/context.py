@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from grid_datastores.errors import NotFound
-from grid_datastores.model import Quota
+from grid_datastores.domain.errors import NotFound
+from grid_datastores.domain.model import Quota
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from grid_datastores.catalog import Catalog, Transaction
-    from grid_datastores.model import User, Version
+    from grid_datastores.domain.model import User, Version
     from grid_datastores.service.leases import Leases
     from grid_datastores.settings import Limits
     from grid_datastores.storage import LocalStorage

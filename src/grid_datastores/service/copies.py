@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from grid_datastores.catalog import Transaction
-    from grid_datastores.model import User
+    from grid_datastores.domain.model import User
     from grid_datastores.service.context import Context
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grid_datastores.errors import InUse
-from grid_datastores.model import EventKind, Kept, Quota, Receipt, Verdict
-from grid_datastores.rules import check_deletable
+from grid_datastores.domain.errors import InUse
+from grid_datastores.domain.model import EventKind, Kept, Quota, Receipt, Verdict
+from grid_datastores.domain.rules import check_deletable
 from grid_datastores.service.context import Context, owned
 from grid_datastores.service.copies import may_have_copies
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from grid_datastores.catalog import Transaction
-    from grid_datastores.model import User, Version
+    from grid_datastores.domain.model import User, Version
 
 
 class Deletion:

@@ -9,20 +9,20 @@ from hashlib import sha256
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from grid_datastores.errors import NotFound, Refusal, SourceFailed, UploadInvalid
-from grid_datastores.model import ETAG, REFERENCE_ALONE, EventKind, FileEntry, Phase, SourceKind
-from grid_datastores.rules import can_be_finished_later
+from grid_datastores.domain.errors import NotFound, Refusal, SourceFailed, UploadInvalid
+from grid_datastores.domain.model import ETAG, REFERENCE_ALONE, EventKind, FileEntry, Phase, SourceKind
+from grid_datastores.domain.rules import can_be_finished_later
+from grid_datastores.domain.text import counted
 from grid_datastores.service.activity import Watched
 from grid_datastores.service.wanted import GivenUp, Wanted
 from grid_datastores.storage import Manifest, WithoutAttributes, pack
-from grid_datastores.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from contextlib import AbstractContextManager
 
-    from grid_datastores.catalog import Upload
-    from grid_datastores.model import Version
+    from grid_datastores.domain.model import Upload
+    from grid_datastores.domain.model import Version
     from grid_datastores.service.context import Context
     from grid_datastores.sources.bucket import BucketFile
     from grid_datastores.storage import LocalStorage, Writer

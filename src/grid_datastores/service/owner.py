@@ -7,9 +7,9 @@ import secrets
 from typing import TYPE_CHECKING
 
 from grid_datastores.catalog.facts import LOCAL_OWNER, SIGNING_KEY
-from grid_datastores.model import EventKind, User
-from grid_datastores.rules import NAME_LENGTH, name_apart
-from grid_datastores.words import counted
+from grid_datastores.domain.model import EventKind, User
+from grid_datastores.domain.naming import NAME_LENGTH, name_apart
+from grid_datastores.domain.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

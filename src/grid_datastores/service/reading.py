@@ -7,16 +7,16 @@ from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from grid_datastores.errors import Damaged, NotFound
-from grid_datastores.model import ETAG, REFERENCE_ALONE, Details
-from grid_datastores.rules import check_not_deleted, check_readable
+from grid_datastores.domain.errors import Damaged, NotFound
+from grid_datastores.domain.model import ETAG, REFERENCE_ALONE, Details
+from grid_datastores.domain.rules import check_not_deleted, check_readable
 from grid_datastores.service.context import Context, owned
 from grid_datastores.storage import read_files, undamaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from grid_datastores.model import FileEntry, Quota, User, Version, VersionRef
+    from grid_datastores.domain.model import FileEntry, Quota, User, Version, VersionRef
     from grid_datastores.storage import Manifest
 
 _KEPT = 4  # decoded manifests; one of 100,000 files takes tens of megabytes

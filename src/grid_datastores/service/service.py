@@ -7,7 +7,6 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from grid_datastores.catalog import Catalog
-from grid_datastores.removal import run_removals
 from grid_datastores.service.accounts import Accounts
 from grid_datastores.service.context import Context, utc_now
 from grid_datastores.service.copies import Copies
@@ -15,6 +14,7 @@ from grid_datastores.service.deletion import Deletion
 from grid_datastores.service.finishing import Finishing
 from grid_datastores.service.leases import Leases, this_boot
 from grid_datastores.service.reading import Reading
+from grid_datastores.service.removal import run_removals
 from grid_datastores.service.uploads import Uploads
 from grid_datastores.service.workloads import Workloads
 from grid_datastores.storage import LocalStorage
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from grid_datastores.model import Workload
+    from grid_datastores.domain.model import Workload
     from grid_datastores.settings import Settings
 
 

@@ -7,21 +7,23 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from grid_datastores.errors import CatalogFailed, InvalidInput, NoSpace, NotFound, UploadInvalid
-from grid_datastores.model import EventKind, Source, SourceKind
-from grid_datastores.removal import remove
-from grid_datastores.rules import check_location, check_name, check_open, check_quota, shown_location
+from grid_datastores.domain.errors import CatalogFailed, InvalidInput, NoSpace, NotFound, UploadInvalid
+from grid_datastores.domain.model import EventKind, Source, SourceKind
+from grid_datastores.domain.naming import check_location, check_name, shown_location
+from grid_datastores.domain.rules import check_open, check_quota
 from grid_datastores.service.activity import Activity, Watched
 from grid_datastores.service.context import Context, owned
 from grid_datastores.service.finishing import ANNOUNCED, Finishing, Sink, object_name
+from grid_datastores.service.removal import remove
 from grid_datastores.sources import parse_source
 from grid_datastores.storage import Manifest, check_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from grid_datastores.catalog import Transaction, Upload
-    from grid_datastores.model import User, Version, VersionRef
+    from grid_datastores.catalog import Transaction
+    from grid_datastores.domain.model import Upload
+    from grid_datastores.domain.model import User, Version, VersionRef
     from grid_datastores.storage import Assembled, ObjectSink, Writer
 
 URL_LIFE = timedelta(hours=24)

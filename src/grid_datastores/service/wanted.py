@@ -6,13 +6,13 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from grid_datastores.errors import Refusal
-from grid_datastores.model import Phase
+from grid_datastores.domain.errors import Refusal
+from grid_datastores.domain.model import Phase
 
 if TYPE_CHECKING:
     import threading
 
-    from grid_datastores.model import Version
+    from grid_datastores.domain.model import Version
     from grid_datastores.service.context import Context
 
 _BETWEEN = 0.5  # seconds between two looks into the catalog

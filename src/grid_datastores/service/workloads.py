@@ -6,13 +6,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from grid_datastores.errors import InvalidInput, NameTaken, NotFound
-from grid_datastores.model import EventKind, Mount, Workload, WorkloadKind, WorkloadState
-from grid_datastores.rules import (
+from grid_datastores.domain.errors import InvalidInput, NameTaken, NotFound
+from grid_datastores.domain.model import EventKind, Mount, Workload, WorkloadKind, WorkloadState
+from grid_datastores.domain.naming import check_name
+from grid_datastores.domain.rules import (
     check_lapsed,
     check_mount_path,
     check_mountable,
-    check_name,
     check_step,
     choose_named,
     holds,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from grid_datastores.catalog import Transaction
-    from grid_datastores.model import User
+    from grid_datastores.domain.model import User
 
 
 class Workloads:

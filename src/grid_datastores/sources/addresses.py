@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import httpx
 
-from grid_datastores.errors import SourceFailed
+from grid_datastores.domain.errors import SourceFailed
 
 Resolve = Callable[[str, int], Sequence[str]]
 """The IP addresses of a host for a port; raises `OSError` when there is none."""

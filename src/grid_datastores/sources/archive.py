@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
-from grid_datastores.errors import SourceFailed
+from grid_datastores.domain.errors import SourceFailed
 from grid_datastores.sources.tarred import open_tar_gz
 from grid_datastores.sources.zipped import open_zip
 

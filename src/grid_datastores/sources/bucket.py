@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import obstore
 from obstore.exceptions import BaseError, InvalidPathError, PreconditionError
 
-from grid_datastores.errors import InvalidInput, SourceFailed
+from grid_datastores.domain.errors import InvalidInput, SourceFailed
 from grid_datastores.sources.parse import split_bucket
 from grid_datastores.sources.s3 import open_store, service
 from grid_datastores.storage.manifest import check_path

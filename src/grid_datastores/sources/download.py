@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from grid_datastores.errors import SourceFailed
-from grid_datastores.rules import shown_location
+from grid_datastores.domain.errors import SourceFailed
+from grid_datastores.domain.naming import shown_location
 from grid_datastores.sources.addresses import CheckedTransport, Resolve, look_up
 from grid_datastores.sources.cutoff import cut_off
 from grid_datastores.sources.limits import Limits, amount

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from grid_datastores.errors import InvalidInput, SourceFailed
+from grid_datastores.domain.errors import InvalidInput, SourceFailed
 from grid_datastores.storage.manifest import check_path
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grid_datastores.errors import InvalidInput, SourceFailed
-from grid_datastores.model import Source, SourceKind
+from grid_datastores.domain.errors import InvalidInput, SourceFailed
+from grid_datastores.domain.model import Source, SourceKind
 from grid_datastores.storage.manifest import check_path
 
 if TYPE_CHECKING:

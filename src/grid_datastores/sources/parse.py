@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from grid_datastores.errors import InvalidInput
-from grid_datastores.model import Source, SourceKind
-from grid_datastores.rules import shown_location
+from grid_datastores.domain.errors import InvalidInput
+from grid_datastores.domain.model import Source, SourceKind
+from grid_datastores.domain.naming import shown_location
 
 ARCHIVE_SUFFIXES = (".zip", ".tar.gz", ".tgz")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from grid_datastores.errors import InvalidInput
-from grid_datastores.model import Source, SourceKind
+from grid_datastores.domain.errors import InvalidInput
+from grid_datastores.domain.model import Source, SourceKind
 from grid_datastores.sources.addresses import Resolve, look_up
 from grid_datastores.sources.archive import open_archive
 from grid_datastores.sources.bucket import Bucket

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
-from grid_datastores.errors import SourceFailed
+from grid_datastores.domain.errors import SourceFailed
 
 if TYPE_CHECKING:
     from obstore.store import S3Config

@@ -7,7 +7,7 @@ import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from grid_datastores.errors import NoSpace
+from grid_datastores.domain.errors import NoSpace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

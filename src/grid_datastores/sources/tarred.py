@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from grid_datastores.errors import SourceFailed
+from grid_datastores.domain.errors import SourceFailed
 from grid_datastores.sources.entries import Names, Unpacked, plain_path, shown, storable_time
 from grid_datastores.sources.scratch import full_disk, scratch_file
 from grid_datastores.storage.packing import CHUNK

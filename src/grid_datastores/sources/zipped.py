@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from grid_datastores.errors import SourceFailed
+from grid_datastores.domain.errors import SourceFailed
 from grid_datastores.sources.entries import Names, Unpacked, shown
 from grid_datastores.sources.zipfields import is_executable, modified
 from grid_datastores.sources.zipnames import read_names

@@ -13,11 +13,11 @@ from hashlib import md5
 from typing import TYPE_CHECKING, BinaryIO
 from uuid import uuid4
 
-from grid_datastores.errors import Damaged, InvalidInput, NoSpace, NotFound
-from grid_datastores.locks import locked
-from grid_datastores.model import ETAG
+from grid_datastores.domain.errors import Damaged, InvalidInput, NoSpace, NotFound
+from grid_datastores.domain.model import ETAG
 from grid_datastores.storage.manifest import Manifest
 from grid_datastores.storage.packing import CHUNK
+from grid_datastores.system.file_locks import locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from grid_datastores.errors import InvalidInput
-from grid_datastores.model import FileEntry
+from grid_datastores.domain.errors import InvalidInput
+from grid_datastores.domain.model import FileEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

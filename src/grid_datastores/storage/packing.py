@@ -11,7 +11,7 @@ from hashlib import sha256
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
-from grid_datastores.model import FileEntry
+from grid_datastores.domain.model import FileEntry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

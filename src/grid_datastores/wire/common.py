@@ -6,7 +6,7 @@ from datetime import datetime
 
 from typing_extensions import TypedDict
 
-from grid_datastores.rules import is_id
+from grid_datastores.domain.naming import is_id
 
 
 class ErrorDetail(TypedDict, total=False):

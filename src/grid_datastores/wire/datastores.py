@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NotRequired
 
 from typing_extensions import TypedDict
 
-from grid_datastores.model import (
+from grid_datastores.domain.model import (
     Details,
     Event,
     EventKind,

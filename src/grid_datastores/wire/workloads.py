@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import TypedDict
 
-from grid_datastores.errors import InvalidInput
-from grid_datastores.model import Mount, VersionRef, Workload, WorkloadKind, WorkloadState
+from grid_datastores.domain.errors import InvalidInput
+from grid_datastores.domain.model import Mount, VersionRef, Workload, WorkloadKind, WorkloadState
 from grid_datastores.wire.common import id_in, moment_in, time_in, time_out
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from acceptance.server import ServerProcess
-from grid_datastores.errors import SourceFailed
+from grid_datastores.domain.errors import SourceFailed
 from grid_datastores.sources.bucket import Bucket
 from grid_datastores.sources.limits import Limits
 from reliability.faults import prepared

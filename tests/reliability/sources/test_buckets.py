@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from grid_datastores.errors import SourceFailed
-from grid_datastores.model import Source, SourceKind
+from grid_datastores.domain.errors import SourceFailed
+from grid_datastores.domain.model import Source, SourceKind
 from grid_datastores.sources import bucket as bucket_module
 from grid_datastores.sources import s3 as s3_module
 from grid_datastores.sources.bucket import Bucket

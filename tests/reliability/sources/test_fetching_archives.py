@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from grid_datastores.errors import InvalidInput, Refusal, SourceFailed
-from grid_datastores.model import Source, SourceKind
+from grid_datastores.domain.errors import InvalidInput, Refusal, SourceFailed
+from grid_datastores.domain.model import Source, SourceKind
 from grid_datastores.sources.addresses import CheckedTransport, Resolve
 from grid_datastores.sources.limits import Limits
 from grid_datastores.sources.remote import open_remote

@@ -16,8 +16,8 @@ import pytest
 
 from acceptance.server import ServerProcess
 from acceptance.waiting import wait_until
-from grid_datastores.errors import SourceFailed
-from grid_datastores.model import Source, SourceKind
+from grid_datastores.domain.errors import SourceFailed
+from grid_datastores.domain.model import Source, SourceKind
 from grid_datastores.sources.limits import Limits
 from grid_datastores.sources.remote import open_remote
 from reliability.machine import Machine, finished

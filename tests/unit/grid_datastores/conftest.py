@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from manual_clock import Clock
 
-from grid_datastores.model import User
+from grid_datastores.domain.model import User
 from grid_datastores.service import Service, open_service
 from grid_datastores.settings import Limits, Settings
 

@@ -10,7 +10,7 @@ import pytest
 from starlette.requests import Request
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from grid_datastores.errors import InvalidInput
+from grid_datastores.domain.errors import InvalidInput
 from grid_datastores.server.app import create_app
 from grid_datastores.server.origin import is_own, is_secure, origin
 from grid_datastores.server.serve import trusted_addresses

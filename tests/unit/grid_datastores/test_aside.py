@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from grid_datastores.aside import FolderAside, erase_abandoned, remove_tree
+from grid_datastores.machine.staging import FolderAside, erase_abandoned, remove_tree
 
 
 def _nested(folder: Path, levels: int) -> None:

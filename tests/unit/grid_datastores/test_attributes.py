@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from grid_datastores.errors import InvalidInput, SourceFailed
-from grid_datastores.model import FileEntry
-from grid_datastores.restore import check_all_written, restore
+from grid_datastores.domain.errors import InvalidInput, SourceFailed
+from grid_datastores.domain.model import FileEntry
+from grid_datastores.machine.restore import check_all_written, restore
 from grid_datastores.server.ui.archive import tar
 from grid_datastores.sources import LocalSource, scan
 from grid_datastores.storage import Manifest, pack

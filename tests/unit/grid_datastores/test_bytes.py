@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from grid_datastores.errors import Damaged, InvalidInput, NotFound, Refusal, SourceFailed
-from grid_datastores.model import FileEntry
-from grid_datastores.restore import restore
+from grid_datastores.domain.errors import Damaged, InvalidInput, NotFound, Refusal, SourceFailed
+from grid_datastores.domain.model import FileEntry
+from grid_datastores.machine.restore import restore
 from grid_datastores.sources import scan
 from grid_datastores.storage import LocalStorage, Manifest, check_path, pack
 from grid_datastores.storage.packing import LARGE_FILE, PACK_SIZE

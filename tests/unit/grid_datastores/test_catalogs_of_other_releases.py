@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from grid_datastores.catalog import Catalog
-from grid_datastores.errors import CatalogFailed
-from grid_datastores.model import Phase, Source, SourceKind, WorkloadKind
+from grid_datastores.domain.errors import CatalogFailed
+from grid_datastores.domain.model import Phase, Source, SourceKind, WorkloadKind
 from grid_datastores.service import Service, open_service
 from grid_datastores.settings import Limits, Settings
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from grid_datastores.errors import AlreadyDeleted, InUse, InvalidInput
-from grid_datastores.model import EventKind, Source, SourceKind, User, Version, WorkloadKind
+from grid_datastores.domain.errors import AlreadyDeleted, InUse, InvalidInput
+from grid_datastores.domain.model import EventKind, Source, SourceKind, User, Version, WorkloadKind
 from grid_datastores.service import Service, open_service
 from grid_datastores.settings import Limits, Settings
 from grid_datastores.storage import Manifest

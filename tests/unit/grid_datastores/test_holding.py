@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from grid_datastores import rules
 from grid_datastores.catalog import Catalog
-from grid_datastores.model import Mount, Source, SourceKind, User, Version, Workload, WorkloadKind, WorkloadState
+from grid_datastores.domain import rules
+from grid_datastores.domain.model import Mount, Source, SourceKind, User, Version, Workload, WorkloadKind, WorkloadState
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

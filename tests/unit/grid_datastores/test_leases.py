@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from grid_datastores.errors import InUse, NotThatState
-from grid_datastores.model import (
+from grid_datastores.domain.errors import InUse, NotThatState
+from grid_datastores.domain.model import (
     FileEntry,
     Phase,
     Source,

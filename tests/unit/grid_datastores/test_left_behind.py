@@ -6,8 +6,8 @@ import pytest
 from manual_clock import Clock
 
 from grid_datastores.catalog.versions import Versions
-from grid_datastores.errors import NoSpace
-from grid_datastores.model import Phase, Source, SourceKind, User, WorkloadKind
+from grid_datastores.domain.errors import NoSpace
+from grid_datastores.domain.model import Phase, Source, SourceKind, User, WorkloadKind
 from grid_datastores.service import Service
 from grid_datastores.storage import LocalStorage
 

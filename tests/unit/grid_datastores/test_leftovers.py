@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from grid_datastores.aside import NOTES, FolderAside, erase_abandoned
-from grid_datastores.mounting import CACHE, clear_mounts
+from grid_datastores.machine.mounts import CACHE, clear_mounts
+from grid_datastores.machine.staging import NOTES, FolderAside, erase_abandoned
 
 
 def test_files_of_others_among_the_notes_stay(tmp_path: Path) -> None:

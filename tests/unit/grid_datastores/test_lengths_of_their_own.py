@@ -14,8 +14,8 @@ from manual_clock import Clock
 from acceptance.waiting import wait_until
 from grid_datastores.catalog import schema
 from grid_datastores.catalog.versions import Versions
-from grid_datastores.errors import CatalogFailed, Damaged, NoSpace, Refusal
-from grid_datastores.model import (
+from grid_datastores.domain.errors import CatalogFailed, Damaged, NoSpace, Refusal
+from grid_datastores.domain.model import (
     FileEntry,
     Phase,
     Source,

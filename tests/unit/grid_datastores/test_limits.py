@@ -13,9 +13,9 @@ import httpx
 import pytest
 from manual_clock import Clock
 
-from grid_datastores import rules
-from grid_datastores.errors import InvalidInput, QuotaReached
-from grid_datastores.model import Source, SourceKind, User
+from grid_datastores.domain import rules
+from grid_datastores.domain.errors import InvalidInput, QuotaReached
+from grid_datastores.domain.model import Source, SourceKind, User
 from grid_datastores.server.app import create_app
 from grid_datastores.service import Service
 from grid_datastores.service.accounts import TOKEN_LIFE

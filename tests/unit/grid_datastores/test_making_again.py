@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from grid_datastores.cli.datastore import create
-from grid_datastores.errors import AlreadyDeleted
-from grid_datastores.model import Phase, Source, SourceKind, Version, VersionRef
+from grid_datastores.domain.errors import AlreadyDeleted
+from grid_datastores.domain.model import Phase, Source, SourceKind, Version, VersionRef
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 OFFER = " Type: "

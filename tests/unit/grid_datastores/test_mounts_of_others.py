@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from grid_datastores.mounting import CACHE, clear_mounts, copies, unmount
+from grid_datastores.machine.mounts import CACHE, clear_mounts, copies, unmount
 
 MOUNTED = "a" * 32
 

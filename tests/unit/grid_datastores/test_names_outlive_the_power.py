@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from grid_datastores.catalog.versions import Versions
-from grid_datastores.model import Phase, Source, SourceKind, User, Version
+from grid_datastores.domain.model import Phase, Source, SourceKind, User, Version
 from grid_datastores.service import Service
 from grid_datastores.service.uploads import CompletedObject
 

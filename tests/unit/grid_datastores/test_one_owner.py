@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 from manual_clock import Clock
 
-from grid_datastores.embedded import open_embedded
-from grid_datastores.errors import InUse
-from grid_datastores.model import (
+from grid_datastores.domain.errors import InUse
+from grid_datastores.domain.model import (
     FileEntry,
     Phase,
     Source,
@@ -23,7 +22,8 @@ from grid_datastores.model import (
     WorkloadKind,
     WorkloadState,
 )
-from grid_datastores.rules import NAME_LENGTH, check_name, name_apart
+from grid_datastores.domain.naming import NAME_LENGTH, check_name, name_apart
+from grid_datastores.gateway.embedded import open_embedded
 from grid_datastores.service import Service, open_service
 from grid_datastores.service.owner import former_name
 from grid_datastores.settings import Limits, Settings

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from grid_datastores.errors import AlreadyDeleted
-from grid_datastores.model import FileEntry, Source, SourceKind, User, Version
+from grid_datastores.domain.errors import AlreadyDeleted
+from grid_datastores.domain.model import FileEntry, Source, SourceKind, User, Version
 from grid_datastores.service import Service, open_service
 from grid_datastores.settings import Limits, Settings
 from grid_datastores.storage import Manifest

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from grid_datastores import rules
-from grid_datastores.errors import (
+from grid_datastores.domain import rules
+from grid_datastores.domain.errors import (
     AlreadyDeleted,
     Immutable,
     InUse,
@@ -19,7 +19,7 @@ from grid_datastores.errors import (
     QuotaReached,
     Refusal,
 )
-from grid_datastores.model import (
+from grid_datastores.domain.model import (
     Holder,
     Phase,
     Quota,

@@ -11,8 +11,8 @@ import pytest
 
 from grid_datastores.cli.output import print_json_list, print_rows, print_table
 from grid_datastores.cli.tables import Column, cells, fitting, lines
-from grid_datastores.errors import NotFound
-from grid_datastores.model import FileEntry
+from grid_datastores.domain.errors import NotFound
+from grid_datastores.domain.model import FileEntry
 from grid_datastores.storage import Manifest, read_files
 
 FILES = [Column("BYTES", 15, right=True), Column("PATH", 1024)]

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from manual_clock import Clock
 
-from grid_datastores import journal, transfer
-from grid_datastores.embedded import EmbeddedDatastores
-from grid_datastores.errors import Unreachable, UploadInterrupted
-from grid_datastores.journal import Journal, interrupted
-from grid_datastores.living import LivingRuns
-from grid_datastores.model import Phase, Source, SourceKind, User, VersionRef
+from grid_datastores.domain.errors import Unreachable, UploadInterrupted
+from grid_datastores.domain.model import Phase, Source, SourceKind, User, VersionRef
+from grid_datastores.gateway.embedded import EmbeddedDatastores
+from grid_datastores.machine import upload_journal, uploads
+from grid_datastores.machine.upload_journal import Journal, interrupted
 from grid_datastores.service import Service
+from grid_datastores.service.run_locks import LivingRuns
 from grid_datastores.sources import LocalSource, scan
 from grid_datastores.sources.local import LocalFile
 
@@ -45,7 +45,7 @@ def test_a_version_that_cannot_be_ordered_is_dropped(
 
     monkeypatch.setattr(datastores, "order", order)
     with pytest.raises(type(error)):
-        transfer.fetch(datastores, "data", ARCHIVE)
+        uploads.fetch(datastores, "data", ARCHIVE)
     assert datastores.quota().used == 0
     assert datastores.find(VersionRef("data", 1)).phase is Phase.DELETED
 
@@ -56,9 +56,9 @@ def test_nobody_is_sent_to_resume_what_was_dropped(
     def begin_journal(*_given: object) -> Journal:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(transfer, "begin_journal", begin_journal)
+    monkeypatch.setattr(uploads, "begin_journal", begin_journal)
     with pytest.raises(KeyboardInterrupt):
-        transfer.create(datastores, tmp_path, "data", data, lambda _: None)
+        uploads.create(datastores, tmp_path, "data", data, lambda _: None)
     assert datastores.quota().used == 0
 
 
@@ -81,10 +81,10 @@ def test_nothing_expires_while_what_has_arrived_is_compared(
         return chunks(self)
 
     monkeypatch.setattr(LocalFile, "chunks", slowly)
-    monkeypatch.setattr(transfer, "monotonic", lambda: clock.steady)
-    monkeypatch.setattr(journal, "locked", lambda _held: True)  # as when the process of the upload has ended
+    monkeypatch.setattr(uploads, "monotonic", lambda: clock.steady)
+    monkeypatch.setattr(upload_journal, "locked", lambda _held: True)  # as when the process of the upload has ended
     found = interrupted(tmp_path, datastores.identity)
-    resumed = transfer.resume(datastores, found.journals[0], lambda _: None)
+    resumed = uploads.resume(datastores, found.journals[0], lambda _: None)
     assert resumed.version.phase is Phase.AVAILABLE
 
 
@@ -100,4 +100,4 @@ def _interrupt(datastores: EmbeddedDatastores, data: LocalSource, directory: Pat
             begun.append(count)
 
     with pytest.raises(UploadInterrupted):
-        transfer.create(datastores, directory, "data", data, advance)
+        uploads.create(datastores, directory, "data", data, advance)

@@ -14,7 +14,7 @@ import pytest
 from manual_clock import Clock
 
 from grid_datastores.catalog.versions import Versions
-from grid_datastores.errors import (
+from grid_datastores.domain.errors import (
     AlreadyDeleted,
     CatalogFailed,
     Immutable,
@@ -24,7 +24,7 @@ from grid_datastores.errors import (
     Refusal,
     SourceFailed,
 )
-from grid_datastores.model import FileEntry, Phase, Source, SourceKind, User, Version
+from grid_datastores.domain.model import FileEntry, Phase, Source, SourceKind, User, Version
 from grid_datastores.service import Service
 from grid_datastores.service.finishing import Finishing
 from grid_datastores.service.uploads import URL_LIFE, CompletedObject

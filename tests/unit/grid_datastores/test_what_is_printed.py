@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from grid_datastores.cli import deletion, resuming
-from grid_datastores.model import Quota, Receipt, Source, SourceKind, VersionRef
+from grid_datastores.domain.model import Quota, Receipt, Source, SourceKind, VersionRef
 
 
 def test_a_receipt_prints_the_control_characters_of_a_location_as_text(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from grid_datastores import errors
-from grid_datastores.model import (
+from grid_datastores.domain import errors
+from grid_datastores.domain.model import (
     Details,
     Event,
     EventKind,

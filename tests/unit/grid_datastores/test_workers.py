@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from threading import Event
 
-from grid_datastores.removal import Worker
+from grid_datastores.service.removal import Worker
 
 
 class Panic(BaseException):

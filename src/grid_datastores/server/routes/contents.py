@@ -7,7 +7,7 @@ from datetime import timedelta
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
-from grid_datastores.errors import InvalidInput
+from grid_datastores.domain.errors import InvalidInput
 from grid_datastores.server.origin import origin
 from grid_datastores.server.state import InCluster, TheState, TheUser
 from grid_datastores.wire import datastores as wire

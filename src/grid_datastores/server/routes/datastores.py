@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from grid_datastores.errors import Immutable, InvalidInput, NotFound
-from grid_datastores.model import Phase, VersionRef
-from grid_datastores.rules import LARGEST_NUMBER
+from grid_datastores.domain.errors import Immutable, InvalidInput, NotFound
+from grid_datastores.domain.model import Phase, VersionRef
+from grid_datastores.domain.naming import LARGEST_NUMBER
 from grid_datastores.server.state import CLUSTER, InCluster, TheState, TheUser
 from grid_datastores.wire import datastores as wire
 

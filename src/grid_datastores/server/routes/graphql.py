@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Header, Request
 from typing_extensions import TypedDict
 
-from grid_datastores.errors import InvalidInput
+from grid_datastores.domain.errors import InvalidInput
 from grid_datastores.server.state import TheState
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from grid_datastores.errors import InvalidInput
-from grid_datastores.model import WorkloadKind, WorkloadState
+from grid_datastores.domain.errors import InvalidInput
+from grid_datastores.domain.model import WorkloadKind, WorkloadState
 from grid_datastores.server.state import CLUSTER, InCluster, TheState, TheUser, check_cluster
 from grid_datastores.wire import workloads as wire
 from grid_datastores.wire.common import Empty

@@ -10,7 +10,7 @@ from grid_datastores.storage import tar_folder, tar_header
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from grid_datastores.model import FileEntry
+    from grid_datastores.domain.model import FileEntry
 
 
 def tar(files: Iterable[tuple[FileEntry, Iterator[bytes]]], folders: Iterable[str]) -> Iterator[bytes]:

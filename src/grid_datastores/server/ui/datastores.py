@@ -10,16 +10,17 @@ from urllib.parse import quote
 from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 
-from grid_datastores.errors import Damaged
-from grid_datastores.model import Phase, VersionRef, WorkloadKind
-from grid_datastores.rules import check_readable, holds, parse_number
+from grid_datastores.domain.errors import Damaged
+from grid_datastores.domain.model import Phase, VersionRef, WorkloadKind
+from grid_datastores.domain.naming import parse_number
+from grid_datastores.domain.rules import check_readable, holds
 from grid_datastores.server.ui.archive import tar
 from grid_datastores.server.ui.visit import SHOW_ANEW, TheVisit, Visit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from grid_datastores.model import FileEntry, Version, Workload
+    from grid_datastores.domain.model import FileEntry, Version, Workload
 
 FILES_A_PAGE = 100
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Response
 
-from grid_datastores.errors import AlreadyDeleted, Refusal
-from grid_datastores.model import Phase, VersionRef
+from grid_datastores.domain.errors import AlreadyDeleted, Refusal
+from grid_datastores.domain.model import Phase, VersionRef
+from grid_datastores.domain.text import COPIES
 from grid_datastores.server.ui.datastores import find
 from grid_datastores.server.ui.pages import version_path
 from grid_datastores.server.ui.visit import OwnForm, TheVisit, Visit, see
-from grid_datastores.words import COPIES
 
 if TYPE_CHECKING:
-    from grid_datastores.model import Receipt
+    from grid_datastores.domain.model import Receipt
 
 RECEIPT_LIFE = timedelta(hours=1)
 

@@ -8,13 +8,13 @@ from urllib.parse import quote
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from grid_datastores.errors import moment
-from grid_datastores.words import counted, plain, size
+from grid_datastores.domain.errors import moment
+from grid_datastores.domain.text import counted, plain, size
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from grid_datastores.model import VersionRef
+    from grid_datastores.domain.model import VersionRef
 
 _templates = Environment(
     loader=PackageLoader("grid_datastores.server.ui"),

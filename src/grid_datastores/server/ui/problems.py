@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import Response
 
-from grid_datastores.errors import NotFound
+from grid_datastores.domain.errors import NotFound
 from grid_datastores.server.ui.pages import page
 from grid_datastores.server.ui.sign_in import ENDED
 from grid_datastores.server.ui.visit import SHOW_ANEW, SignInFirst, see, visit_or_none
@@ -15,7 +15,7 @@ from grid_datastores.server.ui.visit import SHOW_ANEW, SignInFirst, see, visit_o
 if TYPE_CHECKING:
     from fastapi import Request
 
-    from grid_datastores.errors import Refusal
+    from grid_datastores.domain.errors import Refusal
 
 
 def refused(request: Request, refusal: Refusal) -> Response:

@@ -10,7 +10,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
 
-from grid_datastores.errors import UploadInvalid
+from grid_datastores.domain.errors import UploadInvalid
 from grid_datastores.storage import CHUNK
 
 if TYPE_CHECKING:

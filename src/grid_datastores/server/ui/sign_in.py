@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from grid_datastores.errors import NotSignedIn, TooManyAttempts
+from grid_datastores.domain.errors import NotSignedIn, TooManyAttempts
 from grid_datastores.server.state import TheState
 from grid_datastores.server.ui.pages import page
 from grid_datastores.server.ui.visit import AnyForm, OwnForm, TheVisit, begin_visit, end_visit, field, is_own_page, see

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from grid_datastores.errors import FormRefused, InvalidInput, Refusal
-from grid_datastores.model import Source, SourceKind, Version
-from grid_datastores.rules import NAME_LENGTH, check_name, name_from_folder, name_from_source
+from grid_datastores.domain.errors import FormRefused, InvalidInput, Refusal
+from grid_datastores.domain.model import Source, SourceKind, Version
+from grid_datastores.domain.naming import NAME_LENGTH, check_name, name_from_folder, name_from_source
 from grid_datastores.server.ui.pages import version_path
 from grid_datastores.server.ui.receiving import ReceivedFile, ReceivedForm, receive
 from grid_datastores.server.ui.visit import TOKEN, OwnForm, TheVisit, Visit, check_origin, field, see

@@ -17,8 +17,8 @@ from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData
 
-from grid_datastores.errors import FormRefused, NotSignedIn, Refusal
-from grid_datastores.model import User
+from grid_datastores.domain.errors import FormRefused, NotSignedIn, Refusal
+from grid_datastores.domain.model import User
 from grid_datastores.server.origin import is_own, is_secure
 from grid_datastores.server.state import State, TheState
 from grid_datastores.server.ui.pages import page

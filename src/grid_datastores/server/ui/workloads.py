@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter, Response
 
-from grid_datastores.errors import InvalidInput, Refusal
-from grid_datastores.model import Phase, WorkloadKind, WorkloadState
-from grid_datastores.rules import check_mountable
+from grid_datastores.domain.errors import InvalidInput, Refusal
+from grid_datastores.domain.model import Phase, WorkloadKind, WorkloadState
+from grid_datastores.domain.rules import check_mountable
 from grid_datastores.server.ui.datastores import find
 from grid_datastores.server.ui.visit import OwnForm, TheVisit, Visit, field, is_own_page, see
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from grid_datastores.errors import SourceFailed
+from grid_datastores.domain.errors import SourceFailed
 from grid_datastores.sources.addresses import checked_addresses, is_public, look_up
 
 PUBLIC = ["8.8.8.8", "1.1.1.1", "93.184.216.34", "2606:4700:4700::1111", "2a00:1450:4001:80e::200e"]

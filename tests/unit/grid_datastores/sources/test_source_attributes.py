@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from source_archives import tar_entry, tar_gz_of, unpacked, zip_entry, zip_of, zip_of_raw_names
 
-from grid_datastores.errors import SourceFailed
+from grid_datastores.domain.errors import SourceFailed
 
 SECOND = 10**9
 DAY = 1_700_000_000  # 2023-11-14 22:13:20 UTC, in seconds since the epoch

@@ -2,8 +2,8 @@
 
 import pytest
 
-from grid_datastores.errors import InvalidInput
-from grid_datastores.model import Source, SourceKind
+from grid_datastores.domain.errors import InvalidInput
+from grid_datastores.domain.model import Source, SourceKind
 from grid_datastores.sources import parse_source
 from grid_datastores.sources.parse import split_bucket
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from source_archives import FILES, read_archive, tar_entry, tar_gz_of
 
-from grid_datastores.errors import NoSpace, SourceFailed
+from grid_datastores.domain.errors import NoSpace, SourceFailed
 from grid_datastores.sources.archive import open_archive
 from grid_datastores.sources.limits import Limits
 

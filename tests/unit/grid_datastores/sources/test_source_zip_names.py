@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from source_archives import read_archive, unpacked, zip_of, zip_of_raw_names
 
-from grid_datastores.errors import SourceFailed
+from grid_datastores.domain.errors import SourceFailed
 
 WORDS = {
     "cp932": [

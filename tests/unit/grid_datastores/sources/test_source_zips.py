@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from source_archives import FILES, read_archive, zip_entry, zip_of
 
-from grid_datastores.errors import SourceFailed
+from grid_datastores.domain.errors import SourceFailed
 from grid_datastores.sources.limits import Limits
 
 

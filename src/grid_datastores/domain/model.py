@@ -277,3 +277,15 @@ class Details:
     version: Version
     holders: tuple[Holder, ...] = ()
     history: tuple[Event, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One object on its way into a version, in numbered parts."""
+
+    id: str
+    version_id: str
+    key: str
+    parts: int
+    expires_at: datetime
+    completed: bool

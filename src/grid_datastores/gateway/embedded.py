@@ -8,18 +8,18 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from grid_datastores.errors import NotFound, NotThatState, Refusal
-from grid_datastores.living import LivingRuns
-from grid_datastores.model import Phase, Place
-from grid_datastores.rules import available
+from grid_datastores.domain.errors import NotFound, NotThatState, Refusal
+from grid_datastores.domain.model import Phase, Place
+from grid_datastores.domain.rules import available
 from grid_datastores.service import open_service
+from grid_datastores.service.run_locks import LivingRuns
 from grid_datastores.storage import LocalStorage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from grid_datastores.model import (
+    from grid_datastores.domain.model import (
         Details,
         FileEntry,
         Quota,

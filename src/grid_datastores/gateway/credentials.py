@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from grid_datastores.errors import InvalidInput, NotSignedIn, SourceFailed
-from grid_datastores.rules import is_id
+from grid_datastores.domain.errors import InvalidInput, NotSignedIn, SourceFailed
+from grid_datastores.domain.naming import is_id
 
 if TYPE_CHECKING:
     from grid_datastores.settings import Settings

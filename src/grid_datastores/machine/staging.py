@@ -13,7 +13,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from grid_datastores.locks import alone
+from grid_datastores.system.file_locks import alone
 
 NOTES = "unfinished-downloads"
 _NOTE = re.compile(r"[0-9a-f]{16}")  # what is named otherwise is not of grid

@@ -9,13 +9,13 @@ from __future__ import annotations
 from shlex import quote
 from typing import TYPE_CHECKING, ClassVar
 
-from grid_datastores.model import SourceKind
+from grid_datastores.domain.model import SourceKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from grid_datastores.model import Holder, Phase, Quota, Version, VersionRef, WorkloadKind
+    from grid_datastores.domain.model import Holder, Phase, Quota, Version, VersionRef, WorkloadKind
 
 INVALID_ARGUMENT = 3
 NOT_FOUND = 5

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from hashlib import md5
 from typing import TYPE_CHECKING, cast
 
-from grid_datastores.client.connection import understood
+from grid_datastores.gateway.connection import understood
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from grid_datastores.client.connection import Connection
+    from grid_datastores.gateway.connection import Connection
     from grid_datastores.wire.uploads import UploadObjects
 
 PART = 50 * 1024 * 1024  # bytes, as in Grid's own client

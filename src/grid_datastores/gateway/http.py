@@ -6,12 +6,12 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, cast
 
-from grid_datastores.client.connection import Connection, understood
-from grid_datastores.client.uploads import HttpSink
-from grid_datastores.credentials import LOCAL, Server
-from grid_datastores.errors import InvalidInput, NotFound, NotThatState, NotUnderstood, Refusal
-from grid_datastores.model import Place, Quota, Version, WorkloadKind, WorkloadState
-from grid_datastores.rules import available, choose_named
+from grid_datastores.domain.errors import InvalidInput, NotFound, NotThatState, NotUnderstood, Refusal
+from grid_datastores.domain.model import Place, Quota, Version, WorkloadKind, WorkloadState
+from grid_datastores.domain.rules import available, choose_named
+from grid_datastores.gateway.connection import Connection, understood
+from grid_datastores.gateway.credentials import LOCAL, Server
+from grid_datastores.gateway.http_uploads import HttpSink
 from grid_datastores.storage.manifest import Manifest, read_files
 from grid_datastores.wire import datastores as wire
 from grid_datastores.wire import workloads as workload_wire
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from grid_datastores.model import Details, FileEntry, Receipt, Source, Verdict, VersionRef, Workload
+    from grid_datastores.domain.model import Details, FileEntry, Receipt, Source, Verdict, VersionRef, Workload
     from grid_datastores.storage import ObjectSink
     from grid_datastores.wire import accounts
 

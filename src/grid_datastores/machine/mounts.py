@@ -22,19 +22,19 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from grid_datastores.aside import remove_tree
-from grid_datastores.errors import Damaged, NotUnderstood
-from grid_datastores.locks import alone, shared
-from grid_datastores.model import ETAG, VersionRef
-from grid_datastores.restore import check_all_written, restore
-from grid_datastores.rules import is_id
+from grid_datastores.domain.errors import Damaged, NotUnderstood
+from grid_datastores.domain.model import ETAG, VersionRef
+from grid_datastores.domain.naming import is_id
+from grid_datastores.machine.restore import check_all_written, restore
+from grid_datastores.machine.staging import remove_tree
+from grid_datastores.system.file_locks import alone, shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from grid_datastores.datastores import Datastores
-    from grid_datastores.model import FileEntry, Version
+    from grid_datastores.domain.model import FileEntry, Version
+    from grid_datastores.gateway.protocol import Datastores
     from grid_datastores.storage import Manifest
 
 _CHUNK = 1024 * 1024  # bytes

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from grid_datastores.model import (
+    from grid_datastores.domain.model import (
         Details,
         FileEntry,
         Place,

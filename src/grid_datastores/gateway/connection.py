@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 import httpx
 
-from grid_datastores.client.transport import Transport, is_untrusted
-from grid_datastores.errors import InterruptedInDoubt, NotUnderstood, Refusal, Unreachable, by_reason
+from grid_datastores.domain.errors import InterruptedInDoubt, NotUnderstood, Refusal, Unreachable, by_reason
+from grid_datastores.gateway.transport import Transport, is_untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

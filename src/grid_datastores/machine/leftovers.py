@@ -9,22 +9,22 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from grid_datastores.errors import Refusal
+from grid_datastores.domain.errors import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from grid_datastores.datastores import Datastores
-    from grid_datastores.model import VersionRef
+    from grid_datastores.domain.model import VersionRef
+    from grid_datastores.gateway.protocol import Datastores
 
 
 def erase_leftovers(directory: Path, place: Callable[[], AbstractContextManager[Datastores]]) -> None:
     """Erase what is left below the settings' directory; `place` is opened only to be asked about copies."""
     with suppress(OSError, Refusal):
         if _holds_any(directory / "unfinished-downloads"):
-            from grid_datastores.aside import erase_abandoned
+            from grid_datastores.machine.staging import erase_abandoned
 
             erase_abandoned(directory)
         if _holds_any(directory / "cache"):
@@ -34,7 +34,7 @@ def erase_leftovers(directory: Path, place: Callable[[], AbstractContextManager[
 
 def erase_copies(directory: Path, datastores: Datastores, ref: VersionRef) -> bool:
     """Erase the copies that this machine has of a deleted version; answers whether none is left."""
-    from grid_datastores.mounting import copies, unmount
+    from grid_datastores.machine.mounts import copies, unmount
 
     found = [copy for copy in copies(directory)[0] if copy.ref == ref]
     here = datastores.identity().id if found else ""
@@ -44,7 +44,7 @@ def erase_copies(directory: Path, datastores: Datastores, ref: VersionRef) -> bo
 
 def _erase_deleted(directory: Path, datastores: Datastores) -> None:
     """This place is asked about the copies of its versions; those without a note are erased: a Run makes them again."""
-    from grid_datastores.mounting import copies, unmount
+    from grid_datastores.machine.mounts import copies, unmount
 
     noted, unknown = copies(directory)
     for version_id in unknown:

@@ -8,7 +8,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from grid_datastores.errors import (
+from grid_datastores.domain.errors import (
     CatalogFailed,
     NotFound,
     NotReadable,
@@ -20,19 +20,19 @@ from grid_datastores.errors import (
     delete_command,
     show_command,
 )
-from grid_datastores.interrupts import interrupts_held
-from grid_datastores.journal import begin_journal
-from grid_datastores.model import Phase
-from grid_datastores.restore import check_all_written, check_new, restore
+from grid_datastores.domain.model import Phase
+from grid_datastores.machine.restore import check_all_written, check_new, restore
+from grid_datastores.machine.upload_journal import begin_journal
 from grid_datastores.sources import scan
 from grid_datastores.storage import Manifest, pack
+from grid_datastores.system.signals import interrupts_held
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from grid_datastores.datastores import Datastores
-    from grid_datastores.journal import Journal
-    from grid_datastores.model import Source, Version, VersionRef
+    from grid_datastores.domain.model import Source, Version, VersionRef
+    from grid_datastores.gateway.protocol import Datastores
+    from grid_datastores.machine.upload_journal import Journal
     from grid_datastores.sources import LocalSource
 
 

@@ -12,15 +12,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from grid_datastores.errors import SourceFailed
-from grid_datastores.locks import lock, locked
-from grid_datastores.model import FileEntry, VersionRef
+from grid_datastores.domain.errors import SourceFailed
+from grid_datastores.domain.model import FileEntry, VersionRef
+from grid_datastores.system.file_locks import lock, locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from grid_datastores.model import Place, Version
+    from grid_datastores.domain.model import Place, Version
     from grid_datastores.sources import LocalSource
 
 _FOLDER = "uploads"

@@ -16,7 +16,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from grid_datastores.errors import InvalidInput, Unreachable
+from grid_datastores.domain.errors import InvalidInput, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

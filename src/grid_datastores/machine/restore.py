@@ -13,16 +13,16 @@ from hashlib import sha256
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from grid_datastores.aside import FolderAside
-from grid_datastores.errors import Damaged, Refusal, SourceFailed
-from grid_datastores.model import ETAG
-from grid_datastores.words import counted
+from grid_datastores.domain.errors import Damaged, Refusal, SourceFailed
+from grid_datastores.domain.model import ETAG
+from grid_datastores.domain.text import counted
+from grid_datastores.machine.staging import FolderAside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from grid_datastores.model import FileEntry
+    from grid_datastores.domain.model import FileEntry
     from grid_datastores.storage.manifest import Manifest
 
 # What a destination says of one name: too long, not encodable, or, where case does not count, taken by another file.

@@ -13,10 +13,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grid_datastores.errors import InvalidInput, NotFound, NotThatState, Refusal
-from grid_datastores.leftovers import erase_copies
-from grid_datastores.model import Phase, WorkloadKind, WorkloadState
-from grid_datastores.mounting import mount_folder, mounted, unmount
+from grid_datastores.domain.errors import InvalidInput, NotFound, NotThatState, Refusal
+from grid_datastores.domain.model import Phase, WorkloadKind, WorkloadState
+from grid_datastores.machine.leftovers import erase_copies
+from grid_datastores.machine.mounts import mount_folder, mounted, unmount
 from grid_datastores.settings import DEFAULT_LEASE
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from types import FrameType
 
-    from grid_datastores.datastores import Datastores
-    from grid_datastores.model import Version, VersionRef, Workload
+    from grid_datastores.domain.model import Version, VersionRef, Workload
+    from grid_datastores.gateway.protocol import Datastores
 
 _BEATS = 4  # heartbeats a lease: three may be lost
 _FORWARDED = (signal.SIGTERM, signal.SIGHUP)

@@ -11,15 +11,15 @@ import threading
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from grid_datastores.errors import Refusal
-from grid_datastores.model import EventKind
+from grid_datastores.domain.errors import Refusal
+from grid_datastores.domain.model import EventKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
     from grid_datastores.catalog import Catalog
-    from grid_datastores.model import Version, VersionRef
+    from grid_datastores.domain.model import Version, VersionRef
     from grid_datastores.storage import LocalStorage
 
 _log = logging.getLogger(__name__)

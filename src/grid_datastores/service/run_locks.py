@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
-from grid_datastores.locks import alone, shared
+from grid_datastores.system.file_locks import alone, shared
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from grid_datastores.model import Workload
+    from grid_datastores.domain.model import Workload
 
 
 class LivingRuns:

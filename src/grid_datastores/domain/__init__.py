@@ -1,0 +1,1 @@
+"""Values, rules, refusals and naming: pure decisions without input or output."""

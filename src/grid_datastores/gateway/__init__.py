@@ -1,0 +1,1 @@
+"""The `Datastores` protocol and its two implementations: embedded, and over HTTP."""

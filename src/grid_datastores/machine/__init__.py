@@ -1,0 +1,1 @@
+"""What happens on this machine: uploads, Runs, mounts and restoring."""
