@@ -118,7 +118,7 @@ def _make(visit: Visit, form: ReceivedForm) -> Version:
         manifest = Manifest.of(entry for _name, entries in packed for entry in entries)
         return uploads.publish(visit.user, version.id, manifest)
     except BaseException:
-        uploads.drop(visit.user, version.id)
+        uploads.abandon(visit.user, version.id)
         raise
 
 
