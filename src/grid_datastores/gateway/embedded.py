@@ -57,7 +57,7 @@ def open_embedded(settings: Settings) -> EmbeddedDatastores:
 
 def open_to_look(settings: Settings) -> EmbeddedDatastores | None:
     """The same, only to look: nothing is made, brought up to date or tidied. None where nothing is stored yet."""
-    if not settings.catalog.is_file() or not LocalStorage.exists_in(settings.data):
+    if not settings.catalog.is_file() or not (LocalStorage.exists_in(settings.data) and settings.scratch.is_dir()):
         return None
     service = open_service(settings, queued=lambda: None, to_look=True)
     if user := service.accounts.local_to_look(_person()):
@@ -107,7 +107,7 @@ class EmbeddedDatastores:
         return self._service.reading.object(self._user, version.id, name)[1]
 
     def local_object(self, version: Version, name: str) -> Path | None:
-        return self._service.context.storage.place(version.id, name)
+        return self._service.context.storage.local_path(version.id, name)
 
     def begin(self, name: str, source: Source) -> Version:
         return self._service.uploads.begin(self._user, name, source)

@@ -21,11 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from contextlib import AbstractContextManager
 
-    from grid_datastores.domain.model import Upload
-    from grid_datastores.domain.model import Version
+    from grid_datastores.domain.model import Upload, Version
     from grid_datastores.service.context import Context
     from grid_datastores.sources.bucket import BucketFile
-    from grid_datastores.storage import LocalStorage, Writer
+    from grid_datastores.storage import Storage, Writer
 
 RECEIVED = frozenset({SourceKind.FILES})  # its data is there; all else is fetched, which takes as long as it takes
 FETCHED = frozenset(SourceKind) - RECEIVED
@@ -186,7 +185,7 @@ class Finishing:
         limits = Limits(check_wanted=wanted.check)
         with self._context.catalog.read() as tx:
             source = replace(version.source, location=tx.versions.fetch_url(version.id) or version.source.location)
-        with open_remote(source, storage.scratch, limits, allowed_hosts=hosts) as remote:
+        with open_remote(source, self._context.scratch, limits, allowed_hosts=hosts) as remote:
             if version.source.kind is SourceKind.REFERENCE:
                 listed = [file for file in remote.files if isinstance(file, BucketFile)]
                 return Manifest.of(_referenced(file, number) for number, file in enumerate(listed, 1)), remote.note
@@ -231,7 +230,7 @@ class Finishing:
         return version.source.kind in RECEIVED or len(theirs) < MOST_FETCHES
 
 
-def check_bytes(storage: LocalStorage, version_id: str, manifest: Manifest) -> None:
+def check_bytes(storage: Storage, version_id: str, manifest: Manifest) -> None:
     """Every file's bytes are where the manifest says, with its SHA-256, and no two files share any."""
     by_place = sorted(manifest.files, key=lambda file: (file.object, file.offset))
     for name, files in groupby(by_place, key=lambda file: file.object):
@@ -266,7 +265,7 @@ class Sink:
     called after each chunk.
     """
 
-    storage: LocalStorage
+    storage: Storage
     version_id: str
     held: Callable[[], AbstractContextManager[object]] = nullcontext
     arrived: Callable[[], object] = lambda: None
@@ -284,7 +283,7 @@ class Sink:
 class _Received(WithoutAttributes):
     """A file that a stock client sent as an object of its own, on its way into a pack."""
 
-    storage: LocalStorage
+    storage: Storage
     version_id: str
     path: str
     name: str

@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
     from grid_datastores.catalog import Catalog
     from grid_datastores.domain.model import Version, VersionRef
-    from grid_datastores.storage import LocalStorage
+    from grid_datastores.storage import Storage
 
 _log = logging.getLogger(__name__)
 
 
-def run_removals(catalog: Catalog, storage: LocalStorage, clock: Callable[[], datetime]) -> int:
+def run_removals(catalog: Catalog, storage: Storage, clock: Callable[[], datetime]) -> int:
     """Erase all that is queued; says how many versions. One that cannot be erased now stays queued."""
     with catalog.read() as tx:
         queued = tx.versions.queued_removals()
     return sum(remove(version, catalog, storage, clock) for version in queued)
 
 
-def remove(version: Version, catalog: Catalog, storage: LocalStorage, clock: Callable[[], datetime]) -> bool:
+def remove(version: Version, catalog: Catalog, storage: Storage, clock: Callable[[], datetime]) -> bool:
     """Erase the bytes of a version that is queued; False when it stays queued."""
     try:
         storage.erase(version.id)

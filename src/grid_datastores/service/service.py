@@ -65,9 +65,10 @@ def open_service(
     A service that is only opened `to_look` changes nothing; its catalog must exist.
     """
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings.scratch.mkdir(exist_ok=True)
     catalog, limits = Catalog(settings.catalog, to_look=to_look), settings.limits
     leases = Leases(catalog, clock, steady, this_boot() if boot is None else boot)
-    context = Context(catalog, LocalStorage(settings.data), limits, queued, leases, clock)
+    context = Context(catalog, LocalStorage(settings.data), settings.scratch, limits, queued, leases, clock)
     finishing = Finishing(context)
     return Service(
         context,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import CatalogFailed, InvalidInput, NoSpace, NotFound, UploadInvalid
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from grid_datastores.catalog import Transaction
-    from grid_datastores.domain.model import Upload
-    from grid_datastores.domain.model import User, Version, VersionRef
+    from grid_datastores.domain.model import Upload, User, Version, VersionRef
     from grid_datastores.storage import Assembled, ObjectSink, Writer
 
 URL_LIFE = timedelta(hours=24)
@@ -139,16 +139,9 @@ class Uploads:
             return tx.versions.open_uploads(version_id, dict(parts_of), self._context.clock() + URL_LIFE)
 
     def arrived(self, version_id: str, uploads: Sequence[Upload]) -> dict[tuple[str, int], str]:
-        """The ETags of the parts that are there whole, by upload and number; not of one that is under way."""
-        storage = self._context.storage
-        there = storage.names(version_id)
-        parts = ((upload.id, number) for upload in uploads for number in range(1, upload.parts + 1))
+        """The ETags of the parts that have arrived whole, by upload and number."""
         with Activity(self._context, version_id).going_on():
-            return {
-                part: digest
-                for part in parts
-                if storage.part_name(*part) in there and (digest := storage.part_digest(version_id, *part)) is not None
-            }
+            return self._context.storage.arrived_parts(version_id, {upload.id: upload.parts for upload in uploads})
 
     @contextmanager
     def part(self, upload_id: str, number: int) -> Iterator[Writer]:
@@ -161,12 +154,10 @@ class Uploads:
             raise NotFound.id("upload", upload_id)
         with self._open(owner, version.id):
             pass
-        storage = self._context.storage
-        name = storage.part_name(upload_id, number)
         activity = Activity(self._context, version.id)
-        with storage.new_object(version.id, name, lambda: self._open(owner, version.id)) as target:
+        storage, open_for = self._context.storage, partial(self._open, owner, version.id)
+        with storage.new_part(version.id, upload_id, number, open_for) as target:
             yield Watched(target, activity.note)
-        storage.sync(version.id)
 
     def complete_objects(self, user: User, version_id: str, objects: Sequence[CompletedObject]) -> None:
         """These objects have arrived, as their ETags say.
@@ -190,7 +181,7 @@ class Uploads:
             for whole in made.values():
                 whole.discard()
         for item in objects:
-            self._context.storage.drop_parts(version_id, item.upload_id, uploads[item.upload_id].parts)
+            self._context.storage.discard_parts(version_id, item.upload_id, uploads[item.upload_id].parts)
 
     def _keep(self, user: User, version_id: str, made: Mapping[str, Assembled]) -> None:
         with self._open(user, version_id) as tx:

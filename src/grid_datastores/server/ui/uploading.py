@@ -15,8 +15,9 @@ from grid_datastores.server.ui.pages import version_path
 from grid_datastores.server.ui.receiving import ReceivedFile, ReceivedForm, receive
 from grid_datastores.server.ui.visit import TOKEN, OwnForm, TheVisit, Visit, check_origin, field, see
 from grid_datastores.sources import parse_source
-from grid_datastores.sources.scratch import full_disk, scratch_file
 from grid_datastores.storage import Manifest, WithoutAttributes, pack
+from grid_datastores.storage.space import TO_FETCH, raising_no_space
+from grid_datastores.system.files import temporary_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -62,9 +63,9 @@ async def upload(visit: TheVisit, request: Request) -> Response:
         told.update(fields)
         visit.check(told.get(TOKEN, ""))
 
-    with scratch_file(visit.state.service.context.storage.scratch) as scratch:
+    with temporary_file(visit.state.service.context.scratch) as scratch:
         try:
-            with full_disk():
+            with raising_no_space(TO_FETCH):
                 form = await receive(request, scratch, look)
             version = await run_in_threadpool(_make, visit, form)
         except FormRefused:
