@@ -52,7 +52,7 @@ def open_embedded(settings: Settings) -> EmbeddedDatastores:
     writes = not service.context.catalog.frozen
     if writes:
         service.tidy(runs.lives)
-    return EmbeddedDatastores(service, service.accounts.local(_person()), settings.data, runs, tidies=writes)
+    return EmbeddedDatastores(service, service.accounts.local(_person()), settings.data, runs, writes=writes)
 
 
 def open_to_look(settings: Settings) -> EmbeddedDatastores | None:
@@ -61,7 +61,7 @@ def open_to_look(settings: Settings) -> EmbeddedDatastores | None:
         return None
     service = open_service(settings, queued=lambda: None, to_look=True)
     if user := service.accounts.local_to_look(_person()):
-        return EmbeddedDatastores(service, user, settings.data, LivingRuns(settings.data / "runs"), tidies=False)
+        return EmbeddedDatastores(service, user, settings.data, LivingRuns(settings.data / "runs"), writes=False)
     service.context.catalog.close()
     return None
 
@@ -71,10 +71,10 @@ class EmbeddedDatastores:
 
     fetches_here = True
 
-    def __init__(self, service: Service, user: User, folder: Path, runs: LivingRuns, *, tidies: bool = True) -> None:
+    def __init__(self, service: Service, user: User, folder: Path, runs: LivingRuns, *, writes: bool = True) -> None:
         self._service = service
         self._runs = runs
-        self._tidies = tidies
+        self._writes = writes
         self._user = user
         self.place = f"{_HERE} ({folder})"
 
@@ -164,17 +164,18 @@ class EmbeddedDatastores:
         workload = self._service.workloads.named(self._user, kind, name)
         return self._service.workloads.set_state(self._user, kind, workload.id, wanted)
 
-    def close(self) -> None:
-        """Erase what was deleted, as far as that is possible now. The next command erases the rest."""
+    def erase_deleted(self) -> None:
+        """See `Datastores`. The next command erases what cannot be erased now."""
         try:
-            self._runs.release()
-            if self._tidies:
-                self._service.tidy(self._runs.lives)
+            if self._writes:
+                self._service.erase_deleted()
         except (Refusal, OSError) as error:
             said = error.message if isinstance(error, Refusal) else f"{(error.strerror or str(error)).lower()}."
             _log.warning("Warning: what was deleted will be erased by the next command: %s", said)
-        finally:
-            self._service.context.catalog.close()
+
+    def close(self) -> None:
+        self._runs.release()
+        self._service.context.catalog.close()
 
     def _id(self, ref: VersionRef) -> str:
         return self._service.reading.find(self._user, ref).id

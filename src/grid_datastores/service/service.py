@@ -47,6 +47,10 @@ class Service:
         """
         self.workloads.end_lapsed(lives)
         self.finishing.expire()
+        self.erase_deleted()
+
+    def erase_deleted(self) -> None:
+        """Erase the bytes of every deleted version that still has some (rule delete-removes-bytes)."""
         run_removals(self.context.catalog, self.context.storage, self.context.clock)
 
 

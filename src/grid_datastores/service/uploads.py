@@ -17,14 +17,17 @@ from grid_datastores.service.context import Context, owned
 from grid_datastores.service.finishing import ANNOUNCED, Finishing, Sink, object_name
 from grid_datastores.service.removal import remove
 from grid_datastores.sources import parse_source
-from grid_datastores.storage import Manifest, check_path
+from grid_datastores.storage import Manifest, check_path, pack
+from grid_datastores.storage.space import TO_FETCH, raising_no_space
+from grid_datastores.system.files import temporary_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import BinaryIO
 
     from grid_datastores.catalog import Transaction
     from grid_datastores.domain.model import Upload, User, Version, VersionRef
-    from grid_datastores.storage import Assembled, ObjectSink, Writer
+    from grid_datastores.storage import Assembled, FileToPack, ObjectSink, Writer
 
 URL_LIFE = timedelta(hours=24)
 MOST_PARTS = 10_000
@@ -72,6 +75,29 @@ class Uploads:
             self.drop(user, version.id)
             raise
         return version
+
+    def create(self, user: User, name: str, source: Source, files: Iterable[FileToPack]) -> Version:
+        """A new version of these files, available; where that fails, nothing is left of it but its number."""
+        version = self.begin(user, name, source)
+        try:
+            packed = pack(files, self.sink(user, version.id), lambda _count: None)
+            manifest = Manifest.of(entry for _name, entries in packed for entry in entries)
+            return self.publish(user, version.id, manifest)
+        except BaseException:
+            self.drop(user, version.id)
+            raise
+
+    def fetch(self, user: User, name: str, source: Source) -> Version:
+        """A new version whose data the server fetches in the background."""
+        version = self.begin(user, name, source)
+        self.complete(user, version.id)
+        return version
+
+    @contextmanager
+    def temporary_file(self) -> Iterator[BinaryIO]:
+        """A file for data that arrives before it can be stored, erased when the context ends; raises `NoSpace`."""
+        with temporary_file(self._context.scratch) as file, raising_no_space(TO_FETCH):
+            yield file
 
     def sink(self, user: User, version_id: str) -> ObjectSink:
         """Where a client on this machine writes the objects of a version that is begun."""
