@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from grid_datastores.domain.errors import InUse, Refusal
 from grid_datastores.domain.text import COPIES, counted, size
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from grid_datastores.domain.model import Quota, Receipt, VersionRef
     from grid_datastores.gateway.protocol import Datastores
@@ -55,7 +56,7 @@ def delete(name: str, versions: tuple[int, ...], dry_run: bool, output: str) -> 
     """
     refs = [version_ref(name, number) for number in dict.fromkeys(versions)]
     answers: list[_Answer] = []
-    with open_datastores() as datastores:
+    with open_datastores() as datastores, _erasing_afterwards(datastores):
         try:
             for ref in refs:
                 answers.append(_answer(datastores, ref, dry_run))
@@ -64,6 +65,15 @@ def delete(name: str, versions: tuple[int, ...], dry_run: bool, output: str) -> 
     _refuse([answer.refusal for answer in answers if answer.refusal], len(refs), dry_run)
     if code:
         raise click.exceptions.Exit(code)
+
+
+@contextmanager
+def _erasing_afterwards(datastores: Datastores) -> Iterator[None]:
+    """Erase the bytes of what was deleted once the answers are printed: those never wait for the disk."""
+    try:
+        yield
+    finally:
+        datastores.erase_deleted()
 
 
 def _answer(datastores: Datastores, ref: VersionRef, dry_run: bool) -> _Answer:

@@ -223,6 +223,9 @@ class HttpDatastores:
             return workload
         return self._step(workload, wanted)
 
+    def erase_deleted(self) -> None:
+        """The server erases by itself."""
+
     def close(self) -> None:
         self._connection.close()
 

@@ -1,4 +1,4 @@
-"""What the CLI works on: one protocol, with two implementations (`embedded` here, `client` over HTTP)."""
+"""What the CLI works on: one protocol, with two implementations (`embedded`, and `http` on a server)."""
 
 from __future__ import annotations
 
@@ -119,5 +119,8 @@ class Datastores(Protocol):
     def set_state(self, kind: WorkloadKind, name: str, wanted: WorkloadState) -> Workload:
         """Pause, resume or end the workload of this name."""
 
+    def erase_deleted(self) -> None:
+        """Erase the bytes of deleted versions now (rule delete-removes-bytes). A server does so by itself."""
+
     def close(self) -> None:
-        """Finish what is under way and let go."""
+        """Close connections and the catalog, and release the locks of Runs."""

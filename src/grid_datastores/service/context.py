@@ -11,12 +11,13 @@ from grid_datastores.domain.model import Quota
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from grid_datastores.catalog import Catalog, Transaction
     from grid_datastores.domain.model import User, Version
     from grid_datastores.service.leases import Leases
     from grid_datastores.settings import Limits
-    from grid_datastores.storage import LocalStorage
+    from grid_datastores.storage import Storage
 
 
 def utc_now() -> datetime:
@@ -29,7 +30,8 @@ class Context:
     """The dependencies of the use cases. They call `wake_workers` when the removal or the finishing has work."""
 
     catalog: Catalog
-    storage: LocalStorage
+    storage: Storage
+    scratch: Path  # the folder for temporary files
     limits: Limits
     wake_workers: Callable[[], object]
     leases: Leases

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from grid_datastores.domain.model import Upload, Version
     from grid_datastores.service.context import Context
     from grid_datastores.sources.bucket import BucketFile
-    from grid_datastores.storage import LocalStorage, Writer
+    from grid_datastores.storage import Storage, Writer
 
 UPLOADED_KINDS = frozenset({SourceKind.FILES})  # the other kinds must be fetched first, which can take hours
 FETCHED_KINDS = frozenset(SourceKind) - UPLOADED_KINDS
@@ -193,7 +193,7 @@ class Finishing:
         limits = Limits(check_wanted=token.check)
         with self._context.catalog.read() as tx:
             source = replace(version.source, location=tx.versions.fetch_url(version.id) or version.source.location)
-        with open_remote(source, storage.scratch, limits, allowed_hosts=hosts) as remote:
+        with open_remote(source, self._context.scratch, limits, allowed_hosts=hosts) as remote:
             if version.source.kind is SourceKind.REFERENCE:
                 listed = [file for file in remote.files if isinstance(file, BucketFile)]
                 return Manifest.of(_reference_entry(file, number) for number, file in enumerate(listed, 1)), remote.note
@@ -238,7 +238,7 @@ class Finishing:
         return version.source.kind in UPLOADED_KINDS or len(theirs) < MAX_FETCHES_PER_USER
 
 
-def verify_contents(storage: LocalStorage, version_id: str, manifest: Manifest) -> None:
+def verify_contents(storage: Storage, version_id: str, manifest: Manifest) -> None:
     """Check that every file has its bytes at its position, with its SHA-256, and that no two files overlap.
 
     Raises `UploadInvalid`.
@@ -276,7 +276,7 @@ class Sink:
     data. Calls `on_write` after each chunk.
     """
 
-    storage: LocalStorage
+    storage: Storage
     version_id: str
     lock: Callable[[], AbstractContextManager[object]] = nullcontext
     on_write: Callable[[], object] = lambda: None
@@ -294,7 +294,7 @@ class Sink:
 class _UploadedFile(WithoutAttributes):
     """A file that a client uploaded as an object of its own, to be packed."""
 
-    storage: LocalStorage
+    storage: Storage
     version_id: str
     path: str
     name: str

@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
     from grid_datastores.catalog import Catalog
     from grid_datastores.domain.model import Version, VersionRef
-    from grid_datastores.storage import LocalStorage
+    from grid_datastores.storage import Storage
 
 _log = logging.getLogger(__name__)
 
 
-def run_removals(catalog: Catalog, storage: LocalStorage, clock: Callable[[], datetime]) -> int:
+def run_removals(catalog: Catalog, storage: Storage, clock: Callable[[], datetime]) -> int:
     """Erase all queued versions and return how many were erased. A version that cannot be erased stays queued."""
     with catalog.read() as tx:
         queued = tx.versions.queued_removals()
     return sum(remove(version, catalog, storage, clock) for version in queued)
 
 
-def remove(version: Version, catalog: Catalog, storage: LocalStorage, clock: Callable[[], datetime]) -> bool:
+def remove(version: Version, catalog: Catalog, storage: Storage, clock: Callable[[], datetime]) -> bool:
     """Erase the bytes of a queued version. Return False if this failed and it stays queued."""
     try:
         storage.erase(version.id)

@@ -47,6 +47,10 @@ class Service:
         """
         self.workloads.end_expired_runs(is_alive)
         self.finishing.expire()
+        self.erase_deleted()
+
+    def erase_deleted(self) -> None:
+        """Erase the bytes of every deleted version that still has some (rule delete-removes-bytes)."""
         run_removals(self.context.catalog, self.context.storage, self.context.clock)
 
 
@@ -66,9 +70,10 @@ def open_service(
     exist.
     """
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings.scratch.mkdir(exist_ok=True)
     catalog, limits = Catalog(settings.catalog, read_only=read_only), settings.limits
     leases = Leases(catalog, clock, steady, boot_id() if boot is None else boot)
-    context = Context(catalog, LocalStorage(settings.data), limits, wake_workers, leases, clock)
+    context = Context(catalog, LocalStorage(settings.data), settings.scratch, limits, wake_workers, leases, clock)
     finishing = Finishing(context)
     return Service(
         context,

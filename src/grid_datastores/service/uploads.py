@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import CatalogFailed, InvalidInput, NoSpace, NotFound, UploadInvalid
@@ -17,14 +18,17 @@ from grid_datastores.service.context import Context, owned
 from grid_datastores.service.finishing import CLIENT_MANIFEST, Finishing, Sink, object_name
 from grid_datastores.service.removal import remove
 from grid_datastores.sources import parse_source
-from grid_datastores.storage import Manifest, check_path
+from grid_datastores.storage import Manifest, check_path, pack
+from grid_datastores.storage.space import TO_FETCH, raising_no_space
+from grid_datastores.system.files import temporary_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import BinaryIO
 
     from grid_datastores.catalog import Transaction
     from grid_datastores.domain.model import Upload, User, Version, VersionRef
-    from grid_datastores.storage import Assembled, ObjectSink, Writer
+    from grid_datastores.storage import Assembled, FileToPack, ObjectSink, Writer
 
 URL_LIFETIME = timedelta(hours=24)
 MAX_PARTS = 10_000
@@ -75,6 +79,29 @@ class Uploads:
             self.abandon(user, version.id)
             raise
         return version
+
+    def create(self, user: User, name: str, source: Source, files: Iterable[FileToPack]) -> Version:
+        """Create an available version of these files and return it. If this fails, the version is abandoned."""
+        version = self.begin(user, name, source)
+        try:
+            packed = pack(files, self.sink(user, version.id), lambda _count: None)
+            manifest = Manifest.of(entry for _name, entries in packed for entry in entries)
+            return self.publish(user, version.id, manifest)
+        except BaseException:
+            self.abandon(user, version.id)
+            raise
+
+    def fetch(self, user: User, name: str, source: Source) -> Version:
+        """Create a version whose data the server fetches in the background, and return it as it is now."""
+        version = self.begin(user, name, source)
+        self.complete(user, version.id)
+        return version
+
+    @contextmanager
+    def temporary_file(self) -> Iterator[BinaryIO]:
+        """Yield a file for data that arrives before it can be stored. It is erased afterwards. Raises `NoSpace`."""
+        with temporary_file(self._context.scratch) as file, raising_no_space(TO_FETCH):
+            yield file
 
     def sink(self, user: User, version_id: str) -> ObjectSink:
         """Return the sink into which a client on this machine writes the version's objects."""
@@ -145,16 +172,9 @@ class Uploads:
             return tx.versions.open_uploads(version_id, dict(parts_of), self._context.clock() + URL_LIFETIME)
 
     def stored_parts(self, version_id: str, uploads: Sequence[Upload]) -> dict[tuple[str, int], str]:
-        """Return the ETags of all completely stored parts, by upload id and part number (rule upload-resumed)."""
-        storage = self._context.storage
-        there = storage.names(version_id)
-        parts = ((upload.id, number) for upload in uploads for number in range(1, upload.parts + 1))
+        """The ETags of the parts that have arrived whole, by upload and number."""
         with Activity(self._context, version_id).keep_alive():
-            return {
-                part: digest
-                for part in parts
-                if storage.part_name(*part) in there and (digest := storage.part_digest(version_id, *part)) is not None
-            }
+            return self._context.storage.arrived_parts(version_id, {upload.id: upload.parts for upload in uploads})
 
     @contextmanager
     def part(self, upload_id: str, number: int) -> Iterator[Writer]:
@@ -170,12 +190,10 @@ class Uploads:
             raise NotFound.id("upload", upload_id)
         with self._open(owner, version.id):
             pass
-        storage = self._context.storage
-        name = storage.part_name(upload_id, number)
         activity = Activity(self._context, version.id)
-        with storage.new_object(version.id, name, lambda: self._open(owner, version.id)) as target:
+        storage, open_for = self._context.storage, partial(self._open, owner, version.id)
+        with storage.new_part(version.id, upload_id, number, open_for) as target:
             yield NotifyingWriter(target, activity.record)
-        storage.sync(version.id)
 
     def complete_objects(self, user: User, version_id: str, objects: Sequence[CompletedObject]) -> None:
         """Assemble these objects from their parts and check the parts' ETags. Raises `UploadInvalid`.
@@ -200,7 +218,7 @@ class Uploads:
             for whole in assembled.values():
                 whole.discard()
         for item in objects:
-            self._context.storage.drop_parts(version_id, item.upload_id, uploads[item.upload_id].parts)
+            self._context.storage.discard_parts(version_id, item.upload_id, uploads[item.upload_id].parts)
 
     def _publish_objects(self, user: User, version_id: str, assembled: Mapping[str, Assembled]) -> None:
         with self._open(user, version_id) as tx:

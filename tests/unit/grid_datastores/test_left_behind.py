@@ -30,7 +30,7 @@ def test_dropping_an_upload_holds_nobody_up(service: Service, ana: User, monkeyp
     service.uploads.abandon(ana, version.id)
     assert seen == [[]]
     assert service.reading.details(ana, version.id).version.bytes_gone_at
-    assert not service.context.storage.place(version.id, "x").parent.exists()
+    assert not service.context.storage.local_path(version.id, "x").parent.exists()
 
 
 def test_a_drop_that_is_killed_before_the_bytes_are_erased_is_done(
@@ -47,14 +47,14 @@ def test_a_drop_that_is_killed_before_the_bytes_are_erased_is_done(
             service.uploads.abandon(ana, version.id)
     assert service.reading.versions(ana) == []
     service.tidy()
-    assert not service.context.storage.place(version.id, "x").parent.exists()
+    assert not service.context.storage.local_path(version.id, "x").parent.exists()
 
 
 def test_a_drop_makes_the_room_that_the_catalog_needs(
     service: Service, ana: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version = service.uploads.begin(ana, "data", FILES)
-    place = service.context.storage.place(version.id, "x").parent
+    place = service.context.storage.local_path(version.id, "x").parent
     mark_deleted = Versions.mark_deleted
 
     def needs_room(versions: Versions, *given: object) -> None:

@@ -101,7 +101,7 @@ def test_assembling_again_without_the_parts_leaves_the_object(service: Service, 
     done = _sent(service, ana, version, [b"1"])
     storage = service.context.storage
     storage.assemble(version.id, done.upload_id, 1, "object").keep()
-    storage.drop_parts(version.id, done.upload_id, 1)
+    storage.discard_parts(version.id, done.upload_id, 1)
     again = storage.assemble(version.id, done.upload_id, 1, "object")
     assert again.digests == [""]
     with pytest.raises(NotFound):
@@ -148,7 +148,7 @@ def test_a_late_word_does_not_change_an_object_that_is_checked(
     service.finishing.finish_waiting()
     assert service.reading.get(ana, version.id).phase is Phase.AVAILABLE
     assert b"".join(service.reading.file(ana, version.id, "a.csv")[1]) == b"".join(first)
-    assert len(list(service.context.storage.place(version.id, "x").parent.iterdir())) == 2
+    assert len(list(service.context.storage.local_path(version.id, "x").parent.iterdir())) == 2
 
 
 def test_a_late_word_does_not_change_an_object_that_is_complete(
@@ -182,7 +182,7 @@ def test_a_part_or_manifest_that_arrives_late_is_refused_and_leaves_nothing(serv
     with pytest.raises(Immutable):
         service.uploads.announce_manifest(ana, version.id, _manifest(b"1").encode())
     service.finishing.finish_waiting()
-    assert len(list(service.context.storage.place(version.id, "x").parent.iterdir())) == 2
+    assert len(list(service.context.storage.local_path(version.id, "x").parent.iterdir())) == 2
 
 
 def test_a_manifest_on_its_way_when_the_upload_is_completed_is_refused(

@@ -15,8 +15,7 @@ from grid_datastores.server.ui.pages import version_path
 from grid_datastores.server.ui.receiving import ReceivedFile, ReceivedForm, receive
 from grid_datastores.server.ui.visit import TOKEN, OwnForm, TheVisit, Visit, check_origin, field, see
 from grid_datastores.sources import parse_source
-from grid_datastores.sources.scratch import full_disk, scratch_file
-from grid_datastores.storage import Manifest, WithoutAttributes, pack
+from grid_datastores.storage import WithoutAttributes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -62,15 +61,14 @@ async def upload(visit: TheVisit, request: Request) -> Response:
         told.update(fields)
         visit.check(told.get(TOKEN, ""))
 
-    with scratch_file(visit.state.service.context.storage.scratch) as scratch:
-        try:
-            with full_disk():
-                form = await receive(request, scratch, look)
+    try:
+        with visit.state.service.uploads.temporary_file() as file:
+            form = await receive(request, file, look)
             version = await run_in_threadpool(_make, visit, form)
-        except FormRefused:
-            raise
-        except Refusal as error:
-            return await run_in_threadpool(_forms, visit, told.get("name", ""), "", error.message, error.status)
+    except FormRefused:
+        raise
+    except Refusal as error:
+        return await run_in_threadpool(_forms, visit, told.get("name", ""), "", error.message, error.status)
     return see(version_path(version.ref))
 
 
@@ -82,9 +80,7 @@ def fetch(visit: TheVisit, form: OwnForm) -> Response:
         source = parse_source(location, no_copy=refer)
         if source.kind is SourceKind.FILES:
             raise InvalidInput("Give an address: https://… of a .zip or .tar.gz, or s3://bucket/folder.")
-        uploads = visit.state.service.uploads
-        version = uploads.begin(visit.user, name or name_from_source(location), source)
-        uploads.complete(visit.user, version.id)
+        version = visit.state.service.uploads.fetch(visit.user, name or name_from_source(location), source)
     except Refusal as error:
         return _forms(visit, name, location, error.message, error.status, refer=refer)
     return see(version_path(version.ref))
@@ -111,15 +107,8 @@ def _make(visit: Visit, form: ReceivedForm) -> Version:
     names = [*folders, *singles]
     name = form.fields.get("name", "") or (name_from_folder(folders[0]) if folders else name_from_source(singles[0]))
     location = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    uploads = visit.state.service.uploads
-    version = uploads.begin(visit.user, check_name(name), Source(SourceKind.FILES, location))
-    try:
-        packed = pack(files, uploads.sink(visit.user, version.id), lambda _count: None)
-        manifest = Manifest.of(entry for _name, entries in packed for entry in entries)
-        return uploads.publish(visit.user, version.id, manifest)
-    except BaseException:
-        uploads.abandon(visit.user, version.id)
-        raise
+    source = Source(SourceKind.FILES, location)
+    return visit.state.service.uploads.create(visit.user, check_name(name), source, files)
 
 
 def _placed(received: list[ReceivedFile]) -> tuple[list[_File], list[str], list[str]]:
