@@ -64,7 +64,7 @@ def resumed_from_the_start() -> None:
         return forgetting
 
     wrap(upload_journal, "_read", read)
-    put(uploads.Uploads, "arrived", lambda self, version_id, uploads: {})
+    put(uploads.Uploads, "stored_parts", lambda self, version_id, uploads: {})
 
 
 @defect("upload-resumed", "an abandoned upload never expires")

@@ -100,7 +100,7 @@ def _live() -> Any:
 @defect("in-use-dead-holder", "a Run whose process died holds for ever")
 def dead_run_holds() -> None:
     put(catalog_workloads, "holding", lambda now: _live())
-    put(workloads.Workloads, "end_lapsed", lambda self, lives: None)
+    put(workloads.Workloads, "end_expired_runs", lambda self, is_alive: None)
 
 
 @defect("in-use-dead-holder", "nobody set another time, and a Run may miss its heartbeat for 100 minutes", "api")
@@ -115,4 +115,4 @@ def heartbeat_ignored() -> None:
             return workloads._owned_workload(tx, user, WorkloadKind.RUN, workload_id)
 
     put(workloads.Workloads, "heartbeat", heartbeat)
-    put(run_locks.LivingRuns, "lives", lambda self, run: False)
+    put(run_locks.RunLocks, "is_alive", lambda self, run: False)

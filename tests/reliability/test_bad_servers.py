@@ -214,7 +214,7 @@ def test_wrong_credentials_are_told(connected: Machine) -> None:
         {"GRID_API_KEY": "ü"},
     ):
         for words in (COMMANDS[0], COMMANDS[2], COMMANDS[5]):
-            connected.run(*words, env=extra).refused("The user or the key is wrong; sign in with: grid login")
+            connected.run(*words, env=extra).refused("The user or the key is wrong. Sign in with: grid login")
     login = connected.run("login", "--url", url, "--username", "ana", "--key", "wrong")
     login.refused("The user or the key is wrong")
     connected.run("datastore", env={"GRID_API_KEY": ""}).refused("Nobody is signed in", "grid login --url")

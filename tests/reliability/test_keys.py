@@ -35,7 +35,7 @@ def test_a_server_on_the_data_of_one_person_says_how_they_get_a_key(embedded: Ma
         said = process.stdout.read()  # with what `readline` took beyond its line, which `communicate` would lose
         process.communicate(timeout=30)
     assert "grid user key local" in said
-    embedded.run("user", "add", "local").refused("There is a user local already", "grid user key local")
+    embedded.run("user", "add", "local").refused("User local already exists", "grid user key local")
 
 
 def test_a_new_key_opens_and_the_old_one_and_what_it_opened_do_not(own_server: ServerProcess, tmp_path: Path) -> None:

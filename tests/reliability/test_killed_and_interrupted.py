@@ -300,7 +300,7 @@ def test_bytes_that_a_killed_server_left_are_erased_by_the_next(own_server: Serv
     _immovable(held)
     try:
         machine.run("datastore", "delete", "--name", "data", "--version", "1").done()
-        wait_until(lambda: "could not be erased yet" in (own_server.folder / "serve.log").read_text(), "it was tried")
+        wait_until(lambda: "could not be erased: " in (own_server.folder / "serve.log").read_text(), "it was tried")
         own_server.kill()
     finally:
         _movable(held)

@@ -75,7 +75,7 @@ def _accounts() -> Accounts:
     from grid_datastores.service import open_service
     from grid_datastores.settings import read_settings
 
-    return open_service(read_settings(), queued=lambda: None).accounts
+    return open_service(read_settings(), wake_workers=lambda: None).accounts
 
 
 def _say_key(what: str, whose: User, key: str, output: str) -> None:

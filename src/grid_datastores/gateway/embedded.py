@@ -12,7 +12,7 @@ from grid_datastores.domain.errors import NotFound, NotThatState, Refusal
 from grid_datastores.domain.model import Phase, Place
 from grid_datastores.domain.rules import available
 from grid_datastores.service import open_service
-from grid_datastores.service.run_locks import LivingRuns
+from grid_datastores.service.run_locks import RunLocks
 from grid_datastores.storage import LocalStorage
 
 if TYPE_CHECKING:
@@ -47,11 +47,11 @@ def open_embedded(settings: Settings) -> EmbeddedDatastores:
 
     In a folder that cannot be written, reading works, and everything else is refused.
     """
-    service = open_service(settings, queued=lambda: None)
-    runs = LivingRuns(settings.data / "runs")
+    service = open_service(settings, wake_workers=lambda: None)
+    runs = RunLocks(settings.data / "runs")
     writes = not service.context.catalog.frozen
     if writes:
-        service.tidy(runs.lives)
+        service.tidy(runs.is_alive)
     return EmbeddedDatastores(service, service.accounts.local(_person()), settings.data, runs, writes=writes)
 
 
@@ -59,9 +59,9 @@ def open_to_look(settings: Settings) -> EmbeddedDatastores | None:
     """The same, only to look: nothing is made, brought up to date or tidied. None where nothing is stored yet."""
     if not settings.catalog.is_file() or not (LocalStorage.exists_in(settings.data) and settings.scratch.is_dir()):
         return None
-    service = open_service(settings, queued=lambda: None, to_look=True)
-    if user := service.accounts.local_to_look(_person()):
-        return EmbeddedDatastores(service, user, settings.data, LivingRuns(settings.data / "runs"), writes=False)
+    service = open_service(settings, wake_workers=lambda: None, read_only=True)
+    if user := service.accounts.find_local(_person()):
+        return EmbeddedDatastores(service, user, settings.data, RunLocks(settings.data / "runs"), writes=False)
     service.context.catalog.close()
     return None
 
@@ -71,7 +71,7 @@ class EmbeddedDatastores:
 
     fetches_here = True
 
-    def __init__(self, service: Service, user: User, folder: Path, runs: LivingRuns, *, writes: bool = True) -> None:
+    def __init__(self, service: Service, user: User, folder: Path, runs: RunLocks, *, writes: bool = True) -> None:
         self._service = service
         self._runs = runs
         self._writes = writes
@@ -132,8 +132,8 @@ class EmbeddedDatastores:
     def interrupted_fetches(self) -> Sequence[Version]:
         return [version for version in self.versions() if version.phase is Phase.OPTIMIZING]
 
-    def drop(self, version: Version) -> None:
-        self._service.uploads.drop(self._user, version.id)
+    def abandon(self, version: Version) -> None:
+        self._service.uploads.abandon(self._user, version.id)
 
     def delete(self, ref: VersionRef) -> Receipt:
         return self._service.deletion.delete(self._user, self._id(ref))
@@ -147,7 +147,7 @@ class EmbeddedDatastores:
         paths = {self._id(ref): path for ref, path in mounts.items()}
         workload = self._service.workloads.start(self._user, kind, name, paths, leased=leased)
         if leased:
-            self._runs.hold(workload)
+            self._runs.acquire(workload)
         return workload
 
     def heartbeat(self, run: Workload) -> Workload:

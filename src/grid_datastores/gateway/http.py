@@ -172,7 +172,7 @@ class HttpDatastores:
     def interrupted_fetches(self) -> Sequence[Version]:
         return []
 
-    def drop(self, version: Version) -> None:
+    def abandon(self, version: Version) -> None:
         with suppress(NotFound):
             self._connection.call("DELETE", f"{self._path_of(version)}/upload")
 

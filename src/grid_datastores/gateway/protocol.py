@@ -87,7 +87,7 @@ class Datastores(Protocol):
     def interrupted_fetches(self) -> Sequence[Version]:
         """The versions whose fetching ended with a process; none on a server, which goes on by itself."""
 
-    def drop(self, version: Version) -> None:
+    def abandon(self, version: Version) -> None:
         """Erase a version that is not finished, and leave a finished one as it is.
 
         Raises the `Refusal` that kept it from being asked or done; then the version may still exist.

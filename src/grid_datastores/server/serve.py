@@ -21,9 +21,9 @@ from grid_datastores.server.app import create_app
 from grid_datastores.server.guard import Hosts
 from grid_datastores.server.ui import link_path
 from grid_datastores.service import Service, open_service
-from grid_datastores.service.finishing import FETCHED, MOST_FETCHES, RECEIVED
+from grid_datastores.service.finishing import FETCHED_KINDS, MAX_FETCHES_PER_USER, UPLOADED_KINDS
 from grid_datastores.service.removal import Worker
-from grid_datastores.service.run_locks import LivingRuns
+from grid_datastores.service.run_locks import RunLocks
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 FIRST_USER = "admin"
 FINISHERS = 3  # received versions that are checked or packed at once
-FETCHERS = 3 * MOST_FETCHES  # versions that are fetched at once
+FETCHERS = 3 * MAX_FETCHES_PER_USER  # versions that are fetched at once
 ENDING = 3.0  # seconds that workers have to end; what they leave is taken up by the next start
 STALLED = 5  # seconds that requests under way have to end when the server stops
 _OPENED = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a server that listens everywhere is opened here
@@ -65,10 +65,10 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[Welcome], o
     """Serve until SIGINT, SIGTERM or SIGHUP. `ready` hears what to tell the operator."""
     listener = _listen(host, port)
     workers: list[Worker] = []
-    service = open_service(settings, queued=lambda: _wake(workers))
+    service = open_service(settings, wake_workers=lambda: _wake(workers))
     service.context.leases.renew()  # while the server was away, no heartbeat and no bytes could arrive
     every = max(1.0, min(settings.limits.lease, settings.limits.upload_expiry, 2 * LONGEST_REST) / 2)
-    runs = LivingRuns(settings.data / "runs")  # commands on this folder run here, too
+    runs = RunLocks(settings.data / "runs")  # commands on this folder run here, too
     workers += _workers(service, runs, every)
     for worker in workers:
         worker.start()
@@ -81,13 +81,13 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[Welcome], o
         listener.close()
 
 
-def _workers(service: Service, runs: LivingRuns, every: float) -> list[Worker]:
+def _workers(service: Service, runs: RunLocks, every: float) -> list[Worker]:
     """Fetches have workers of their own: they can take a day, and hold up nothing that is there already."""
     finish = service.finishing.finish_waiting
     return [
-        *(Worker(f"finishing {n}", partial(finish, RECEIVED), every) for n in range(1, FINISHERS + 1)),
-        *(Worker(f"fetching {n}", partial(finish, FETCHED), every) for n in range(1, FETCHERS + 1)),
-        Worker("tidying", partial(service.tidy, runs.lives), every),
+        *(Worker(f"finishing {n}", partial(finish, UPLOADED_KINDS), every) for n in range(1, FINISHERS + 1)),
+        *(Worker(f"fetching {n}", partial(finish, FETCHED_KINDS), every) for n in range(1, FETCHERS + 1)),
+        Worker("tidying", partial(service.tidy, runs.is_alive), every),
     ]
 
 

@@ -133,6 +133,6 @@ def test_what_is_no_exception_leaves_a_server_alive(embedded: Machine, tmp_path:
     machine = Machine(embedded.grid, embedded.home, server, server.add_user("ana"))
     try:
         for _ in range(7):
-            machine.run("datastore", "create", "s3://birds/x").refused("something broke in the server")
+            machine.run("datastore", "create", "s3://birds/x").refused("an internal error occurred")
     finally:
         server.stop()

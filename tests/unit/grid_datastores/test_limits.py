@@ -18,7 +18,7 @@ from grid_datastores.domain.errors import InvalidInput, QuotaReached
 from grid_datastores.domain.model import Source, SourceKind, User
 from grid_datastores.server.app import create_app
 from grid_datastores.service import Service
-from grid_datastores.service.accounts import TOKEN_LIFE
+from grid_datastores.service.accounts import TOKEN_LIFETIME
 from grid_datastores.service.uploads import Uploads
 
 
@@ -59,7 +59,7 @@ def test_a_part_that_is_too_large_is_refused(service: Service, monkeypatch: pyte
 def test_expired_tokens_are_not_kept(service: Service, ana: User, clock: Clock, tmp_path: Path) -> None:
     for _ in range(3):
         service.accounts.new_token(ana)
-    clock.now += TOKEN_LIFE + timedelta(seconds=1)
+    clock.now += TOKEN_LIFETIME + timedelta(seconds=1)
     token = service.accounts.new_token(ana)
     assert service.accounts.of_token(token).id == ana.id
     with closing(sqlite3.connect(tmp_path / "data" / "catalog.sqlite")) as catalog:

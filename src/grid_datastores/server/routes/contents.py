@@ -12,7 +12,7 @@ from grid_datastores.server.origin import origin
 from grid_datastores.server.state import InCluster, TheState, TheUser
 from grid_datastores.wire import datastores as wire
 
-URL_LIFE = timedelta(minutes=15)
+URL_LIFETIME = timedelta(minutes=15)
 PAGE = 1000
 
 router = APIRouter(tags=["contents"])
@@ -31,7 +31,7 @@ def list_files(
     start, size = _whole(pageToken, 0, "pageToken"), _whole(pageSize, PAGE, "pageSize") or PAGE
     reading = state.service.reading
     version, files = reading.get(user, id), reading.manifest(user, id).files
-    expires = state.service.context.clock() + URL_LIFE
+    expires = state.service.context.clock() + URL_LIFETIME
     base = origin(request)
     page = files[start : start + size]
     return {

@@ -61,7 +61,7 @@ def create_presigned_urls(
         raise InvalidInput(f"Announce at most {MOST_ADDRESSES} parts a request.")
     uploads = state.service.uploads.announce(user, datastoreId, parts_of)
     base = origin(request)
-    arrived = state.service.uploads.arrived(datastoreId, uploads)
+    arrived = state.service.uploads.stored_parts(datastoreId, uploads)
     return {"objects": [_object_out(state, base, upload, arrived) for upload in uploads]}
 
 
@@ -92,7 +92,7 @@ async def put_manifest(state: TheState, user: TheUser, request: Request, datasto
     body = bytearray()  # read here, when it is known who sends it
     async for chunk in request.stream():
         body += chunk
-        await run_in_threadpool(activity.note)
+        await run_in_threadpool(activity.record)
         if len(body) > MOST_MANIFEST:
             raise TooLarge.than(MOST_MANIFEST)
     await run_in_threadpool(state.service.uploads.announce_manifest, user, datastoreId, bytes(body))
@@ -109,7 +109,7 @@ def complete_upload(state: TheState, user: TheUser, datastoreId: str) -> Empty:
 @router.delete("/{datastoreId}/upload")
 def drop_upload(state: TheState, user: TheUser, datastoreId: str) -> Empty:
     """Forget an upload that is not finished, and leave nothing of it; a finished version stays as it is."""
-    state.service.uploads.drop(user, datastoreId)
+    state.service.uploads.abandon(user, datastoreId)
     return {}
 
 
