@@ -7,8 +7,8 @@ from collections import deque
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from grid_datastores.domain.secrets import secret_digest
 from grid_datastores.domain.errors import NotSignedIn, TooManyAttempts
+from grid_datastores.domain.secrets import secret_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable

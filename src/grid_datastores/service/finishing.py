@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from contextlib import AbstractContextManager
 
-    from grid_datastores.domain.model import Upload
-    from grid_datastores.domain.model import Version
+    from grid_datastores.domain.model import Upload, Version
     from grid_datastores.service.context import Context
     from grid_datastores.sources.bucket import BucketFile
     from grid_datastores.storage import LocalStorage, Writer

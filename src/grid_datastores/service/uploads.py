@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from grid_datastores.catalog import Transaction
-    from grid_datastores.domain.model import Upload
-    from grid_datastores.domain.model import User, Version, VersionRef
+    from grid_datastores.domain.model import Upload, User, Version, VersionRef
     from grid_datastores.storage import Assembled, ObjectSink, Writer
 
 URL_LIFE = timedelta(hours=24)

@@ -8,9 +8,8 @@ from hashlib import md5
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from grid_datastores.domain.model import Upload
 from grid_datastores.domain.errors import InvalidInput, TooLarge
-from grid_datastores.domain.model import Source, SourceKind
+from grid_datastores.domain.model import Source, SourceKind, Upload
 from grid_datastores.domain.rules import check_part_size
 from grid_datastores.server.origin import origin
 from grid_datastores.server.state import CLUSTER, InCluster, State, TheState, TheUser
