@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import true
@@ -105,7 +106,7 @@ def dead_run_holds() -> None:
 
 @defect("in-use-dead-holder", "nobody set another time, and a Run may miss its heartbeat for 100 minutes", "api")
 def lease_too_long() -> None:
-    put(settings, "DEFAULT_LEASE", 6000)
+    put(settings, "LEASE", replace(settings.LEASE, default=6000))
 
 
 @defect("in-use-dead-holder", "a Run that lives does not renew its lease, by heartbeat or otherwise")

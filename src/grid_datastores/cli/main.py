@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import IO
 
@@ -71,7 +70,7 @@ def main() -> None:
         forget(sys.stdout)
         sys.exit(1)
     except OSError as error:
-        if os.environ.get("GRID_DEBUG"):
+        if _debugging():
             raise
         where = f" ({plain(str(error.filename))})" if error.filename else ""
         click.echo(f"Error: This machine says: {why(error)}{where}.", err=True)
@@ -80,8 +79,14 @@ def main() -> None:
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
-        if os.environ.get("GRID_DEBUG"):
+        if _debugging():
             raise
         said = plain(" ".join(str(error).split())) or type(error).__name__
         click.echo(f"Error: {said} (set GRID_DEBUG=1 to see where)", err=True)
         sys.exit(1)
+
+
+def _debugging() -> bool:
+    from grid_datastores.settings import DEBUG
+
+    return bool(DEBUG.given())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import click
@@ -46,7 +45,7 @@ def login(url: str, username: str | None, key: str | None) -> None:
 def logout() -> None:
     """Remove the credentials that `grid login` kept; later commands work on this machine."""
     from grid_datastores.gateway.credentials import forget
-    from grid_datastores.settings import read_settings
+    from grid_datastores.settings import SERVER_URL, read_settings
 
     forgotten = forget(read_settings())
     if forgotten is None:
@@ -55,8 +54,8 @@ def logout() -> None:
         said = f"Signed out of {forgotten.url}, where you were {forgotten.user_id}; {forgotten.path} is removed."
     else:
         said = f"{forgotten.path} is removed; it named no server."
-    if url := os.environ.get("GRID_URL"):
-        said += f" GRID_URL is set, so commands still work on {url}."
+    if url := SERVER_URL.given():
+        said += f" {SERVER_URL.name} is set, so commands still work on {url}."
     say_done(said)
 
 
