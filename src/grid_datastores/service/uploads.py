@@ -57,9 +57,9 @@ class Uploads:
             check_quota(quota, self._unused_versions(tx, user) if quota.full else ())
 
     def begin(self, user: User, name: str, source: Source) -> Version:
-        """Create a version under the name, with the next number, that accepts data (rule version-per-upload).
+        """Create a version under the name, with the next number, that accepts data.
 
-        Raises `QuotaReached` and `InvalidInput`.
+        Raises `QuotaReached` and `InvalidInput`. Enforces version-per-upload.
         """
         check_name(name)
         _check_source(source)
@@ -181,7 +181,7 @@ class Uploads:
     def part(self, upload_id: str, number: int) -> Iterator[Writer]:
         """Yield a writer for one part, which counts when the context ends. Raises `NotFound` and `Immutable`.
 
-        This enforces the rule version-immutable.
+        Enforces version-immutable.
         """
         with self._context.catalog.read() as tx:
             upload = tx.versions.upload(upload_id)
