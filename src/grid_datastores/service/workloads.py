@@ -39,10 +39,9 @@ class Workloads:
         """Start a workload that mounts the versions with these ids, and return it.
 
         `paths` maps each version's id to its mount path ("" for the default path). Takes the lock of every version, in
-        id order, that deleting also takes. A `leased` workload holds its versions only while
-        heartbeats arrive (rule in-use-dead-holder). This process's settings set the length of the lease, whichever
-        process renews it. Raises `InvalidInput`, `NameTaken`, `NotFound`,
-        `NotMountable`. Enforces in-use-at-request.
+        id order, that deleting also takes. A `leased` workload holds its versions only while heartbeats arrive. This
+        process's settings set the length of the lease, whichever process renews it. Raises `InvalidInput`, `NameTaken`,
+        `NotFound`, `NotMountable`. Enforces in-use-at-request.
         """
         check_name(name, kind.lower())
         lease = self._context.limits.lease
@@ -112,7 +111,7 @@ class Workloads:
             return tx.workloads.get(run.id) or run
 
     def end_expired_runs(self, is_alive: Callable[[Workload], bool]) -> None:
-        """End the Runs whose lease has expired, and renew those that `is_alive` confirms. Enforces in-use-dead-holder."""
+        """End the Runs with an expired lease, and renew those that `is_alive` confirms. Enforces in-use-dead-holder."""
         self._context.leases.renew_after_clock_jump()
         with self._context.catalog.read() as tx:
             now = self._context.clock()
