@@ -31,7 +31,7 @@ class Context:
 
     catalog: Catalog
     storage: Storage
-    scratch: Path  # a folder for temporary files
+    scratch: Path  # the folder for temporary files
     limits: Limits
     wake_workers: Callable[[], object]
     leases: Leases
