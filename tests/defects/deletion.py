@@ -226,7 +226,7 @@ def _silence_refusals() -> None:
     from grid_datastores.domain.errors import Refusal
     from grid_datastores.server.routes import datastores as routes
 
-    put(command, "_refuse", lambda refusals, asked, dry_run: None)
+    put(command, "_raise_refusals", lambda refusals, requested, dry_run: None)
 
     def deleted(state: Any, user: Any, id: str) -> dict[str, str]:
         with suppress(Refusal):

@@ -45,6 +45,6 @@ def test_a_port_in_use_is_a_failure(embedded: Machine) -> None:
 
 def test_the_link_of_a_server_that_listens_everywhere_can_be_opened(embedded: Machine) -> None:
     with _serving(embedded, "--host=0.0.0.0") as (ready, _, link):
-        assert " is at http://127.0.0.1:" in ready
+        assert " is running at http://127.0.0.1:" in ready
         assert link.strip().startswith("http://127.0.0.1:")
         assert httpx.get(link.strip()).is_success

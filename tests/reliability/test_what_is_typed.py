@@ -60,7 +60,7 @@ def test_the_version_is_told(embedded: Machine) -> None:
 def test_the_status_lists_runs(machine: Machine) -> None:
     (machine.home / "a.csv").write_text("1")
     machine.create("a.csv")
-    assert "No Run is at work" in machine.run("status").done()
+    assert "No Run is running" in machine.run("status").done()
     script = '"$0" status; "$0" status -o json'
     said = machine.run("run", "--name=nightly", *_MOUNT, "sh", "-c", script, machine.grid).done()
     lines = said.partition("{\n")[0].splitlines()
@@ -68,7 +68,7 @@ def test_the_status_lists_runs(machine: Machine) -> None:
     assert "version 1 of data" in lines[-1]
     [run] = json.loads("{" + said.partition("{")[2])["runs"]
     assert (run["name"], run["status"]["phase"]) == ("nightly", "RUN_STATE_RUNNING")
-    assert "No Run is at work" in machine.run("status").done()
+    assert "No Run is running" in machine.run("status").done()
     assert "nightly  succeeded" in machine.run("status", "--all").done()
 
 

@@ -113,10 +113,10 @@ def _items(ask: Callable[[Datastores], Iterable[str]], incomplete: str) -> list[
     """What there is and begins so; nothing where that cannot be had, as a shell is no place for an error."""
     from click.shell_completion import CompletionItem
 
-    from grid_datastores.cli.target import open_to_look
+    from grid_datastores.cli.target import open_for_completion
 
     try:
-        with open_to_look() as datastores:
+        with open_for_completion() as datastores:
             values = dict.fromkeys(ask(datastores)) if datastores else {}
     except Exception:
         return []
