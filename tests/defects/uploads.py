@@ -20,7 +20,7 @@ def quota_ignored() -> None:
 
 @defect("quota-limit", "the refusal offers the version that was used last first")
 def newest_offered_first() -> None:
-    wrap(uploads.Uploads, "_unused", lambda original: lambda self, tx, user: original(self, tx, user)[::-1])
+    wrap(uploads.Uploads, "_unused_versions", lambda original: lambda self, tx, user: original(self, tx, user)[::-1])
 
 
 @defect("quota-freed", "a deleted version keeps its place")
@@ -85,7 +85,7 @@ def copied_by_reference() -> None:
 
         return referring
 
-    wrap(finishing.Finishing, "_fetched", fetched)
+    wrap(finishing.Finishing, "_fetch", fetched)
 
 
 @defect("source-kinds", "the server fetches from any address, inside its own network too")

@@ -50,7 +50,7 @@ def test_the_key_is_asked_for_at_a_terminal_and_not_shown(connected: Machine, lo
     assert connected.user
     ours, theirs = os.openpty()
     words = [*login, "--username", connected.user.user_id, "--key", "-"]
-    process = connected.start(*words, env=_BARE, stdin=theirs, stderr=theirs, start_new_session=True)
+    process = connected.execute(*words, env=_BARE, stdin=theirs, stderr=theirs, start_new_session=True)
     os.close(theirs)
     shown = b""
     while b": " not in shown:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from acceptance import executables
-from reliability.machine import Machine, Said, folder_of
+from reliability.machine import Machine, Said, finished, folder_of
 from reliability.nonsense import serving
 
 DELETE = ("datastore", "delete", "--name=data")
@@ -141,7 +141,7 @@ def test_a_session_that_cannot_be_told_is_there(filled: Machine) -> None:
     words = ("session", "create", "second", "--datastore_name=data", "--datastore_version=1")
     for command, told in ((words, "running"), (("session", "delete", "second"), "deleted")):
         with Path("/dev/full").open("w") as full:
-            said = filled.run(*command, stdout=full)
+            said = finished(filled.execute(*command, stdout=full))
         assert said.code == 3
         assert said.err.startswith(f"Session second is {told}")
         assert said.err.endswith("The result could not be printed: no space left on device.\n")

@@ -66,7 +66,7 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[Welcome], o
     listener = _listen(host, port)
     workers: list[Worker] = []
     service = open_service(settings, wake_workers=lambda: _wake(workers))
-    service.context.leases.renew()  # while the server was away, no heartbeat and no bytes could arrive
+    service.renew_leases()
     every = max(1.0, min(settings.limits.lease, settings.limits.upload_expiry, 2 * LONGEST_REST) / 2)
     runs = RunLocks(settings.data / "runs")  # commands on this folder run here, too
     workers += _workers(service, runs, every)
@@ -77,7 +77,7 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[Welcome], o
     finally:
         service.finishing.stop()
         _end(workers)
-        service.context.catalog.close()
+        service.close()
         listener.close()
 
 

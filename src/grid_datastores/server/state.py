@@ -39,7 +39,7 @@ class State:
     def check(self, path: str, query: dict[str, str], expires: str, signature: str) -> None:
         """This server signed the path and query, and they have not expired."""
         known = self._signature(path, query, expires)
-        now = self.service.context.clock().timestamp()
+        now = self.service.now().timestamp()
         if not hmac.compare_digest(known.encode(), signature.encode()) or int(expires) < now:
             raise NotSignedIn("This address has expired or was changed; ask for a new one.")
 

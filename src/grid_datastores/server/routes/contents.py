@@ -31,7 +31,7 @@ def list_files(
     start, size = _whole(pageToken, 0, "pageToken"), _whole(pageSize, PAGE, "pageSize") or PAGE
     reading = state.service.reading
     version, files = reading.get(user, id), reading.manifest(user, id).files
-    expires = state.service.context.clock() + URL_LIFETIME
+    expires = state.service.now() + URL_LIFETIME
     base = origin(request)
     page = files[start : start + size]
     return {

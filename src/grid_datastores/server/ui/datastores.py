@@ -102,7 +102,7 @@ def _attachment(name: str, content: object, kind: str) -> StreamingResponse:
 
 def _users(visit: Visit) -> dict[str, list[Workload]]:
     """Which Sessions and Runs use each version, by its id."""
-    now = visit.state.service.context.clock()
+    now = visit.state.service.now()
     users: dict[str, list[Workload]] = {}
     for kind in WorkloadKind:
         for workload in visit.state.service.workloads.list(visit.user, kind):
