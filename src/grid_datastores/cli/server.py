@@ -95,7 +95,7 @@ def _print_welcome(welcome: Welcome) -> None:
     """Print how to reach the server. If stdout fails, the server still runs."""
     running = f"Grid Datastores is running at {welcome.url}"
     with suppress(click.exceptions.Exit), fallback_to_stderr(f"{running}.", _new_key_advice(welcome.user)):
-        listening = "" if welcome.url == welcome.listening else f", listening on {welcome.listening}"
+        listening = "" if welcome.url == welcome.listening_url else f", listening on {welcome.listening_url}"
         echo(f"{running}{listening} (stop it with Ctrl-C)")
         echo(f"To open it in a browser, signed in as {welcome.user.name}, use this link once within an hour:")
         echo(f"  {welcome.link}")

@@ -86,9 +86,9 @@ def test_a_long_list_of_what_stays_is_folded(open_page: OpenPage, ana: Person, t
 def test_who_only_looks_is_not_told_that_nothing_was_done(ana: Person) -> None:
     ana.api.delete("data", "1")
     for path, title in (
-        ("/nope", "There is no such page"),
-        ("/datastores/data/versions/9", "There is no such version"),
-        (f"{ONE}/download", "It cannot be read"),
+        ("/nope", "Page not found"),
+        ("/datastores/data/versions/9", "Version not found"),
+        (f"{ONE}/download", "This cannot be shown"),
     ):
         text = ana.http.get(path).text
         assert f"<h1>{title}</h1>" in text, path
