@@ -49,7 +49,7 @@ def test_json_that_the_group_was_told_goes_to_its_command(stocked: Machine) -> N
     assert json.loads(stocked.run("session", "-o", "json", "list").done()) == []
     assert stocked.run("datastore", "-o", "json", "list", "-o", "text").done().startswith("NAME")
     said = stocked.run("datastore", "-o", "json", "download", "--name=data", "--version=1")
-    said.refused("download prints no JSON", code=2)
+    said.refused("download cannot print JSON", code=2)
     assert not (stocked.home / "data-1").exists()
 
 
