@@ -40,7 +40,7 @@ class VersionNumber(click.ParamType[int]):
         """Complete the numbers of the datastore's versions."""
         given = ctx.params.get("name") or ctx.params.get("datastore")
         name = given[0] if isinstance(given, tuple) else given
-        return _completions(
+        return _complete(
             lambda opened: (str(v.ref.number) for v in opened.versions() if v.ref.name == name), incomplete
         )
 
@@ -61,7 +61,7 @@ class DatastoreName(click.ParamType[str]):
         incomplete: str,
     ) -> list[CompletionItem]:
         """Complete the names of the user's datastores."""
-        return _completions(lambda opened: (version.ref.name for version in opened.versions()), incomplete)
+        return _complete(lambda opened: (version.ref.name for version in opened.versions()), incomplete)
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the name, or fail with a usage error."""
@@ -91,9 +91,7 @@ class WorkloadName(click.ParamType[str]):
         from grid_datastores.domain.model import WorkloadKind
 
         kind = WorkloadKind(self._kind)
-        return _completions(
-            lambda opened: (item.name for item in opened.workloads(kind) if item.state.live), incomplete
-        )
+        return _complete(lambda opened: (item.name for item in opened.workloads(kind) if item.state.live), incomplete)
 
 
 class SourceLocation(click.ParamType[str]):
@@ -113,7 +111,7 @@ class SourceLocation(click.ParamType[str]):
         return [CompletionItem(incomplete, type="file")]
 
 
-def _completions(list_values: Callable[[Datastores], Iterable[str]], incomplete: str) -> list[CompletionItem]:
+def _complete(list_values: Callable[[Datastores], Iterable[str]], incomplete: str) -> list[CompletionItem]:
     """Return the values that start with `incomplete`. On any error return none, because a shell cannot show errors."""
     from click.shell_completion import CompletionItem
 
