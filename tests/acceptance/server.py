@@ -50,7 +50,7 @@ class ServerProcess:
             self._process = warm.start(self.grid, words, self._environment(), self.folder, stderr=log)
         assert self._process.stdout
         ready = self._process.stdout.readline()
-        found = re.search(r" (?:is|listening) at (http://127\.0\.0\.1:\d+) \(", ready)
+        found = re.search(r" (?:running at|listening on) (http://127\.0\.0\.1:\d+) \(", ready)
         assert found, f"grid serve said {ready!r}; its log is in {self.folder}"
         self.url = found[1]
 

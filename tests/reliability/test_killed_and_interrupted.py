@@ -97,7 +97,7 @@ def test_a_large_file_goes_on_after_the_parts_that_arrived(connected: Machine, t
     connected.grid = prepared(tmp_path, _COUNTS_PARTS.format(log=str(log)))
     said = connected.run("datastore", "resume").done()
     connected.grid = own
-    assert "52.4 MB were there already, 104.9 MB were sent" in said
+    assert "52.4 MB were already there, 104.9 MB were sent" in said
     assert [int(line) for line in log.read_text().split()][:2] == [PART, PART]
     assert connected.phases() == [(1, "SUCCEEDED")]
 
