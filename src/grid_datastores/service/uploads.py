@@ -57,9 +57,9 @@ class Uploads:
             check_quota(quota, self._unused_versions(tx, user) if quota.full else ())
 
     def begin(self, user: User, name: str, source: Source) -> Version:
-        """Create a version under the name, with the next number, that accepts data (rule version-per-upload).
+        """Create a version under the name, with the next number, that accepts data.
 
-        Raises `QuotaReached` and `InvalidInput`.
+        Raises `QuotaReached` and `InvalidInput`. Enforces version-per-upload.
         """
         check_name(name)
         _check_source(source)
@@ -172,15 +172,16 @@ class Uploads:
             return tx.versions.open_uploads(version_id, dict(parts_of), self._context.clock() + URL_LIFETIME)
 
     def stored_parts(self, version_id: str, uploads: Sequence[Upload]) -> dict[tuple[str, int], str]:
-        """The ETags of the parts that have arrived whole, by upload and number."""
+        """Return the ETags of all completely stored parts, by upload id and part number (rule upload-resumed)."""
+        counts = {upload.id: upload.parts for upload in uploads}
         with Activity(self._context, version_id).keep_alive():
-            return self._context.storage.arrived_parts(version_id, {upload.id: upload.parts for upload in uploads})
+            return self._context.storage.stored_parts(version_id, counts)
 
     @contextmanager
     def part(self, upload_id: str, number: int) -> Iterator[Writer]:
         """Yield a writer for one part, which counts when the context ends. Raises `NotFound` and `Immutable`.
 
-        This enforces the rule version-immutable.
+        Enforces version-immutable.
         """
         with self._context.catalog.read() as tx:
             upload = tx.versions.upload(upload_id)

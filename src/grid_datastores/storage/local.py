@@ -101,7 +101,7 @@ class LocalStorage:
             yield file
         self.sync(version_id)
 
-    def arrived_parts(self, version_id: str, counts: Mapping[str, int]) -> dict[tuple[str, int], str]:
+    def stored_parts(self, version_id: str, counts: Mapping[str, int]) -> dict[tuple[str, int], str]:
         with _begun(version_id):
             names = {path.name for path in self._folder(version_id).iterdir()}
         parts = ((upload_id, number) for upload_id, count in counts.items() for number in range(1, count + 1))

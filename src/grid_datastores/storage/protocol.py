@@ -80,7 +80,7 @@ class Storage(Protocol):
     ) -> AbstractContextManager[Writer]:
         """Write one part of an upload. It exists, whole and durable, when the context ends without an exception."""
 
-    def arrived_parts(self, version_id: str, counts: Mapping[str, int]) -> dict[tuple[str, int], str]:
+    def stored_parts(self, version_id: str, counts: Mapping[str, int]) -> dict[tuple[str, int], str]:
         """The ETags of the whole parts of these uploads, by upload and number; `counts` has each upload's parts."""
 
     def assemble(self, version_id: str, upload_id: str, parts: int, name: str) -> Assembled:

@@ -284,7 +284,7 @@ def test_activity_that_cannot_be_written_is_written_the_next_time(
     service.context.catalog.close()
 
 
-@pytest.mark.parametrize("reading", ["assemble", "part_digest", "publish"])
+@pytest.mark.parametrize("reading", ["assemble", "stored_parts", "publish"])
 def test_nothing_expires_while_the_parts_of_an_upload_are_read(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, reading: str
 ) -> None:

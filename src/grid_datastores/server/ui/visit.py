@@ -102,7 +102,7 @@ def check_origin(request: Request) -> None:
     sender = request.headers.get("origin")
     fetched = request.headers.get("sec-fetch-site", "same-origin")
     if (sender is not None and not is_own(request, sender)) or fetched not in ("same-origin", "none"):
-        raise FormRefused("This form was sent from another site, so nothing was done.")
+        raise FormRefused.from_elsewhere()
 
 
 def is_own_page(address: str) -> bool:
