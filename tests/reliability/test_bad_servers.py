@@ -90,7 +90,7 @@ def test_an_answer_that_makes_no_sense_is_told(home: Machine, nonsense: Nonsense
     some = COMMANDS if answer in ("another shape", "wrong types") else [COMMANDS[0], COMMANDS[2], COMMANDS[5]]
     for words in [*some, login]:
         said = _run(home, nonsense.url, *words)
-        said.refused(f"The answer of {nonsense.url} is not understood; does it speak Grid's v1 API?")
+        said.refused(f"The answer of {nonsense.url} is not valid. Is it a server with Grid's v1 API?")
     assert _left(home) == ["source"]
 
 

@@ -212,7 +212,7 @@ def test_what_a_server_refuses_to_drop_is_left(embedded: Machine, tmp_path: Path
         server.special["/upload"] = b"no such request"
         said = embedded.run("datastore", "clearcache")
         said.refused(
-            "1 interrupted upload was not discarded", "is not understood", "So version 1 of data is not dropped."
+            "1 interrupted upload was not discarded", "is not valid. Is it", "So version 1 of data is not dropped."
         )
         assert len(_journals(embedded)) == 1
         server.body = b'{"datastores": []}'

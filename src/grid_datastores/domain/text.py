@@ -1,4 +1,4 @@
-"""How sizes and counts are told: the same on the command line and on the pages."""
+"""Formatting of sizes, counts and untrusted text, for the command line and the web pages."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ COPIES = (
 )
 
 
-def size(count: int) -> str:
-    """A size in bytes as people read it, in decimal units."""
+def format_size(count: int) -> str:
+    """Format a size in bytes with decimal units."""
     if count < 1000:
         return counted(count, "byte")
     amount = float(count)
@@ -22,12 +22,12 @@ def size(count: int) -> str:
 
 
 def counted(count: int, thing: str) -> str:
-    """A count with its noun."""
+    """Return the count with its noun, in the singular or plural."""
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
-def plain(text: str) -> str:
-    """The text with its control characters made visible, also those that turn the direction of what follows."""
+def escape_control(text: str) -> str:
+    """Return the text with control characters escaped, including those that change the text direction."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from grid_datastores.domain.errors import InvalidInput, NotFound, NotThatState, NotUnderstood, Refusal
 from grid_datastores.domain.model import Place, Quota, Version, WorkloadKind, WorkloadState
-from grid_datastores.domain.rules import available, choose_named
+from grid_datastores.domain.rules import pick_by_name, require_available
 from grid_datastores.gateway.connection import Connection, understood
 from grid_datastores.gateway.credentials import LOCAL, Server
 from grid_datastores.gateway.http_uploads import HttpSink
@@ -217,7 +217,7 @@ class HttpDatastores:
             return [workload_wire.workload_in(item, kind) for item in listed[f"{kind.lower()}s"]]
 
     def set_state(self, kind: WorkloadKind, name: str, wanted: WorkloadState) -> Workload:
-        workload = choose_named(self.workloads(kind), kind, name)
+        workload = pick_by_name(self.workloads(kind), kind, name)
         if wanted is WorkloadState.DELETED:
             self._connection.call("DELETE", f"{self._workloads_path(kind)}/{workload.id}")
             return workload
@@ -252,7 +252,7 @@ class HttpDatastores:
             with understood(self.place):
                 version = wire.version_in(cast("wire.Datastore", self._connection.call("GET", path)))
             if not version.phase.unfinished:
-                return available(version)
+                return require_available(version)
             time.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
 
@@ -267,4 +267,4 @@ class HttpDatastores:
 
 
 def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (ids[start : start + wire.MOST_IDS] for start in range(0, len(ids), wire.MOST_IDS))
+    return (ids[start : start + wire.MAX_IDS] for start in range(0, len(ids), wire.MAX_IDS))

@@ -87,7 +87,7 @@ def begin_journal(directory: Path, place: Place, version: Version, data: LocalSo
         held = os.open(path, os.O_RDONLY | os.O_CREAT, 0o600)
         lock(held)  # another command may be looking at it
         location = data.source.location
-        journal = Journal(path, place.id, place.words, version.id, version.ref, location, _scanned(data), held)
+        journal = Journal(path, place.id, place.description, version.id, version.ref, location, _scanned(data), held)
         _append(
             path,
             {
@@ -138,7 +138,7 @@ def count_journals(directory: Path) -> int:
 
 def _is_at(journal: Journal, place: Place) -> bool:
     """An earlier release named a place by its address, or by the path of a folder: that of this machine is this one."""
-    return journal.place == place.id or journal.place.partition(" (")[0] in place.earlier
+    return journal.place == place.id or journal.place.partition(" (")[0] in place.former_ids
 
 
 def _journals(folder: Path) -> list[Path]:

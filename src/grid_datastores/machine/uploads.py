@@ -277,7 +277,7 @@ def _drop(datastores: Datastores, version: Version, error: BaseException, comman
         datastores.abandon(version)
     except Refusal as trouble:
         raise Refusal(
-            f"The upload of {version.ref} failed: {_why(error)} But it could not be dropped: {trouble.said}"
+            f"The upload of {version.ref} failed: {_why(error)} But it could not be dropped: {trouble.base_message}"
             f" Drop it with: {command}"
         ) from error
 
@@ -294,7 +294,7 @@ def _why(error: BaseException) -> str:
         case KeyboardInterrupt():
             return "Interrupted."
         case Refusal():
-            return error.said
+            return error.base_message
         case OSError():
             return f"{_said_by(error)}."
         case _:

@@ -28,7 +28,7 @@ class Copies:
         if known:
             return known
         with self._context.catalog.write() as tx:
-            return tx.facts.settle(PLACE, uuid4().hex)
+            return tx.facts.get_or_put(PLACE, uuid4().hex)
 
     def deleted(self, user: User, version_ids: Collection[str]) -> list[str]:
         """Return, sorted, the ids of the versions that are deleted or not the user's (rule delete-removes-bytes)."""

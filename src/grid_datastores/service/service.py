@@ -43,7 +43,7 @@ class Service:
     @property
     def read_only(self) -> bool:
         """Whether nothing can be changed: the folder cannot be written, or the service was opened so."""
-        return self.context.catalog.frozen
+        return self.context.catalog.read_only
 
     def now(self) -> datetime:
         """Return the time, with its zone."""
