@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import ssl
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 
 import httpx
 
@@ -40,24 +40,21 @@ class ServerProcess:
     settings: Mapping[str, str] = field(default_factory=dict)
     url: str = ""
     operated: Mapping[str, str] = field(default_factory=dict)
-    _process: warm.Process | None = field(default=None, init=False)
-    _said: TextIO | None = field(default=None, init=False)
+    _process: warm.Process | subprocess.Popen[str] | None = field(default=None, init=False)
 
     def start(self, *, typed: bool = False) -> None:
         """Start, at the same address as before if there was one; returns when it answers.
 
-        `typed` loads its modules as a server does that an operator starts; otherwise it is forked, see `warm`.
+        `typed` starts it as an operator does, in a process that loads itself.
         """
         port = self.url.rpartition(":")[2] or "0"
-        reads, writes = os.pipe()
-        self._said = os.fdopen(reads)
         with (self.folder / "serve.log").open("a") as log:
             words = ("serve", "--port", port)
             begin = warm.type_in if typed else warm.start
-            self._process = begin(self.grid, words, self._environment(), self.folder, writes, log.fileno())
-        os.close(writes)
-        ready = self._said.readline()
-        found = re.search(r" (?:is|listening) at (http://127\.0\.0\.1:\d+) \(", ready)
+            self._process = begin(self.grid, words, self._environment(), self.folder, stderr=log)
+        assert self._process.stdout
+        ready = self._process.stdout.readline()
+        found = re.search(r" (?:running at|listening on) (http://127\.0\.0\.1:\d+) \(", ready)
         assert found, f"grid serve said {ready!r}; its log is in {self.folder}"
         self.url = found[1]
 
@@ -65,9 +62,10 @@ class ServerProcess:
         """Start it again; the link that it prints, which signs in."""
         self.stop()
         self.start()
-        assert self._said
-        self._said.readline()
-        return self._said.readline().strip()
+        assert self._process
+        assert self._process.stdout
+        self._process.stdout.readline()
+        return self._process.stdout.readline().strip()
 
     def operate(self, settings: Mapping[str, str]) -> None:
         """Start it again as an operator who set these variables, too."""
@@ -77,26 +75,20 @@ class ServerProcess:
 
     def kill(self) -> None:
         """Kill it as a power cut would."""
-        self.end(signal.SIGKILL)
+        assert self._process
+        self._process.kill()
+        self._process.communicate()
 
     def wait(self) -> None:
         """Until it has ended by itself."""
-        self.end(None)
+        assert self._process
+        self._process.wait(timeout=30)
 
     def stop(self) -> None:
         """End it as an operator would."""
-        self.end(signal.SIGTERM)
-
-    def end(self, number: int | None, within: float = 30) -> tuple[int, str]:
-        """Send it this signal; its exit code, and what it has printed since it was ready, and logged."""
         assert self._process
-        assert self._said
-        if number is not None:
-            self._process.send_signal(number)
-        code = self._process.wait(within)
-        said = "" if self._said.closed else self._said.read()
-        self._said.close()
-        return code, said + (self.folder / "serve.log").read_text()
+        self._process.terminate()
+        self._process.communicate(timeout=30)
 
     def peak(self) -> int:
         """The most memory that it has used so far, in bytes."""

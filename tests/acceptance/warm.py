@@ -1,229 +1,220 @@
-"""Commands and servers without the time that a process takes to load its modules.
+"""Commands without the time that a process takes to load itself.
 
-Each is a process of its own, forked from one that has loaded the executable and then waits: a fifth of the time. The
-project's own `grid` is loaded when it is first asked for, and so is an edition, with what it changes; any other
-executable is started as it is. Where a scenario types a command as a person does, or kills, starves or races one, it
-starts a process the ordinary way: see `acceptance.typing`.
+What a scenario is about is typed as a person types it: a process that loads itself. All other commands of the tests,
+servers too, run the same executable in a process that is forked from one with its modules loaded, which takes a fifth
+of the time: it is killed, interrupted and waited for as any other. So are an edition and a fault of
+tests/reliability/faults.py: each names what it replaces where it is looked up. Which commands of a scenario are typed
+as a person types them is decided in `acceptance.typed`.
 """
 
 from __future__ import annotations
 
 import atexit
-import gc
-import importlib
 import json
 import os
-import runpy
 import selectors
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from functools import cache
-from multiprocessing.connection import wait
-from multiprocessing.context import ForkProcess
 from pathlib import Path
-from tempfile import TemporaryDirectory, TemporaryFile
-from typing import Protocol
+from types import TracebackType
+from typing import IO, Any
 
 from acceptance import executables
+from acceptance.loaded import NUMBER
 
-_LOADED = (
-    "grid_datastores.cli",
-    "grid_datastores.gateway.embedded",
-    "grid_datastores.gateway.http",
-    "grid_datastores.server.serve",
-    "sqlalchemy.dialects.sqlite",
-    "uvicorn.protocols.http.auto",
-)
-_PATIENCE = 120.0  # seconds
-_editions: set[str] = set()
-
-
-class Process(Protocol):
-    """What tests ask of a process, whichever way it was started."""
-
-    pid: int
-
-    def wait(self, timeout: float | None = None) -> int: ...
-    def send_signal(self, sig: int, /) -> None: ...
-
-
-def keep(grid: str) -> None:
-    """Load this executable, too, when a command of it is first run."""
-    _editions.add(grid)
+_PATIENCE = 120  # seconds
+_CHUNK = 65536  # bytes
 
 
 def run(
-    grid: str, words: tuple[str, ...], environment: Mapping[str, str], folder: Path
+    grid: str, words: tuple[str, ...], environment: Mapping[str, str], folder: Path, **how: Any
 ) -> subprocess.CompletedProcess[str]:
     """What this command says, typed in this folder."""
-    with TemporaryFile("w+") as out, TemporaryFile("w+") as err:
-        process = start(grid, words, environment, folder, out.fileno(), err.fileno())
+    with start(grid, words, environment, folder, **how) as process:
         try:
-            code = process.wait(_PATIENCE)
+            out, err = process.communicate(timeout=_PATIENCE)
         except BaseException:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            process.kill()
             raise
-        out.seek(0)
-        err.seek(0)
-        return subprocess.CompletedProcess((grid, *words), code, out.read(), err.read())
+    return subprocess.CompletedProcess(words, process.wait(), out, err)
 
 
 def start(
-    grid: str, words: tuple[str, ...], environment: Mapping[str, str], folder: Path, out: int, err: int
-) -> Process:
-    """Start this command in this folder; it reads nothing, and writes to these descriptors."""
-    if grid == executables.own() or grid in _editions:
-        return _loaded(grid).start(_Command(words, dict(environment), str(folder)), out, err)
-    return type_in(grid, words, environment, folder, out, err)
+    grid: str,
+    words: tuple[str, ...],
+    environment: Mapping[str, str],
+    folder: Path,
+    *,
+    prefix: tuple[str, ...] = (),
+    stdin: Any = subprocess.DEVNULL,
+    stdout: Any = subprocess.PIPE,
+    stderr: Any = subprocess.PIPE,
+) -> Process | subprocess.Popen[str]:
+    """A command that is under way. The prefix is a command that changes what the process may do."""
+    if executables.can_be_loaded(grid):
+        return _loaded(prefix).start([grid, *words], environment, folder, stdin, stdout, stderr)
+    return type_in(grid, words, environment, folder, prefix=prefix, stdin=stdin, stdout=stdout, stderr=stderr)
 
 
 def type_in(
-    grid: str, words: tuple[str, ...], environment: Mapping[str, str], folder: Path, out: int, err: int
-) -> Process:
-    """The same, started the ordinary way."""
+    grid: str,
+    words: tuple[str, ...],
+    environment: Mapping[str, str],
+    folder: Path,
+    *,
+    prefix: tuple[str, ...] = (),
+    stdin: Any = subprocess.DEVNULL,
+    stdout: Any = subprocess.PIPE,
+    stderr: Any = subprocess.PIPE,
+) -> subprocess.Popen[str]:
+    """The same in a process that loads itself, as when a person types the command."""
     return subprocess.Popen(
-        [grid, *words], cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err
+        [*prefix, grid, *words], cwd=folder, env=environment, stdin=stdin, stdout=stdout, stderr=stderr, text=True
     )
 
 
-@dataclass(frozen=True)
-class _Command:
-    """What to type, and where."""
+class Process:
+    """A forked process, with what the tests use of `subprocess.Popen`."""
 
-    words: tuple[str, ...]
-    environment: dict[str, str]
-    folder: str
+    def __init__(self, args: list[str], end: socket.socket, streams: list[IO[str] | None]) -> None:
+        self.args = args
+        self.returncode: int | None = None
+        self.stdin, self.stdout, self.stderr = streams
+        self._end = end
+        self.pid = self._number(_PATIENCE)
 
-
-class _Forked:
-    """A process that another one forked, which says over the connection how it ended."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._answers = connection.makefile()
-        self._connection = connection
-        self._code: int | None = None
-        self.pid = int(self._answers.readline())
+    def poll(self) -> int | None:
+        """The exit code, if it has ended."""
+        with suppress(subprocess.TimeoutExpired):
+            return self.wait(0)
+        return None
 
     def wait(self, timeout: float | None = None) -> int:
-        if self._code is None:
-            with selectors.DefaultSelector() as selector:
-                selector.register(self._connection, selectors.EVENT_READ)
-                if not selector.select(timeout):
-                    raise subprocess.TimeoutExpired("grid", timeout or 0)
-            self._code = int(self._answers.readline())
-            self._answers.close()
-            self._connection.close()
-        return self._code
+        """The exit code, once it has ended."""
+        if self.returncode is None:
+            self.returncode = self._number(timeout)
+            self._end.close()
+        return self.returncode
 
-    def send_signal(self, sig: int, /) -> None:
-        if self._code is None:
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, sig)
+    def communicate(self, timeout: float | None = None) -> tuple[str | None, str | None]:
+        """What it has printed and nobody has read yet, once it has ended."""
+        self._close(self.stdin)
+        said: dict[IO[str], bytes] = {stream: b"" for stream in (self.stdout, self.stderr) if stream}
+        with selectors.DefaultSelector() as selector:
+            for stream in said:
+                selector.register(stream, selectors.EVENT_READ)
+            while selector.get_map():
+                if not (ready := selector.select(timeout)):
+                    raise subprocess.TimeoutExpired(self.args, timeout or 0)
+                for key, _ in ready:
+                    chunk = os.read(key.fd, _CHUNK)
+                    said[key.fileobj] += chunk
+                    if not chunk:
+                        selector.unregister(key.fileobj)
+        self.wait(timeout)
+        self._close(*said)
+        out, err = (_text(said[stream]) if stream else None for stream in (self.stdout, self.stderr))
+        return out, err
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it."""
+        self.send_signal(signal.SIGKILL)
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close(self.stdin, self.stdout, self.stderr)
+        self.wait()
+
+    def _number(self, timeout: float | None) -> int:
+        """The next number that the loaded process writes: the process id, then the exit code."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._end, selectors.EVENT_READ)
+            if not selector.select(timeout):
+                raise subprocess.TimeoutExpired(self.args, timeout or 0)
+        number = self._end.recv(NUMBER.size)
+        assert number, f"The loaded process is not there any more: {self.args}"
+        return int(NUMBER.unpack(number)[0])
+
+    def _close(self, *streams: IO[str] | None) -> None:
+        for stream in streams:
+            if stream:
+                with suppress(BrokenPipeError):
+                    stream.close()
+
+
+def _text(printed: bytes) -> str:
+    return printed.decode().replace("\r\n", "\n").replace("\r", "\n")
 
 
 class _Loaded:
-    """A process that has loaded an executable; it ends, with all that it forked, when this one does."""
+    """The process that forks; it ends with the one that started it."""
 
-    def __init__(self, grid: str) -> None:
-        self._folder = TemporaryDirectory()
-        self._address = str(Path(self._folder.name, "commands"))
+    def __init__(self, prefix: tuple[str, ...]) -> None:
+        self._one_at_a_time = threading.Lock()
+        self._asks, asked = socket.socketpair()
         environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "PYTHONPATH": str(executables.TESTS)}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "acceptance.warm", grid, self._address],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        assert self._process.stdout
-        assert self._process.stdout.readline(), f"{grid} could not be loaded"
+        command = [*prefix, sys.executable, "-m", "acceptance.loaded"]
+        with asked:
+            self._process = subprocess.Popen(
+                command, env=environment, stdin=asked, stdout=subprocess.DEVNULL, start_new_session=True
+            )
 
-    def start(self, command: _Command, out: int, err: int) -> _Forked:
-        connection = socket.socket(socket.AF_UNIX)
-        connection.connect(self._address)
-        with Path(os.devnull).open() as nothing:
-            request = json.dumps(asdict(command)).encode()
-            socket.send_fds(connection, [b"%d\n" % len(request)], [nothing.fileno(), out, err])
-            connection.sendall(request)
-            return _Forked(connection)
+    def start(self, args: list[str], environment: Mapping[str, str], folder: Path, *streams: Any) -> Process:
+        ours, theirs = zip(*map(_stream, range(3), streams), strict=True)
+        end, told = socket.socketpair()
+        grid, *words = args
+        command = {"grid": grid, "words": words, "environment": dict(environment), "folder": str(folder)}
+        line = json.dumps(command).encode() + b"\n"
+        try:
+            with self._one_at_a_time:
+                sent = socket.send_fds(self._asks, [line], [*theirs, told.fileno()])
+                self._asks.sendall(line[sent:])
+        finally:
+            told.close()
+            for number, given in zip(theirs, streams, strict=True):
+                if number != given:
+                    os.close(number)
+        return Process(args, end, list(ours))
 
     def end(self) -> None:
-        """Let it go: nothing more will be typed."""
-        self._process.communicate(timeout=_PATIENCE)
-        self._folder.cleanup()
+        """Let it go, with all that it is at: nothing more will be typed."""
+        self._asks.close()
+        self._process.wait(_PATIENCE)
+
+
+def _stream(number: int, given: Any) -> tuple[IO[str] | None, int]:
+    """Our side of a standard stream, if we have one, and the descriptor of the other side."""
+    if given == subprocess.DEVNULL:
+        return None, os.open(os.devnull, os.O_RDWR)
+    if given != subprocess.PIPE:
+        return None, given if isinstance(given, int) else os.dup(given.fileno())
+    read, write = os.pipe()
+    if number == 0:
+        return os.fdopen(write, "w"), read
+    return os.fdopen(read, encoding="utf-8"), write
 
 
 @cache
-def _loaded(grid: str) -> _Loaded:
-    started = _Loaded(grid)
+def _loaded(prefix: tuple[str, ...]) -> _Loaded:
+    started = _Loaded(prefix)
     atexit.register(started.end)
     return started
-
-
-def _serve(grid: str, address: str) -> None:
-    """Load the executable, and fork a process for each command that is asked for, until nobody asks any more."""
-    program: Callable[[], object] = runpy.run_path(grid, run_name="loaded")["main"]
-    for module in _LOADED:
-        importlib.import_module(module)
-    gc.freeze()
-    running: dict[int, tuple[ForkProcess, socket.socket]] = {}  # by what is readable when it has ended
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(address)
-        listener.listen(100)
-        print("ready", flush=True)
-        while sys.stdin not in (ready := wait([sys.stdin, listener, *running])):
-            for ended in running.keys() & set(ready):
-                _say_how_it_ended(*running.pop(ended))
-            if listener in ready:
-                process, waits = _fork(grid, program, listener)
-                running[process.sentinel] = process, waits
-    for process, _ in running.values():
-        process.kill()
-
-
-def _fork(
-    grid: str, program: Callable[[], object], listener: socket.socket
-) -> tuple[ForkProcess, socket.socket]:
-    connection, _ = listener.accept()
-    length, streams, _, _ = socket.recv_fds(connection, 100, 3)
-    while not length.endswith(b"\n"):
-        length += connection.recv(1)
-    with connection.makefile("rb") as request:
-        command = _Command(**json.loads(request.read(int(length))))
-    process = ForkProcess(target=_become, args=(grid, program, command, streams))
-    process.start()
-    for stream in streams:
-        os.close(stream)
-    connection.sendall(b"%d\n" % process.pid)
-    return process, connection
-
-
-def _say_how_it_ended(process: ForkProcess, connection: socket.socket) -> None:
-    process.join()
-    with connection, suppress(OSError):  # nobody may wait for it any more
-        connection.sendall(b"%d\n" % process.exitcode)
-    process.close()
-
-
-def _become(grid: str, program: Callable[[], object], command: _Command, streams: list[int]) -> None:
-    """Be the program, with what a process has that is started the ordinary way: a session, streams, variables, words."""
-    os.setsid()
-    for standard, stream in enumerate(streams):
-        os.dup2(stream, standard)
-        os.close(stream)
-    os.chdir(command.folder)
-    os.environ.clear()
-    os.environ.update(command.environment)
-    sys.argv = [grid, *command.words]
-    program()
-
-
-if __name__ == "__main__":
-    _serve(*sys.argv[1:])

@@ -19,7 +19,7 @@ from acceptance.surfaces import Crashed, Outcome, Receipt
 from living_spec.recorder import Recorder
 
 # What is said of an error that nobody foresaw: here, and where the server broke.
-_CRASHED = ("Traceback", "GRID_DEBUG", "Something broke in the server")
+_CRASHED = ("Traceback", "GRID_DEBUG", "The server failed unexpectedly")
 
 
 class CliSurface:
