@@ -38,7 +38,7 @@ _LIBRARIES = (
     "rich.progress",
     "rich.table",
 )
-_LIBRARIES_OF_A_SERVER = ("uvicorn.protocols.http", "uvicorn.loops")
+_LIBRARIES_OF_A_SERVER = ("uvicorn.protocols.http.auto", "uvicorn.protocols.websockets.auto", "uvicorn.loops.auto")
 
 
 class _Loaded:

@@ -222,7 +222,7 @@ def target(
         yield Target(url.rstrip("/"), None)
         return
     process = ServerProcess(grid, tmp_path_factory.mktemp("server"), origins.environment)
-    process.start(typed=True)
+    process.start(typed=not pytestconfig.getoption("--one-surface"))
     yield Target(process.url, process)
     process.stop()
 
