@@ -38,6 +38,7 @@ checks: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/living-spec lint
+	$(BIN)/python tools/words.py
 
 # Would the spec notice? A defect at a time, on the scenarios of its rule; takes about half an hour.
 defects: setup
