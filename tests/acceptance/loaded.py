@@ -19,6 +19,7 @@ import socket
 import struct
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -131,7 +132,7 @@ def _load(*names: str) -> None:
     gc.freeze()
 
 
-def _become(command: dict[str, Any]) -> None:
+def _become(command: dict[str, Any], program: Callable[[], object]) -> None:
     """Be the executable from now on; end as it does, but do not take all the modules apart."""
     os.chdir(command["folder"])
     os.environ.clear()
@@ -149,22 +150,27 @@ def _become(command: dict[str, Any]) -> None:
     atexit.register(end)  # the first that is registered is the last that is called
     sys.argv = [command["grid"], *command["words"]]
     try:
-        runpy.run_path(sys.argv[0], run_name="__main__")
+        program()
         code = 0
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
         raise
 
 
-def main() -> None:
-    """Load, then fork until nobody asks any more."""
+def main(edition: str) -> None:
+    """Load, an edition first if there is one, then fork until nobody asks any more."""
+    program = runpy.run_path(edition, run_name="loaded")["main"] if edition else _run_executable
     asked = socket.socket(fileno=os.dup(0))
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     names = [module.name for module in pkgutil.iter_modules(grid_datastores.__path__, "grid_datastores.")]
     _load(*(name for name in names if name != _OF_A_SERVER), *_LIBRARIES)
     if command := _Loaded(asked).serve():
-        _become(command)
+        _become(command, program)
+
+
+def _run_executable() -> None:
+    runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])
