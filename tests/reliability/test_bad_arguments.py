@@ -87,7 +87,7 @@ def test_an_output_that_nobody_reads_is_no_traceback(stocked: Machine, tmp_path:
     closed = stocked.run("-c", 'exec "$0" datastore >&-', stocked.grid, executable="/bin/sh")
     assert (closed.code, closed.err) == (0, ""), closed
     with Path("/dev/full").open("w") as full:
-        stocked.run("datastore", stdout=full).refused("no space left")
+        stocked.run("datastore", stdout=full).refused("No space left")
     stocked.nothing_changed(before)
 
 
