@@ -306,9 +306,9 @@ def test_a_hostile_manifest_writes_nothing_outside_the_new_folder(home: Machine,
         _run(home, nonsense.url, *COMMANDS[4]).refused(f"The answer of {nonsense.url} is not understood")
         assert _left(home) == ["source"]
     nonsense.special["/manifest"] = json.dumps(["evil", 4, "0" * 64, "pack", 0]).encode()
-    _run(home, nonsense.url, *COMMANDS[4]).refused("evil did not arrive as it was uploaded")
+    _run(home, nonsense.url, *COMMANDS[4]).refused("evil does not match its SHA-256")
     nonsense.special["/manifest"] = json.dumps(["evil", 5, digest, "pack", 0]).encode()
-    _run(home, nonsense.url, *COMMANDS[4]).refused("The data ended before its manifest does")
+    _run(home, nonsense.url, *COMMANDS[4]).refused("The data arrived incomplete")
     assert _left(home) == ["source"]
     nonsense.special["/manifest"] = json.dumps(["good", 4, digest, "pack", 0]).encode()
     _run(home, nonsense.url, *COMMANDS[4]).done()

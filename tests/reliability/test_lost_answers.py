@@ -86,5 +86,5 @@ def test_an_upload_whose_answer_is_lost_says_one_thing_to_do(embedded: Machine) 
             *("create", "source", "--name=data"),
             env={"GRID_URL": nonsense.url, "GRID_USER_ID": "a", "GRID_API_KEY": "b"},
         )
-    said.refused("v1 API? The upload of version 1 of data is not finished; go on with: grid datastore resume")
+    said.refused("v1 API? The upload of version 1 of data is incomplete. Resume it with: grid datastore resume")
     assert "It is not known" not in said.err

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from grid_datastores.domain.model import Version
     from grid_datastores.gateway.protocol import Datastores
-    from grid_datastores.machine.upload_journal import Interrupted, Journal
+    from grid_datastores.machine.upload_journal import InterruptedUploads, Journal
 
 
 @click.command()
@@ -26,12 +26,12 @@ def resume() -> None:
 
     What was to be fetched without a server is fetched again.
     """
-    from grid_datastores.machine.upload_journal import interrupted
+    from grid_datastores.machine.upload_journal import find_interrupted
     from grid_datastores.settings import read_settings
 
     refusals: list[Refusal] = []
     with open_datastores() as datastores:
-        found = interrupted(read_settings().directory, datastores.identity)
+        found = find_interrupted(read_settings().directory, datastores.identity)
         fetches = datastores.interrupted_fetches()
         finished: list[str] = []
         try:
@@ -63,7 +63,7 @@ def _fetch_again(datastores: Datastores, version: Version, finished: list[str], 
     from grid_datastores.machine import uploads
 
     try:
-        fetched = uploads.fetch_again(datastores, version)
+        fetched = uploads.resume_fetch(datastores, version)
     except Refusal as error:
         _note(error, refusals)
         return True
@@ -76,13 +76,13 @@ def _go_on(datastores: Datastores, journal: Journal, finished: list[str], refusa
     from grid_datastores.machine import uploads
 
     try:
-        with progress(f"Resuming {journal.ref}", journal.size_bytes + journal.arrived_bytes) as advance:
+        with progress(f"Resuming {journal.ref}", journal.size_bytes + journal.stored_bytes) as advance:
             resumed = uploads.resume(datastores, journal, advance)
     except Refusal as error:
         _note(error, refusals)
         return
-    sent = size(resumed.version.size_bytes - resumed.skipped)
-    finished.append(f"Finished {journal.ref}: {size(resumed.skipped)} were there already, {sent} were sent.")
+    sent = size(resumed.version.size_bytes - resumed.skipped_bytes)
+    finished.append(f"Finished {journal.ref}: {size(resumed.skipped_bytes)} were there already, {sent} were sent.")
 
 
 def _note(error: Refusal, refusals: list[Refusal]) -> None:
@@ -115,20 +115,20 @@ def clearcache() -> None:
     _refuse(refusals)
 
 
-def _forget_all(datastores: Datastores, directory: Path, refusals: list[Refusal]) -> tuple[Interrupted, int]:
+def _forget_all(datastores: Datastores, directory: Path, refusals: list[Refusal]) -> tuple[InterruptedUploads, int]:
     """The uploads that were interrupted, and how many are forgotten now; what keeps the others goes to `refusals`."""
     from grid_datastores.machine import uploads
-    from grid_datastores.machine.upload_journal import Interrupted, count_journals, interrupted
+    from grid_datastores.machine.upload_journal import InterruptedUploads, count_journals, find_interrupted
 
     try:
-        found = interrupted(directory, datastores.identity)
+        found = find_interrupted(directory, datastores.identity)
     except Refusal as error:
         refusals.append(_left(count_journals(directory), error))
-        return Interrupted(), 0
+        return InterruptedUploads(), 0
     kept = 0
     for journal in found.journals:
         try:
-            uploads.forget(datastores, journal)
+            uploads.discard(datastores, journal)
         except Refusal as error:
             refusals.append(error)
             kept += 1
@@ -142,17 +142,17 @@ def _left(count: int, *refusals: Refusal) -> Refusal:
     return Refusal(f"{counted(count, 'interrupted upload')} {'is' if count == 1 else 'are'} left: {why}")
 
 
-def _say_elsewhere(found: Interrupted) -> None:
+def _say_elsewhere(found: InterruptedUploads) -> None:
     """Count the uploads that this command has nothing to do with, by their places."""
-    places = [journal.words for journal in found.elsewhere]
+    places = [journal.place_name for journal in found.elsewhere]
     for words in dict.fromkeys(places):
         count = places.count(words)
         verb = "is" if count == 1 else "are"
         say(f"{counted(count, 'interrupted upload')} to another place or of another user {verb} left: {words}")
 
 
-def _under_way(found: Interrupted) -> str:
-    return f" ({counted(found.busy, 'upload')} under way)" if found.busy else ""
+def _under_way(found: InterruptedUploads) -> str:
+    return f" ({counted(found.in_progress, 'upload')} under way)" if found.in_progress else ""
 
 
 def _refuse(refusals: Sequence[Refusal]) -> None:

@@ -126,7 +126,7 @@ class EmbeddedDatastores:
         self._service.finishing.finish_waiting(only=version.id, actor=self._user.name)
         return available(self._service.reading.get(self._user, version.id))
 
-    def order(self, version: Version) -> None:
+    def start_fetch(self, version: Version) -> None:
         self._service.uploads.complete(self._user, version.id)
 
     def interrupted_fetches(self) -> Sequence[Version]:

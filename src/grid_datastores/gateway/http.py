@@ -166,7 +166,7 @@ class HttpDatastores:
     def wait(self, version: Version) -> Version:
         return self._finished(self._path_of(version))
 
-    def order(self, version: Version) -> None:
+    def start_fetch(self, version: Version) -> None:
         self._connection.call("POST", f"{self._path_of(version)}/completed", json={})
 
     def interrupted_fetches(self) -> Sequence[Version]:

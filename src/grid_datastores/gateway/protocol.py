@@ -78,7 +78,7 @@ class Datastores(Protocol):
     def finish(self, version: Version, manifest: Manifest) -> Version:
         """All objects are there: the version, once it is available."""
 
-    def order(self, version: Version) -> None:
+    def start_fetch(self, version: Version) -> None:
         """Have the service fetch a version of an archive or a bucket that is begun; `wait` waits for it."""
 
     def wait(self, version: Version) -> Version:
