@@ -108,7 +108,7 @@ def test_a_server_that_gives_no_receipt_has_deleted(home: Machine, nonsense: Non
     nonsense.body = json.dumps({"datastores": [ONE_VERSION]}).encode()
     nonsense.special[f"/datastores/{ONE_VERSION['id']}"] = b"{}"
     said = _run(home, nonsense.url, *COMMANDS[5]).done()
-    assert said == "Deleted version 1 of data. This cannot be undone. The server gives no receipt.\n"
+    assert said == "Deleted version 1 of data. This cannot be undone. The server gave no receipt.\n"
     assert json.loads(_run(home, nonsense.url, *COMMANDS[5], "-o", "json").done()) == {
         **{"name": "data", "version": 1, "deleted": True, "dryRun": False}
     }

@@ -49,7 +49,7 @@ def open_embedded(settings: Settings) -> EmbeddedDatastores:
     """
     service = open_service(settings, wake_workers=lambda: None)
     runs = RunLocks(settings.data / "runs")
-    writes = not service.context.catalog.frozen
+    writes = not service.read_only
     if writes:
         service.tidy(runs.is_alive)
     return EmbeddedDatastores(service, service.accounts.local(_person()), settings.data, runs, writes=writes)
@@ -62,7 +62,7 @@ def open_to_look(settings: Settings) -> EmbeddedDatastores | None:
     service = open_service(settings, wake_workers=lambda: None, read_only=True)
     if user := service.accounts.find_local(_person()):
         return EmbeddedDatastores(service, user, settings.data, RunLocks(settings.data / "runs"), writes=False)
-    service.context.catalog.close()
+    service.close()
     return None
 
 
@@ -107,7 +107,7 @@ class EmbeddedDatastores:
         return self._service.reading.object(self._user, version.id, name)[1]
 
     def local_object(self, version: Version, name: str) -> Path | None:
-        return self._service.context.storage.local_path(version.id, name)
+        return self._service.reading.local_path(version.id, name)
 
     def begin(self, name: str, source: Source) -> Version:
         return self._service.uploads.begin(self._user, name, source)
@@ -175,7 +175,7 @@ class EmbeddedDatastores:
 
     def close(self) -> None:
         self._runs.release()
-        self._service.context.catalog.close()
+        self._service.close()
 
     def _id(self, ref: VersionRef) -> str:
         return self._service.reading.find(self._user, ref).id

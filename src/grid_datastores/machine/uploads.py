@@ -112,7 +112,7 @@ def discard(datastores: Datastores, journal: Journal) -> None:
         try:
             datastores.abandon(version)
         except Refusal as error:
-            raise Refusal(f"{error.message} The upload of {journal.ref} was not discarded.") from error
+            raise Refusal(f"{journal.ref}: {error.message}") from error
     journal.delete()
 
 

@@ -31,7 +31,7 @@ class Context:
 
     catalog: Catalog
     storage: Storage
-    scratch: Path  # a folder for temporary files
+    scratch: Path  # the folder for temporary files
     limits: Limits
     wake_workers: Callable[[], object]
     leases: Leases
@@ -45,7 +45,7 @@ class Context:
 def owned(tx: Transaction, user: User, version_id: str, *, lock: bool = False) -> Version:
     """Return the user's version with this id, deleted or not. Raises `NotFound`, also if another user owns it.
 
-    This enforces the rule private-to-owner. With `lock`, no other transaction can change the version until this one
+    Enforces private-to-owner. With `lock`, no other transaction can change the version until this one
     ends.
     """
     version = tx.versions.get(version_id, lock=lock)

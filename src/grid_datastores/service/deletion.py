@@ -24,11 +24,12 @@ class Deletion:
         self._context = context
 
     def delete(self, user: User, version_id: str) -> Receipt:
-        """Delete exactly this version, permanently. Return the receipt or raise a refusal (rules delete-*, in-use-*).
+        """Delete exactly this version, permanently, and return the receipt.
 
-        Takes the lock that mounting also takes, so a mount and a delete can never both succeed (rule
-        in-use-at-request). The size of the version does not matter: the removal erases the bytes after the commit.
-        Raises `NotFound`, `AlreadyDeleted` and `InUse`.
+        Takes the lock that mounting also takes, so a mount and a delete can never both succeed. The commit is the point
+        of no return; the removal erases the bytes later, so the size of the version does not matter. Raises `NotFound`,
+        `AlreadyDeleted` and `InUse`. Enforces delete-exactly-one, delete-immediate, delete-irreversible and
+        in-use-at-request.
         """
         self._context.leases.renew_after_clock_jump()
         refusal: InUse | None = None

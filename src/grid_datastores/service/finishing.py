@@ -106,7 +106,7 @@ class Finishing:
             yield
 
     def expire(self) -> None:
-        """Mark uploads and fetches as failed that were inactive longer than their expiry (rule upload-resumed)."""
+        """Mark uploads and fetches as failed that were inactive longer than their expiry. Enforces upload-resumed."""
         self._context.leases.renew_after_clock_jump()
         with self._context.catalog.read() as tx:
             now = self._context.clock()
@@ -241,7 +241,7 @@ class Finishing:
 def verify_contents(storage: Storage, version_id: str, manifest: Manifest) -> None:
     """Check that every file has its bytes at its position, with its SHA-256, and that no two files overlap.
 
-    Raises `UploadInvalid`.
+    Raises `UploadInvalid`. Enforces version-complete.
     """
     by_position = sorted(manifest.files, key=lambda file: (file.object, file.offset))
     for name, files in groupby(by_position, key=lambda file: file.object):

@@ -15,6 +15,7 @@ from grid_datastores.storage import read_files, undamaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from grid_datastores.domain.model import FileEntry, Quota, User, Version, VersionRef
     from grid_datastores.storage import Manifest
@@ -101,6 +102,10 @@ class Reading:
         """Yield every file of the version with an iterator over its content, sorted by path."""
         entries = self.manifest(user, version_id).files
         return ((entry, self._content(user, version_id, entry)) for entry in entries)
+
+    def local_path(self, version_id: str, name: str) -> Path | None:
+        """Return an object's path on this machine, or None if storage is elsewhere."""
+        return self._context.storage.local_path(version_id, name)
 
     def object(self, user: User, version_id: str, name: str) -> tuple[int, Iterator[bytes]]:
         """Return the size in bytes and the content of one object in the manifest. Raises `NotFound`."""

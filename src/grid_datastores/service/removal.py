@@ -33,7 +33,10 @@ def run_removals(catalog: Catalog, storage: Storage, clock: Callable[[], datetim
 
 
 def remove(version: Version, catalog: Catalog, storage: Storage, clock: Callable[[], datetime]) -> bool:
-    """Erase the bytes of a queued version. Return False if this failed and it stays queued."""
+    """Erase the bytes of a queued version. Return False if this failed and it stays queued.
+
+    Enforces delete-removes-bytes.
+    """
     try:
         storage.erase(version.id)
     except OSError as error:

@@ -40,6 +40,23 @@ class Service:
     workloads: Workloads
     copies: Copies
 
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing can be changed: the folder cannot be written, or the service was opened so."""
+        return self.context.catalog.frozen
+
+    def now(self) -> datetime:
+        """Return the time, with its zone."""
+        return self.context.clock()
+
+    def renew_leases(self) -> None:
+        """Renew all leases and expiries, because no heartbeat or data could arrive while no server ran."""
+        self.context.leases.renew()
+
+    def close(self) -> None:
+        """Close the catalog."""
+        self.context.catalog.close()
+
     def tidy(self, is_alive: Callable[[Workload], bool] = lambda _run: False) -> None:
         """End Runs and uploads that nobody continues, then erase the bytes of deleted versions.
 

@@ -57,9 +57,9 @@ class Uploads:
             check_quota(quota, self._unused_versions(tx, user) if quota.full else ())
 
     def begin(self, user: User, name: str, source: Source) -> Version:
-        """Create a version under the name, with the next number, that accepts data (rule version-per-upload).
+        """Create a version under the name, with the next number, that accepts data.
 
-        Raises `QuotaReached` and `InvalidInput`.
+        Raises `QuotaReached` and `InvalidInput`. Enforces version-per-upload.
         """
         check_name(name)
         _check_source(source)
@@ -81,7 +81,7 @@ class Uploads:
         return version
 
     def create(self, user: User, name: str, source: Source, files: Iterable[FileToPack]) -> Version:
-        """A new version of these files, available; where that fails, nothing is left of it but its number."""
+        """Create an available version of these files and return it. If this fails, the version is abandoned."""
         version = self.begin(user, name, source)
         try:
             packed = pack(files, self.sink(user, version.id), lambda _count: None)
@@ -92,14 +92,14 @@ class Uploads:
             raise
 
     def fetch(self, user: User, name: str, source: Source) -> Version:
-        """A new version whose data the server fetches in the background."""
+        """Create a version whose data the server fetches in the background, and return it as it is now."""
         version = self.begin(user, name, source)
         self.complete(user, version.id)
         return version
 
     @contextmanager
     def temporary_file(self) -> Iterator[BinaryIO]:
-        """A file for data that arrives before it can be stored, erased when the context ends; raises `NoSpace`."""
+        """Yield a file for data that arrives before it can be stored. It is erased afterwards. Raises `NoSpace`."""
         with temporary_file(self._context.scratch) as file, raising_no_space(TO_FETCH):
             yield file
 
@@ -181,7 +181,7 @@ class Uploads:
     def part(self, upload_id: str, number: int) -> Iterator[Writer]:
         """Yield a writer for one part, which counts when the context ends. Raises `NotFound` and `Immutable`.
 
-        This enforces the rule version-immutable.
+        Enforces version-immutable.
         """
         with self._context.catalog.read() as tx:
             upload = tx.versions.upload(upload_id)

@@ -39,9 +39,9 @@ class Workloads:
         """Start a workload that mounts the versions with these ids, and return it.
 
         `paths` maps each version's id to its mount path ("" for the default path). Takes the lock of every version, in
-        id order, that deleting also takes (rule in-use-at-request). A `leased` workload holds its versions only while
-        heartbeats arrive (rule in-use-dead-holder). This process's settings set the length of the lease, whichever
-        process renews it. Raises `InvalidInput`, `NameTaken`, `NotFound`, `NotMountable`.
+        id order, that deleting also takes. A `leased` workload holds its versions only while heartbeats arrive. This
+        process's settings set the length of the lease, whichever process renews it. Raises `InvalidInput`, `NameTaken`,
+        `NotFound`, `NotMountable`. Enforces in-use-at-request.
         """
         check_name(name, kind.lower())
         lease = self._context.limits.lease
@@ -86,7 +86,10 @@ class Workloads:
         return choose_named(self.list(user, kind), kind, name)
 
     def set_state(self, user: User, kind: WorkloadKind, workload_id: str, state: WorkloadState) -> Workload:
-        """Pause, resume or end the workload and return it. Ending it releases its versions (in-use-until-released)."""
+        """Pause, resume or end the workload and return it. Ending it releases its versions.
+
+        Enforces in-use-until-released.
+        """
         with self._context.catalog.write() as tx:
             now = self._context.clock()
             workload = _owned_workload(tx, user, kind, workload_id)
@@ -108,7 +111,7 @@ class Workloads:
             return tx.workloads.get(run.id) or run
 
     def end_expired_runs(self, is_alive: Callable[[Workload], bool]) -> None:
-        """End the Runs whose lease has expired (rule in-use-dead-holder), and renew those that `is_alive` confirms."""
+        """End the Runs with an expired lease, and renew those that `is_alive` confirms. Enforces in-use-dead-holder."""
         self._context.leases.renew_after_clock_jump()
         with self._context.catalog.read() as tx:
             now = self._context.clock()

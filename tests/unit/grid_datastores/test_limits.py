@@ -70,7 +70,7 @@ def test_what_is_unused_is_looked_up_only_when_there_is_no_place_left(
     service: Service, ana: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[User] = []
-    monkeypatch.setattr(Uploads, "_unused", lambda _self, _tx, user: asked.append(user) or [])
+    monkeypatch.setattr(Uploads, "_unused_versions", lambda _self, _tx, user: asked.append(user) or [])
     for _ in range(2):
         service.uploads.begin(ana, "data", Source(SourceKind.FILES, "data"))
     assert asked == []
