@@ -15,7 +15,7 @@ from reliability.machine import Machine, finished, folder_of
 from reliability.nonsense import serving
 from reliability.test_bad_servers import ONE_VERSION
 
-_DOUBT = "It is not known whether it was done; look with: "
+_DOUBT = "It is unknown whether the change was made. Check with: "
 _SESSION = {"id": "s1", "name": "tuning", "createdAt": "2026-01-01T00:00:00Z", "spec": {}, "status": {}}
 _MOUNT = ("--datastore_name=data", "--datastore_version=1")
 CHANGES = [

@@ -320,7 +320,7 @@ def _interrupted(why: str, version: Version) -> UploadInterrupted:
 
 def _fetch_interrupted(datastores: Datastores, error: BaseException, version: Version) -> UploadInterrupted:
     why, ref = _why(error), version.ref
-    if datastores.fetches_here:
+    if datastores.fetches_in_process:
         return UploadInterrupted(
             f"{why} The fetch of {ref} is incomplete, and the version counts against your quota. Resume it with"
             f" grid datastore resume, or discard it with: {delete_command(ref)}"
