@@ -13,7 +13,8 @@ sys.path[:0] = {paths!r}
 {prepare}
 from grid_datastores.cli import main
 sys.argv[0] = "grid"
-main()
+if __name__ == "__main__":
+    main()
 """
 _late: set[str] = set()
 

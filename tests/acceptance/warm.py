@@ -1,9 +1,9 @@
 """Commands without the time that a process takes to load itself.
 
 What a scenario is about is typed as a person types it: a process that loads itself. All other commands of the tests,
-servers too, run the same executable in a process that is forked from one with its modules loaded, which takes a fifth
-of the time: it is killed, interrupted and waited for as any other. An edition has to be there before the modules are,
-so it is not run so; a fault of tests/reliability/faults.py names what it replaces where it is looked up, so it is.
+servers too, run in a process that is forked from one with the modules loaded, which takes a tenth of the time: it is
+killed, interrupted and waited for as any other. The project's own `grid` is loaded when it is first asked for, and so
+is an edition, with what it changes. A fault of tests/reliability/faults.py is put into the fork.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -29,19 +28,32 @@ from acceptance.loaded import NUMBER
 
 _PATIENCE = 120  # seconds
 _CHUNK = 65536  # bytes
+_kept: set[str] = set()
+_faults: set[str] = set()
+_running: dict[tuple[str, tuple[str, ...]], _Loaded] = {}
+
+
+def keep(grid: str) -> None:
+    """Load this executable, too, when a command of it is first run."""
+    _kept.add(grid)
+
+
+def put_in(grid: str) -> None:
+    """This executable changes the modules of the project's own, and then does what that does."""
+    _faults.add(grid)
 
 
 def run(
-    grid: str, words: tuple[str, ...], environment: Mapping[str, str], folder: Path, **how: Any
+    grid: str, words: tuple[str, ...], environment: Mapping[str, str], folder: Path
 ) -> subprocess.CompletedProcess[str]:
     """What this command says, typed in this folder."""
-    with start(grid, words, environment, folder, **how) as process:
+    with start(grid, words, environment, folder) as process:
         try:
             out, err = process.communicate(timeout=_PATIENCE)
         except BaseException:
             process.kill()
             raise
-    return subprocess.CompletedProcess(words, process.wait(), out, err)
+    return subprocess.CompletedProcess((grid, *words), process.wait(), out, err)
 
 
 def start(
@@ -49,17 +61,26 @@ def start(
     words: tuple[str, ...],
     environment: Mapping[str, str],
     folder: Path,
-    *,
-    prefix: tuple[str, ...] = (),
-    stdin: Any = subprocess.DEVNULL,
     stdout: Any = subprocess.PIPE,
     stderr: Any = subprocess.PIPE,
+    *,
+    stdin: Any = subprocess.DEVNULL,
+    prefix: tuple[str, ...] = (),
+    encoding: str = "utf-8",
 ) -> Process | subprocess.Popen[str]:
-    """A command that is under way. The prefix is a command that changes what the process may do."""
-    if executables.can_be_loaded(grid):
-        return _loaded(prefix).start([grid, *words], environment, folder, stdin, stdout, stderr)
+    """A command that is under way. The prefix is a command that changes how a process begins."""
+    loaded = executables.own() if grid in _faults else grid
+    if loaded == executables.own() or loaded in _kept:
+        command = {"grid": grid, "words": words, "environment": dict(environment), "folder": str(folder)}
+        return _loaded(loaded, prefix).start(command, (stdin, stdout, stderr), encoding)
     return subprocess.Popen(
-        [*prefix, grid, *words], cwd=folder, env=environment, stdin=stdin, stdout=stdout, stderr=stderr, text=True
+        [*prefix, grid, *words],
+        cwd=folder,
+        env=environment,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        encoding=encoding,
     )
 
 
@@ -103,7 +124,7 @@ class Process:
                         selector.unregister(key.fileobj)
         self.wait(timeout)
         self._close(*said)
-        out, err = (_text(said[stream]) if stream else None for stream in (self.stdout, self.stderr))
+        out, err = (_text(stream, said[stream]) if stream else None for stream in (self.stdout, self.stderr))
         return out, err
 
     def send_signal(self, number: int) -> None:
@@ -145,28 +166,32 @@ class Process:
                     stream.close()
 
 
-def _text(printed: bytes) -> str:
-    return printed.decode().replace("\r\n", "\n").replace("\r", "\n")
+def _text(stream: IO[str], printed: bytes) -> str:
+    return printed.decode(stream.encoding).replace("\r\n", "\n").replace("\r", "\n")
 
 
 class _Loaded:
-    """The process that forks; it ends with the one that started it."""
+    """The process that forks; it ends, with all that it forked, when this one does."""
 
-    def __init__(self, prefix: tuple[str, ...]) -> None:
+    def __init__(self, grid: str, prefix: tuple[str, ...]) -> None:
         self._one_at_a_time = threading.Lock()
         self._asks, asked = socket.socketpair()
         environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "PYTHONPATH": str(executables.TESTS)}
-        command = [*prefix, sys.executable, "-m", "acceptance.loaded"]
+        command = [*prefix, sys.executable, "-m", "acceptance.loaded", grid, str(asked.fileno())]
         with asked:
             self._process = subprocess.Popen(
-                command, env=environment, stdin=asked, stdout=subprocess.DEVNULL, start_new_session=True
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[asked.fileno()],
+                start_new_session=True,
             )
+        atexit.register(self.end)
 
-    def start(self, args: list[str], environment: Mapping[str, str], folder: Path, *streams: Any) -> Process:
-        ours, theirs = zip(*map(_stream, range(3), streams), strict=True)
+    def start(self, command: dict[str, Any], streams: tuple[Any, ...], encoding: str) -> Process:
+        ours, theirs = zip(*(_stream(number, given, encoding) for number, given in enumerate(streams)), strict=True)
         end, told = socket.socketpair()
-        grid, *words = args
-        command = {"grid": grid, "words": words, "environment": dict(environment), "folder": str(folder)}
         line = json.dumps(command).encode() + b"\n"
         try:
             with self._one_at_a_time:
@@ -177,15 +202,16 @@ class _Loaded:
             for number, given in zip(theirs, streams, strict=True):
                 if number != given:
                     os.close(number)
-        return Process(args, end, list(ours))
+        return Process([command["grid"], *command["words"]], end, list(ours))
 
     def end(self) -> None:
-        """Let it go, with all that it is at: nothing more will be typed."""
+        """Let it go: nothing more will be typed."""
+        atexit.unregister(self.end)
         self._asks.close()
         self._process.wait(_PATIENCE)
 
 
-def _stream(number: int, given: Any) -> tuple[IO[str] | None, int]:
+def _stream(number: int, given: Any, encoding: str) -> tuple[IO[str] | None, int]:
     """Our side of a standard stream, if we have one, and the descriptor of the other side."""
     if given == subprocess.DEVNULL:
         return None, os.open(os.devnull, os.O_RDWR)
@@ -193,12 +219,17 @@ def _stream(number: int, given: Any) -> tuple[IO[str] | None, int]:
         return None, given if isinstance(given, int) else os.dup(given.fileno())
     read, write = os.pipe()
     if number == 0:
-        return os.fdopen(write, "w"), read
-    return os.fdopen(read, encoding="utf-8"), write
+        return os.fdopen(write, "w", encoding=encoding), read
+    return os.fdopen(read, encoding=encoding), write
 
 
-@cache
-def _loaded(prefix: tuple[str, ...]) -> _Loaded:
-    started = _Loaded(prefix)
-    atexit.register(started.end)
-    return started
+def _loaded(grid: str, prefix: tuple[str, ...]) -> _Loaded:
+    if (grid, prefix) not in _running:
+        _running[grid, prefix] = _Loaded(grid, prefix)
+    return _running[grid, prefix]
+
+
+def end_others() -> None:
+    """Let the loaded processes go that began in a way of their own."""
+    for key in [key for key in _running if key[1]]:
+        _running.pop(key).end()
