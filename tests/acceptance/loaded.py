@@ -1,8 +1,8 @@
-"""A process with the modules of an executable loaded, which forks itself for each command that it is asked to be.
+"""A process with the modules of `grid` loaded, which forks itself for each command that it is asked to be.
 
 It is asked over a socket: a line of JSON, with the descriptors of the standard streams and of a pipe. Into that pipe it
-writes the child's process id, and the exit code once the child has ended. A child has the encoding of the standard
-streams that this process was started with; a stream that was closed then is closed in the child.
+writes the child's process id, and the exit code once the child has ended. The standard streams of a child have the
+encoding that this process was started with; those that were closed then are closed in the child.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ import grid_datastores
 from grid_datastores.system import streams
 
 NUMBER = struct.Struct("i")
-_STREAMS = range(3)
-_DESCRIPTORS = 4  # standard input, output and error, and the pipe
+_STREAMS = range(3)  # standard input, output and error
+_DESCRIPTORS = 4  # theirs, and that of the pipe
 _LINE = 1024 * 1024  # bytes read at once
 _OF_A_SERVER = "grid_datastores.server"
 # What commands import when they need it.
@@ -138,9 +138,8 @@ def _load(*names: str) -> None:
     gc.freeze()
 
 
-def _become(grid: str, program: Callable[[], object], command: dict[str, Any]) -> None:
-    """Be the command from now on; end as it does, but do not take all the modules apart."""
-    os.setsid()
+def _become(command: dict[str, Any], program: Callable[[], object]) -> None:
+    """Be the executable from now on; end as it does, but do not take all the modules apart."""
     os.chdir(command["folder"])
     os.environ.clear()
     os.environ.update(command["environment"])
@@ -158,14 +157,23 @@ def _become(grid: str, program: Callable[[], object], command: dict[str, Any]) -
     sys.argv = [command["grid"], *command["words"]]
     sys.modules["__main__"].__package__ = ""  # else click calls the program `python -m acceptance.grid`
     try:
-        if command["grid"] == grid:
-            program()
-        else:
-            runpy.run_path(command["grid"], run_name="__main__")
+        program()
         code = 0
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
         raise
+
+
+def main(edition: str, asked: str) -> None:
+    """Load, an edition first if there is one, then fork until nobody asks any more."""
+    if sys.getfilesystemencoding() != "utf-8":
+        streams._start_again_in_utf8()  # as `grid` does
+    closed = _closed()
+    program = runpy.run_path(edition, run_name="loaded")["main"] if edition else _run_executable
+    names = [module.name for module in pkgutil.iter_modules(grid_datastores.__path__, "grid_datastores.")]
+    _load(*(name for name in names if name != _OF_A_SERVER), *_LIBRARIES)
+    if command := _Loaded(socket.socket(fileno=int(asked)), closed).serve():
+        _become(command, program)
 
 
 def _closed() -> list[int]:
@@ -179,16 +187,8 @@ def _closed() -> list[int]:
     return found
 
 
-def main(grid: str, asked: str) -> None:
-    """Load, then fork until nobody asks any more."""
-    if sys.getfilesystemencoding() != "utf-8":
-        streams._start_again_in_utf8()  # as `grid` does
-    closed = _closed()
-    program = runpy.run_path(grid, run_name="loaded")["main"]
-    names = [module.name for module in pkgutil.iter_modules(grid_datastores.__path__, "grid_datastores.")]
-    _load(*(name for name in names if name != _OF_A_SERVER), *_LIBRARIES)
-    if command := _Loaded(socket.socket(fileno=int(asked)), closed).serve():
-        _become(grid, program, command)
+def _run_executable() -> None:
+    runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 if __name__ == "__main__":

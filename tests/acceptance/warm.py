@@ -1,9 +1,10 @@
 """Commands without the time that a process takes to load itself.
 
 What a scenario is about is typed as a person types it: a process that loads itself. All other commands of the tests,
-servers too, run in a process that is forked from one with the modules loaded, which takes a tenth of the time: it is
-killed, interrupted and waited for as any other. The project's own `grid` is loaded when it is first asked for, and so
-is an edition, with what it changes. A fault of tests/reliability/faults.py is put into the fork.
+servers too, run the same executable in a process that is forked from one with its modules loaded, which takes a fifth
+of the time: it is killed, interrupted and waited for as any other. An edition has to be there before the modules are,
+so it has a loaded process of its own; a fault of tests/reliability/faults.py names what it replaces where it is looked
+up.
 """
 
 from __future__ import annotations
@@ -28,32 +29,26 @@ from acceptance.loaded import NUMBER
 
 _PATIENCE = 120  # seconds
 _CHUNK = 65536  # bytes
-_kept: set[str] = set()
-_faults: set[str] = set()
-_running: dict[tuple[str, tuple[str, ...]], _Loaded] = {}
+_editions: set[str] = set()
+_running: dict[tuple[tuple[str, ...], str], _Loaded] = {}  # by prefix and edition
 
 
-def keep(grid: str) -> None:
-    """Load this executable, too, when a command of it is first run."""
-    _kept.add(grid)
-
-
-def put_in(grid: str) -> None:
-    """This executable changes the modules of the project's own, and then does what that does."""
-    _faults.add(grid)
+def keep(edition: str) -> None:
+    """Load this executable, with what it changes, in a process of its own when a command of it is first run."""
+    _editions.add(edition)
 
 
 def run(
-    grid: str, words: tuple[str, ...], environment: Mapping[str, str], folder: Path
+    grid: str, words: tuple[str, ...], environment: Mapping[str, str], folder: Path, **how: Any
 ) -> subprocess.CompletedProcess[str]:
     """What this command says, typed in this folder."""
-    with start(grid, words, environment, folder) as process:
+    with start(grid, words, environment, folder, **how) as process:
         try:
             out, err = process.communicate(timeout=_PATIENCE)
         except BaseException:
             process.kill()
             raise
-    return subprocess.CompletedProcess((grid, *words), process.wait(), out, err)
+    return subprocess.CompletedProcess(words, process.wait(), out, err)
 
 
 def start(
@@ -61,18 +56,35 @@ def start(
     words: tuple[str, ...],
     environment: Mapping[str, str],
     folder: Path,
+    *,
+    prefix: tuple[str, ...] = (),
+    stdin: Any = subprocess.DEVNULL,
     stdout: Any = subprocess.PIPE,
     stderr: Any = subprocess.PIPE,
-    *,
-    stdin: Any = subprocess.DEVNULL,
-    prefix: tuple[str, ...] = (),
     encoding: str = "utf-8",
 ) -> Process | subprocess.Popen[str]:
-    """A command that is under way. The prefix is a command that changes how a process begins."""
-    loaded = executables.own() if grid in _faults else grid
-    if loaded == executables.own() or loaded in _kept:
-        command = {"grid": grid, "words": words, "environment": dict(environment), "folder": str(folder)}
-        return _loaded(loaded, prefix).start(command, (stdin, stdout, stderr), encoding)
+    """A command that is under way. The prefix is a command that changes how a process begins, or what it may do."""
+    if executables.can_be_loaded(grid) or grid in _editions:
+        loaded = _loaded(prefix, grid if grid in _editions else "")
+        return loaded.start([grid, *words], environment, folder, encoding, (stdin, stdout, stderr))
+    return type_in(
+        grid, words, environment, folder, prefix=prefix, stdin=stdin, stdout=stdout, stderr=stderr, encoding=encoding
+    )
+
+
+def type_in(
+    grid: str,
+    words: tuple[str, ...],
+    environment: Mapping[str, str],
+    folder: Path,
+    *,
+    prefix: tuple[str, ...] = (),
+    stdin: Any = subprocess.DEVNULL,
+    stdout: Any = subprocess.PIPE,
+    stderr: Any = subprocess.PIPE,
+    encoding: str = "utf-8",
+) -> subprocess.Popen[str]:
+    """The same, in a process that loads itself."""
     return subprocess.Popen(
         [*prefix, grid, *words],
         cwd=folder,
@@ -171,13 +183,13 @@ def _text(stream: IO[str], printed: bytes) -> str:
 
 
 class _Loaded:
-    """The process that forks; it ends, with all that it forked, when this one does."""
+    """The process that forks; it ends with the one that started it."""
 
-    def __init__(self, grid: str, prefix: tuple[str, ...]) -> None:
+    def __init__(self, prefix: tuple[str, ...], edition: str) -> None:
         self._one_at_a_time = threading.Lock()
         self._asks, asked = socket.socketpair()
         environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "PYTHONPATH": str(executables.TESTS)}
-        command = [*prefix, sys.executable, "-m", "acceptance.loaded", grid, str(asked.fileno())]
+        command = [*prefix, sys.executable, "-m", "acceptance.loaded", edition, str(asked.fileno())]
         with asked:
             self._process = subprocess.Popen(
                 command,
@@ -189,9 +201,13 @@ class _Loaded:
             )
         atexit.register(self.end)
 
-    def start(self, command: dict[str, Any], streams: tuple[Any, ...], encoding: str) -> Process:
+    def start(
+        self, args: list[str], environment: Mapping[str, str], folder: Path, encoding: str, streams: tuple[Any, ...]
+    ) -> Process:
         ours, theirs = zip(*(_stream(number, given, encoding) for number, given in enumerate(streams)), strict=True)
         end, told = socket.socketpair()
+        grid, *words = args
+        command = {"grid": grid, "words": words, "environment": dict(environment), "folder": str(folder)}
         line = json.dumps(command).encode() + b"\n"
         try:
             with self._one_at_a_time:
@@ -202,10 +218,10 @@ class _Loaded:
             for number, given in zip(theirs, streams, strict=True):
                 if number != given:
                     os.close(number)
-        return Process([command["grid"], *command["words"]], end, list(ours))
+        return Process(args, end, list(ours))
 
     def end(self) -> None:
-        """Let it go: nothing more will be typed."""
+        """Let it go, with all that it is at: nothing more will be typed."""
         atexit.unregister(self.end)
         self._asks.close()
         self._process.wait(_PATIENCE)
@@ -223,13 +239,13 @@ def _stream(number: int, given: Any, encoding: str) -> tuple[IO[str] | None, int
     return os.fdopen(read, encoding=encoding), write
 
 
-def _loaded(grid: str, prefix: tuple[str, ...]) -> _Loaded:
-    if (grid, prefix) not in _running:
-        _running[grid, prefix] = _Loaded(grid, prefix)
-    return _running[grid, prefix]
+def _loaded(prefix: tuple[str, ...], edition: str) -> _Loaded:
+    if (prefix, edition) not in _running:
+        _running[prefix, edition] = _Loaded(prefix, edition)
+    return _running[prefix, edition]
 
 
-def end_others() -> None:
-    """Let the loaded processes go that began in a way of their own."""
-    for key in [key for key in _running if key[1]]:
+def end_those_with_a_prefix() -> None:
+    """Let go of the loaded processes that began in a way of their own."""
+    for key in [key for key in _running if key[0]]:
         _running.pop(key).end()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from acceptance import executables, warm
+from acceptance import executables
 from acceptance.waiting import wait_until
 from reliability.machine import Process
 
@@ -74,9 +74,7 @@ def prepared(folder: Path, *code: str) -> str:
     """A `grid` that does this first, in a folder of its own below this one."""
     place = folder / uuid4().hex
     place.mkdir()
-    grid = executables.wrapped(place, "\n".join(code))
-    warm.put_in(grid)
-    return grid
+    return executables.wrapped(place, "\n".join(code), late=True)
 
 
 def dying(folder: Path, *calls: str, after: bool, also: str = "") -> str:

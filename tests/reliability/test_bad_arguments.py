@@ -121,5 +121,5 @@ def test_a_catalog_elsewhere_is_one_of_sqlite(embedded: Machine) -> None:
 @pytest.mark.parametrize("words", [("datastore",), ("serve", "--port", "0")])
 def test_storage_that_would_not_be_used_is_told(embedded: Machine, words: tuple[str, ...]) -> None:
     said = embedded.run(*words, env={"GRID_STORAGE_URL": "s3://bucket"})
-    said.refused("GRID_STORAGE_URL is set, but the data can only be kept in a local folder: unset it", code=2)
+    said.refused("GRID_STORAGE_URL is set, but the data can only be stored in a local folder. Unset it", code=2)
     assert list(embedded.home.iterdir()) == []

@@ -154,16 +154,16 @@ def test_what_a_living_run_reads_is_not_cleared_away(kept: Machine) -> None:
     with _living(kept) as run:
         said = kept.run("datastore", "clearcache").done()
         assert "removed the files of 0 versions" in said
-        assert "Left the files of 1 version" in said
+        assert "Kept the files of 1 version" in said
         assert _ended(run) == Said(0, "hello", "")
     said = kept.run("datastore", "clearcache").done()
-    assert said == "Forgot 0 interrupted uploads, removed the files of 1 version.\n"
+    assert said == "Discarded 0 interrupted uploads and removed the files of 1 version.\n"
     assert _cache(kept) == []
 
 
 def test_what_a_canceled_run_reads_outlives_the_version_until_the_run_ends(kept: Machine) -> None:
     with _living(kept) as run:
-        assert "stops no process" in kept.run("cancel", "nightly").done()
+        assert "does not stop its process" in kept.run("cancel", "nightly").done()
         said = kept.run("datastore", "delete", *_VERSION)
         assert said.out.startswith("Deleted version 1 of data"), said
         assert said.err.startswith("Warning: "), said

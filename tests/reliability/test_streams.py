@@ -36,7 +36,7 @@ CLOSED = [" ".join(closed) for closed in product(("", "<&-"), ("", ">&-"), ("", 
 def _no_more_loaded() -> Iterator[None]:
     """A loaded process has the streams that it began with, so that each test has one of its own."""
     yield
-    warm.end_others()
+    warm.end_those_with_a_prefix()
 
 
 def _typed(machine: Machine, locale: str, *words: str | bytes) -> Said:
@@ -181,9 +181,9 @@ def test_a_server_serves_although_its_link_cannot_be_printed(embedded: Machine, 
         try:
             assert process.stderr
             said = process.stderr.readline()
-            found = re.match(r"Grid Datastores is at (http://\S+)\. That could not be printed: .*", said)
+            found = re.match(r"Grid Datastores is running at (http://\S+)\. The result could not be printed: .*", said)
             assert found, said
-            assert said.endswith(" Make a new key with: grid user key admin\n")
+            assert said.endswith(" Create a new key with: grid user key admin\n")
             assert httpx.get(f"{found[1]}/sign-in").is_success
         finally:
             process.send_signal(signal.SIGTERM)
@@ -196,7 +196,8 @@ def test_a_key_that_cannot_be_printed_can_be_made_again(embedded: Machine) -> No
             said = finished(embedded.execute("user", *words, stdout=full))
         assert said.code == 3, said
         assert said.err.endswith(
-            f"That could not be printed: no space left on device. Make a new key with: grid user key {words[1]}\n"
+            "The result could not be printed: no space left on device."
+            f" Create a new key with: grid user key {words[1]}\n"
         )
     assert embedded.run("user", "list").done().count("\n") == 3
 

@@ -117,6 +117,11 @@ class FormRefused(Refusal):
     reason = "FORM_NOT_YOURS"
     status = 403
 
+    @classmethod
+    def from_elsewhere(cls) -> FormRefused:
+        """The browser says that another site sent the form."""
+        return cls("This form was sent from another site, so nothing was done.")
+
 
 class NotFound(Refusal):
     """Nothing of that name or id is there for this user (rules delete-unknown, private-to-owner)."""

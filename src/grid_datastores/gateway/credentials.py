@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from grid_datastores.domain.errors import InvalidInput, NotSignedIn, SourceFailed
 from grid_datastores.domain.naming import is_id
+from grid_datastores.settings import API_KEY, CLUSTER_ID, SERVER_URL, USER_ID
+from grid_datastores.system.files import replacing, sync_folder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from grid_datastores.settings import Settings
 
 _FILE = "credentials.json"  # the keys UserID and APIKey are those of Grid's own client
@@ -42,8 +43,8 @@ def find_server(settings: Settings) -> Server | None:
     Raises `NotSignedIn` without credentials,
     also when they were kept for another server: a key is sent to no server but its own.
     """
-    url = os.environ.get("GRID_URL")
-    user_id, api_key = os.environ.get("GRID_USER_ID", ""), os.environ.get("GRID_API_KEY", "")
+    url = SERVER_URL.given()
+    user_id, api_key = USER_ID.given() or "", API_KEY.given() or ""
     kept = None if url == "" or (url and user_id and api_key) else _read(settings)
     url = url if url is not None else kept.url if kept else ""
     if not url:
@@ -62,14 +63,9 @@ def keep(settings: Settings, server: Server) -> Path:
     path = credentials_file(settings)
     try:
         settings.directory.mkdir(parents=True, exist_ok=True)
-        descriptor, aside = tempfile.mkstemp(prefix=f".{_FILE}.", dir=settings.directory)
-        try:
-            with os.fdopen(descriptor, "w") as file:
-                json.dump(content, file, indent=2)
-            Path(aside).replace(path)
-        except BaseException:
-            Path(aside).unlink(missing_ok=True)
-            raise
+        with replacing(path, 0o600) as file:
+            file.write(json.dumps(content, indent=2).encode())
+        sync_folder(settings.directory)
     except OSError as error:
         raise SourceFailed(f"{path} cannot be written: {(error.strerror or str(error)).lower()}.") from error
     return path
@@ -103,12 +99,12 @@ def forget(settings: Settings) -> Forgotten | None:
 def overriding(server: Server, name: str) -> list[str]:
     """The variables that go before what was kept for the server and this name of its user, and say something else."""
     kept = {
-        "GRID_URL": (server.url, f"{server.url}/"),
-        "GRID_USER_ID": (server.user_id, name, ""),
-        "GRID_API_KEY": (server.api_key, ""),
-        "GRID_CLUSTER_ID": (server.cluster, ""),
+        SERVER_URL: (None, server.url, f"{server.url}/"),
+        USER_ID: (None, server.user_id, name, ""),
+        API_KEY: (None, server.api_key, ""),
+        CLUSTER_ID: (None, server.cluster, ""),
     }
-    return [variable for variable, same in kept.items() if os.environ.get(variable, same[0]) not in same]
+    return [variable.name for variable, same in kept.items() if variable.given() not in same]
 
 
 def checked_url(url: str) -> str:
@@ -124,10 +120,10 @@ def checked_url(url: str) -> str:
 
 
 def _asked_cluster() -> str:
-    asked = os.environ.get("GRID_CLUSTER_ID", "")
+    asked = CLUSTER_ID.given() or ""
     if asked and not is_id(asked):
         raise InvalidInput(
-            f"GRID_CLUSTER_ID is {asked[:60]!r}, which is not the id of a cluster; leave it out for local."
+            f"{CLUSTER_ID.name} is {asked[:60]!r}, which is not the id of a cluster; leave it out for local."
         )
     return asked
 
