@@ -20,7 +20,7 @@ _LARGE = 2 * 1024 * 1024  # bytes, kept as an object of its own
 def test_what_holds_no_file_is_refused(stocked: Machine) -> None:
     before = stocked.state()
     (stocked.home / "empty" / "deep").mkdir(parents=True)
-    for source, why in [("empty", "holds no file"), ("gone", "no such file"), ("", "Give a file or a folder")]:
+    for source, why in [("empty", "contains no file"), ("gone", "no such file"), ("", "Give a file or a folder")]:
         stocked.run("datastore", "create", source, "--name", "data").refused(why, code=2)
     stocked.nothing_changed(before)
 
@@ -64,11 +64,11 @@ def test_names_that_are_not_utf8_are_refused(stocked: Machine) -> None:
             file.write(b"1")
     for source in ("folder", b"folder/caf\xe9.csv", b"f\xff"):
         said = stocked.run("datastore", "create", source, "--name", "data")
-        said.refused("is not valid UTF-8; rename the f", code=2)
+        said.refused("is not valid UTF-8. Rename the f", code=2)
     (stocked.home / os.fsdecode(b"f\xff") / os.fsdecode(b"caf\xe9.csv")).rename(
         stocked.home / os.fsdecode(b"f\xff") / "a"
     )
-    stocked.run("datastore", "create", b"f\xff", "--name", "data").refused("is not valid UTF-8; rename the f", code=2)
+    stocked.run("datastore", "create", b"f\xff", "--name", "data").refused("is not valid UTF-8. Rename the f", code=2)
     stocked.nothing_changed(before)
 
 
