@@ -42,12 +42,16 @@ class ServerProcess:
     operated: Mapping[str, str] = field(default_factory=dict)
     _process: warm.Process | subprocess.Popen[str] | None = field(default=None, init=False)
 
-    def start(self) -> None:
-        """Start, at the same address as before if there was one; returns when it answers."""
+    def start(self, *, typed: bool = False) -> None:
+        """Start, at the same address as before if there was one; returns when it answers.
+
+        `typed` starts it as an operator does, in a process that loads itself.
+        """
         port = self.url.rpartition(":")[2] or "0"
         with (self.folder / "serve.log").open("a") as log:
             words = ("serve", "--port", port)
-            self._process = warm.start(self.grid, words, self._environment(), self.folder, stderr=log)
+            begin = warm.type_in if typed else warm.start
+            self._process = begin(self.grid, words, self._environment(), self.folder, stderr=log)
         assert self._process.stdout
         ready = self._process.stdout.readline()
         found = re.search(r" (?:running at|listening on) (http://127\.0\.0\.1:\d+) \(", ready)
