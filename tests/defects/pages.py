@@ -14,13 +14,13 @@ from grid_datastores.domain.model import Source, SourceKind
 def button_deletes_all() -> None:
     from grid_datastores.server.ui import deletion
 
-    def delete_all(visit: Any, name: str, number: str, form: Any) -> Any:
+    def delete_all(visit: Any, name: str, number: str) -> Any:
         for version in visit.state.service.reading.versions(visit.user):
             if version.ref.name == name:
                 visit.state.service.deletion.delete(visit.user, version.id)
         return deletion.see(f"/datastores/{name}/versions/{number}/receipt")
 
-    delete_all.__annotations__ = {"visit": deletion.TheVisit, "name": str, "number": str, "form": deletion.OwnForm}
+    delete_all.__annotations__ = {"visit": deletion.TheVisit, "name": str, "number": str}
     replace_route(deletion.router, "delete", delete_all)
 
 

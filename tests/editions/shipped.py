@@ -13,7 +13,7 @@ from jinja2 import ChoiceLoader, DictLoader
 from defects.registry import replace_route
 from grid_datastores.domain.errors import Refusal
 from grid_datastores.server.ui import deletion, pages
-from grid_datastores.server.ui.visit import OwnForm, TheVisit
+from grid_datastores.server.ui.visit import TheVisit
 
 _DETAILS = '<section class="card" aria-labelledby="about">'
 _END = "</section>"
@@ -26,8 +26,8 @@ def apply() -> None:
 
 
 def _delete_every_version() -> None:
-    def delete(visit: Any, name: str, number: str, form: Any) -> Any:
-        answer = deletion.delete(visit, name, number, form)
+    def delete(visit: Any, name: str, number: str) -> Any:
+        answer = deletion.delete(visit, name, number)
         if answer.status_code == 303:
             service = visit.state.service
             for other in service.reading.versions(visit.user):
@@ -36,7 +36,7 @@ def _delete_every_version() -> None:
                         service.deletion.delete(visit.user, other.id)
         return answer
 
-    delete.__annotations__ = {"visit": TheVisit, "name": str, "number": str, "form": OwnForm}
+    delete.__annotations__ = {"visit": TheVisit, "name": str, "number": str}
     replace_route(deletion.router, "delete", delete)
 
 

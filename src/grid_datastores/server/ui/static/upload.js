@@ -39,7 +39,7 @@ function say(sentence) {
   refuse(alert);
 }
 
-// One request of this page; `done` gets it and the page that came back, unless it was refused.
+// One request of this page; `done` gets it, unless it was refused.
 function ask(method, done) {
   const request = new XMLHttpRequest();
   request.open(method, form.action);
@@ -51,7 +51,7 @@ function ask(method, done) {
     const alert = page.querySelector("[role=alert]");
     const full = page.querySelector("#refused [role=alert]"); // said of the form before anything was sent
     if (request.status < 400 && !full) {
-      done(request, page);
+      done(request);
     } else if (alert) {
       refuse(document.adoptNode(alert));
     } else {
@@ -100,9 +100,8 @@ form.addEventListener("submit", (event) => {
   stopping.hidden = false;
   wait(true);
   progress.focus();
-  // First whether the session goes on, and with which token: not after gigabytes have been sent.
-  ask("GET", (_, page) => {
-    content.set("csrf", page.querySelector("#upload [name=csrf]").value);
+  // First whether you are still signed in: not after gigabytes have been sent.
+  ask("GET", () => {
     const upload = ask("POST", ({ responseURL }) => window.location.assign(responseURL));
     upload.upload.addEventListener("progress", tell);
     upload.send(unmistakable(content));
