@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from grid_datastores.cli.options import VersionNumber, name_option, output_option, version_ref
-from grid_datastores.cli.output import UNPRINTED, print_json, say, told
+from grid_datastores.cli.output import UNPRINTED, print_json, say, told, warn
 from grid_datastores.cli.target import open_datastores
 from grid_datastores.domain.errors import InUse, Refusal
 from grid_datastores.domain.text import COPIES, counted, size
@@ -173,10 +173,9 @@ def _erase_copies(datastores: Datastores, done: Sequence[_Answer]) -> None:
     """Erase the copies that Runs made on this machine; the deletion is done, whatever becomes of that."""
     for answer in done:
         if not _erase_copy(datastores, answer):
-            click.echo(
-                f"Warning: the files that a Run has of {answer.ref} on this machine are in use or cannot be removed."
-                " They are erased when that Run ends, or by the next grid command that can.",
-                err=True,
+            warn(
+                f"the files that a Run has of {answer.ref} on this machine are in use or cannot be removed."
+                " They are erased when that Run ends, or by the next grid command that can."
             )
 
 

@@ -53,6 +53,11 @@ def say(text: str) -> None:
     click.echo(plain(text))
 
 
+def warn(message: str) -> None:
+    """Print a warning on stderr."""
+    click.echo(f"Warning: {plain(message)}", err=True)
+
+
 def why(error: OSError) -> str:
     """What the machine says, as a part of a sentence."""
     return (error.strerror or str(error)).lower()

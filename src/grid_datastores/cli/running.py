@@ -8,7 +8,7 @@ from functools import partial
 import click
 
 from grid_datastores.cli.options import mounted_name_option, mounted_version_option, once, version_ref
-from grid_datastores.cli.output import progress
+from grid_datastores.cli.output import progress, warn
 from grid_datastores.cli.target import open_datastores
 
 
@@ -31,9 +31,5 @@ def run(name: str, datastore: str, version: int, command: tuple[str, ...]) -> No
     ref = version_ref(datastore, version)
     with open_datastores() as datastores:
         mounting = partial(progress, f"Mounting {ref}")
-        code = run_command(datastores, read_settings().directory, name, ref, command, mounting, _warn)
+        code = run_command(datastores, read_settings().directory, name, ref, command, mounting, warn)
     sys.exit(code)
-
-
-def _warn(message: str) -> None:
-    click.echo(f"Warning: {message}", err=True)

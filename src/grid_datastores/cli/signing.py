@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from grid_datastores.cli.output import say_done
+from grid_datastores.cli.output import say_done, warn
 
 
 @click.command()
@@ -34,10 +34,9 @@ def login(url: str, username: str | None, key: str | None) -> None:
     say_done(f"Signed in at {server.url} as {username}; the credentials are in {path}.")
     if variables := overriding(server, username):
         one = len(variables) == 1
-        click.echo(
-            f"Warning: {' and '.join(variables)} {'is' if one else 'are'} set and {'goes' if one else 'go'}"
-            f" before what was just kept; unset {'it' if one else 'them'}.",
-            err=True,
+        warn(
+            f"{' and '.join(variables)} {'is' if one else 'are'} set and {'goes' if one else 'go'}"
+            f" before what was just kept; unset {'it' if one else 'them'}."
         )
 
 

@@ -16,10 +16,12 @@ _PATIENCE = 2.0  # seconds that a server has to answer what nobody typed: the Ta
 @contextmanager
 def open_datastores() -> Iterator[Datastores]:
     """The user's datastores, there or here. What earlier commands left on this machine is erased first."""
+    from grid_datastores.cli.logs import log_sentences
     from grid_datastores.gateway.credentials import find_server
     from grid_datastores.machine.leftovers import erase_leftovers
     from grid_datastores.settings import read_settings
 
+    log_sentences()
     settings = read_settings()
     server = find_server(settings)
     datastores: Datastores

@@ -172,7 +172,7 @@ class EmbeddedDatastores:
                 self._service.tidy(self._runs.lives)
         except (Refusal, OSError) as error:
             said = error.message if isinstance(error, Refusal) else f"{(error.strerror or str(error)).lower()}."
-            _log.warning("Warning: what was deleted will be erased by the next command: %s", said)
+            _log.warning("what was deleted will be erased by the next command: %s", said)
         finally:
             self._service.context.catalog.close()
 

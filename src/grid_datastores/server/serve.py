@@ -109,6 +109,7 @@ def _run(
     app = create_app(service, hosts, settings.public_url)
     config = uvicorn.Config(
         _stoppable(app),
+        log_config=None,  # what uvicorn logs is printed as everything else is
         log_level="warning",
         access_log=False,
         lifespan="off",

@@ -75,7 +75,7 @@ class Accounts:
                 known = find_owner(tx, person) if tx.facts.get(LOCAL_OWNER) else None  # another command was faster
                 owner, said = (known, "") if known else choose_owner(tx, person, self._context.clock())
         if said:
-            _log.warning("Note: %s", said)
+            _log.info("%s", said)
         return User(owner.id, person)
 
     def _local_frozen(self, person: str) -> User:
@@ -84,7 +84,7 @@ class Accounts:
             owner = find_owner(tx, person)
             said = left_out(tx, owner)
         if said:
-            _log.warning("Note: %s", said)
+            _log.info("%s", said)
         return User(owner.id if owner else secrets.token_hex(8), person)
 
     def local_to_look(self, person: str) -> User | None:

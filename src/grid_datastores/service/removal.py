@@ -48,7 +48,7 @@ def remove(version: Version, catalog: Catalog, storage: LocalStorage, clock: Cal
 @lru_cache(maxsize=1000)
 def _tell(ref: VersionRef, why: str) -> None:
     """Once in a process: it is tried again and again."""
-    _log.warning("Warning: the bytes of %s could not be erased yet: %s. It is tried again.", ref, why)
+    _log.warning("the bytes of %s could not be erased yet: %s. It is tried again.", ref, why)
 
 
 class Worker:
