@@ -9,14 +9,14 @@ import click
 
 from grid_datastores.cli.datastore import datastore
 from grid_datastores.cli.deletion import delete
-from grid_datastores.cli.output import forget, why
+from grid_datastores.cli.output import forget
 from grid_datastores.cli.running import run
 from grid_datastores.cli.server import serve, user
 from grid_datastores.cli.session import cancel, session
 from grid_datastores.cli.signing import login, logout
 from grid_datastores.cli.status import status
 from grid_datastores.domain.errors import InterruptedInDoubt, Refusal
-from grid_datastores.domain.text import plain
+from grid_datastores.domain.text import os_sentence, plain
 from grid_datastores.system.signals import code_of_signal, raise_when_terminated
 
 
@@ -72,8 +72,7 @@ def main() -> None:
     except OSError as error:
         if _debugging():
             raise
-        where = f" ({plain(str(error.filename))})" if error.filename else ""
-        click.echo(f"Error: This machine says: {why(error)}{where}.", err=True)
+        click.echo(f"Error: {plain(os_sentence(error))}", err=True)
         forget(sys.stdout)
         sys.exit(1)
     except (KeyboardInterrupt, SystemExit):

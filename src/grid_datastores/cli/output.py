@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from grid_datastores.cli.tables import fitting, lines
-from grid_datastores.domain.text import plain
+from grid_datastores.domain.text import os_reason, plain
 from grid_datastores.system.streams import escaped, stdout_takes_all, stdout_was_closed
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def told(done: str, advice: str = "") -> Iterator[None]:
             raise OSError(errno.EBADF, "Standard output is closed")
     except OSError as error:
         forget(sys.stdout)
-        click.echo(f"{plain(done)} That could not be printed: {why(error)}.{advice}", err=True)
+        click.echo(f"{plain(done)} That could not be printed: {os_reason(error)}.{advice}", err=True)
         raise click.exceptions.Exit(UNPRINTED) from error
 
 
@@ -56,11 +56,6 @@ def say(text: str) -> None:
 def warn(message: str) -> None:
     """Print a warning on stderr."""
     click.echo(f"Warning: {plain(message)}", err=True)
-
-
-def why(error: OSError) -> str:
-    """What the machine says, as a part of a sentence."""
-    return (error.strerror or str(error)).lower()
 
 
 def forget(stream: TextIO) -> None:

@@ -7,13 +7,13 @@ from functools import partial
 
 import click
 
-from grid_datastores.cli.options import mounted_name_option, mounted_version_option, once, version_ref
+from grid_datastores.cli.options import OnceOption, mounted_name_option, mounted_version_option, version_ref
 from grid_datastores.cli.output import progress, warn
 from grid_datastores.cli.target import open_datastores
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
-@click.option("--name", required=True, multiple=True, callback=once, help="Name of the Run.")
+@click.option("--name", cls=OnceOption, required=True, help="Name of the Run.")
 @mounted_name_option
 @mounted_version_option
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from grid_datastores.domain.errors import InvalidInput, NotSignedIn, SourceFailed
 from grid_datastores.domain.naming import is_id
+from grid_datastores.domain.text import os_reason
 from grid_datastores.settings import API_KEY, CLUSTER_ID, SERVER_URL, USER_ID
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def keep(settings: Settings, server: Server) -> Path:
             Path(aside).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise SourceFailed(f"{path} cannot be written: {(error.strerror or str(error)).lower()}.") from error
+        raise SourceFailed(f"{path} cannot be written: {os_reason(error)}.") from error
     return path
 
 
@@ -97,7 +98,7 @@ def forget(settings: Settings) -> Forgotten | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise SourceFailed(f"{path} cannot be removed: {(error.strerror or str(error)).lower()}.") from error
+        raise SourceFailed(f"{path} cannot be removed: {os_reason(error)}.") from error
     return Forgotten(path, kept.url if kept else "", kept.user_id if kept else "")
 
 
@@ -141,7 +142,7 @@ def _read(settings: Settings) -> Server | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise SourceFailed(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.") from error
+        raise SourceFailed(f"{path} cannot be read: {os_reason(error)}.") from error
     except (ValueError, RecursionError) as error:
         raise _damaged(path) from error
     if not isinstance(content, dict):

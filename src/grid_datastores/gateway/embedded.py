@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from grid_datastores.domain.errors import NotFound, NotThatState, Refusal
 from grid_datastores.domain.model import Phase, Place
 from grid_datastores.domain.rules import available
+from grid_datastores.domain.text import os_sentence
 from grid_datastores.service import open_service
 from grid_datastores.service.run_locks import LivingRuns
 from grid_datastores.storage import LocalStorage
@@ -171,7 +172,7 @@ class EmbeddedDatastores:
             if self._tidies:
                 self._service.tidy(self._runs.lives)
         except (Refusal, OSError) as error:
-            said = error.message if isinstance(error, Refusal) else f"{(error.strerror or str(error)).lower()}."
+            said = error.message if isinstance(error, Refusal) else os_sentence(error)
             _log.warning("what was deleted will be erased by the next command: %s", said)
         finally:
             self._service.context.catalog.close()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import Damaged, Refusal, SourceFailed
 from grid_datastores.domain.model import ETAG
-from grid_datastores.domain.text import counted
+from grid_datastores.domain.text import counted, os_reason
 from grid_datastores.machine.staging import FolderAside
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def check_new(destination: Path) -> None:
     try:
         there = destination.exists() or destination.is_symlink()
     except OSError as error:
-        raise SourceFailed(f"{destination} cannot be made: {_why(error)}.") from error
+        raise SourceFailed(f"{destination} cannot be made: {os_reason(error)}.") from error
     if there:
         raise Refusal(f"{destination} is there already; name a folder that is not.")
 
@@ -76,12 +76,12 @@ def _aside(destination: Path, directory: Path) -> Iterator[Path]:
     try:
         aside = FolderAside(directory, destination)
     except OSError as error:
-        raise SourceFailed(f"{destination} cannot be made: {_why(error)}.") from error
+        raise SourceFailed(f"{destination} cannot be made: {os_reason(error)}.") from error
     try:
         yield aside.path
         aside.path.rename(destination)
     except OSError as error:
-        raise SourceFailed(f"{destination} cannot be written: {_why(error)}.") from error
+        raise SourceFailed(f"{destination} cannot be written: {os_reason(error)}.") from error
     finally:
         aside.discard()
 
@@ -121,7 +121,7 @@ def _naming(path: str, refused: dict[str, str]) -> Iterator[None]:
     except OSError as error:
         if error.errno not in _NAME_REFUSED:
             raise
-        refused[path] = _why(error)
+        refused[path] = os_reason(error)
 
 
 def _make_folder(folder: Path) -> None:
@@ -152,10 +152,6 @@ def _write(file: FileEntry, stream: _Stream, descriptor: int, progress: Callable
                 os.utime(descriptor, ns=(file.modified, file.modified))
     if not file.sha256.startswith(ETAG) and digest.hexdigest() != file.sha256:
         raise Damaged(f"{file.path} did not arrive as it was uploaded; nothing was kept. Try again.")
-
-
-def _why(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
 
 
 class _Stream:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from grid_datastores.domain.errors import InvalidInput, Refusal
+from grid_datastores.domain.text import os_reason
 from grid_datastores.server.app import create_app
 from grid_datastores.server.guard import Hosts
 from grid_datastores.server.ui import link_path
@@ -183,8 +184,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        why = (error.strerror or str(error)).lower()
-        said = f"The server cannot listen at {host}:{port}: {why}."
+        said = f"The server cannot listen at {host}:{port}: {os_reason(error)}."
         if error.errno in _PORTS:
             raise Refusal(f"{said} Choose another with --port.") from error
         raise InvalidInput(f"{said} Choose another with --host.") from error

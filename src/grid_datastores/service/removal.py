@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import Refusal
 from grid_datastores.domain.model import EventKind
+from grid_datastores.domain.text import os_reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +38,7 @@ def remove(version: Version, catalog: Catalog, storage: LocalStorage, clock: Cal
     try:
         storage.erase(version.id)
     except OSError as error:
-        _tell(version.ref, (error.strerror or str(error)).lower())
+        _tell(version.ref, os_reason(error))
         return False
     with catalog.write(frees=True) as tx:
         if tx.versions.mark_bytes_gone(version.id, clock()):
