@@ -49,6 +49,11 @@ class Settings:
     trusted_proxies: tuple[str, ...] = ()  # addresses and networks whose X-Forwarded headers count; or "*"
 
     @property
+    def scratch(self) -> Path:
+        """The folder of temporary files, on the disk of the data."""
+        return self.data / "scratch"
+
+    @property
     def data(self) -> Path:
         """The folder of the catalog and of the versions' bytes."""
         return self.directory / "data"

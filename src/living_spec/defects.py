@@ -1,8 +1,12 @@
-"""The defects that a run was seen to notice: a file that a runner of them writes, and pages show.
+"""Defects: faults that were put into the software on purpose, to see whether the scenarios notice.
+
+A project runs its defects itself and writes the results into a file, which the blocks `coverage` and `defects` show.
+Each result names the surfaces where a scenario failed ("caught") and where none did ("missed"); other fields are the
+project's own.
 
 {"defects": [
-    {"id": "all-deleted", "rule": "delete-one", "what": "every item goes", "caught": ["api", "cli"], "missed": [],
-     "seen": "2026-03-01", "digest": "…"}]}
+    {"id": "all-deleted", "rule": "delete-one", "what": "every item is deleted", "caught": ["api", "cli"], "missed": [],
+     "seen": "2026-03-01"}]}
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from living_spec.config import SpecError
+from living_spec.config import SpecError, shown
 
 if TYPE_CHECKING:
     from living_spec.config import Config
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Defect:
-    """One way to get a rule wrong, and where the run noticed it: on that day, with sources of that digest."""
+    """One fault that breaks a rule, and the result of the run with it on the day `seen` (YYYY-MM-DD)."""
 
     id: str
     rule: str
@@ -27,22 +31,24 @@ class Defect:
     caught: tuple[str, ...]
     missed: tuple[str, ...]
     seen: str
-    digest: str
 
 
 @dataclass(frozen=True)
 class Defects:
-    """All that were tried."""
+    """All defects that were tried."""
 
     defects: tuple[Defect, ...]
 
     def of(self, rule: str) -> list[Defect]:
-        """Those that break this rule."""
+        """The defects of this rule."""
         return [defect for defect in self.defects if defect.rule == rule]
 
 
 def read_defects(config: Config) -> Defects | None:
-    """The file's content; None where the project names none."""
+    """The defects in the project's file; None where its configuration names no file.
+
+    Raises SpecError where the file cannot be read.
+    """
     if config.defects is None:
         return None
     try:
@@ -55,10 +61,9 @@ def read_defects(config: Config) -> Defects | None:
                 caught=tuple(one["caught"]),
                 missed=tuple(one["missed"]),
                 seen=one["seen"],
-                digest=one["digest"],
             )
             for one in data["defects"]
         )
         return Defects(tuple(defects))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SpecError(f"{config.defects} cannot be read as defects: {error!r}") from error
+        raise SpecError(f"{shown(config.defects)} cannot be read as a file of defects: {error!r}.") from error

@@ -13,8 +13,10 @@ sys.path[:0] = {paths!r}
 {prepare}
 from grid_datastores.cli import main
 sys.argv[0] = "grid"
-main()
+if __name__ == "__main__":
+    main()
 """
+_late: set[str] = set()
 
 
 def own() -> str:
@@ -29,10 +31,17 @@ def edition(name: str, folder: Path) -> str | None:
     return wrapped(folder, f"from editions.{name} import apply\napply()")
 
 
-def wrapped(folder: Path, prepare: str) -> str:
-    """An executable `grid` in a folder that does this first, in Python."""
+def wrapped(folder: Path, prepare: str, *, late: bool = False) -> str:
+    """An executable `grid` in a folder that does this first, in Python; late, if the modules may be loaded before."""
     grid = folder / "grid"
     paths = [str(TESTS), str(TESTS.parent / "src")]
     grid.write_text(_WRAPPER.format(python=sys.executable, paths=paths, prepare=prepare))
     grid.chmod(0o755)
+    if late:
+        _late.add(str(grid))
     return str(grid)
+
+
+def can_be_loaded(grid: str) -> bool:
+    """Whether this executable does the same in a process that has its modules loaded."""
+    return grid == own() or grid in _late

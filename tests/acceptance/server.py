@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import ssl
 import subprocess
 from collections.abc import Mapping
@@ -40,19 +41,21 @@ class ServerProcess:
     settings: Mapping[str, str] = field(default_factory=dict)
     url: str = ""
     operated: Mapping[str, str] = field(default_factory=dict)
-    _process: subprocess.Popen[str] | None = field(default=None, init=False)
+    _process: warm.Process | subprocess.Popen[str] | None = field(default=None, init=False)
 
-    def start(self) -> None:
-        """Start, at the same address as before if there was one; returns when it answers."""
+    def start(self, *, typed: bool = False) -> None:
+        """Start, at the same address as before if there was one; returns when it answers.
+
+        `typed` loads its modules as a server does that an operator starts; otherwise it is forked, see `warm`.
+        """
         port = self.url.rpartition(":")[2] or "0"
-        command = [self.grid, "serve", "--port", port]
+        begin = warm.type_in if typed else warm.start
         with (self.folder / "serve.log").open("a") as log:
-            self._process = subprocess.Popen(
-                command, env=self._environment(), stdout=subprocess.PIPE, stderr=log, text=True
-            )
+            words = ("serve", "--port", port)
+            self._process = begin(self.grid, words, self._environment(), self.folder, stderr=log)
         assert self._process.stdout
         ready = self._process.stdout.readline()
-        found = re.search(r" (?:is|listening) at (http://127\.0\.0\.1:\d+) \(", ready)
+        found = re.search(r" (?:running at|listening on) (http://127\.0\.0\.1:\d+) \(", ready)
         assert found, f"grid serve said {ready!r}; its log is in {self.folder}"
         self.url = found[1]
 
@@ -84,9 +87,14 @@ class ServerProcess:
 
     def stop(self) -> None:
         """End it as an operator would."""
+        self.end(signal.SIGTERM)
+
+    def end(self, number: int, within: float = 30) -> tuple[int, str]:
+        """Send it this signal; its exit code, and what it has printed since it was ready, and logged."""
         assert self._process
-        self._process.terminate()
-        self._process.communicate(timeout=30)
+        self._process.send_signal(number)
+        printed, _ = self._process.communicate(timeout=within)
+        return self._process.wait(), (printed or "") + (self.folder / "serve.log").read_text()
 
     def peak(self) -> int:
         """The most memory that it has used so far, in bytes."""

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from defects.registry import SERVED, defect, put
-from grid_datastores.catalog.versions import Versions
-from grid_datastores.service import context, deletion, reading, uploads, workloads
+from sqlalchemy import select
+
+from defects.registry import SERVED, Change, defect, expose, put, wrap
+from grid_datastores.catalog import schema
 
 
 @defect("private-to-owner", "versions are looked for among everybody's", *SERVED)
-def everybody_sees_all() -> None:
-    def anybody(tx: Any, user: Any, version_id: str, *, lock: bool = False) -> Any:
-        found = tx.versions.get(version_id, lock=lock)
-        return found or context.owned(tx, user, version_id)
+def everybody_sees_all() -> Iterator[Change]:
+    def owned(original: Any) -> Any:
+        def anybody(tx: Any, user: Any, version_id: str, *, lock: bool = False) -> Any:
+            return tx.versions.get(version_id, lock=lock) or original(tx, user, version_id, lock=lock)
 
-    for module in (deletion, reading, uploads, workloads):
-        put(module, "owned", anybody)
+        return anybody
 
     def find(self: Any, owner_id: str, ref: Any) -> Any:
-        from grid_datastores.catalog import schema
-
         table = schema.versions
-        rows = self._all(table.select().where(table.c.name == ref.name, table.c.number == ref.number))
-        return rows[-1] if rows else None
+        query = select(table.c.id).where(table.c.name == ref.name, table.c.number == ref.number)
+        ids = self.connection.execute(query).scalars().all()
+        return self.get(ids[-1]) if ids else None
 
-    put(Versions, "find", find)
+    yield wrap("grid_datastores.service.context:owned", owned)
+    yield expose("grid_datastores.catalog.versions:Versions", "connection")
+    yield put("grid_datastores.catalog.versions:Versions.find", find)

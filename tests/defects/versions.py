@@ -2,114 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Any
 
-from defects.registry import defect, put, wrap
-from grid_datastores.catalog.versions import Versions
+from sqlalchemy import delete, select, update
+
+from defects.registry import SERVED, Change, defect, expose, put, wrap
+from grid_datastores.catalog import schema
 from grid_datastores.domain.model import Phase
-from grid_datastores.service import finishing, uploads
-from grid_datastores.storage import LocalStorage
+
+FINISHING = "grid_datastores.service.finishing:Finishing"
+UPLOADS = "grid_datastores.service.uploads:Uploads"
+VERSIONS = "grid_datastores.catalog.versions:Versions"
 
 
 @defect("version-per-upload", "an upload under a known name takes the first number again, and replaces")
-def one_version_a_name() -> None:
+def one_version_a_name() -> Iterator[Change]:
     def begin(original: Any) -> Any:
         def replacing(self: Any, user: Any, name: str, source: Any) -> Any:
-            with self._context.catalog.write() as tx:
+            with self.context.catalog.write() as tx:
                 for version in tx.versions.of_owner(user.id):
                     if version.ref.name == name:
-                        tx.versions.mark_deleted(version.id, user.name, self._context.clock())
+                        tx.versions.mark_deleted(version.id, user.name, self.context.clock())
             return original(self, user, name, source)
 
         return replacing
 
-    wrap(uploads.Uploads, "begin", begin)
+    yield expose(UPLOADS, "context")
+    yield wrap(f"{UPLOADS}.begin", begin)
 
 
 @defect("version-number-unused", "the number after the highest one that is there is given out")
-def number_reused() -> None:
-    def take(original: Any) -> Any:
-        def taking(self: Any, owner_id: str, name: str) -> Any:
-            from sqlalchemy import delete, update
+def number_reused() -> Iterator[Change]:
+    def forget_deleted(versions: Any, owner_id: str, name: str) -> None:
+        last = max((v.ref.number for v in versions.of_owner(owner_id) if v.ref.name == name), default=0)
+        forget(versions, owner_id, name, Phase.DELETED, last)
 
-            from grid_datastores.catalog import schema
-
-            there = [v.ref.number for v in self.of_owner(owner_id) if v.ref.name == name]
-            last = max(there, default=0)
-            table = schema.versions
-            gone = table.c.owner_id == owner_id, table.c.name == name, table.c.phase == Phase.DELETED.value
-            ids = [v.id for v in self._all(table.select().where(*gone, table.c.number > last))]
-            for other in (schema.events, schema.removals, schema.uploads):
-                self._connection.execute(delete(other).where(other.c.version_id.in_(ids)))
-            self._connection.execute(delete(table).where(table.c.id.in_(ids)))
-            store = schema.datastores
-            mine = store.c.owner_id == owner_id, store.c.name == name
-            self._connection.execute(update(store).where(*mine).values(last_number=last))
-            return original(self, owner_id, name)
-
-        return taking
-
-    wrap(Versions, "_take_number", take)
+    yield from before_create(forget_deleted)
 
 
-@defect(
-    "version-number-unused",
-    "the number of a failed upload is given out again",
-    "api",
-    "cli",
-    "ui",
-)
-def failed_number_reused() -> None:
-    def take(original: Any) -> Any:
-        def taking(self: Any, owner_id: str, name: str) -> Any:
-            from sqlalchemy import delete, update
+@defect("version-number-unused", "the number of a failed upload is given out again", *SERVED)
+def failed_number_reused() -> Iterator[Change]:
+    def forget_failed(versions: Any, owner_id: str, name: str) -> None:
+        mine = [v for v in versions.of_owner(owner_id) if v.ref.name == name]
+        last = max((v.ref.number for v in mine if v.phase is not Phase.FAILED), default=0)
+        if any(v.phase is Phase.FAILED for v in mine):
+            forget(versions, owner_id, name, Phase.FAILED, last)
 
-            from grid_datastores.catalog import schema
-
-            mine = [v for v in self.of_owner(owner_id) if v.ref.name == name]
-            failed = [v.id for v in mine if v.phase is Phase.FAILED]
-            for other in (schema.events, schema.removals, schema.uploads):
-                self._connection.execute(delete(other).where(other.c.version_id.in_(failed)))
-            self._connection.execute(delete(schema.versions).where(schema.versions.c.id.in_(failed)))
-            if failed:
-                last = max((v.ref.number for v in mine if v.id not in failed), default=0)
-                store = schema.datastores
-                row = store.c.owner_id == owner_id, store.c.name == name
-                self._connection.execute(update(store).where(*row).values(last_number=last))
-            return original(self, owner_id, name)
-
-        return taking
-
-    wrap(Versions, "_take_number", take)
+    yield from before_create(forget_failed)
 
 
 @defect("version-complete", "the last file of an upload is forgotten")
-def file_forgotten() -> None:
-    def publish(original: Any) -> Any:
-        def publishing(self: Any, version: Any, manifest: Any, *told: str) -> Any:
-            files = manifest.files[:-1] if len(manifest.files) > 1 else manifest.files
-            return original(self, version, replace(manifest, files=files), *told)
-
-        return publishing
-
-    wrap(finishing.Finishing, "publish", publish)
-
-
-def _publish_without(change: Any) -> None:
-    def publish(original: Any) -> Any:
-        return lambda self, version, manifest, *told: original(self, version, change(manifest), *told)
-
-    wrap(finishing.Finishing, "publish", publish)
+def file_forgotten() -> Iterator[Change]:
+    yield publish_changed(
+        lambda manifest: replace(manifest, files=manifest.files[:-1]) if len(manifest.files) > 1 else manifest
+    )
 
 
 # What a client of Grid's API or a browser sends has no such attributes.
 @defect("version-complete", "no file is executable any more, and all times are forgotten", "cli", "cli-embedded")
-def attributes_forgotten() -> None:
+def attributes_forgotten() -> Iterator[Change]:
     def plain(manifest: Any) -> Any:
         return replace(manifest, files=tuple(replace(f, executable=False, modified=None) for f in manifest.files))
 
-    _publish_without(plain)
+    yield publish_changed(plain)
 
 
 # Pages have relative addresses; without a server there is no proxy.
@@ -119,49 +76,92 @@ def attributes_forgotten() -> None:
     "api",
     "cli",
 )
-def addresses_behind_the_proxy() -> None:
-    from grid_datastores.server.routes import contents, uploads
-
-    for module in (contents, uploads):
-        put(module, "origin", lambda request: str(request.base_url).rstrip("/"))
+def addresses_behind_the_proxy() -> Iterator[Change]:
+    yield put("grid_datastores.server.origin:origin", lambda request: str(request.base_url).rstrip("/"))
 
 
 @defect("source-kinds", "the empty folders of an archive are forgotten")
-def empty_folders_forgotten() -> None:
-    _publish_without(lambda manifest: replace(manifest, folders=()))
+def empty_folders_forgotten() -> Iterator[Change]:
+    yield publish_changed(lambda manifest: replace(manifest, folders=()))
 
 
 @defect("version-immutable", "finished versions take more data, and a new upload changes the one before")
-def finished_versions_change() -> None:
-    put(uploads, "check_open", lambda version: None)
-
+def finished_versions_change() -> Iterator[Change]:
     def publish(original: Any) -> Any:
-        def publishing(self: Any, version: Any, manifest: Any, *told: str) -> Any:
-            done = original(self, version, manifest, *told)
-            with self._context.catalog.read() as tx:
-                others = tx.versions.siblings(version)
+        def publishing(self: Any, version: Any, manifest: Any, *words: str) -> Any:
+            done = original(self, version, manifest, *words)
+            storage = self.context.storage
+            with self.context.catalog.read() as tx:
+                others = [other.id for other in tx.versions.siblings(version)]
             for other in others:
-                self._context.storage.erase(other.id)
-                (self._context.storage._root / other.id).symlink_to(self._context.storage._root / version.id)
+                storage.erase(other)
+                storage.begin(other)
+                for name in {file.object for file in manifest.files}:
+                    copy_object(storage, name, version.id, other)
+                storage.publish(other, manifest)
             return done
 
         return publishing
 
-    wrap(finishing.Finishing, "publish", publish)
+    yield put("grid_datastores.domain.rules:check_open", lambda version: None)
+    yield expose(FINISHING, "context")
+    yield wrap(f"{FINISHING}.publish", publish)
 
 
 @defect("version-independent", "erasing a version erases a byte of each sibling")
-def siblings_share_bytes() -> None:
-    def erase(original: Any) -> Any:
-        def erasing(self: Any, version_id: str) -> None:
-            original(self, version_id)
-            for folder in self._root.iterdir():
-                for path in folder.iterdir():
-                    if not path.name.startswith("manifest"):
-                        with path.open("r+b") as file:
-                            file.seek(600)
-                            file.write(b"\0")
+def siblings_share_bytes() -> Iterator[Change]:
+    def remove(original: Any) -> Any:
+        def removing(version: Any, catalog: Any, storage: Any, *rest: Any) -> Any:
+            with catalog.read() as tx:
+                others = [other.id for other in tx.versions.siblings(version) if other.phase is Phase.AVAILABLE]
+            for other in others:
+                for name in {file.object for file in storage.manifest(other).files}:
+                    copy_object(storage, name, other, other, lambda content: content[:600] + b"\0" + content[601:])
+            return original(version, catalog, storage, *rest)
 
-        return erasing
+        return removing
 
-    wrap(LocalStorage, "erase", erase)
+    yield wrap("grid_datastores.service.removal:remove", remove)
+
+
+def publish_changed(change: Any) -> Change:
+    """Publish every version with what `change` makes of its manifest."""
+
+    def publish(original: Any) -> Any:
+        return lambda self, version, manifest, *words: original(self, version, change(manifest), *words)
+
+    return wrap(f"{FINISHING}.publish", publish)
+
+
+def before_create(do: Any) -> Iterator[Change]:
+    """Do this with the versions of a name before one more is created."""
+
+    def create(original: Any) -> Any:
+        def creating(self: Any, owner_id: str, name: str, *rest: Any, **named: Any) -> Any:
+            do(self, owner_id, name)
+            return original(self, owner_id, name, *rest, **named)
+
+        return creating
+
+    yield expose(VERSIONS, "connection")
+    yield wrap(f"{VERSIONS}.create", create)
+
+
+def forget(versions: Any, owner_id: str, name: str, phase: Phase, last: int) -> None:
+    """Delete the rows of the versions in this phase, and let the next number be the one after `last`."""
+    table, datastores = schema.versions, schema.datastores
+    of_name = table.c.owner_id == owner_id, table.c.name == name, table.c.phase == phase.value
+    after = () if phase is Phase.FAILED else (table.c.number > last,)
+    ids: Collection[str] = versions.connection.execute(select(table.c.id).where(*of_name, *after)).scalars().all()
+    for other in (schema.events, schema.removals, schema.uploads):
+        versions.connection.execute(delete(other).where(other.c.version_id.in_(ids)))
+    versions.connection.execute(delete(table).where(table.c.id.in_(ids)))
+    mine = datastores.c.owner_id == owner_id, datastores.c.name == name
+    versions.connection.execute(update(datastores).where(*mine).values(last_number=last))
+
+
+def copy_object(storage: Any, name: str, source: str, target: str, change: Any = bytes) -> None:
+    """Write an object of one version into another, changed."""
+    content = change(b"".join(storage.read(source, name)))
+    with storage.new_object(target, name) as file:
+        file.write(content)

@@ -62,7 +62,7 @@ def test_every_request_on_a_page_can_be_asked_for(site: Site, tmp_path: Path, mo
     """Methods and paths are those of the API."""
     monkeypatch.setenv("GRID_DIR", str(tmp_path))
     monkeypatch.delenv("GRID_DATABASE_URL", raising=False)
-    service = open_service(read_settings(), queued=lambda: None)
+    service = open_service(read_settings(), wake_workers=lambda: None)
     templates = {
         (method.upper(), re.sub(r"\{\w+\}", "[^/]+", path))
         for path, operations in create_app(service).openapi()["paths"].items()

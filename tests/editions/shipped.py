@@ -5,15 +5,9 @@ Its UI deletes every version of a name, and shows no details of a version: nobod
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import Any
+from importlib.resources import files
 
-from jinja2 import ChoiceLoader, DictLoader
-
-from defects.registry import replace_route
-from grid_datastores.domain.errors import Refusal
-from grid_datastores.server.ui import deletion, pages
-from grid_datastores.server.ui.visit import TheVisit
+from defects import pages
 
 _DETAILS = '<section class="card" aria-labelledby="about">'
 _END = "</section>"
@@ -21,30 +15,12 @@ _END = "</section>"
 
 def apply() -> None:
     """Put both back."""
-    _delete_every_version()
-    _show_no_details()
+    template = files("grid_datastores.server.ui").joinpath("templates", "version.html").read_text("utf-8")
+    assert _DETAILS in template, "the page of a version has no details to leave out"
+    for change in (*pages.button_deletes_all(), pages.change_text("version.html", _without_details)):
+        change.apply()
 
 
-def _delete_every_version() -> None:
-    def delete(visit: Any, name: str, number: str) -> Any:
-        answer = deletion.delete(visit, name, number)
-        if answer.status_code == 303:
-            service = visit.state.service
-            for other in service.reading.versions(visit.user):
-                if other.ref.name == name:
-                    with suppress(Refusal):
-                        service.deletion.delete(visit.user, other.id)
-        return answer
-
-    delete.__annotations__ = {"visit": TheVisit, "name": str, "number": str}
-    replace_route(deletion.router, "delete", delete)
-
-
-def _show_no_details() -> None:
-    loader = pages._templates.loader
-    assert loader
-    source = loader.get_source(pages._templates, "version.html")[0]
-    before, found, after = source.partition(_DETAILS)
-    assert found, "the page of a version has no details to leave out"
-    without = before + after.partition(_END)[2]
-    pages._templates.loader = ChoiceLoader([DictLoader({"version.html": without}), loader])
+def _without_details(text: str) -> str:
+    before, _found, after = text.partition(_DETAILS)
+    return before + after.partition(_END)[2]

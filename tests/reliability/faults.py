@@ -41,7 +41,7 @@ def prepared(folder: Path, code: str) -> str:
     """A `grid` that does this first, in a folder of its own below this one."""
     place = folder / uuid4().hex
     place.mkdir()
-    return executables.wrapped(place, code)
+    return executables.wrapped(place, code, late=True)
 
 
 def dying(folder: Path, *calls: str, after: bool) -> str:

@@ -108,7 +108,7 @@ def test_a_server_that_gives_no_receipt_has_deleted(home: Machine, nonsense: Non
     nonsense.body = json.dumps({"datastores": [ONE_VERSION]}).encode()
     nonsense.special[f"/datastores/{ONE_VERSION['id']}"] = b"{}"
     said = _run(home, nonsense.url, *COMMANDS[5]).done()
-    assert said == "Deleted version 1 of data. This cannot be undone. The server gives no receipt.\n"
+    assert said == "Deleted version 1 of data. This cannot be undone. The server gave no receipt.\n"
     assert json.loads(_run(home, nonsense.url, *COMMANDS[5], "-o", "json").done()) == {
         **{"name": "data", "version": 1, "deleted": True, "dryRun": False}
     }
@@ -214,7 +214,7 @@ def test_wrong_credentials_are_told(connected: Machine) -> None:
         {"GRID_API_KEY": "ü"},
     ):
         for words in (COMMANDS[0], COMMANDS[2], COMMANDS[5]):
-            connected.run(*words, env=extra).refused("The user or the key is wrong; sign in with: grid login")
+            connected.run(*words, env=extra).refused("The user or the key is wrong. Sign in with: grid login")
     login = connected.run("login", "--url", url, "--username", "ana", "--key", "wrong")
     login.refused("The user or the key is wrong")
     connected.run("datastore", env={"GRID_API_KEY": ""}).refused("Nobody is signed in", "grid login --url")

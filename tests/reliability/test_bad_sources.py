@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from reliability.machine import Machine, finished, folder_of
+from reliability.machine import Machine, Process, finished, folder_of
 
 
 def test_what_holds_no_file_is_refused(stocked: Machine) -> None:
@@ -124,7 +124,7 @@ def test_a_file_that_is_written_to_all_the_time_is_told(stocked: Machine) -> Non
     stocked.nothing_changed(before)
 
 
-def _first_new(machine: Machine, known: frozenset[str], process: subprocess.Popen[str]) -> bool:
+def _first_new(machine: Machine, known: frozenset[str], process: Process) -> bool:
     """Whether a version's folder appeared while the command was still under way."""
     while process.poll() is None:
         if {path.name for path in machine.storage.iterdir()} - known:
@@ -146,7 +146,7 @@ def _change(file: Path, change: str) -> None:
 
 
 @contextmanager
-def _stopped(process: subprocess.Popen[str]) -> Iterator[None]:
+def _stopped(process: Process) -> Iterator[None]:
     process.send_signal(signal.SIGSTOP)
     yield
     process.send_signal(signal.SIGCONT)

@@ -60,8 +60,8 @@ def test_what_cannot_be_erased_is_told_once_in_a_line(embedded: Machine) -> None
         for words in (("datastore", "delete", "--name", "data", "--version", "1"), ("status",)):
             said = finished(embedded.start(*words, powerless=True))
             assert said.code == 0, said
-            what = "the bytes of version 1 of data could not be erased yet: permission denied"
-            assert said.err == f"Warning: {what}. It is tried again.\n"
+            what = "the bytes of version 1 of data could not be erased: permission denied"
+            assert said.err == f"Warning: {what}. The removal will be retried.\n"
     assert embedded.run("status").done()
     assert len(list(embedded.storage.iterdir())) == 1
 

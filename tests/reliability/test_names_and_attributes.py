@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 
-from reliability.machine import Machine, folder_of
+from reliability.machine import Machine, finished, folder_of
 
 
 def test_a_file_given_by_a_link_has_the_name_that_was_typed(machine: Machine) -> None:
@@ -61,7 +61,7 @@ def test_a_large_program_runs_where_it_lies_and_keeps_its_time(embedded: Machine
 def test_a_download_under_a_strict_umask_is_for_its_user_alone(machine: Machine) -> None:
     machine.create(folder_of(machine.home, {"deep/a.csv": b"1\n"}))
     words = ("datastore", "download", "--name", "data", "--version", "1", "--to", "mine")
-    machine.run(*words, umask=0o077).done()
+    finished(machine.execute(*words, umask=0o077)).done()
     found = [machine.home / "mine", *(machine.home / "mine").rglob("*")]
     assert [oct(path.stat().st_mode & 0o777) for path in found] == ["0o700", "0o700", "0o600"]
 

@@ -14,7 +14,7 @@ import pytest
 from acceptance.waiting import wait_until
 from grid_datastores.storage import Manifest
 from reliability.faults import prepared, waiting
-from reliability.machine import Machine, Said, finished, folder_of
+from reliability.machine import Machine, Process, Said, finished, folder_of
 from reliability.nonsense import serving
 from reliability.sources.s3 import S3
 from reliability.test_bad_servers import ONE_VERSION
@@ -57,7 +57,7 @@ _READ = ("sh", "-c", "echo began; read line; cat $GRID_DATASTORE_DATA/a.txt")
 
 
 @contextmanager
-def _living(machine: Machine, name: str = "nightly") -> Iterator[subprocess.Popen[str]]:
+def _living(machine: Machine, name: str = "nightly") -> Iterator[Process]:
     """A Run that has begun, and reads its version when it is told to end."""
     with machine.start(*_run_words(name, *_READ), stdin=subprocess.PIPE) as process:
         try:
@@ -68,7 +68,7 @@ def _living(machine: Machine, name: str = "nightly") -> Iterator[subprocess.Pope
             process.kill()
 
 
-def _ended(run: subprocess.Popen[str]) -> Said:
+def _ended(run: Process) -> Said:
     """It is told to end, by the end of its input."""
     return finished(run)
 
@@ -153,16 +153,16 @@ def test_what_a_living_run_reads_is_not_cleared_away(kept: Machine) -> None:
     with _living(kept) as run:
         said = kept.run("datastore", "clearcache").done()
         assert "removed the files of 0 versions" in said
-        assert "Left the files of 1 version" in said
+        assert "Kept the files of 1 version" in said
         assert _ended(run) == Said(0, "hello", "")
     said = kept.run("datastore", "clearcache").done()
-    assert said == "Forgot 0 interrupted uploads, removed the files of 1 version.\n"
+    assert said == "Discarded 0 interrupted uploads and removed the files of 1 version.\n"
     assert _cache(kept) == []
 
 
 def test_what_a_canceled_run_reads_outlives_the_version_until_the_run_ends(kept: Machine) -> None:
     with _living(kept) as run:
-        assert "stops no process" in kept.run("cancel", "nightly").done()
+        assert "does not stop its process" in kept.run("cancel", "nightly").done()
         said = kept.run("datastore", "delete", *_VERSION)
         assert said.out.startswith("Deleted version 1 of data"), said
         assert said.err.startswith("Warning: "), said

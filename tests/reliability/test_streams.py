@@ -32,7 +32,7 @@ CLOSED = [" ".join(closed) for closed in product(("", "<&-"), ("", ">&-"), ("", 
 
 def _typed(machine: Machine, locale: str, *words: str) -> Said:
     environment, encoding = LOCALES[locale]
-    return finished(machine.start(*words, env=environment, encoding=encoding))
+    return finished(machine.execute(*words, env=environment, encoding=encoding))
 
 
 def _printed(locale: str, text: str) -> str:
@@ -100,14 +100,14 @@ def test_a_name_that_is_not_utf_8_is_printed(embedded: Machine, locale: str) -> 
     embedded.create(folder_of(embedded.home, {"a.csv": b"1"}))
     environment, encoding = LOCALES[locale]
     words = (b"datastore", b"download", *(word.encode() for word in ONE), b"--to=copy\xff")
-    said = finished(embedded.start(*words, env=environment, encoding=encoding))
+    said = finished(embedded.execute(*words, env=environment, encoding=encoding))
     assert said.done() == "Downloaded version 1 of data to copy\\udcff: 1 file, 1 byte.\n"
     assert Path(os.fsdecode(bytes(embedded.home) + b"/copy\xff/a.csv")).read_bytes() == b"1"
 
 
 def _closing(machine: Machine, closed: str, *words: str) -> Said:
     """What the command says with these streams closed."""
-    return machine.run("-c", f'exec "$0" "$@" {closed}', machine.grid, *words, executable="/bin/sh")
+    return finished(machine.execute("-c", f'exec "$0" "$@" {closed}', machine.grid, *words, executable="/bin/sh"))
 
 
 @pytest.mark.parametrize("closed", CLOSED)
@@ -156,13 +156,13 @@ def test_a_key_that_cannot_be_read_is_missing(embedded: Machine) -> None:
 @pytest.mark.parametrize("redirected", [">&-", ">/dev/full"])
 def test_a_server_serves_although_its_link_cannot_be_printed(embedded: Machine, redirected: str) -> None:
     command = f'exec "$0" serve --port 0 {redirected}'
-    with embedded.start("-c", command, embedded.grid, executable="/bin/sh") as process:
+    with embedded.execute("-c", command, embedded.grid, executable="/bin/sh") as process:
         try:
             assert process.stderr
             said = process.stderr.readline()
-            found = re.match(r"Grid Datastores is at (http://\S+)\. That could not be printed: .*", said)
+            found = re.match(r"Grid Datastores is running at (http://\S+)\. The result could not be printed: .*", said)
             assert found, said
-            assert said.endswith(" Make a new key with: grid user key admin\n")
+            assert said.endswith(" Create a new key with: grid user key admin\n")
             assert httpx.get(f"{found[1]}/sign-in").is_success
         finally:
             process.send_signal(signal.SIGTERM)
@@ -172,10 +172,11 @@ def test_a_server_serves_although_its_link_cannot_be_printed(embedded: Machine, 
 def test_a_key_that_cannot_be_printed_can_be_made_again(embedded: Machine) -> None:
     for words in (("add", "ben"), ("add", "eve", "-o", "json"), ("key", "ben")):
         with Path("/dev/full").open("w") as full:
-            said = embedded.run("user", *words, stdout=full)
+            said = finished(embedded.execute("user", *words, stdout=full))
         assert said.code == 3, said
         assert said.err.endswith(
-            f"That could not be printed: no space left on device. Make a new key with: grid user key {words[1]}\n"
+            "The result could not be printed: no space left on device."
+            f" Create a new key with: grid user key {words[1]}\n"
         )
     assert embedded.run("user", "list").done().count("\n") == 3
 
@@ -186,7 +187,7 @@ def test_a_message_that_cannot_be_printed_changes_no_exit_code(embedded: Machine
     commands = [(("datastore", "show", "--name=no", "--version=1"), 1), (("datastore", "show"), 2), (("datastore",), 0)]
     with Path("/dev/full").open("w") as full:
         for words, code in commands:
-            assert machine.run(*words, stderr=full).code == code
-        both = machine.run("datastore", "delete", *ONE, stdout=full, stderr=full)
+            assert finished(machine.execute(*words, stderr=full)).code == code
+        both = finished(machine.execute("datastore", "delete", *ONE, stdout=full, stderr=full))
     assert both.code == 3
     assert machine.phases() == []

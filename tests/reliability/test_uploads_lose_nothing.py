@@ -78,8 +78,8 @@ def test_an_upload_that_is_under_way_is_left_alone_by_other_commands(ready: Mach
     process = ready.start("datastore", "create", "source", "--name=data")
     wait_until(lambda: gate.exists() or process.poll() is not None, "it is about to say its last word")
     ready.grid = grid
-    assert "(1 upload under way)" in ready.run("datastore", "resume").done()
-    assert "(1 upload under way)" in ready.run("datastore", "clearcache").done()
+    assert "(1 upload still running)" in ready.run("datastore", "resume").done()
+    assert "(1 upload still running)" in ready.run("datastore", "clearcache").done()
     gate.unlink()
     finished(process).done()
     _is_whole(ready)

@@ -1,36 +1,84 @@
-"""The catalogue of defects: each can be put in, and every rule has one."""
+"""The catalogue of defects: each can be put in, changes public seams only, and was noticed as it stands now."""
 
 from __future__ import annotations
 
+import ast
 import json
-import subprocess
-import sys
+from dataclasses import replace
 from pathlib import Path
+from types import FunctionType, ModuleType
 
 import pytest
 
-from defects import run
+from defects import freshness, run, use, versions
 from defects.catalogue import CATALOGUE, Defect
-from defects.run import NOTICED
+from grid_datastores.domain import rules
+from grid_datastores.service import deletion
 from living_spec.config import find_config
-from living_spec.evidence import digest
 from living_spec.spec import read_spec
 
 ROOT = Path(__file__).parents[2]
-RULES = set(read_spec(find_config(ROOT)).rules)
+SPEC = read_spec(find_config(ROOT))
+SOURCES = sorted(path for folder in ("defects", "editions") for path in (ROOT / "tests" / folder).glob("*.py"))
+
+
+BY_ID = {defect.id: defect for defect in CATALOGUE}
+
+
+def private(name: str) -> bool:
+    return name.startswith("_") and not name.endswith("__")
 
 
 def test_every_rule_has_a_defect_and_every_defect_a_rule() -> None:
-    assert {defect.rule for defect in CATALOGUE} == RULES
+    assert {defect.rule for defect in CATALOGUE} == set(SPEC.rules)
     assert len({defect.id for defect in CATALOGUE}) == len(CATALOGUE)
 
 
 @pytest.mark.parametrize("defect", CATALOGUE, ids=lambda defect: defect.id)
-def test_every_defect_can_be_put_in(defect: Defect) -> None:
-    """In a process of its own; what it replaces has to be there."""
-    start = f"from defects.catalogue import CATALOGUE; next(d for d in CATALOGUE if d.id == {defect.id!r}).apply()"
-    done = subprocess.run([sys.executable, "-c", start], cwd=ROOT / "tests", capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+def test_every_defect_can_be_put_in(defect: Defect, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it changes has to exist."""
+    replaced: list[str] = []
+
+    def put(owner: object, name: str, value: object) -> None:
+        assert value is not getattr(owner, name)
+        replaced.append(name)
+        monkeypatch.setattr(owner, name, value)
+
+    defect.apply(put)
+    assert replaced
+
+
+@pytest.mark.parametrize("defect", CATALOGUE, ids=lambda defect: defect.id)
+def test_every_seam_is_public_and_named_where_it_is_defined(defect: Defect) -> None:
+    for change in defect.changes():
+        module, _, path = change.seam.partition(":")
+        assert not [name for name in [*module.split("."), *path.split(".")] if private(name)], change.seam
+        if isinstance(change.owner, ModuleType | type) and isinstance(change.original, FunctionType):
+            assert (change.original.__module__, change.original.__qualname__) == (module, path)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_no_defect_and_no_edition_uses_a_private_attribute(path: Path) -> None:
+    """So that what is behind the public names can be rewritten without them."""
+    tree = ast.parse(path.read_text("utf-8"))
+    used = {(node.lineno, node.attr) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    used |= {
+        (node.lineno, one.name) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for one in node.names
+    }
+    used |= {
+        (node.lineno, node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    assert sorted((line, name) for line, name in used if private(name) and name.isidentifier() and name != "_") == []
+
+
+def test_a_function_is_replaced_wherever_it_was_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = rules.check_deletable
+    BY_ID["holders-ignored"].apply(monkeypatch.setattr)
+    assert deletion.check_deletable is rules.check_deletable is not original
+    monkeypatch.undo()
+    assert deletion.check_deletable is rules.check_deletable is original
 
 
 def test_trying_one_leaves_what_was_seen_of_the_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -44,8 +92,38 @@ def test_trying_one_leaves_what_was_seen_of_the_others(monkeypatch: pytest.Monke
     tried = {one["id"]: one for one in json.loads(file.read_text("utf-8"))["defects"]}
     assert tried[first.id] == {"id": first.id, "rule": first.rule, "what": first.what, **old}
     assert tried[second.id]["caught"] == ["cli"]
-    assert tried[second.id]["digest"] == digest(find_config(ROOT))
+    assert tried[second.id]["digest"] == freshness.digest(second, SPEC.rule(second.rule))
     assert tried[second.id]["seen"] > old["seen"]
+
+
+def test_a_result_is_fresh_until_the_defect_its_scenarios_or_a_seam_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    defect = BY_ID["quota-ignored"]
+    rule = SPEC.rule(defect.rule)
+    digest = freshness.digest(defect, rule)
+
+    def elsewhere(quota: str, unused: list[str]) -> bool:
+        """Whatever it does behind its parameters."""
+        return not quota
+
+    monkeypatch.setattr(rules, "check_quota", elsewhere)
+    prose = replace(rule, sentence="Other words", scenarios=tuple(replace(one, name="") for one in rule.scenarios))
+    assert freshness.digest(replace(defect, what="other words"), prose) == digest
+    monkeypatch.setattr(rules, "check_quota", lambda quota: None)
+    assert freshness.digest(defect, rule) != digest, "a seam has other parameters"
+    monkeypatch.undo()
+    first, *others = rule.scenarios
+    shorter = replace(rule, scenarios=(replace(first, steps=first.steps[:-1]), *others))
+    assert freshness.digest(defect, shorter) != digest, "a step has gone"
+    assert freshness.digest(replace(defect, surfaces=("api",)), rule) != digest, "another surface"
+    other = BY_ID["newest-offered-first"].changes
+    assert freshness.digest(replace(defect, changes=other), rule) != digest, "it does something else"
+
+
+def test_the_code_of_a_defect_includes_the_helpers_that_it_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    defect = BY_ID["refusal-erases"]
+    digest = freshness.digest(defect, SPEC.rule(defect.rule))
+    monkeypatch.setattr(use, "after_refusal", versions.before_create)
+    assert freshness.digest(defect, SPEC.rule(defect.rule)) != digest
 
 
 def test_an_unknown_defect_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,17 +132,21 @@ def test_an_unknown_defect_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert capsys.readouterr().err == "There is no defect no-such; tests/defects has them all.\n"
 
 
-def test_the_digest_covers_what_decides_results() -> None:
+def test_the_digest_of_the_evidence_covers_what_decides_results() -> None:
     covered = {path.relative_to(ROOT).as_posix() for path in find_config(ROOT).digest}
     assert {"src/living_spec", "tests/conftest.py", "tests/browser.py", "requirements.lock"} <= covered
     assert all(path.exists() for path in find_config(ROOT).digest)
 
 
-def test_what_was_noticed_speaks_of_this_catalogue_and_misses_nothing() -> None:
-    """`make defects` writes it, and takes half an hour; a new defect alone is tried in a minute."""
-    tried = json.loads(NOTICED.read_text("utf-8"))["defects"]
-    known = [(defect.id, defect.rule, defect.what) for defect in CATALOGUE]
-    assert [one["id"] for one in tried if (one["id"], one["rule"], one["what"]) not in known] == []
-    untried = {defect.id for defect in CATALOGUE} - {one["id"] for one in tried}
-    assert not untried, f"Not tried yet: make defects DEFECTS='{' '.join(sorted(untried))}'"
+def test_every_defect_was_tried_as_it_stands_now() -> None:
+    """`make defects` tries all in half an hour; a single one takes a minute."""
+    stale = run.stale(SPEC)
+    assert not stale, f"Changed since they were tried, or new. Try them: make defects DEFECTS='{' '.join(stale)}'"
+
+
+def test_every_defect_was_noticed() -> None:
+    tried = run.read_noticed().values()
+    assert [one["id"] for one in tried if one["id"] not in BY_ID] == []
+    for one in tried:
+        assert (one["rule"], one["what"]) == (BY_ID[one["id"]].rule, BY_ID[one["id"]].what)
     assert [one["id"] for one in tried if one["missed"] or not one["caught"]] == []

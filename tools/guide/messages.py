@@ -31,10 +31,10 @@ from grid_datastores.gateway.credentials import find_server
 from grid_datastores.gateway.embedded import EmbeddedDatastores
 from grid_datastores.machine import uploads
 from grid_datastores.service import open_service
-from grid_datastores.service.run_locks import LivingRuns
+from grid_datastores.service.run_locks import RunLocks
 from grid_datastores.settings import QUOTA, Limits, Settings
 from grid_datastores.sources import parse_source, scan
-from grid_datastores.sources.scratch import full_disk
+from grid_datastores.storage.space import TO_FETCH, raising_no_space
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -96,10 +96,10 @@ def _home() -> Iterator[_Home]:
         settings = Settings(folder / ".grid", folder / ".grid" / "data" / "catalog.sqlite", Limits())
         (folder / "data").mkdir()
         (folder / "data" / "birds.csv").write_text("a,b\n", "utf-8")
-        service = open_service(settings, queued=lambda: None, clock=lambda: _NOW)
+        service = open_service(settings, wake_workers=lambda: None, clock=lambda: _NOW)
         with closing(service.context.catalog):
             user = service.accounts.local("ana")
-            runs = LivingRuns(settings.data / "runs")
+            runs = RunLocks(settings.data / "runs")
             datastores = EmbeddedDatastores(service, user, settings.data, runs)
             waiting = datastores.begin("birds", Source(SourceKind.FILES, str(folder / "data")))
             home = _Home(folder, settings, service, user, datastores, waiting, waiting, waiting)
@@ -136,7 +136,7 @@ def _changed(home: _Home) -> object:
 
 
 def _full(_home: _Home) -> object:
-    with full_disk():
+    with raising_no_space(TO_FETCH):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
@@ -160,7 +160,7 @@ def _without_bytes(home: _Home) -> object:
 def _no_catalog(home: _Home) -> object:
     folder = home.folder / "catalog"
     folder.mkdir()
-    return open_service(replace(home.settings, catalog=folder), queued=lambda: None)
+    return open_service(replace(home.settings, catalog=folder), wake_workers=lambda: None)
 
 
 _OF_VALUES: tuple[Callable[[_Home], object], ...] = (

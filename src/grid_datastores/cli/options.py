@@ -1,4 +1,4 @@
-"""The options that commands share. A name or a number that cannot be one is a usage error, exit code 2."""
+"""The options that commands share. An invalid name or number is a usage error, exit code 2."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 class VersionNumber(click.ParamType[int]):
-    """A version's number; there is no default, and no word for the latest (rule no-default-version)."""
+    """A version's number. There is no default and no "latest" (rule no-default-version)."""
 
     name = "number"
 
     def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The number, or a usage error."""
+        """Return the number, or fail with a usage error."""
         from grid_datastores.domain.naming import parse_number
 
         try:
@@ -38,17 +38,19 @@ class VersionNumber(click.ParamType[int]):
         param: click.Parameter,  # noqa: ARG002 - click's signature
         incomplete: str,
     ) -> list[CompletionItem]:
-        """The numbers that the datastore has."""
+        """Complete the numbers of the datastore's versions."""
         name = ctx.params.get("name") or ctx.params.get("datastore")
-        return _items(lambda them: (str(v.ref.number) for v in them.versions() if v.ref.name == name), incomplete)
+        return _complete(
+            lambda opened: (str(v.ref.number) for v in opened.versions() if v.ref.name == name), incomplete
+        )
 
     def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:  # noqa: ARG002
-        """What to say when it is left out."""
-        return "Give the number of the version; nothing stands for the latest or all."
+        """Return the message for a missing number."""
+        return 'Give the number of the version. There is no "latest" or "all".'
 
 
 class DatastoreName(click.ParamType[str]):
-    """A datastore's name."""
+    """The name of a datastore."""
 
     name = "name"
 
@@ -58,11 +60,11 @@ class DatastoreName(click.ParamType[str]):
         param: click.Parameter,  # noqa: ARG002
         incomplete: str,
     ) -> list[CompletionItem]:
-        """The names that there are."""
-        return _items(lambda them: (version.ref.name for version in them.versions()), incomplete)
+        """Complete the names of the user's datastores."""
+        return _complete(lambda opened: (version.ref.name for version in opened.versions()), incomplete)
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The name, or a usage error."""
+        """Return the name, or fail with a usage error."""
         from grid_datastores.domain.naming import check_name
 
         try:
@@ -72,7 +74,7 @@ class DatastoreName(click.ParamType[str]):
 
 
 class WorkloadName(click.ParamType[str]):
-    """The name of a Session or a Run that there is; completes those that have not ended."""
+    """The name of an existing Session or Run."""
 
     name = "name"
 
@@ -85,11 +87,11 @@ class WorkloadName(click.ParamType[str]):
         param: click.Parameter,  # noqa: ARG002
         incomplete: str,
     ) -> list[CompletionItem]:
-        """The names that there are."""
+        """Complete the names of those that have not ended."""
         from grid_datastores.domain.model import WorkloadKind
 
         kind = WorkloadKind(self._kind)
-        return _items(lambda them: (item.name for item in them.workloads(kind) if item.state.live), incomplete)
+        return _complete(lambda opened: (item.name for item in opened.workloads(kind) if item.state.live), incomplete)
 
 
 class NewFolder(click.Path):
@@ -100,12 +102,12 @@ class NewFolder(click.Path):
     ) -> str | bytes | PathLike[str]:
         """The path, or a usage error when it is empty."""
         if value == "":
-            self.fail("Give the folder to make; it is empty.", param, ctx)
+            self.fail("The folder name is empty. Give the name of a new folder.", param, ctx)
         return super().convert(value, param, ctx)
 
 
 class SourceLocation(click.ParamType[str]):
-    """A file, a folder or an address; the shell completes files."""
+    """A file, a folder, a URL or a bucket."""
 
     name = "source"
 
@@ -115,28 +117,28 @@ class SourceLocation(click.ParamType[str]):
         param: click.Parameter,  # noqa: ARG002
         incomplete: str,
     ) -> list[CompletionItem]:
-        """Left to the shell."""
+        """Let the shell complete the paths of files."""
         from click.shell_completion import CompletionItem
 
         return [CompletionItem(incomplete, type="file")]
 
 
-def _items(ask: Callable[[Datastores], Iterable[str]], incomplete: str) -> list[CompletionItem]:
-    """What there is and begins so; nothing where that cannot be had, as a shell is no place for an error."""
+def _complete(list_values: Callable[[Datastores], Iterable[str]], incomplete: str) -> list[CompletionItem]:
+    """Return the values that start with `incomplete`. On any error return none, because a shell cannot show errors."""
     from click.shell_completion import CompletionItem
 
-    from grid_datastores.cli.target import open_to_look
+    from grid_datastores.cli.target import open_for_completion
 
     try:
-        with open_to_look() as datastores:
-            values = dict.fromkeys(ask(datastores)) if datastores else {}
+        with open_for_completion() as datastores:
+            values = dict.fromkeys(list_values(datastores)) if datastores else {}
     except Exception:
         return []
     return [CompletionItem(value) for value in values if value.startswith(incomplete)]
 
 
 def version_ref(name: str, number: int) -> VersionRef:
-    """The name and number together."""
+    """Return the version's name and number as one value."""
     from grid_datastores.domain.model import VersionRef
 
     return VersionRef(name, number)
@@ -157,11 +159,11 @@ class OnceOption(click.Option):
 
 
 def pass_output_on(ctx: click.Context, output: str) -> None:
-    """How to print, told to a group, holds for its command, unless that says something else itself."""
+    """Make the group's --output the default of its command. Raises a usage error if the command prints no JSON."""
     name = ctx.invoked_subcommand or ""
     command = ctx.command.get_command(ctx, name) if isinstance(ctx.command, click.Group) else None
     if command and output != "text" and not any(option.name == "output" for option in command.params):
-        raise click.UsageError(f"{name} prints no JSON; leave -o json out.")
+        raise click.UsageError(f"{name} cannot print JSON. Leave out -o json.")
     ctx.default_map = {name: {"output": output}}
 
 
@@ -183,8 +185,8 @@ mounted_version_option = click.option(
     cls=OnceOption,
     type=VersionNumber(),
     required=True,
-    help="Version of it to mount.",
+    help="Number of the version to mount.",
 )
 output_option = click.option(
-    "-o", "--output", type=click.Choice(["text", "json"]), default="text", help="How to print.", show_default=True
+    "-o", "--output", type=click.Choice(["text", "json"]), default="text", help="Output format.", show_default=True
 )

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -14,8 +11,11 @@ from grid_datastores.domain.errors import InvalidInput, NotSignedIn, SourceFaile
 from grid_datastores.domain.naming import is_id
 from grid_datastores.domain.text import os_reason
 from grid_datastores.settings import API_KEY, CLUSTER_ID, SERVER_URL, USER_ID
+from grid_datastores.system.files import replacing, sync_folder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from grid_datastores.settings import Settings
 
 _FILE = "credentials.json"  # the keys UserID and APIKey are those of Grid's own client
@@ -64,14 +64,9 @@ def keep(settings: Settings, server: Server) -> Path:
     path = credentials_file(settings)
     try:
         settings.directory.mkdir(parents=True, exist_ok=True)
-        descriptor, aside = tempfile.mkstemp(prefix=f".{_FILE}.", dir=settings.directory)
-        try:
-            with os.fdopen(descriptor, "w") as file:
-                json.dump(content, file, indent=2)
-            Path(aside).replace(path)
-        except BaseException:
-            Path(aside).unlink(missing_ok=True)
-            raise
+        with replacing(path, 0o600) as file:
+            file.write(json.dumps(content, indent=2).encode())
+        sync_folder(settings.directory)
     except OSError as error:
         raise SourceFailed(f"{path} cannot be written: {os_reason(error)}.") from error
     return path

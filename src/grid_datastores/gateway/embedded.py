@@ -13,7 +13,7 @@ from grid_datastores.domain.model import Phase, Place
 from grid_datastores.domain.rules import available
 from grid_datastores.domain.text import os_sentence
 from grid_datastores.service import open_service
-from grid_datastores.service.run_locks import LivingRuns
+from grid_datastores.service.run_locks import RunLocks
 from grid_datastores.storage import LocalStorage
 
 if TYPE_CHECKING:
@@ -48,22 +48,22 @@ def open_embedded(settings: Settings) -> EmbeddedDatastores:
 
     In a folder that cannot be written, reading works, and everything else is refused.
     """
-    service = open_service(settings, queued=lambda: None)
-    runs = LivingRuns(settings.data / "runs")
-    writes = not service.context.catalog.frozen
+    service = open_service(settings, wake_workers=lambda: None)
+    runs = RunLocks(settings.data / "runs")
+    writes = not service.read_only
     if writes:
-        service.tidy(runs.lives)
-    return EmbeddedDatastores(service, service.accounts.local(_person()), settings.data, runs, tidies=writes)
+        service.tidy(runs.is_alive)
+    return EmbeddedDatastores(service, service.accounts.local(_person()), settings.data, runs, writes=writes)
 
 
 def open_to_look(settings: Settings) -> EmbeddedDatastores | None:
     """The same, only to look: nothing is made, brought up to date or tidied. None where nothing is stored yet."""
-    if not settings.catalog.is_file() or not LocalStorage.exists_in(settings.data):
+    if not settings.catalog.is_file() or not (LocalStorage.exists_in(settings.data) and settings.scratch.is_dir()):
         return None
-    service = open_service(settings, queued=lambda: None, to_look=True)
-    if user := service.accounts.local_to_look(_person()):
-        return EmbeddedDatastores(service, user, settings.data, LivingRuns(settings.data / "runs"), tidies=False)
-    service.context.catalog.close()
+    service = open_service(settings, wake_workers=lambda: None, read_only=True)
+    if user := service.accounts.find_local(_person()):
+        return EmbeddedDatastores(service, user, settings.data, RunLocks(settings.data / "runs"), writes=False)
+    service.close()
     return None
 
 
@@ -72,10 +72,10 @@ class EmbeddedDatastores:
 
     fetches_here = True
 
-    def __init__(self, service: Service, user: User, folder: Path, runs: LivingRuns, *, tidies: bool = True) -> None:
+    def __init__(self, service: Service, user: User, folder: Path, runs: RunLocks, *, writes: bool = True) -> None:
         self._service = service
         self._runs = runs
-        self._tidies = tidies
+        self._writes = writes
         self._user = user
         self.place = f"{_HERE} ({folder})"
 
@@ -108,7 +108,7 @@ class EmbeddedDatastores:
         return self._service.reading.object(self._user, version.id, name)[1]
 
     def local_object(self, version: Version, name: str) -> Path | None:
-        return self._service.context.storage.place(version.id, name)
+        return self._service.reading.local_path(version.id, name)
 
     def begin(self, name: str, source: Source) -> Version:
         return self._service.uploads.begin(self._user, name, source)
@@ -133,8 +133,8 @@ class EmbeddedDatastores:
     def interrupted_fetches(self) -> Sequence[Version]:
         return [version for version in self.versions() if version.phase is Phase.OPTIMIZING]
 
-    def drop(self, version: Version) -> None:
-        self._service.uploads.drop(self._user, version.id)
+    def abandon(self, version: Version) -> None:
+        self._service.uploads.abandon(self._user, version.id)
 
     def delete(self, ref: VersionRef) -> Receipt:
         return self._service.deletion.delete(self._user, self._id(ref))
@@ -148,7 +148,7 @@ class EmbeddedDatastores:
         paths = {self._id(ref): path for ref, path in mounts.items()}
         workload = self._service.workloads.start(self._user, kind, name, paths, leased=leased)
         if leased:
-            self._runs.hold(workload)
+            self._runs.acquire(workload)
         return workload
 
     def heartbeat(self, run: Workload) -> Workload:
@@ -165,17 +165,18 @@ class EmbeddedDatastores:
         workload = self._service.workloads.named(self._user, kind, name)
         return self._service.workloads.set_state(self._user, kind, workload.id, wanted)
 
-    def close(self) -> None:
-        """Erase what was deleted, as far as that is possible now. The next command erases the rest."""
+    def erase_deleted(self) -> None:
+        """See `Datastores`. The next command erases what cannot be erased now."""
         try:
-            self._runs.release()
-            if self._tidies:
-                self._service.tidy(self._runs.lives)
+            if self._writes:
+                self._service.erase_deleted()
         except (Refusal, OSError) as error:
             said = error.message if isinstance(error, Refusal) else os_sentence(error)
             _log.warning("what was deleted will be erased by the next command: %s", said)
-        finally:
-            self._service.context.catalog.close()
+
+    def close(self) -> None:
+        self._runs.release()
+        self._service.close()
 
     def _id(self, ref: VersionRef) -> str:
         return self._service.reading.find(self._user, ref).id

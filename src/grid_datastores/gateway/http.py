@@ -172,7 +172,7 @@ class HttpDatastores:
     def interrupted_fetches(self) -> Sequence[Version]:
         return []
 
-    def drop(self, version: Version) -> None:
+    def abandon(self, version: Version) -> None:
         with suppress(NotFound):
             self._connection.call("DELETE", f"{self._path_of(version)}/upload")
 
@@ -222,6 +222,9 @@ class HttpDatastores:
             self._connection.call("DELETE", f"{self._workloads_path(kind)}/{workload.id}")
             return workload
         return self._step(workload, wanted)
+
+    def erase_deleted(self) -> None:
+        """The server erases by itself."""
 
     def close(self) -> None:
         self._connection.close()

@@ -1,4 +1,4 @@
-"""What the CLI works on: one protocol, with two implementations (`embedded` here, `client` over HTTP)."""
+"""What the CLI works on: one protocol, with two implementations (`embedded`, and `http` on a server)."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Datastores(Protocol):
     def interrupted_fetches(self) -> Sequence[Version]:
         """The versions whose fetching ended with a process; none on a server, which goes on by itself."""
 
-    def drop(self, version: Version) -> None:
+    def abandon(self, version: Version) -> None:
         """Erase a version that is not finished, and leave a finished one as it is.
 
         Raises the `Refusal` that kept it from being asked or done; then the version may still exist.
@@ -119,5 +119,8 @@ class Datastores(Protocol):
     def set_state(self, kind: WorkloadKind, name: str, wanted: WorkloadState) -> Workload:
         """Pause, resume or end the workload of this name."""
 
+    def erase_deleted(self) -> None:
+        """Erase the bytes of deleted versions now (rule delete-removes-bytes). A server does so by itself."""
+
     def close(self) -> None:
-        """Finish what is under way and let go."""
+        """Close connections and the catalog, and release the locks of Runs."""

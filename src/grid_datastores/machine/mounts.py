@@ -26,8 +26,8 @@ from grid_datastores.domain.errors import Damaged, NotUnderstood
 from grid_datastores.domain.model import ETAG, VersionRef
 from grid_datastores.domain.naming import is_id
 from grid_datastores.machine.restore import check_all_written, restore
-from grid_datastores.machine.staging import remove_tree
 from grid_datastores.system.file_locks import alone, shared
+from grid_datastores.system.files import remove_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

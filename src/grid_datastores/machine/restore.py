@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from grid_datastores.domain.errors import Damaged, Refusal, SourceFailed
 from grid_datastores.domain.model import ETAG
 from grid_datastores.domain.text import counted, os_reason
-from grid_datastores.machine.staging import FolderAside
+from grid_datastores.machine.staging import StagingFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -45,7 +45,7 @@ def restore(
     below `directory`, that of the settings.
     """
     check_new(destination)
-    with _aside(destination, directory) as folder:
+    with _staging(destination, directory) as folder:
         return _write_all(manifest, read_object, folder, progress, lies_at)
 
 
@@ -71,19 +71,19 @@ def check_all_written(refused: dict[str, str], total: int, destination: Path) ->
 
 
 @contextmanager
-def _aside(destination: Path, directory: Path) -> Iterator[Path]:
+def _staging(destination: Path, directory: Path) -> Iterator[Path]:
     """A folder that becomes the destination when the context ends; nothing of it is left where that fails."""
     try:
-        aside = FolderAside(directory, destination)
+        staging = StagingFolder(directory, destination)
     except OSError as error:
         raise SourceFailed(f"{destination} cannot be made: {os_reason(error)}.") from error
     try:
-        yield aside.path
-        aside.path.rename(destination)
+        yield staging.path
+        staging.path.rename(destination)
     except OSError as error:
         raise SourceFailed(f"{destination} cannot be written: {os_reason(error)}.") from error
     finally:
-        aside.discard()
+        staging.discard()
 
 
 def _write_all(

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from uuid import uuid4
 
 from grid_datastores.system.file_locks import alone
+from grid_datastores.system.files import append_durably, remove_tree
 
 NOTES = "unfinished-downloads"
 _NOTE = re.compile(r"[0-9a-f]{16}")  # what is named otherwise is not of grid
@@ -21,7 +21,7 @@ _MARK = 16  # hexadecimal digits that end the name of a folder, and are the name
 _LONGEST_NAME = 255  # bytes
 
 
-class FolderAside:
+class StagingFolder:
     """A new, empty folder beside `destination`, noted below `directory`. Raises `OSError` when it cannot be made."""
 
     def __init__(self, directory: Path, destination: Path) -> None:
@@ -49,10 +49,7 @@ class FolderAside:
     def _write_note(self) -> None:
         self._note.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock.enter_context(alone(self._note, wait=True))
-        with self._note.open("wb") as file:
-            file.write(os.fsencode(self.path.absolute()))
-            file.flush()
-            os.fsync(file.fileno())
+        append_durably(self._note, os.fsencode(self.path.absolute()))
 
 
 def erase_abandoned(directory: Path) -> None:
@@ -79,18 +76,3 @@ def _erase(note: Path) -> None:
 def _is_marked(folder: Path, mark: str) -> bool:
     """Whether the name of the folder has the mark of the note: whatever else a note names is left alone."""
     return folder.is_absolute() and folder.name.startswith(".") and folder.name.endswith(f".{mark}")
-
-
-def remove_tree(folder: Path) -> None:
-    """Remove a folder, also one that can only be read. Not recursive: folders nest deeper than Python calls."""
-    folders = [folder]
-    for each in folders:
-        each.chmod(stat.S_IRWXU)
-        with os.scandir(each) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(Path(entry.path))
-                else:
-                    Path(entry.path).unlink()
-    for each in reversed(folders):
-        each.rmdir()

@@ -16,6 +16,7 @@ from grid_datastores.domain.errors import SourceFailed
 from grid_datastores.domain.model import FileEntry, VersionRef
 from grid_datastores.domain.text import os_reason
 from grid_datastores.system.file_locks import lock, locked
+from grid_datastores.system.files import append_durably
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -200,11 +201,7 @@ def _whole(value: object) -> int | None:
 
 
 def _append(path: Path, row: object) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    append_durably(path, f"{json.dumps(row)}\n".encode())
 
 
 def _scanned(data: LocalSource) -> list[list[object]]:

@@ -106,7 +106,7 @@ def forget(datastores: Datastores, journal: Journal) -> None:
     version = _find(datastores, journal)
     if version and version.phase.unfinished:
         try:
-            datastores.drop(version)
+            datastores.abandon(version)
         except Refusal as error:
             raise Refusal(f"{error.message} So {journal.ref} is not dropped.") from error
     journal.forget()
@@ -275,7 +275,7 @@ def _check_unchanged(data: LocalSource) -> None:
 def _drop(datastores: Datastores, version: Version, error: BaseException, command: str) -> None:
     """Drop a version that failed with this error. Raises what both say where the version cannot be dropped."""
     try:
-        datastores.drop(version)
+        datastores.abandon(version)
     except Refusal as trouble:
         raise Refusal(
             f"The upload of {version.ref} failed: {_why(error)} But it could not be dropped: {trouble.said}"

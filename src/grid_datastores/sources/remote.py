@@ -13,7 +13,7 @@ from grid_datastores.sources.archive import open_archive
 from grid_datastores.sources.bucket import Bucket
 from grid_datastores.sources.download import download
 from grid_datastores.sources.limits import Limits
-from grid_datastores.sources.scratch import scratch_file
+from grid_datastores.system.files import temporary_file
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -56,7 +56,7 @@ def open_remote(
     limits = limits or Limits()
     match source.kind:
         case SourceKind.ARCHIVE:
-            with scratch_file(scratch) as file:
+            with temporary_file(scratch) as file:
                 size = download(source.location, file, limits, allowed_hosts, resolve)
                 with open_archive(file, size, scratch, limits) as unpacked:
                     yield RemoteFiles(unpacked.files, unpacked.folders, unpacked.note)

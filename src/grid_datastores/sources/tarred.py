@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from grid_datastores.domain.errors import SourceFailed
 from grid_datastores.sources.entries import Names, Unpacked, plain_path, shown, storable_time
-from grid_datastores.sources.scratch import full_disk, scratch_file
 from grid_datastores.storage.packing import CHUNK
+from grid_datastores.storage.space import TO_FETCH, raising_no_space
+from grid_datastores.system.files import temporary_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -67,7 +68,7 @@ def open_tar_gz(file: BinaryIO, size: int, scratch: Path, limits: Limits) -> Ite
 
     The plain tar needs its space on the disk of `scratch`. Raises `SourceFailed` and `NoSpace`.
     """
-    with scratch_file(scratch) as plain:
+    with temporary_file(scratch) as plain:
         _gunzip(file, size, plain, limits)
         names = Names(limits)
         files = list(_files(plain, names, limits))
@@ -84,11 +85,11 @@ def _gunzip(file: BinaryIO, size: int, plain: BinaryIO, limits: Limits) -> None:
                 limits.check_wanted()
                 unpacked += len(chunk)
                 limits.check_unpacked(unpacked, size)
-                with full_disk():
+                with raising_no_space(TO_FETCH):
                     plain.write(chunk)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise SourceFailed("The .tar.gz is cut short or damaged: it cannot be unpacked.") from error
-    with full_disk():
+    with raising_no_space(TO_FETCH):
         plain.flush()
 
 

@@ -44,7 +44,7 @@ def coverage(context: Context, block: Block) -> Lines:
         for rule in rules
     ]
     lines = warn(block, f"There are gaps: {'; '.join(gaps)}.") if gaps else []
-    return [*lines, *table(head, rows), *(_caption(context, tried) if tried else [])]
+    return [*lines, *table(head, rows), *(_caption(tried) if tried else [])]
 
 
 def defects(context: Context, block: Block) -> Lines:
@@ -59,7 +59,7 @@ def defects(context: Context, block: Block) -> Lines:
         missed = f"; **missed** on {_surfaces(context, defect.missed)}" if defect.missed else ""
         caught = _surfaces(context, defect.caught) or "nowhere"
         rows.append([authored(defect.what), context.link(rule, authored(rule.sentence)), caught + missed])
-    return [*table(["Defect", "The rule that noticed", "On"], rows), *_caption(context, tried)]
+    return [*table(["Defect", "The rule that noticed", "On"], rows), *_caption(tried)]
 
 
 def _noticed(tried: Defects, rule: Rule) -> str:
@@ -76,13 +76,10 @@ def _page(context: Context, path: Path) -> str:
     return f"[{authored(page_title(path))}](/{path.relative_to(context.proof.spec.config.pages).as_posix()})"
 
 
-def _caption(context: Context, tried: Defects) -> Lines:
-    """Since when the defects were tried, and for how many of them the sources are still the same."""
-    if not tried.defects:
+def _caption(tried: Defects) -> Lines:
+    """The first and last day on which defects were tried."""
+    days = sorted({defect.seen for defect in tried.defects})
+    if not days:
         return paragraph("No defect has been tried yet.", "spec-caption")
-    oldest = min(defect.seen for defect in tried.defects)
-    older = sum(defect.digest != context.proof.digest for defect in tried.defects)
-    since = f"the sources have changed since for {older} of {len(tried.defects)}"
-    return paragraph(
-        f"Defects tried on {oldest} or later; {since if older else 'the sources are the same today'}.", "spec-caption"
-    )
+    when = f"on {days[0]}" if len(days) == 1 else f"between {days[0]} and {days[-1]}"
+    return paragraph(f"Defects tried {when}.", "spec-caption")

@@ -121,7 +121,7 @@ def test_what_is_no_exception_fails_the_version_and_nothing_else(embedded: Machi
     embedded.grid = prepared(tmp_path, _PANIC)
     said = embedded.run("datastore", "create", "s3://birds/x")
     assert said.code == 1
-    assert said.err == "Error: it panics (set GRID_DEBUG=1 to see where)\n"
+    assert said.err == "Error: it panics (for a traceback, set GRID_DEBUG=1)\n"
     embedded.run("datastore", "show", "--name", "x", "--version", "1").done()
     assert embedded.phases() == [(1, "FAILED")]
 
@@ -133,6 +133,6 @@ def test_what_is_no_exception_leaves_a_server_alive(embedded: Machine, tmp_path:
     machine = Machine(embedded.grid, embedded.home, server, server.add_user("ana"))
     try:
         for _ in range(7):
-            machine.run("datastore", "create", "s3://birds/x").refused("something broke in the server")
+            machine.run("datastore", "create", "s3://birds/x").refused("an internal error occurred")
     finally:
         server.stop()

@@ -187,14 +187,11 @@ def _in_scratch(folder: Path) -> list[str]:
 
 def _stopped(server: ServerProcess, number: int = signal.SIGTERM) -> None:
     """End the server by a signal: it ends promptly, and has nothing to complain of."""
-    process = server._process
-    assert process
-    process.send_signal(number)
     try:
-        out, _ = process.communicate(timeout=PROMPTLY)
+        code, said = server.end(number, PROMPTLY)
     except subprocess.TimeoutExpired:
         pytest.fail("The server goes on.")
-    assert (process.returncode, "Traceback" in out + (server.folder / "serve.log").read_text()) == (0, False)
+    assert (code, "Traceback" in said) == (0, False)
 
 
 def test_an_upload_is_finished_whatever_is_fetched(person: People, slow: Slow) -> None:

@@ -14,7 +14,7 @@ from grid_datastores.gateway.embedded import EmbeddedDatastores
 from grid_datastores.machine import upload_journal, uploads
 from grid_datastores.machine.upload_journal import Journal, interrupted
 from grid_datastores.service import Service
-from grid_datastores.service.run_locks import LivingRuns
+from grid_datastores.service.run_locks import RunLocks
 from grid_datastores.sources import LocalSource, scan
 from grid_datastores.sources.local import LocalFile
 
@@ -23,7 +23,7 @@ ARCHIVE = Source(SourceKind.ARCHIVE, "https://example.com/data.zip")
 
 @pytest.fixture
 def datastores(service: Service, ana: User, tmp_path: Path) -> EmbeddedDatastores:
-    return EmbeddedDatastores(service, ana, tmp_path, LivingRuns(tmp_path / "runs"))
+    return EmbeddedDatastores(service, ana, tmp_path, RunLocks(tmp_path / "runs"))
 
 
 @pytest.fixture

@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
-import shutil
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from living_spec_project import FEATURE, MKDOCS, PYPROJECT, STEPS, Project
+from living_spec_project import FEATURE, LOAD, MKDOCS, PAGE, PYPROJECT, STEPS, Project
+
+from forked import Forked
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
+@pytest.fixture(scope="session")
+def forked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forked]:
+    """What the commands of all tiny projects are forked from."""
+    folder = tmp_path_factory.mktemp("empty")
+    (folder / "docs").mkdir()
+    (folder / "tests").mkdir()
+    (folder / "pyproject.toml").write_text(PYPROJECT, "utf-8")
+    (folder / "mkdocs.yml").write_text(MKDOCS, "utf-8")
+    (folder / "theme").mkdir()
+    with closing(Forked(LOAD, folder)) as process:
+        yield process
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path, forked: Forked) -> Project:
     """A tiny project: two scenarios, two surfaces, two pages, nothing run yet."""
-    return _new_project(tmp_path)
+    return _new_project(tmp_path, forked)
 
 
 @pytest.fixture(scope="session")
-def proven_once(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def proven_once(tmp_path_factory: pytest.TempPathFactory, forked: Forked) -> Project:
     """The tiny project after a run of everything; not to be changed."""
-    project = _new_project(tmp_path_factory.mktemp("proven"))
+    project = _new_project(tmp_path_factory.mktemp("proven"), forked)
     done = project.pytest()
     assert done.code == 0, done.output
     return project
@@ -30,16 +46,16 @@ def proven_once(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.fixture
 def proven(proven_once: Project, tmp_path: Path) -> Project:
     """The tiny project after a run of everything."""
-    shutil.copytree(proven_once.root, tmp_path, dirs_exist_ok=True)
-    return Project(tmp_path)
+    return proven_once.copy(tmp_path)
 
 
-def _new_project(root: Path) -> Project:
-    project = Project(root)
+def _new_project(root: Path, forked: Forked) -> Project:
+    project = Project(root, forked)
     project.write("pyproject.toml", PYPROJECT)
     project.write("features/deleting.feature", FEATURE)
     project.write("tests/test_tiny.py", STEPS)
     project.write("mkdocs.yml", MKDOCS)
+    project.write("theme/main.html", PAGE)
     project.write("docs/index.md", "# Tiny\n\n::: rule delete-one\n")
     project.write("docs/spec/deleting.md", "# Spec\n\n::: feature deleting\n")
     return project

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from living_spec.store import read_proof
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from forked import Forked
     from living_spec.results import Proof
 
 PYPROJECT = """
@@ -102,7 +102,7 @@ def _(datatable, evidence):
 
 MKDOCS = """
 site_name: Tiny
-theme: {name: material, font: false}
+theme: {name: null, custom_dir: theme}
 markdown_extensions:
   - admonition
   - attr_list
@@ -119,6 +119,7 @@ validation:
   links: {absolute_links: relative_to_docs}
 """
 
+PAGE = "<!doctype html><meta charset=utf-8><title>{{ page.title }}</title><article>{{ page.content }}</article>"
 
 ISSUE = """---
 id: loses-two
@@ -137,6 +138,24 @@ workaround: Use the API.
 """
 
 
+# Loads what the commands need, in a project without tests: pytest first, as it rewrites the plugins that it loads.
+LOAD = """
+import pytest
+
+assert pytest.main(["--quiet", "--quiet"]) == pytest.ExitCode.NO_TESTS_COLLECTED
+
+from mkdocs.__main__ import build_command
+from mkdocs.config import load_config
+from living_spec.cli import main
+
+load_config("mkdocs.yml")
+"""
+
+_PYTEST = "import pytest, sys; sys.exit(pytest.main())"
+_MKDOCS = "from mkdocs.__main__ import cli; cli()"
+_LIVING_SPEC = "from living_spec.cli import main; main()"
+
+
 @dataclass(frozen=True)
 class Done:
     """How a command ended."""
@@ -147,9 +166,15 @@ class Done:
 
 @dataclass(frozen=True)
 class Project:
-    """The project in a folder."""
+    """The project in a folder, and what its commands are forked from."""
 
     root: Path
+    forked: Forked
+
+    def copy(self, root: Path) -> Project:
+        """A copy in another folder."""
+        shutil.copytree(self.root, root, dirs_exist_ok=True)
+        return Project(root, self.forked)
 
     def write(self, path: str, text: str) -> None:
         """Write one of its files."""
@@ -162,18 +187,22 @@ class Project:
         assert old in text
         self.write(path, text.replace(old, new))
 
+    def drop_tests(self) -> None:
+        """Configure no tests, so that `living-spec lint` starts no process that collects their steps."""
+        self.change("pyproject.toml", 'tests = "tests"\n', "")
+
     def pytest(self, *arguments: str) -> Done:
         """Run its tests."""
-        return self._run("pytest", "-q", *arguments)
+        return self._run(_PYTEST, "-q", *arguments)
 
     def mkdocs(self, *arguments: str) -> Done:
         """Build its site, with the pictures beside its pages."""
-        self._run("living_spec.cli", "pictures")
-        return self._run("mkdocs", "build", *arguments)
+        self.living_spec("pictures")
+        return self._run(_MKDOCS, "build", *arguments)
 
     def living_spec(self, *words: str) -> Done:
         """Run `living-spec`."""
-        return self._run("living_spec.cli", *words)
+        return self._run(_LIVING_SPEC, *words)
 
     def proof(self) -> Proof:
         """What the evidence on disk shows."""
@@ -185,8 +214,6 @@ class Project:
         results: list[dict[str, object]] = json.loads(file.read_text("utf-8"))["results"]
         return results
 
-    def _run(self, module: str, *arguments: str) -> Done:
-        start = "from living_spec.cli import main; main()" if module == "living_spec.cli" else None
-        command = [sys.executable, *(["-c", start] if start else ["-m", module]), *arguments]
-        done = subprocess.run(command, cwd=self.root, capture_output=True, text=True, check=False)
+    def _run(self, code: str, *arguments: str) -> Done:
+        done = self.forked.run(code, *arguments, folder=self.root)
         return Done(done.returncode, done.stdout + done.stderr)

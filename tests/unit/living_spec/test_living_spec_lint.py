@@ -26,12 +26,20 @@ def test_a_project_in_order_has_no_problems(project: Project) -> None:
     assert sentences(project) == []
 
 
+def test_the_command_passes_where_all_is_in_order(project: Project) -> None:
+    done = project.living_spec("lint")
+    assert (done.code, done.output) == (0, "")
+
+
 def test_the_command_names_file_and_line_and_fails(project: Project) -> None:
-    assert project.living_spec("lint").code == 0
     project.write("docs/more.md", "# More\n\n::: rule nope\n")
+    project.write("tests/conftest.py", "from pytest_bdd import given\n\n@given('a bed')\ndef _(): pass\n")
     done = project.living_spec("lint")
     assert done.code == 1
-    assert done.output == "docs/more.md:3: There is no rule 'nope'.\n"
+    assert done.output.splitlines() == [
+        "docs/more.md:3: There is no rule 'nope'.",
+        "tests/conftest.py:3: No step uses the definition given 'a bed'.",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,7 @@ BUG = f"{DELETING}\n    assert not (item == '1' and shelf.startswith('cli')), 't
 @pytest.fixture(scope="module")
 def buggy_once(tmp_path_factory: pytest.TempPathFactory, proven_once: Project) -> Project:
     """The tiny project after a run with the bug."""
-    root = tmp_path_factory.mktemp("buggy")
-    shutil.copytree(proven_once.root, root, dirs_exist_ok=True)
-    project = type(proven_once)(root)
+    project = proven_once.copy(tmp_path_factory.mktemp("buggy"))
     project.change(STEPS, DELETING, BUG)
     assert project.pytest().code == 1
     return project
@@ -34,8 +32,7 @@ def buggy_once(tmp_path_factory: pytest.TempPathFactory, proven_once: Project) -
 @pytest.fixture
 def buggy(buggy_once: Project, tmp_path: Path) -> Project:
     """The same, to be changed."""
-    shutil.copytree(buggy_once.root, tmp_path, dirs_exist_ok=True)
-    return type(buggy_once)(tmp_path)
+    return buggy_once.copy(tmp_path)
 
 
 def list_it(project: Project, text: str = ISSUE) -> None:

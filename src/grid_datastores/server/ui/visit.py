@@ -16,7 +16,7 @@ from grid_datastores.domain.model import User
 from grid_datastores.server.origin import is_own, is_secure
 from grid_datastores.server.state import State, TheState
 from grid_datastores.server.ui.pages import page
-from grid_datastores.service.accounts import TOKEN_LIFE
+from grid_datastores.service.accounts import TOKEN_LIFETIME
 
 COOKIE = "grid_session"
 SHOW_ANEW = {"HX-Refresh": "true"}  # has htmx load the page again
@@ -43,7 +43,7 @@ def begin_visit(state: State, request: Request, user: User) -> Response:
     answer.set_cookie(
         COOKIE,
         state.service.accounts.new_token(user),
-        max_age=int(TOKEN_LIFE.total_seconds()),
+        max_age=int(TOKEN_LIFETIME.total_seconds()),
         secure=is_secure(request),
         httponly=True,
         samesite="strict",
@@ -53,7 +53,7 @@ def begin_visit(state: State, request: Request, user: User) -> Response:
 
 def end_visit(visit: Visit) -> Response:
     """Sign the person out; the cookie is worth nothing from now on."""
-    visit.state.service.accounts.end_token(visit.token)
+    visit.state.service.accounts.revoke_token(visit.token)
     answer = see("/sign-in")
     answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
     return answer

@@ -367,7 +367,7 @@ def test_a_full_disk_is_told_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def full(dir: Path) -> io.FileIO:
         return Path("/dev/full").open("r+b", 0)
 
-    monkeypatch.setattr("grid_datastores.sources.scratch.tempfile.TemporaryFile", full)
+    monkeypatch.setattr("grid_datastores.system.files.tempfile.TemporaryFile", full)
     data = tar_gz_of(FILES)
     with (
         pytest.raises(NoSpace, match="no space left on the server"),
