@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 MAX_NAME_LENGTH = 63
-_OWNER_PART_LENGTH = 20  # characters of an owner's name in `unique_name`
+_MAX_SHOWN = 20  # characters of a name or value that become part of a name or message
+_MAX_DIGITS = 9  # of a whole number
 MAX_LOCATION_LENGTH = 2048  # characters
 MAX_NUMBER = 2**31 - 1
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?")
@@ -61,7 +62,7 @@ def unique_name(name: str, owner: str, taken: Collection[str]) -> str:
     """Return the name, or a variant that is not in `taken`: with the owner's name, and a number if needed."""
     candidate, number = name, 1
     while candidate in taken:
-        suffix = f"-{owner[:_OWNER_PART_LENGTH].rstrip('-_')}{f'-{number}' if number > 1 else ''}"
+        suffix = f"-{owner[:_MAX_SHOWN].rstrip('-_')}{f'-{number}' if number > 1 else ''}"
         candidate = f"{name[: MAX_NAME_LENGTH - len(suffix)].rstrip('-_')}{suffix}"
         number += 1
     return candidate
@@ -74,6 +75,15 @@ def parse_number(text: str) -> int:
     shown = text if len(text) <= 20 else f"{text[:20]}…"
     raise InvalidInput(
         f"{shown!r} is not a version number. Give the number, for example 3. There is no 'latest' or 'all'."
+    )
+
+
+def whole_number(text: str, what: str, minimum: int = 0) -> int:
+    """Parse a whole number of at most nine digits. The message of `InvalidInput` begins with `what`."""
+    if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS and int(text) >= minimum:
+        return int(text)
+    raise InvalidInput(
+        f"{what} is {text[:_MAX_SHOWN]!r}. It must be a whole number from {minimum} to {10**_MAX_DIGITS - 1}."
     )
 
 

@@ -1,4 +1,4 @@
-"""Formatting of sizes, counts and untrusted text, for the command line and the web pages."""
+"""Formatting of sizes, counts, operating system errors and untrusted text, the same on all surfaces."""
 
 from __future__ import annotations
 
@@ -31,3 +31,15 @@ def escape_control(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def os_reason(error: OSError) -> str:
+    """Return the reason of the error in lower case, as part of a sentence: "no such file or directory"."""
+    return (error.strerror or str(error)).lower()
+
+
+def os_sentence(error: OSError) -> str:
+    """Return the error as a sentence, with its path: "No such file or directory: PATH."."""
+    reason = os_reason(error)
+    where = f": {error.filename}" if error.filename else ""
+    return f"{reason[:1].upper()}{reason[1:]}{where}."
