@@ -98,21 +98,21 @@ class Catalog:
         except DatabaseError as error:
             if type(error) not in (DatabaseError, OperationalError):
                 raise
-            place, cause = self._engine.url.database, str(error.orig)
+            path, cause = self._engine.url.database, str(error.orig)
             # SQLite reports some failures of a full disk as "I/O error".
             if "is full" in cause or ("I/O error" in cause and self._reserved_space.disk_is_full()):
                 raise NoSpace(
-                    f"There is no space left for the catalog, {place}. Nothing was done."
+                    f"There is no space left for the catalog, {path}. Nothing was done."
                     " Free some space on that disk, then try again."
                 ) from error
             if self.read_only and "unable to open" in cause and _log_lacks_index(self._path):
                 raise CatalogFailed(
-                    f"The catalog {place} cannot be read: {self._path.name}-shm is missing and cannot be created here."
+                    f"The catalog {path} cannot be read: {self._path.name}-shm is missing and cannot be created here."
                     " Nothing was changed. Run this as a user who can write to the folder or to a copy: grid datastore"
                 ) from error
             if "not a database" in cause or "malformed" in cause:
-                raise Damaged(f"The catalog {place} is damaged: {cause}. Restore it from a backup.") from error
-            raise CatalogFailed(f"The catalog {place} cannot be used: {cause.strip()}.") from error
+                raise Damaged(f"The catalog {path} is damaged: {cause}. Restore it from a backup.") from error
+            raise CatalogFailed(f"The catalog {path} cannot be used: {cause.strip()}.") from error
 
 
 def _transaction(connection: Connection) -> Transaction:

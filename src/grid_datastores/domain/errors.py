@@ -28,7 +28,7 @@ UNAUTHENTICATED = 16
 
 
 class OutcomeUnknown(KeyboardInterrupt):
-    """Ctrl-C interrupted a change before its answer, so it may be done. The message says so to the user."""
+    """A change was interrupted before its answer, so its outcome is unknown. The text is a sentence for the user."""
 
 
 class Refusal(Exception):

@@ -191,7 +191,7 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A workload whose mount keeps a version from deletion."""
+    """A workload that holds a version, so that the version cannot be deleted."""
 
     kind: WorkloadKind
     id: str

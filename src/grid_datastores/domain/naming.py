@@ -100,8 +100,8 @@ def shown_location(location: str) -> str:
     scheme, separator, rest = location.partition("://")
     if not separator or not _SCHEME.fullmatch(scheme):
         return location
-    place = rest if scheme.lower() == "s3" else re.split(r"[?#]", rest, maxsplit=1)[0]
-    authority, slash, path = place.partition("/")
+    visible = rest if scheme.lower() == "s3" else re.split(r"[?#]", rest, maxsplit=1)[0]
+    authority, slash, path = visible.partition("/")
     return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
 
 
@@ -115,8 +115,8 @@ def _last_part(path: str) -> str:
     return path.rstrip("/").rsplit("/", 1)[-1].lower()
 
 
-def _require_name(last: str, wanted: str) -> str:
-    name = _nearest_name(wanted)
+def _require_name(last: str, candidate: str) -> str:
+    name = _nearest_name(candidate)
     if not name:
         raise InvalidInput(f"No name can be made from {last[:60]!r}. Give one with --name.")
     return name

@@ -34,12 +34,12 @@ MAX_PART_BYTES = 5 * 1024**3  # bytes
 MAX_PATH_LENGTH = 255
 
 
-def check_source_location(source: PurePath, directory: PurePath, kept: Iterable[PurePath]) -> None:
-    """Raise `InvalidInput` if the source contains the directory or is inside one of the `kept` paths.
+def check_source_location(source: PurePath, directory: PurePath, protected: Iterable[PurePath]) -> None:
+    """Raise `InvalidInput` if the source contains the directory or is inside one of the `protected` paths.
 
     Paths are absolute.
     """
-    if directory.is_relative_to(source) or any(source.is_relative_to(place) for place in kept):
+    if directory.is_relative_to(source) or any(source.is_relative_to(path) for path in protected):
         raise InvalidInput(
             f"No version can be made from {source}: grid stores its own data and credentials in {directory}."
             " Give another folder."
@@ -119,9 +119,9 @@ def check_open(version: Version) -> None:
 
 
 def can_finish_later(version: Version, trouble: Refusal) -> bool:
-    """Return whether the error is no fault of the version's data, so that it is kept (rule version-complete).
+    """Return whether the version stays unfinished for a retry, because the error is not in its data.
 
-    If the disk is full, a fetched version fails: its source still has the data, and fetching it again would fail again.
+    If the disk is full, a fetched version fails instead: its source still has the data. Rule version-complete.
     """
     full = isinstance(trouble, NoSpace) and version.source.kind is SourceKind.FILES
     return full or isinstance(trouble, CatalogFailed)
@@ -159,14 +159,14 @@ _TRANSITIONS: dict[WorkloadKind, dict[WorkloadState, frozenset[WorkloadState]]] 
 }
 
 
-def check_transition(workload: Workload, wanted: WorkloadState) -> None:
+def check_transition(workload: Workload, state: WorkloadState) -> None:
     """Raise `NotThatState` if the workload cannot change to this state. Its current state is always allowed."""
-    if wanted is workload.state or wanted in _TRANSITIONS[workload.kind].get(workload.state, frozenset()):
+    if state is workload.state or state in _TRANSITIONS[workload.kind].get(workload.state, frozenset()):
         return
     ended = workload.kind is WorkloadKind.RUN and not workload.state.live
-    if ended and wanted is WorkloadState.DELETED:
+    if ended and state is WorkloadState.DELETED:
         return
-    raise NotThatState(f"{workload.kind} {workload.name} is {workload.state}; it cannot become {wanted}.")
+    raise NotThatState(f"{workload.kind} {workload.name} is {workload.state} and cannot become {state}.")
 
 
 def pick_by_name(workloads: Sequence[Workload], kind: WorkloadKind, name: str) -> Workload:

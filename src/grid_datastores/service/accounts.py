@@ -72,9 +72,8 @@ class Accounts:
         notice = ""
         if owner is None:
             with catalog.write() as tx:
-                known = (
-                    find_owner(tx, person) if tx.facts.get(LOCAL_OWNER) else None
-                )  # another command may have chosen it meanwhile
+                # Another command may have chosen the owner in the meantime.
+                known = find_owner(tx, person) if tx.facts.get(LOCAL_OWNER) else None
                 owner, notice = (known, "") if known else choose_owner(tx, person, self._context.clock())
         if notice:
             _log.info("%s", notice)

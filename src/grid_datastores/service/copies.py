@@ -36,7 +36,7 @@ class Copies:
             return sorted(set(version_ids) - tx.versions.undeleted(user.id, version_ids))
 
     def may_exist(self, version_id: str) -> bool:
-        """Return the result of `may_have_copies` for this version."""
+        """Return whether another machine may hold a copy of the version; see `may_have_copies`."""
         with self._context.catalog.read() as tx:
             return may_have_copies(tx, version_id)
 

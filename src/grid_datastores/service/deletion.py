@@ -66,7 +66,7 @@ class Deletion:
 
     def _receipt(self, tx: Transaction, user: User, version: Version, now: datetime) -> Receipt:
         before = self._context.quota(tx, user)
-        place = 1 if version.phase.counts_against_quota else 0
+        freed = 1 if version.phase.counts_against_quota else 0
         return Receipt(
             id=version.id,
             ref=version.ref,
@@ -76,6 +76,6 @@ class Deletion:
             deleted_at=now,
             remaining=tuple(RemainingVersion(v.ref.number, v.fingerprint) for v in tx.versions.siblings(version)),
             quota_before=before,
-            quota_after=Quota(before.used - place, before.limit),
+            quota_after=Quota(before.used - freed, before.limit),
             may_have_copies=may_have_copies(tx, version.id),
         )

@@ -101,11 +101,11 @@ def _joined_names(users: Sequence[User]) -> str:
 def _transfer_all(tx: Transaction, owner: User, person: str, now: datetime) -> str:
     moved: list[str] = []
     for user in (user for user in tx.users.by_age() if user.id != owner.id and tx.owners.has_any(user)):
-        given = tx.owners.transfer(user, owner)
-        for version in given:
+        transferred = tx.owners.transfer(user, owner)
+        for version in transferred:
             where = f"from {user.name}, where it was {version.before}"
             tx.versions.record(version.version_id, EventKind.MOVED, person, where, now)
-        if left := [version for version in given if not version.deleted]:
+        if left := [version for version in transferred if not version.deleted]:
             moved.append(_moved_notice(user, left))
     return " ".join(moved)
 

@@ -46,7 +46,7 @@ class Service:
         return self.context.catalog.read_only
 
     def now(self) -> datetime:
-        """Return the time, with its zone."""
+        """Return the current time in UTC."""
         return self.context.clock()
 
     def renew_leases(self) -> None:

@@ -132,8 +132,8 @@ class Workloads:
     def _revive(self, tx: Transaction, user: User, run: Workload, now: datetime) -> None:
         """Make the Run hold its versions again, under the locks that mounting takes (rule in-use-at-request)."""
         tx.users.lock(user.id)
-        held = sorted(mount.version_id for mount in run.mounts)
-        check_revivable(run, [owned(tx, user, version_id, lock=True) for version_id in held], now)
+        version_ids = sorted(mount.version_id for mount in run.mounts)
+        check_revivable(run, [owned(tx, user, version_id, lock=True) for version_id in version_ids], now)
         if not run.state.live:
             tx.workloads.set_state(run.id, WorkloadState.RUNNING, now)
             self._record(tx, run, EventKind.MOUNTED, user, now, " came back")

@@ -372,8 +372,8 @@ def quota_out(quota: Quota) -> accounts.Quota:
     return {"used": quota.used, "limit": quota.limit}
 
 
-def _remaining_out(kept: Sequence[RemainingVersion]) -> list[KeptJson]:
-    return [{"version": version.number, "fingerprint": version.fingerprint} for version in kept]
+def _remaining_out(versions: Sequence[RemainingVersion]) -> list[KeptJson]:
+    return [{"version": version.number, "fingerprint": version.fingerprint} for version in versions]
 
 
 def holder_out(holder: Holder) -> HolderJson:
