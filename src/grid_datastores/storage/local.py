@@ -48,7 +48,10 @@ class _LocalObject:
 
 
 class LocalStorage:
-    """See `Storage`. A version is a folder below `root/versions`, where the parts of its uploads lie, too."""
+    """See `Storage`. A version is a folder below `root/versions`, where the parts of its uploads lie, too.
+
+    Versions share no file. Enforces version-independent.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = _versions(root)
