@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from grid_datastores.domain.errors import InvalidInput, NotSignedIn, SourceFailed
 from grid_datastores.domain.naming import is_id
 from grid_datastores.settings import API_KEY, CLUSTER_ID, SERVER_URL, USER_ID
-from grid_datastores.system.files import replacing, sync_folder
+from grid_datastores.system.files import atomic_write, sync_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +65,7 @@ def store_credentials(settings: Settings, server: Server) -> Path:
     path = credentials_file(settings)
     try:
         settings.directory.mkdir(parents=True, exist_ok=True)
-        with replacing(path, 0o600) as file:
+        with atomic_write(path, 0o600) as file:
             file.write(json.dumps(content, indent=2).encode())
         sync_folder(settings.directory)
     except OSError as error:

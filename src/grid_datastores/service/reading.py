@@ -11,7 +11,7 @@ from grid_datastores.domain.errors import Damaged, NotFound
 from grid_datastores.domain.model import ETAG, REFERENCE_ALONE, Details
 from grid_datastores.domain.rules import check_not_deleted, check_readable
 from grid_datastores.service.context import Context, owned
-from grid_datastores.storage import read_files, undamaged
+from grid_datastores.storage import raising_damaged, read_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -86,7 +86,7 @@ class Reading:
         with self._context.catalog.read() as tx:
             check_readable(owned(tx, user, version_id))
         try:
-            return self._context.storage.manifest_pieces(version_id)
+            return self._context.storage.manifest_chunks(version_id)
         except Damaged:
             self.get(user, version_id)  # if it was deleted meanwhile, report that instead
             raise
@@ -129,7 +129,7 @@ class Reading:
 
 
 def _files(pieces: Iterable[bytes]) -> Iterator[FileEntry]:
-    with undamaged():
+    with raising_damaged():
         yield from read_files(pieces)
 
 
