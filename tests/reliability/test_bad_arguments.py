@@ -72,7 +72,7 @@ def test_a_download_never_writes_into_what_is_there(stocked: Machine) -> None:
     said.refused("--to", "Give the folder to make; it is empty.", code=2)
     for nowhere in ("no/parent", "file/below", "d" * 256):
         said = stocked.run("datastore", "download", "--name", "data", "--version", "1", "--to", nowhere)
-        said.refused("cannot be made")
+        said.refused("cannot be created")
     assert [path.name for path in full.iterdir()] == ["mine.txt"]
     found = sorted(path.name for path in stocked.home.iterdir() if path.name != ".grid")
     assert found == ["dangling", "empty", "file", "full", "stock"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from grid_datastores.settings import Settings
 
-_FILE = "credentials.json"  # Grid's own client reads the same file and keys
+_FILE = "credentials.json"  # with the keys UserID and APIKey, as in Grid's own client
 DEFAULT_CLUSTER = "local"
 
 

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
     from _typeshed import ReadableBuffer
 
-_ENCODING = (
-    "grid-encoding"  # an interpreter option of our own that passes the locale's encoding to the restarted process
-)
+_ENCODING = "grid-encoding"  # our interpreter option that passes the locale's encoding to the restarted process
 _STDIN, _STDOUT, _STDERR = range(3)
 # Modes for the null device. A command of `grid run` inherits it: reads are empty, and writes to stdout fail, as before.
 _NULL_DEVICE_MODES = {_STDIN: os.O_RDONLY, _STDOUT: os.O_RDONLY, _STDERR: os.O_WRONLY}
