@@ -55,7 +55,9 @@ def test_sessions_that_are_not_there_and_names_that_are_none_are_told(stocked: M
 
 @pytest.mark.parametrize("quota", ["none", "0", "-1", "1.5", "9" * 5000])
 def test_a_quota_that_is_no_number_is_told(embedded: Machine, quota: str) -> None:
-    embedded.run("datastore", env={"GRID_QUOTA": quota}).refused("GRID_QUOTA is", "whole number from 1 on", code=2)
+    embedded.run("datastore", env={"GRID_QUOTA": quota}).refused(
+        "GRID_QUOTA is", "It must be a whole number from 1 to 999999999.", code=2
+    )
     assert not embedded.directory.exists()
 
 
@@ -69,7 +71,7 @@ def test_a_download_never_writes_into_what_is_there(stocked: Machine) -> None:
         said = stocked.run("datastore", "download", "--name", "data", "--version", "1", "--to", there)
         said.refused("already exists")
     said = stocked.run("datastore", "download", "--name", "data", "--version", "1", "--to", "")
-    said.refused("--to", "Give the folder to make; it is empty.", code=2)
+    said.refused("--to", "The folder name is empty. Give the name of a new folder.", code=2)
     for nowhere in ("no/parent", "file/below", "d" * 256):
         said = stocked.run("datastore", "download", "--name", "data", "--version", "1", "--to", nowhere)
         said.refused("cannot be created")
