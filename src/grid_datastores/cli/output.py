@@ -15,7 +15,7 @@ import click
 
 from grid_datastores.cli.tables import fitting, lines
 from grid_datastores.domain.text import escape_control, os_reason
-from grid_datastores.system.streams import escaped, stdout_takes_all, stdout_was_closed
+from grid_datastores.system.streams import escaped, stdout_encodes_all, stdout_was_closed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -69,12 +69,12 @@ def redirect_to_devnull(stream: TextIO) -> None:
 
 def print_json(value: object) -> None:
     """Print the value as JSON."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=not stdout_takes_all()))
+    click.echo(json.dumps(value, indent=2, ensure_ascii=not stdout_encodes_all()))
 
 
 def print_json_list(values: Iterable[object]) -> None:
     """Print the values as one JSON array, one per line, as they arrive."""
-    in_ascii = not stdout_takes_all()
+    in_ascii = not stdout_encodes_all()
     _print_lines(_json_array(json.dumps(value, ensure_ascii=in_ascii) for value in values))
 
 
