@@ -19,11 +19,11 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import grid_datastores
+from acceptance.executables import own
 
 NUMBER = struct.Struct("i")
 DESCRIPTORS = 4  # standard input, output and error, and the pipe
@@ -38,6 +38,7 @@ _LIBRARIES = (
     "rich.progress",
     "rich.table",
 )
+_LIBRARIES_OF_A_SERVER = ("uvicorn.protocols.http.auto", "uvicorn.protocols.websockets.auto", "uvicorn.loops.auto")
 
 
 class _Loaded:
@@ -69,9 +70,9 @@ class _Loaded:
                     return command
 
     def _fork(self, command: dict[str, Any], descriptors: list[int]) -> dict[str, Any] | None:
-        if command["words"][:1] == ["serve"] and not self._serves:
-            self._serves = True
-            _load(_OF_A_SERVER)
+        if not self._serves and (command["words"][:1] == ["serve"] or command["grid"] != own()):
+            self._serves = True  # an edition changes a server, whatever the command
+            _load(_OF_A_SERVER, *_LIBRARIES_OF_A_SERVER)
         *streams, pipe = descriptors
         if (child := os.fork()) == 0:
             self._leave(pipe)
@@ -132,7 +133,7 @@ def _load(*names: str) -> None:
     gc.freeze()
 
 
-def _become(command: dict[str, Any], program: Callable[[], object]) -> None:
+def _become(command: dict[str, Any]) -> None:
     """Be the executable from now on; end as it does, but do not take all the modules apart."""
     os.chdir(command["folder"])
     os.environ.clear()
@@ -150,27 +151,22 @@ def _become(command: dict[str, Any], program: Callable[[], object]) -> None:
     atexit.register(end)  # the first that is registered is the last that is called
     sys.argv = [command["grid"], *command["words"]]
     try:
-        program()
+        runpy.run_path(sys.argv[0], run_name="__main__")
         code = 0
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
         raise
 
 
-def main(edition: str) -> None:
-    """Load, an edition first if there is one, then fork until nobody asks any more."""
-    program = runpy.run_path(edition, run_name="loaded")["main"] if edition else _run_executable
+def main() -> None:
+    """Load, then fork until nobody asks any more."""
     asked = socket.socket(fileno=os.dup(0))
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     names = [module.name for module in pkgutil.iter_modules(grid_datastores.__path__, "grid_datastores.")]
     _load(*(name for name in names if name != _OF_A_SERVER), *_LIBRARIES)
     if command := _Loaded(asked).serve():
-        _become(command, program)
-
-
-def _run_executable() -> None:
-    runpy.run_path(sys.argv[0], run_name="__main__")
+        _become(command)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

@@ -2,9 +2,9 @@
 
 What a scenario is about is typed as a person types it: a process that loads itself. All other commands of the tests,
 servers too, run the same executable in a process that is forked from one with its modules loaded, which takes a fifth
-of the time: it is killed, interrupted and waited for as any other. An edition has to be there before the modules are,
-so it has a loaded process of its own; a fault of tests/reliability/faults.py names what it replaces where it is looked
-up.
+of the time: it is killed, interrupted and waited for as any other. So are an edition and a fault of
+tests/reliability/faults.py: each names what it replaces where it is looked up. Which commands of a scenario are typed
+as a person types them is decided in `acceptance.typed`.
 """
 
 from __future__ import annotations
@@ -30,12 +30,6 @@ from acceptance.loaded import NUMBER
 
 _PATIENCE = 120  # seconds
 _CHUNK = 65536  # bytes
-_editions: set[str] = set()
-
-
-def keep(edition: str) -> None:
-    """Load this executable, with what it changes, in a process of its own when a command of it is first run."""
-    _editions.add(edition)
 
 
 def run(
@@ -65,8 +59,6 @@ def start(
     """A command that is under way. The prefix is a command that changes what the process may do."""
     if executables.can_be_loaded(grid):
         return _loaded(prefix).start([grid, *words], environment, folder, stdin, stdout, stderr)
-    if grid in _editions:
-        return _loaded(prefix, grid).start([grid, *words], environment, folder, stdin, stdout, stderr)
     return type_in(grid, words, environment, folder, prefix=prefix, stdin=stdin, stdout=stdout, stderr=stderr)
 
 
@@ -81,7 +73,7 @@ def type_in(
     stdout: Any = subprocess.PIPE,
     stderr: Any = subprocess.PIPE,
 ) -> subprocess.Popen[str]:
-    """The same, in a process that loads itself."""
+    """The same in a process that loads itself, as when a person types the command."""
     return subprocess.Popen(
         [*prefix, grid, *words], cwd=folder, env=environment, stdin=stdin, stdout=stdout, stderr=stderr, text=True
     )
@@ -176,11 +168,11 @@ def _text(printed: bytes) -> str:
 class _Loaded:
     """The process that forks; it ends with the one that started it."""
 
-    def __init__(self, prefix: tuple[str, ...], edition: str) -> None:
+    def __init__(self, prefix: tuple[str, ...]) -> None:
         self._one_at_a_time = threading.Lock()
         self._asks, asked = socket.socketpair()
         environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "PYTHONPATH": str(executables.TESTS)}
-        command = [*prefix, sys.executable, "-m", "acceptance.loaded", edition]
+        command = [*prefix, sys.executable, "-m", "acceptance.loaded"]
         with asked:
             self._process = subprocess.Popen(
                 command, env=environment, stdin=asked, stdout=subprocess.DEVNULL, start_new_session=True
@@ -222,7 +214,7 @@ def _stream(number: int, given: Any) -> tuple[IO[str] | None, int]:
 
 
 @cache
-def _loaded(prefix: tuple[str, ...], edition: str = "") -> _Loaded:
-    started = _Loaded(prefix, edition)
+def _loaded(prefix: tuple[str, ...]) -> _Loaded:
+    started = _Loaded(prefix)
     atexit.register(started.end)
     return started

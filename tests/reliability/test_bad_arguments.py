@@ -67,7 +67,7 @@ def test_a_download_never_writes_into_what_is_there(stocked: Machine) -> None:
     (stocked.home / "dangling").symlink_to("nowhere")
     for there in ("full", "file", "empty", "dangling", ".", "/"):
         said = stocked.run("datastore", "download", "--name", "data", "--version", "1", "--to", there)
-        said.refused("is there already")
+        said.refused("already exists")
     said = stocked.run("datastore", "download", "--name", "data", "--version", "1", "--to", "")
     said.refused("--to", "Give the folder to make; it is empty.", code=2)
     for nowhere in ("no/parent", "file/below", "d" * 256):

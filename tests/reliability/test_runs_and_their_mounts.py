@@ -145,7 +145,7 @@ def test_a_run_that_was_ended_by_others_is_told_so_once(kept_here: Machine) -> N
         assert run.stderr
         said = run.stderr.readline()
         assert said.startswith("Warning: Run nightly holds nothing any more"), said
-        assert "version 1 of data may be deleted while its command reads it" in said
+        assert "version 1 of data can be deleted while the command runs" in said
         assert _ended(run) == Said(0, "hello", "")
 
 
@@ -302,7 +302,7 @@ def test_damaged_data_reaches_no_command_not_even_the_first(kept_here: Machine) 
     stored.write_bytes(bytes(len(_LARGE)))
     stored.chmod(0o444)
     said = finished(kept_here.start(*_run_words("nightly", "echo", "began"), powerless=True))
-    said.refused("large.bin did not arrive as it was uploaded")
+    said.refused("large.bin does not match its SHA-256")
     assert said.out == ""
 
 
