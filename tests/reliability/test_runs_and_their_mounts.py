@@ -19,9 +19,10 @@ from reliability.nonsense import serving
 from reliability.sources.s3 import S3
 from reliability.test_bad_servers import ONE_VERSION
 
-# The first heartbeats fail; each is counted.
+# The first heartbeats fail; each is counted, and there are many a second.
 _FAILING = """
 from pathlib import Path
+from grid_datastores.machine import run_command
 from grid_datastores.gateway.embedded import EmbeddedDatastores
 from grid_datastores.domain.errors import CatalogFailed, NoSpace, Refusal, Unreachable
 real, beats = EmbeddedDatastores.heartbeat, Path({beats!r})
@@ -31,7 +32,7 @@ def failing(self, run):
     if count <= 2:
         raise {error}
     return real(self, run)
-EmbeddedDatastores.heartbeat = failing
+EmbeddedDatastores.heartbeat, run_command._BEATS = failing, 100
 """
 _LARGE = bytes(range(256)) * 8192  # 2 MiB, kept as a file of its own
 _RECEIPT = {

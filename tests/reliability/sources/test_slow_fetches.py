@@ -18,7 +18,7 @@ from acceptance.server import ServerProcess
 from acceptance.waiting import wait_until
 from grid_datastores.domain.errors import SourceFailed
 from grid_datastores.domain.model import Source, SourceKind
-from grid_datastores.sources.limits import Limits
+from grid_datastores.sources.limits import FetchLimits
 from grid_datastores.sources.remote import open_remote
 from reliability.machine import Machine, finished
 from reliability.sources.archive_server import ArchiveServer, Handler
@@ -162,7 +162,7 @@ def _archive(web: ArchiveServer, path: str) -> str:
     return web.serve(path, made.getvalue())
 
 
-def _open(url: str, scratch: Path, limits: Limits) -> None:
+def _open(url: str, scratch: Path, limits: FetchLimits) -> None:
     """Fetch from this machine, under the name that the certificate of its secure server is for."""
     source = Source(SourceKind.ARCHIVE, url.replace("127.0.0.1", CERTIFIED))
     with open_remote(source, scratch, limits, [CERTIFIED], lambda _host, _port: ["127.0.0.1"]):
@@ -251,14 +251,14 @@ def test_what_is_not_wanted_any_more_is_cut_off(
             raise Unwanted
 
     with pytest.raises(Unwanted):
-        _open(slow.start(way), tmp_path, Limits(check_wanted=check))
+        _open(slow.start(way), tmp_path, FetchLimits(check_cancelled=check))
     wait_until(lambda: slow.left, "the connection is closed")
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_no_way_of_sending_slowly_lasts_longer_than_allowed(slow: Slow, tmp_path: Path, way: str) -> None:
-    with pytest.raises(SourceFailed, match=r"did not arrive within 0\.2 seconds"):
-        _open(slow.start(way), tmp_path, Limits(download_seconds=0.2))
+    with pytest.raises(SourceFailed, match=r"was not downloaded within 0\.2 seconds"):
+        _open(slow.start(way), tmp_path, FetchLimits(download_seconds=0.2))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
