@@ -55,7 +55,9 @@ def test_sessions_that_are_not_there_and_names_that_are_none_are_told(stocked: M
 
 @pytest.mark.parametrize("quota", ["none", "0", "-1", "1.5", "9" * 5000])
 def test_a_quota_that_is_no_number_is_told(embedded: Machine, quota: str) -> None:
-    embedded.run("datastore", env={"GRID_QUOTA": quota}).refused("GRID_QUOTA is", "whole number from 1 on", code=2)
+    embedded.run("datastore", env={"GRID_QUOTA": quota}).refused(
+        "GRID_QUOTA is", "It must be a whole number from 1 to 999999999.", code=2
+    )
     assert not embedded.directory.exists()
 
 

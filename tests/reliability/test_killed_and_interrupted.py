@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -300,7 +301,12 @@ def test_bytes_that_a_killed_server_left_are_erased_by_the_next(own_server: Serv
     _immovable(held)
     try:
         machine.run("datastore", "delete", "--name", "data", "--version", "1").done()
-        wait_until(lambda: "could not be erased: " in (own_server.folder / "serve.log").read_text(), "it was tried")
+        log = own_server.folder / "serve.log"
+        wait_until(lambda: "could not be erased: " in log.read_text(), "it was tried")
+        line = (
+            r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00 WARNING grid_datastores\.service\.removal: the bytes of .*"
+        )
+        assert re.fullmatch(line, log.read_text().splitlines()[-1])
         own_server.kill()
     finally:
         _movable(held)

@@ -9,14 +9,14 @@ import click
 
 from grid_datastores.cli.datastore import datastore
 from grid_datastores.cli.deletion import delete
-from grid_datastores.cli.output import reason, redirect_to_devnull
+from grid_datastores.cli.output import redirect_to_devnull
 from grid_datastores.cli.running import run
 from grid_datastores.cli.server import serve, user
 from grid_datastores.cli.session import cancel, session
 from grid_datastores.cli.signing import login, logout
 from grid_datastores.cli.status import status
 from grid_datastores.domain.errors import InterruptedInDoubt, Refusal
-from grid_datastores.domain.text import plain
+from grid_datastores.domain.text import os_sentence, plain
 from grid_datastores.system.signals import raise_on_termination, signal_exit_code
 
 
@@ -71,9 +71,7 @@ def main() -> None:
     except OSError as error:
         if _debugging():
             raise
-        text = reason(error)
-        path = f": {plain(str(error.filename))}" if error.filename else "."
-        click.echo(f"Error: {text[:1].upper()}{text[1:]}{path}", err=True)
+        click.echo(f"Error: {plain(os_sentence(error))}", err=True)
         redirect_to_devnull(sys.stdout)
         sys.exit(1)
     except (KeyboardInterrupt, SystemExit):

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from grid_datastores.cli.output import echo_result
+from grid_datastores.cli.output import echo_result, warn
 
 
 @click.command()
@@ -34,11 +34,10 @@ def login(url: str, username: str | None, key: str | None) -> None:
     echo_result(f"Signed in to {server.url} as {username}. The credentials are in {path}.")
     if variables := overriding_variables(server, username):
         single = len(variables) == 1
-        click.echo(
-            f"Warning: {' and '.join(variables)} {'is' if single else 'are'} set and"
+        warn(
+            f"{' and '.join(variables)} {'is' if single else 'are'} set and"
             f" {'overrides' if single else 'override'} these credentials."
-            f" To use the credentials, unset {'it' if single else 'them'}.",
-            err=True,
+            f" To use the credentials, unset {'it' if single else 'them'}."
         )
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from grid_datastores.domain.errors import InvalidInput, NotSignedIn, SourceFailed
 from grid_datastores.domain.naming import is_id
+from grid_datastores.domain.text import os_reason
 from grid_datastores.settings import API_KEY, CLUSTER_ID, SERVER_URL, USER_ID
 from grid_datastores.system.files import replacing, sync_folder
 
@@ -69,7 +70,7 @@ def store_credentials(settings: Settings, server: Server) -> Path:
             file.write(json.dumps(content, indent=2).encode())
         sync_folder(settings.directory)
     except OSError as error:
-        raise SourceFailed(f"{path} cannot be written: {(error.strerror or str(error)).lower()}.") from error
+        raise SourceFailed(f"{path} cannot be written: {os_reason(error)}.") from error
     return path
 
 
@@ -94,7 +95,7 @@ def remove_credentials(settings: Settings) -> RemovedCredentials | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise SourceFailed(f"{path} cannot be removed: {(error.strerror or str(error)).lower()}.") from error
+        raise SourceFailed(f"{path} cannot be removed: {os_reason(error)}.") from error
     return RemovedCredentials(path, stored.url if stored else "", stored.user_id if stored else "")
 
 
@@ -143,7 +144,7 @@ def _read(settings: Settings) -> Server | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise SourceFailed(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.") from error
+        raise SourceFailed(f"{path} cannot be read: {os_reason(error)}.") from error
     except (ValueError, RecursionError) as error:
         raise _damaged(path) from error
     if not isinstance(content, dict):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from grid_datastores.domain.errors import NotFound, NotThatState, Refusal
 from grid_datastores.domain.model import Phase, Place
 from grid_datastores.domain.rules import available
+from grid_datastores.domain.text import os_sentence
 from grid_datastores.service import open_service
 from grid_datastores.service.run_locks import RunLocks
 from grid_datastores.storage import LocalStorage
@@ -170,8 +171,8 @@ class EmbeddedDatastores:
             if self._writable:
                 self._service.erase_deleted()
         except (Refusal, OSError) as error:
-            reason = error.message if isinstance(error, Refusal) else f"{(error.strerror or str(error)).lower()}."
-            _log.warning("Warning: deleted data is not erased yet: %s The next command retries.", reason)
+            reason = error.message if isinstance(error, Refusal) else os_sentence(error)
+            _log.warning("deleted data is not erased yet: %s The next command retries.", reason)
 
     def close(self) -> None:
         self._runs.release()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import Damaged, Refusal, SourceFailed
 from grid_datastores.domain.model import ETAG
-from grid_datastores.domain.text import counted
+from grid_datastores.domain.text import counted, os_reason
 from grid_datastores.machine.staging import StagingFolder
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def check_new(destination: Path) -> None:
     try:
         exists = destination.exists() or destination.is_symlink()
     except OSError as error:
-        raise SourceFailed(f"{destination} cannot be made: {_why(error)}.") from error
+        raise SourceFailed(f"{destination} cannot be made: {os_reason(error)}.") from error
     if exists:
         raise Refusal(f"{destination} already exists. Nothing was written. Choose a folder that does not exist.")
 
@@ -76,12 +76,12 @@ def _staging(destination: Path, directory: Path) -> Iterator[Path]:
     try:
         staging = StagingFolder(directory, destination)
     except OSError as error:
-        raise SourceFailed(f"{destination} cannot be made: {_why(error)}.") from error
+        raise SourceFailed(f"{destination} cannot be made: {os_reason(error)}.") from error
     try:
         yield staging.path
         staging.path.rename(destination)
     except OSError as error:
-        raise SourceFailed(f"{destination} cannot be written: {_why(error)}.") from error
+        raise SourceFailed(f"{destination} cannot be written: {os_reason(error)}.") from error
     finally:
         staging.discard()
 
@@ -122,7 +122,7 @@ def _collecting_rejected(path: str, rejected: dict[str, str]) -> Iterator[None]:
     except OSError as error:
         if error.errno not in _NAME_REJECTED:
             raise
-        rejected[path] = _why(error)
+        rejected[path] = os_reason(error)
 
 
 def _make_folder(folder: Path) -> None:
@@ -153,10 +153,6 @@ def _write(file: FileEntry, stream: _ForwardReader, descriptor: int, progress: C
                 os.utime(descriptor, ns=(file.modified, file.modified))
     if not file.sha256.startswith(ETAG) and digest.hexdigest() != file.sha256:
         raise Damaged(f"{file.path} does not match its SHA-256. Nothing was written. Try again.")
-
-
-def _why(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
 
 
 class _ForwardReader:

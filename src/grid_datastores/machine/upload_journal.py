@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import SourceFailed
 from grid_datastores.domain.model import FileEntry, VersionRef
+from grid_datastores.domain.text import os_reason
 from grid_datastores.system.file_locks import try_lock, wait_for_lock
 from grid_datastores.system.files import append_durably
 
@@ -108,7 +109,7 @@ def begin_journal(directory: Path, place: Place, version: Version, data: LocalSo
             },
         )
     except OSError as error:
-        raise SourceFailed(f"{path} cannot be written: {(error.strerror or str(error)).lower()}.") from error
+        raise SourceFailed(f"{path} cannot be written: {os_reason(error)}.") from error
     return journal
 
 
@@ -158,7 +159,7 @@ def _journal_paths(folder: Path) -> list[Path]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise SourceFailed(f"{folder} cannot be read: {(error.strerror or str(error)).lower()}.") from error
+        raise SourceFailed(f"{folder} cannot be read: {os_reason(error)}.") from error
 
 
 def _modified_at(path: Path) -> float:

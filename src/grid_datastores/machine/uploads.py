@@ -21,6 +21,7 @@ from grid_datastores.domain.errors import (
     show_command,
 )
 from grid_datastores.domain.model import Phase
+from grid_datastores.domain.text import os_reason, os_sentence
 from grid_datastores.machine.restore import check_all_written, check_new, restore
 from grid_datastores.machine.upload_journal import begin_journal
 from grid_datastores.sources import scan
@@ -275,7 +276,7 @@ def _check_unchanged(data: LocalSource) -> None:
         try:
             now = Path(file.location).lstat()
         except OSError as error:
-            raise SourceFailed(f"{file.location} cannot be read: {_said_by(error)}. Nothing was stored.") from error
+            raise SourceFailed(f"{file.location} cannot be read: {os_reason(error)}. Nothing was stored.") from error
         if (now.st_size, now.st_mtime_ns) != (file.size, file.modified):
             raise SourceFailed(f"{file.location} changed during the upload. Nothing was stored. Try again.")
 
@@ -305,13 +306,9 @@ def _why(error: BaseException) -> str:
         case Refusal():
             return error.said
         case OSError():
-            return f"{_said_by(error)}."
+            return os_sentence(error)
         case _:
             return f"{error}."
-
-
-def _said_by(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
 
 
 def _interrupted(why: str, version: Version) -> UploadInterrupted:

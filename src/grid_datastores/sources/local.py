@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import InvalidInput, SourceFailed
 from grid_datastores.domain.model import Source, SourceKind
+from grid_datastores.domain.text import os_reason
 from grid_datastores.storage.manifest import check_path
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def scan(location: str) -> LocalSource:
     try:
         found = path.stat()
     except OSError as error:
-        raise InvalidInput(f"{location} cannot be read: {_why(error)}.") from error
+        raise InvalidInput(f"{location} cannot be read: {os_reason(error)}.") from error
     if stat.S_ISREG(found.st_mode):
         shown = _utf8(os.path.join(os.path.realpath(path.parent), path.name), "file")  # noqa: PTH118 - a loop of links
         file = _file(path.name, _utf8(os.path.realpath(location), "file"), found)
@@ -158,8 +159,4 @@ def _utf8(location: str, what: str) -> str:
 
 
 def _unreadable(location: str, error: OSError) -> SourceFailed:
-    return SourceFailed(f"{location} cannot be read: {_why(error)}. Nothing was stored.")
-
-
-def _why(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
+    return SourceFailed(f"{location} cannot be read: {os_reason(error)}. Nothing was stored.")
