@@ -101,8 +101,8 @@ def _collect(error: Refusal, refusals: list[Refusal]) -> None:
 def clearcache() -> None:
     """Discard interrupted uploads, and remove the files that Runs left on this machine.
 
-    A discarded upload cannot be resumed. Files that a Run uses are kept. Running uploads and uploads to another server
-    or of another user are kept too.
+    A discarded upload cannot be resumed. The command keeps files that a Run uses, uploads that are still running, and
+    uploads to another place or of another user.
     """
     from grid_datastores.machine.mounts import clear_mounts
     from grid_datastores.settings import read_settings
