@@ -57,8 +57,12 @@ class Catalog:
                 check_up_to_date(self._engine)
             return
         self._reserve.give()
-        with self._told():
-            bring_up_to_date(self._engine)
+        try:
+            with self._told():
+                bring_up_to_date(self._engine)
+        except BaseException:
+            self.close()
+            raise
         self._reserve.keep()
 
     @contextmanager
