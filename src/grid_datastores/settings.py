@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import unquote
 
 from grid_datastores.domain.errors import InvalidInput
+from grid_datastores.domain.naming import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -175,9 +176,7 @@ def _is_valid(kind: Callable[[str], object], text: str) -> bool:
 
 
 def _whole_number(name: str, text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) < 1:
-        raise InvalidInput(f"{name} is {text[:20]!r}; it must be a whole number from 1 on, of at most 9 digits.")
-    return int(text)
+    return whole_number(text, name, least=1)
 
 
 DIRECTORY: Setting[Path | None] = Setting(

@@ -16,7 +16,7 @@ from uuid import uuid4
 import pytest
 from pytest_bdd.parser import Scenario
 
-from acceptance import executables, warm
+from acceptance import executables
 from acceptance.origins import Origins, open_origins
 from acceptance.penguins import make_variations
 from acceptance.server import Credentials, ServerProcess
@@ -200,10 +200,7 @@ def grid(pytestconfig: pytest.Config, edition: str, tmp_path_factory: pytest.Tem
     """The executable under test: the one that --grid-cli names, else that of the edition."""
     given = cast("str | None", pytestconfig.getoption("--grid-cli"))
     if given is None:
-        made = executables.edition(edition, tmp_path_factory.mktemp(edition))
-        if made:
-            warm.keep(made)
-        return made or executables.own()
+        return executables.edition(edition, tmp_path_factory.mktemp(edition)) or executables.own()
     return str(Path(shutil.which(given) or given).resolve())
 
 
@@ -224,7 +221,7 @@ def target(
         yield Target(url.rstrip("/"), None)
         return
     process = ServerProcess(grid, tmp_path_factory.mktemp("server"), origins.environment)
-    process.start(typed=True)
+    process.start(typed=not pytestconfig.getoption("--one-surface"))
     yield Target(process.url, process)
     process.stop()
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 from grid_datastores.domain.errors import (
-    FormRefused,
+    CrossOriginForm,
     HostRefused,
     InUse,
     NotFound,
@@ -171,7 +171,7 @@ _OF_VALUES: tuple[Callable[[_Home], object], ...] = (
     lambda _: TooManyAttempts.wait(240),
     lambda _: HostRefused.of("grid.internal"),
     lambda _: TooLarge.than(1024 * 1024),
-    lambda _: FormRefused.from_elsewhere(),
+    lambda _: CrossOriginForm.at(_URL),
     lambda _: NotFound.version(_SECOND, [1, 3]),
     lambda _: NotFound.version(_SECOND, []),
     lambda _: NotFound.id("datastore", "b1946ac9"),

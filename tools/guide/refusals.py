@@ -21,7 +21,7 @@ TO_DO: dict[type[Refusal], str] = {
     errors.TooManyAttempts: "Wait as long as it says; nobody else has to. Then sign in with the right key.",
     errors.HostRefused: "Open the address that `grid serve` prints, or ask its operator to allow the name.",
     errors.TooLarge: "Send the data in parts, as `grid datastore create` does, or ask for fewer things in one request.",
-    errors.FormRefused: "Open the page again, in the browser that you are signed in with, and repeat it there.",
+    errors.CrossOriginForm: "Open the page again, in the browser that you are signed in with, and repeat it there.",
     errors.NotFound: "Check the name and the number and, with `grid status`, the server and the user: versions of other"
     " users are not found, either.",
     errors.AlreadyDeleted: "Nothing. If you need the data again, upload it again: it becomes a new version.",

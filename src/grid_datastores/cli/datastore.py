@@ -10,9 +10,10 @@ import click
 
 from grid_datastores.cli.options import (
     DatastoreName,
+    NewFolder,
+    OnceOption,
     SourceLocation,
     name_option,
-    once,
     output_option,
     pass_output_on,
     version_option,
@@ -41,12 +42,6 @@ if TYPE_CHECKING:
 _FILE_COLUMNS = [Column("BYTES", 15, right=True), Column("SHA-256", 12), Column("PATH", 1024)]
 
 
-def _destination_folder(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> str | None:
-    if "" in values:
-        raise click.BadParameter("The folder name is empty. Give the name of a new folder.", ctx=ctx, param=param)
-    return once(ctx, param, values)
-
-
 @click.group(invoke_without_command=True)
 @output_option
 @click.pass_context
@@ -73,9 +68,8 @@ def list_command(output: str) -> None:
 @click.argument("source", type=SourceLocation())
 @click.option(
     "--name",
+    cls=OnceOption,
     type=DatastoreName(),
-    multiple=True,
-    callback=once,
     help="Name of the datastore. Default: a name made from SOURCE.",
 )
 @click.option("--no-copy", is_flag=True, help="Refer to the objects in a bucket instead of copying them.")
@@ -190,9 +184,8 @@ def _file_out(file: FileEntry) -> dict[str, object]:
 @click.option(
     "--to",
     "destination",
-    type=click.Path(),
-    multiple=True,
-    callback=_destination_folder,
+    cls=OnceOption,
+    type=NewFolder(),
     help="New folder for the files. Default: NAME-VERSION.",
 )
 def download(name: str, version: int, destination: str | None) -> None:

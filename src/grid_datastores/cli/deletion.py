@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from grid_datastores.cli.options import VersionNumber, name_option, output_option, version_ref
-from grid_datastores.cli.output import EXIT_UNPRINTED, echo, fallback_to_stderr, print_json
+from grid_datastores.cli.output import EXIT_UNPRINTED, echo, fallback_to_stderr, print_json, warn
 from grid_datastores.cli.target import open_datastores
 from grid_datastores.domain.errors import InUse, Refusal
 from grid_datastores.domain.text import COPIES, counted, size
@@ -192,10 +192,9 @@ def _erase_copies(datastores: Datastores, done: Sequence[_Result]) -> None:
     """Erase the copies that Runs made on this machine. If that fails, warn: the deletion itself is done."""
     for result in done:
         if not _erase_copy(datastores, result):
-            click.echo(
-                f"Warning: the files that a Run has of {result.ref} on this machine are in use or cannot be removed."
-                " They are erased when that Run ends, or by the next grid command that can.",
-                err=True,
+            warn(
+                f"the files that a Run has of {result.ref} on this machine are in use or cannot be removed."
+                " They are erased when that Run ends, or by the next grid command that can."
             )
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from grid_datastores.domain.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
+    from os import PathLike
 
     from click.shell_completion import CompletionItem
 
@@ -38,8 +39,7 @@ class VersionNumber(click.ParamType[int]):
         incomplete: str,
     ) -> list[CompletionItem]:
         """Complete the numbers of the datastore's versions."""
-        given = ctx.params.get("name") or ctx.params.get("datastore")
-        name = given[0] if isinstance(given, tuple) else given
+        name = ctx.params.get("name") or ctx.params.get("datastore")
         return _complete(
             lambda opened: (str(v.ref.number) for v in opened.versions() if v.ref.name == name), incomplete
         )
@@ -94,6 +94,18 @@ class WorkloadName(click.ParamType[str]):
         return _complete(lambda opened: (item.name for item in opened.workloads(kind) if item.state.live), incomplete)
 
 
+class NewFolder(click.Path):
+    """The path of a folder to make."""
+
+    def convert(
+        self, value: str | PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | PathLike[str]:
+        """The path, or a usage error when it is empty."""
+        if value == "":
+            self.fail("The folder name is empty. Give the name of a new folder.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 class SourceLocation(click.ParamType[str]):
     """A file, a folder, a URL or a bucket."""
 
@@ -132,11 +144,18 @@ def version_ref(name: str, number: int) -> VersionRef:
     return VersionRef(name, number)
 
 
-def once(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> str | None:
-    """The one value of an option; where it is given twice, no value is better than a wrong one."""
-    if len(values) > 1:
-        raise click.BadParameter("given more than once; give it once.", param=param)
-    return values[0] if values else None
+class OnceOption(click.Option):
+    """An option with one value. Given twice, it is a usage error; click alone would take the last value."""
+
+    def __init__(self, names: Sequence[str], **attributes: Any) -> None:  # noqa: ANN401 - click's
+        super().__init__(names, multiple=True, **attributes)
+
+    def process_value(self, ctx: click.Context, value: object) -> object:
+        """The value; None when the option is not given."""
+        values = super().process_value(ctx, value)
+        if len(values) > 1:
+            raise click.BadParameter("given more than once; give it once.", ctx=ctx, param=self)
+        return values[0] if values else None
 
 
 def pass_output_on(ctx: click.Context, output: str) -> None:
@@ -148,28 +167,24 @@ def pass_output_on(ctx: click.Context, output: str) -> None:
     ctx.default_map = {name: {"output": output}}
 
 
-name_option = click.option(
-    "--name", type=DatastoreName(), required=True, multiple=True, callback=once, help="Name of the datastore."
-)
+name_option = click.option("--name", cls=OnceOption, type=DatastoreName(), required=True, help="Name of the datastore.")
 version_option = click.option(
-    "--version", type=VersionNumber(), required=True, multiple=True, callback=once, help="Number of the version."
+    "--version", cls=OnceOption, type=VersionNumber(), required=True, help="Number of the version."
 )
 mounted_name_option = click.option(
     "--datastore_name",
     "datastore",
+    cls=OnceOption,
     type=DatastoreName(),
     required=True,
-    multiple=True,
-    callback=once,
     help="Datastore to mount.",
 )
 mounted_version_option = click.option(
     "--datastore_version",
     "version",
+    cls=OnceOption,
     type=VersionNumber(),
     required=True,
-    multiple=True,
-    callback=once,
     help="Number of the version to mount.",
 )
 output_option = click.option(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from grid_datastores.cli.tables import fitting, lines
-from grid_datastores.domain.text import plain
+from grid_datastores.domain.text import os_reason, plain
 from grid_datastores.system.streams import escaped, stdout_takes_all, stdout_was_closed
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def fallback_to_stderr(result: str, advice: str = "") -> Iterator[None]:
             raise OSError(errno.EBADF, "Standard output is closed")
     except OSError as error:
         redirect_to_devnull(sys.stdout)
-        text = f"{plain(result)} The result could not be printed: {reason(error)}.{advice}"
+        text = f"{plain(result)} The result could not be printed: {os_reason(error)}.{advice}"
         click.echo(text, err=True)
         raise click.exceptions.Exit(EXIT_UNPRINTED) from error
 
@@ -57,9 +57,9 @@ def echo(text: str) -> None:
     click.echo(plain(text))
 
 
-def reason(error: OSError) -> str:
-    """Return the operating system's message for the error, in lower case, to be used inside a sentence."""
-    return (error.strerror or str(error)).lower()
+def warn(message: str) -> None:
+    """Print a warning on stderr."""
+    click.echo(f"Warning: {plain(message)}", err=True)
 
 
 def redirect_to_devnull(stream: TextIO) -> None:

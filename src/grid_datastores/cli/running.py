@@ -7,13 +7,13 @@ from functools import partial
 
 import click
 
-from grid_datastores.cli.options import mounted_name_option, mounted_version_option, once, version_ref
-from grid_datastores.cli.output import progress
+from grid_datastores.cli.options import OnceOption, mounted_name_option, mounted_version_option, version_ref
+from grid_datastores.cli.output import progress, warn
 from grid_datastores.cli.target import open_datastores
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
-@click.option("--name", required=True, multiple=True, callback=once, help="Name of the Run.")
+@click.option("--name", cls=OnceOption, required=True, help="Name of the Run.")
 @mounted_name_option
 @mounted_version_option
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
@@ -32,9 +32,5 @@ def run(name: str, datastore: str, version: int, command: tuple[str, ...]) -> No
     ref = version_ref(datastore, version)
     with open_datastores() as datastores:
         mounting = partial(progress, f"Mounting {ref}")
-        code = run_command(datastores, read_settings().directory, name, ref, command, mounting, _warn)
+        code = run_command(datastores, read_settings().directory, name, ref, command, mounting, warn)
     sys.exit(code)
-
-
-def _warn(message: str) -> None:
-    click.echo(f"Warning: {message}", err=True)

@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 )
 def serve(host: str, port: int) -> None:
     """Serve the HTTP API and the web UI until Ctrl-C. The first start creates a user and prints their key."""
+    from grid_datastores.cli.logs import log_lines
     from grid_datastores.server.serve import serve as run
     from grid_datastores.settings import read_settings
 
+    log_lines()
     run(read_settings(), host, port, _print_welcome)
 
 
@@ -72,9 +74,11 @@ def list_command(output: str) -> None:
 
 
 def _accounts() -> Accounts:
+    from grid_datastores.cli.logs import log_sentences
     from grid_datastores.service import open_service
     from grid_datastores.settings import read_settings
 
+    log_sentences()
     return open_service(read_settings(), wake_workers=lambda: None).accounts
 
 

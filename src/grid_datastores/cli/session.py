@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from grid_datastores.cli.options import (
+    OnceOption,
     WorkloadName,
     mounted_name_option,
     mounted_version_option,
-    once,
     output_option,
     pass_output_on,
 )
@@ -48,8 +48,7 @@ def list_command(output: str) -> None:
 @click.option(
     "--datastore_mount_dir",
     "path",
-    multiple=True,
-    callback=once,
+    cls=OnceOption,
     help="Path to mount it at. Default: /datastores/NAME.",
 )
 def create(name: str, datastore: str, version: int, path: str | None) -> None:

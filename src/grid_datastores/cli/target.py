@@ -16,10 +16,12 @@ _BACKGROUND_TIMEOUT = 2.0  # seconds for requests that no command asks for: comp
 @contextmanager
 def open_datastores() -> Iterator[Datastores]:
     """Open the user's datastores and close them at the end. First erase what earlier commands left on this machine."""
+    from grid_datastores.cli.logs import log_sentences
     from grid_datastores.gateway.credentials import find_server
     from grid_datastores.machine.leftovers import erase_leftovers
     from grid_datastores.settings import read_settings
 
+    log_sentences()
     settings = read_settings()
     server = find_server(settings)
     datastores: Datastores
@@ -54,9 +56,9 @@ def open_for_completion() -> Iterator[Datastores | None]:
     server = find_server(settings)
     datastores: Datastores | None
     if server is None:
-        from grid_datastores.gateway.embedded import open_to_look as here
+        from grid_datastores.gateway.embedded import open_read_only
 
-        datastores = here(settings)
+        datastores = open_read_only(settings)
     else:
         from grid_datastores.gateway.http import HttpDatastores
 

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from grid_datastores.domain.errors import InvalidInput, Refusal
+from grid_datastores.domain.text import os_reason
 from grid_datastores.server.app import create_app
 from grid_datastores.server.guard import Hosts
 from grid_datastores.server.ui import link_path
@@ -105,6 +106,7 @@ def _run(
     app = create_app(service, hosts, settings.public_url)
     config = uvicorn.Config(
         _stoppable(app),
+        log_config=None,  # what uvicorn logs is printed as everything else is
         log_level="warning",
         access_log=False,
         lifespan="off",
@@ -178,8 +180,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        reason = (error.strerror or str(error)).lower()
-        message = f"The server cannot listen on {host}:{port}: {reason}."
+        message = f"The server cannot listen on {host}:{port}: {os_reason(error)}."
         if error.errno in _PORT_ERRORS:
             raise Refusal(f"{message} Choose another port with --port.") from error
         raise InvalidInput(f"{message} Choose another address with --host.") from error

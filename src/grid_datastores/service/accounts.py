@@ -77,7 +77,7 @@ class Accounts:
                 )  # another command may have chosen it meanwhile
                 owner, notice = (known, "") if known else choose_owner(tx, person, self._context.clock())
         if notice:
-            _log.warning("Note: %s", notice)
+            _log.info("%s", notice)
         return User(owner.id, person)
 
     def _local_read_only(self, person: str) -> User:
@@ -86,7 +86,7 @@ class Accounts:
             owner = find_owner(tx, person)
             notice = hidden_versions_notice(tx, owner)
         if notice:
-            _log.warning("Note: %s", notice)
+            _log.info("%s", notice)
         return User(owner.id if owner else secrets.token_hex(8), person)
 
     def find_local(self, person: str) -> User | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import Refusal
 from grid_datastores.domain.model import EventKind
+from grid_datastores.domain.text import os_reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +41,7 @@ def remove(version: Version, catalog: Catalog, storage: Storage, clock: Callable
     try:
         storage.erase(version.id)
     except OSError as error:
-        _warn_once(version.ref, (error.strerror or str(error)).lower())
+        _warn_once(version.ref, os_reason(error))
         return False
     with catalog.write(frees=True) as tx:
         if tx.versions.mark_bytes_gone(version.id, clock()):
@@ -51,7 +52,7 @@ def remove(version: Version, catalog: Catalog, storage: Storage, clock: Callable
 @lru_cache(maxsize=1000)
 def _warn_once(ref: VersionRef, why: str) -> None:
     """Log once per process and cause, because every retry would log the same warning."""
-    _log.warning("Warning: the bytes of %s could not be erased: %s. The removal will be retried.", ref, why)
+    _log.warning("the bytes of %s could not be erased: %s. The removal will be retried.", ref, why)
 
 
 class Worker:

@@ -37,6 +37,11 @@ def ana() -> None:
     """Nobody yet: these tests are about who comes first."""
 
 
+@pytest.fixture(autouse=True)
+def notes_too(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+
+
 def _user(service: Service, clock: Clock, name: str) -> User:
     """A user as older releases made one for each name of the operating system."""
     clock.go(1)
@@ -179,7 +184,7 @@ def test_the_versions_of_several_users_get_one_owner_and_none_is_lost(
         moved = service.reading.details(owner, before.id).history[-1]
         assert (moved.actor, moved.kind.value) == ("user2", "moved")
         assert moved.message == f"from user2, where it was version 1 of {before.ref.name}"
-    assert caplog.messages == ["Note: 2 versions of user2 are now yours: set 1 is now set-user2 1."]
+    assert caplog.messages == ["2 versions of user2 are now yours: set 1 is now set-user2 1."]
     assert service.reading.find(owner, VersionRef("set", 1)).phase is Phase.DELETED
     assert service.reading.quota(owner).used == 2
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
-from grid_datastores.domain.errors import InvalidInput
+from grid_datastores.domain.naming import whole_number
 from grid_datastores.server.origin import origin
 from grid_datastores.server.state import InCluster, TheState, TheUser
 from grid_datastores.wire import datastores as wire
@@ -73,8 +73,4 @@ def get_object(state: TheState, user: TheUser, id: str, name: str) -> Response:
 
 
 def _whole(text: str, default: int, field: str) -> int:
-    if not text:
-        return default
-    if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise InvalidInput(f"{field} is {text[:20]!r}. It must be a whole number.")
-    return int(text)
+    return whole_number(text, field) if text else default

@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from grid_datastores.domain.errors import InvalidInput, TooLarge
 from grid_datastores.domain.model import Source, SourceKind, Upload
+from grid_datastores.domain.naming import whole_number
 from grid_datastores.domain.rules import check_part_size
 from grid_datastores.server.origin import origin
 from grid_datastores.server.state import CLUSTER, InCluster, State, TheState, TheUser
@@ -54,7 +55,7 @@ def create_presigned_urls(
     objects = body.get("objects", [])
     if not 1 <= len(objects) <= MAX_OBJECTS:
         raise InvalidInput(f"Announce 1 to {MAX_OBJECTS} objects per request.")
-    parts_of = {item.get("key", ""): _number(item.get("partCount", "1"), "partCount") for item in objects}
+    parts_of = {item.get("key", ""): whole_number(item.get("partCount", "1"), "partCount") for item in objects}
     if len(parts_of) != len(objects):
         raise InvalidInput("Announce each key only once per request.")
     if sum(parts_of.values()) > MAX_PART_URLS:
@@ -77,7 +78,10 @@ def complete_presigned_urls(
         CompletedObject(
             item.get("key", ""),
             item.get("uploadId", ""),
-            {_number(part.get("partNumber", ""), "partNumber"): part.get("etag", "") for part in item.get("urls", [])},
+            {
+                whole_number(part.get("partNumber", ""), "partNumber"): part.get("etag", "")
+                for part in item.get("urls", [])
+            },
         )
         for item in body.get("objects", [])
     ]
@@ -167,9 +171,3 @@ def _part_out(state: State, base: str, upload: Upload, number: int, etag: str | 
     if etag is not None:
         part["etag"] = f'"{etag}"'
     return part
-
-
-def _number(text: str, field: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise InvalidInput(f"{field} is {text[:20]!r}. It must be a whole number.")
-    return int(text)

@@ -12,7 +12,7 @@ from grid_datastores.domain.model import Phase, VersionRef
 from grid_datastores.domain.text import COPIES
 from grid_datastores.server.ui.datastores import find
 from grid_datastores.server.ui.pages import version_path
-from grid_datastores.server.ui.visit import OwnForm, TheVisit, Visit, see
+from grid_datastores.server.ui.visit import TheVisit, Visit, see
 
 if TYPE_CHECKING:
     from grid_datastores.domain.model import Receipt
@@ -29,7 +29,7 @@ def ask(visit: TheVisit, name: str, number: str) -> Response:
 
 
 @router.post("/delete")
-def delete(visit: TheVisit, name: str, number: str, form: OwnForm) -> Response:  # noqa: ARG001 - checked
+def delete(visit: TheVisit, name: str, number: str) -> Response:
     """Delete this version and no other (rule delete-exactly-one), or show the refusal."""
     version = find(visit, name, number)
     try:

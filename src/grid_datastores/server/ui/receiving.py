@@ -14,7 +14,7 @@ from grid_datastores.domain.errors import UploadInvalid
 from grid_datastores.storage import CHUNK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator
 
     from fastapi import Request
 
@@ -51,15 +51,13 @@ class ReceivedForm:
     files: list[ReceivedFile] = field(default_factory=list)
 
 
-async def receive(
-    request: Request, scratch: BinaryIO, first_file: Callable[[Mapping[str, str]], object]
-) -> ReceivedForm:
-    """The form of this request. `first_file` sees the fields before any file is kept, and may refuse."""
+async def receive(request: Request, form: ReceivedForm) -> None:
+    """Fill the form from this request. Raises `UploadInvalid`; the fields that arrived until then are in it."""
     kind, options = parse_options_header(request.headers.get("content-type"))
     boundary = options.get(b"boundary")
     if kind != b"multipart/form-data" or not boundary:
         raise UploadInvalid("The request is not a form with files. Nothing was stored.")
-    parts = _Parts(ReceivedForm(scratch), first_file)
+    parts = _Parts(form)
     parser = MultipartParser(
         boundary,
         {
@@ -78,17 +76,13 @@ async def receive(
         parser.finalize()
     except FormParserError as error:
         raise UploadInvalid("The form arrived incomplete. Nothing was stored. Try again.") from error
-    if not parts.form.files:
-        first_file(parts.form.fields)
-    return parts.form
 
 
 class _Parts:
     """Builds the form from the parser's callbacks."""
 
-    def __init__(self, form: ReceivedForm, first_file: Callable[[Mapping[str, str]], object]) -> None:
+    def __init__(self, form: ReceivedForm) -> None:
         self.form = form
-        self._first_file = first_file
         self._headers: dict[bytes, bytes] = {}
         self._name = self._value = b""
         self._field = ""
@@ -116,8 +110,6 @@ class _Parts:
         _kind, options = parse_options_header(header)
         self._field = _text(options.get(b"name", b""))
         self._path = self._path_in(header, options[b"filename"]) if b"filename" in options else None
-        if self._path and not self.form.files:
-            self._first_file(self.form.fields)
 
     def _path_in(self, header: bytes, filename: bytes) -> str:
         """Return the path exactly as on the sender's disk, if that is known.

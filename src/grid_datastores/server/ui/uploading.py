@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from grid_datastores.domain.errors import FormRefused, InvalidInput, Refusal
+from grid_datastores.domain.errors import InvalidInput, Refusal
 from grid_datastores.domain.model import Source, SourceKind, Version
 from grid_datastores.domain.naming import NAME_LENGTH, check_name, name_from_folder, name_from_source
 from grid_datastores.server.ui.pages import version_path
 from grid_datastores.server.ui.receiving import ReceivedFile, ReceivedForm, receive
-from grid_datastores.server.ui.visit import TOKEN, OwnForm, TheVisit, Visit, check_origin, field, see
+from grid_datastores.server.ui.visit import TheForm, TheVisit, Visit, field, see
 from grid_datastores.sources import parse_source
 from grid_datastores.storage import WithoutAttributes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 # The names that `check_name` accepts, so that the browser can check them before it sends anything.
 _NAME_PATTERN = rf"(?=.{{1,{NAME_LENGTH}}}$)[a-z0-9]([a-z0-9_\-]*[a-z0-9])?"
@@ -54,26 +54,19 @@ def show_upload(visit: TheVisit, name: str = "", location: str = "", refer: str 
 @router.post("/upload")
 async def upload(visit: TheVisit, request: Request) -> Response:
     """Create a version from the files of this form."""
-    check_origin(request)
-    told: dict[str, str] = {}
-
-    def look(fields: Mapping[str, str]) -> None:
-        told.update(fields)
-        visit.check(told.get(TOKEN, ""))
-
+    fields: dict[str, str] = {}
     try:
         with visit.state.service.uploads.temporary_file() as file:
-            form = await receive(request, file, look)
+            form = ReceivedForm(file, fields)
+            await receive(request, form)
             version = await run_in_threadpool(_create, visit, form)
-    except FormRefused:
-        raise
     except Refusal as error:
-        return await run_in_threadpool(_forms, visit, told.get("name", ""), "", error.message, error.status)
+        return await run_in_threadpool(_forms, visit, fields.get("name", ""), "", error.message, error.status)
     return see(version_path(version.ref))
 
 
 @router.post("/upload/address")
-def fetch(visit: TheVisit, form: OwnForm) -> Response:
+def fetch(visit: TheVisit, form: TheForm) -> Response:
     """Create a version from an address. The server fetches the data in the background."""
     name, location, refer = field(form, "name"), field(form, "location"), bool(field(form, "refer"))
     try:

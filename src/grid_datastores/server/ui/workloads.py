@@ -10,7 +10,7 @@ from grid_datastores.domain.errors import InvalidInput, Refusal
 from grid_datastores.domain.model import Phase, WorkloadKind, WorkloadState
 from grid_datastores.domain.rules import check_mountable
 from grid_datastores.server.ui.datastores import find
-from grid_datastores.server.ui.visit import OwnForm, TheVisit, Visit, field, is_own_page, see
+from grid_datastores.server.ui.visit import TheForm, TheVisit, Visit, field, is_own_page, see
 
 router = APIRouter()
 
@@ -57,7 +57,7 @@ def show_start(visit: TheVisit, name: str = "", version: str = "") -> Response:
 
 
 @router.post("/workloads/start")
-def start(visit: TheVisit, form: OwnForm) -> Response:
+def start(visit: TheVisit, form: TheForm) -> Response:
     """Start a Session, or record a Run, with one version mounted."""
     draft = _Draft(*(field(form, key) for key in ("name", "kind", "version", "path")))
     try:
@@ -72,7 +72,7 @@ def start(visit: TheVisit, form: OwnForm) -> Response:
 
 
 @router.post("/workloads/{kind}/{workload_id}/{action}")
-def change(visit: TheVisit, kind: str, workload_id: str, action: str, form: OwnForm) -> Response:
+def change(visit: TheVisit, kind: str, workload_id: str, action: str, form: TheForm) -> Response:
     """Pause, resume or end one, and redirect to the page whose form was sent."""
     target = _ACTIONS.get((_KINDS[kind], action)) if kind in _KINDS else None
     if target is None:

@@ -40,7 +40,7 @@ function showMessage(message) {
   showAlert(alert);
 }
 
-// One request of this page; `done` gets it and the page that came back, unless it was refused.
+// One request of this page; `done` gets it, unless it was refused.
 function sendRequest(method, done) {
   const request = new XMLHttpRequest();
   request.open(method, form.action);
@@ -52,7 +52,7 @@ function sendRequest(method, done) {
     const alert = page.querySelector("[role=alert]");
     const refusal = page.querySelector("#refused [role=alert]"); // the form page itself says that no upload is possible
     if (request.status < 400 && !refusal) {
-      done(request, page);
+      done(request);
     } else if (alert) {
       showAlert(document.adoptNode(alert));
     } else {
@@ -101,9 +101,8 @@ form.addEventListener("submit", (event) => {
   stopButton.hidden = false;
   setBusy(true);
   progress.focus();
-  // First whether the session goes on, and with which token: not after gigabytes have been sent.
-  sendRequest("GET", (_, page) => {
-    content.set("csrf", page.querySelector("#upload [name=csrf]").value);
+  // Check that the session still exists before gigabytes are sent.
+  sendRequest("GET", () => {
     const upload = sendRequest("POST", ({ responseURL }) => window.location.assign(responseURL));
     upload.upload.addEventListener("progress", showProgress);
     upload.send(withEncodedPaths(content));
