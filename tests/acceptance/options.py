@@ -21,7 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--one-surface",
         action="store_true",
-        help="run each scenario on one surface, the fastest that it has, and type no command in a process that loads itself",
+        help="run each scenario on the fastest of its surfaces, with no command in a process that loads itself",
     )
 
 
