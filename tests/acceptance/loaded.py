@@ -1,7 +1,8 @@
 """A process with the modules of `grid` loaded, which forks itself for each command that it is asked to be.
 
-It is asked over a socket, which is its standard input: a line of JSON, with the descriptors of the standard streams and
-of a pipe. Into that pipe it writes the child's process id, and the exit code once the child has ended.
+It is asked over a socket: a line of JSON, with the descriptors of the standard streams and of a pipe. Into that pipe it
+writes the child's process id, and the exit code once the child has ended. The standard streams of a child have the
+encoding that this process was started with; those that were closed then are closed in the child.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ from contextlib import suppress
 from typing import Any
 
 import grid_datastores
-from acceptance.executables import own
+from grid_datastores.system import streams
 
 NUMBER = struct.Struct("i")
-DESCRIPTORS = 4  # standard input, output and error, and the pipe
+_STREAMS = range(3)  # standard input, output and error
+_DESCRIPTORS = 4  # theirs, and that of the pipe
 _LINE = 1024 * 1024  # bytes read at once
 _OF_A_SERVER = "grid_datastores.server"
 # What commands import when they need it.
@@ -38,14 +40,14 @@ _LIBRARIES = (
     "rich.progress",
     "rich.table",
 )
-_LIBRARIES_OF_A_SERVER = ("uvicorn.protocols.http.auto", "uvicorn.protocols.websockets.auto", "uvicorn.loops.auto")
 
 
 class _Loaded:
     """The children that live, by process id, with the pipe that hears of their end."""
 
-    def __init__(self, asked: socket.socket) -> None:
+    def __init__(self, asked: socket.socket, closed: list[int]) -> None:
         self._asked = asked
+        self._closed = closed
         self._ends: dict[int, int] = {}
         self._woken, self._wakes = socket.socketpair()
         self._woken.setblocking(False)
@@ -70,15 +72,17 @@ class _Loaded:
                     return command
 
     def _fork(self, command: dict[str, Any], descriptors: list[int]) -> dict[str, Any] | None:
-        if not self._serves and (command["words"][:1] == ["serve"] or command["grid"] != own()):
-            self._serves = True  # an edition changes a server, whatever the command
-            _load(_OF_A_SERVER, *_LIBRARIES_OF_A_SERVER)
+        if command["words"][:1] == ["serve"] and not self._serves:
+            self._serves = True
+            _load(_OF_A_SERVER)
         *streams, pipe = descriptors
         if (child := os.fork()) == 0:
             self._leave(pipe)
             for number, stream in enumerate(streams):
                 os.dup2(stream, number)
                 os.close(stream)
+            for number in self._closed:
+                os.close(number)
             return command
         for stream in streams:
             os.close(stream)
@@ -117,7 +121,7 @@ def _tell(pipe: int, number: int) -> None:
 
 def _receive(asked: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
     """A command and its descriptors; None where nobody asks any more."""
-    line, descriptors, _, _ = socket.recv_fds(asked, _LINE, DESCRIPTORS)
+    line, descriptors, _, _ = socket.recv_fds(asked, _LINE, _DESCRIPTORS)
     while line and not line.endswith(b"\n"):
         line += asked.recv(_LINE)
     return (json.loads(line), descriptors) if line else None
@@ -150,6 +154,7 @@ def _become(command: dict[str, Any]) -> None:
 
     atexit.register(end)  # the first that is registered is the last that is called
     sys.argv = [command["grid"], *command["words"]]
+    sys.modules["__main__"].__package__ = ""  # else click calls the program `python -m acceptance.grid`
     try:
         runpy.run_path(sys.argv[0], run_name="__main__")
         code = 0
@@ -158,15 +163,27 @@ def _become(command: dict[str, Any]) -> None:
         raise
 
 
-def main() -> None:
+def main(asked: str) -> None:
     """Load, then fork until nobody asks any more."""
-    asked = socket.socket(fileno=os.dup(0))
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    if sys.getfilesystemencoding() != "utf-8":
+        streams._start_again_in_utf8()  # as `grid` does
+    closed = _closed()
     names = [module.name for module in pkgutil.iter_modules(grid_datastores.__path__, "grid_datastores.")]
     _load(*(name for name in names if name != _OF_A_SERVER), *_LIBRARIES)
-    if command := _Loaded(asked).serve():
+    if command := _Loaded(socket.socket(fileno=int(asked)), closed).serve():
         _become(command)
 
 
+def _closed() -> list[int]:
+    """The standard streams that this process was started without; from now on nothing else takes their numbers."""
+    found = []
+    for number in _STREAMS:
+        try:
+            os.fstat(number)
+        except OSError:
+            found.append(os.open(os.devnull, os.O_RDWR))  # the lowest number that is free, which is this one
+    return found
+
+
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

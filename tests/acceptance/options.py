@@ -21,7 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--one-surface",
         action="store_true",
-        help="run each scenario on the fastest of its surfaces, with no command in a process that loads itself",
+        help="run each scenario on the fastest surface that it has, and fork all commands from a loaded process",
     )
 
 

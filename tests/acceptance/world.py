@@ -25,8 +25,7 @@ from acceptance.surfaces.api import ApiSurface
 from acceptance.surfaces.browsing import Chromium, chromium
 from acceptance.surfaces.cli import CliSurface
 from acceptance.surfaces.ui import UiSurface
-from browser import find_browser, missing
-from debian import needed
+from browser import find_browser, missing, needed
 from living_spec.recorder import Recorder
 
 _SHOWN_URL = "http://127.0.0.1:8000"
