@@ -34,9 +34,7 @@ _LIBRARIES = (
     "sqlalchemy.dialects.sqlite",
     "encodings.ascii",
     "httpx",
-    "rich.console",
-    "rich.progress",
-    "rich.table",
+    "wcwidth",
 )
 
 
