@@ -1,4 +1,4 @@
-"""The command `living-spec`: is the evidence fresh, are the features and pages in order, where are the pictures?"""
+"""The command `living-spec`: checks the evidence, lints features and pages, and writes what a site needs."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from living_spec.config import Config, find_config, shown, with_register
+from living_spec.config import Config, display_path, find_config, unknown, with_register
 from living_spec.feed import write_feed
 from living_spec.issue_cli import issue, known_issues
 from living_spec.issues import read_register
 from living_spec.lint import lint as find_problems
 from living_spec.report.command import report
-from living_spec.results import Kind, Proof, Standing
+from living_spec.results import Freshness, Kind, Proof
 from living_spec.spec import read_spec
 from living_spec.step_lint import collected_problems
 from living_spec.store import publish_pictures, read_proof
@@ -28,12 +28,12 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--edition", metavar="NAME", help="The edition to look at; the first one when left out.")
+@click.option("--edition", metavar="NAME", help="The edition to check; default: the first one.")
 @known_issues
 def check(edition: str | None, issues: Path | None) -> None:
-    """Say whether every scenario has a fresh result on every surface; exit 1 if not.
+    """Check that every scenario has a fresh result on every surface, and exit with 1 if not.
 
-    For another edition than the first: on every surface that its open issues name.
+    The first edition needs results on all surfaces, another edition on the surfaces that its open issues name.
     """
     proof, edition = _proof(_config(issues), edition)
     editions = proof.spec.config.editions
@@ -43,19 +43,20 @@ def check(edition: str | None, issues: Path | None) -> None:
         for surface in required:
             verdict = proof.scenario(scenario, surface, edition)
             if verdict.unproven:
-                word = _WORDS[verdict.kind] if verdict.standing is Standing.FRESH else verdict.standing.value
+                word = _WORDS[verdict.kind] if verdict.freshness is Freshness.FRESH else verdict.freshness.value
                 problems.setdefault(word, []).append(f"{scenario.id} on {surface}")
     if problems:
-        click.echo("The evidence does not stand: " + "; ".join(map(_counted, problems.items())) + ".")
+        again = f" Run the scenarios: pytest {display_path(tests)}" if (tests := proof.spec.config.tests) else ""
+        click.echo(f"The evidence is incomplete: {'; '.join(map(_counted, problems.items()))}.{again}")
         sys.exit(1)
     count = len(proof.spec.scenarios)
     click.echo(f"The evidence of {editions[edition]} is fresh: {count} scenarios on {len(required)} surfaces.")
 
 
 @main.command()
-@click.option("--edition", metavar="NAME", help="The edition to be run; the first one when left out.")
+@click.option("--edition", metavar="NAME", help="The edition to run; default: the first one.")
 def surfaces(edition: str | None) -> None:
-    """Name the surfaces that an edition must be run on, one a line: for another than the first, those of its issues."""
+    """Print the surfaces that `check` needs results on, one per line."""
     proof, edition = _proof(_config(), edition)
     for surface in proof.required(edition):
         click.echo(surface)
@@ -63,17 +64,17 @@ def surfaces(edition: str | None) -> None:
 
 @main.command()
 def pictures() -> None:
-    """Put the pictures of the evidence beside the pages, for the builder of the site."""
+    """Copy the pictures of the evidence to the pages, for the builder of the site."""
     publish_pictures(_config())
 
 
 @main.command()
 @known_issues
 def lint(issues: Path | None) -> None:
-    """Name what is wrong in the features, steps and pages, as FILE:LINE: SENTENCE; exit 1 if anything is."""
+    """Print mistakes in features, steps and pages as FILE:LINE: MESSAGE, and exit with 1 if there are any."""
     config = _config(issues)
     problems = find_problems(config)
-    lines = [f"{shown(problem.path)}:{problem.line}: {problem.sentence}" for problem in problems]
+    lines = [f"{display_path(problem.path)}:{problem.line}: {problem.sentence}" for problem in problems]
     lines += collected_problems(config.tests) if config.tests else []
     for line in lines:
         click.echo(line)
@@ -83,7 +84,7 @@ def lint(issues: Path | None) -> None:
 
 @main.command()
 def feed() -> None:
-    """Write the feed of known issues, a JSON file beside their pages."""
+    """Write the feed of known issues, a JSON file in the folder of their pages."""
     spec = read_spec(_config())
     click.echo(write_feed(spec, read_register(spec).issues))
 
@@ -97,11 +98,11 @@ def _config(issues: Path | None = None) -> Config:
 
 
 def _proof(config: Config, edition: str | None) -> tuple[Proof, str]:
-    """The proof, and the edition asked for."""
+    """The proof, and the id of the edition to look at; raises a usage error for an unknown one."""
     proof = read_proof(config)
     edition = edition or config.first_edition
     if edition not in config.editions:
-        raise click.UsageError(f"There is no edition {edition!r}; known are {', '.join(config.editions)}.")
+        raise click.UsageError(unknown("edition", edition, config.editions))
     return proof, edition
 
 

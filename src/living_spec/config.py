@@ -10,22 +10,21 @@ from typing import TYPE_CHECKING
 from click import ClickException
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 class SpecError(ClickException):
-    """What is wrong with the spec, its pages or its configuration, in one sentence.
+    """A mistake in the spec, its pages or its configuration.
 
-    Commands made with click end with that sentence: `living-spec` and the builders of the site.
+    Commands made with click, `living-spec` and the builders of the site, print its message and exit with 1.
     """
 
 
 @dataclass(frozen=True)
 class Guide:
-    """The pages that tell users what holds, and the words by which a sentence there claims to.
+    """The pages for users, and the words that make a sentence a claim, which needs a rule.
 
-    `normative` words make a sentence of the guide one that needs a rule; on other pages they do so only in a sentence
-    that has one of the words `about`, too.
+    In the guide a claim has one of the `normative` words. On other pages it has one of the words `about`, too.
     """
 
     pages: tuple[Path, ...]
@@ -39,10 +38,10 @@ class Guide:
 
 @dataclass(frozen=True)
 class Config:
-    """Where the spec, its pages and its evidence lie; surfaces and editions are id -> name, in order.
+    """The paths of the spec, its pages and its evidence; surfaces and editions as id -> name, in order.
 
-    `tests` are those of the scenarios, with their steps; None where there are none yet. `defects` is the file that says
-    which defects the run was seen to notice; None where there is none.
+    `digest` are the files and folders whose changes make evidence stale. `tests` is the folder of the tests that run
+    the scenarios, `defects` the file with the results of defects; None where the project has none.
     """
 
     root: Path
@@ -59,27 +58,35 @@ class Config:
 
     @property
     def first_edition(self) -> str:
-        """The edition that pages speak of unless they say otherwise."""
+        """The id of the edition that pages show by default."""
         return next(iter(self.editions))
 
 
 def with_register(config: Config, folder: Path | None) -> Config:
-    """The same project with the known issues of another folder, if one is given."""
+    """The configuration with the known issues of another folder, where one is given.
+
+    Raises SpecError where that folder does not exist.
+    """
     if folder is None:
         return config
     if not folder.is_dir():
-        raise SpecError(f"There is no folder {folder} of known issues.")
+        raise SpecError(f"There is no folder {folder}. Give the folder with the pages of known issues.")
     return replace(config, issues=folder.resolve())
 
 
-def shown(path: Path) -> str:
-    """A path as people type it: from the working folder on, where it lies in it."""
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """The message for a name that is none of the known ones."""
+    return f"There is no {what} {name!r}. Choose one of: {', '.join(known)}."
+
+
+def display_path(path: Path) -> str:
+    """The path relative to the working folder, where it is inside; otherwise as it is."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def find_config(start: Path) -> Config:
-    """Read the configuration of the project that `start` lies in.
+    """Read the configuration of the project that contains `start`; raises SpecError where there is none.
 
     >>> find_config(Path.cwd()).surfaces  # doctest: +SKIP
     {'api': 'API', 'cli': 'CLI'}
@@ -87,13 +94,13 @@ def find_config(start: Path) -> Config:
     for folder in (start, *start.parents):
         if (folder / "pyproject.toml").is_file():
             return read_config(folder)
-    raise SpecError(f"No pyproject.toml in {start} or above it: run this inside the project.")
+    raise SpecError(f"There is no pyproject.toml in {start} or in a folder above it. Run this inside the project.")
 
 
 def read_config(root: Path) -> Config:
-    """Read `[tool.living-spec]` from the pyproject.toml in `root`."""
-    tools = _table(tomllib.loads((root / "pyproject.toml").read_text("utf-8")), "tool", root)
-    table = _table(tools, "living-spec", root)
+    """Read `[tool.living-spec]` from the pyproject.toml in `root`; raises SpecError where it is incomplete."""
+    tools = tomllib.loads((root / "pyproject.toml").read_text("utf-8")).get("tool", {})
+    table = _table(tools, "living-spec", "tool.living-spec", root)
     return Config(
         root=root,
         features=root / _text(table, "features"),
@@ -110,37 +117,37 @@ def read_config(root: Path) -> Config:
 
 
 def _guide(table: Mapping[str, object], root: Path) -> Guide:
-    """All pages, and no words, where nothing is said of the guide."""
+    """The guide; without a table for it, all pages, and no words that make a claim."""
     if "guide" not in table:
         return Guide((root / _text(table, "pages"),), (), ())
-    guide = _table(table, "guide", root)
+    guide = _table(table, "guide", "tool.living-spec.guide", root)
     pages = tuple(root / path for path in _texts(guide, "pages"))
     return Guide(pages, _texts(guide, "normative"), _texts(guide, "about"))
 
 
-def _table(parent: Mapping[str, object], key: str, root: Path) -> Mapping[str, object]:
+def _table(parent: Mapping[str, object], key: str, name: str, root: Path) -> Mapping[str, object]:
     table = parent.get(key)
     if not isinstance(table, dict):
-        raise SpecError(f"{root / 'pyproject.toml'} has no table {key!r} for living-spec.")
+        raise SpecError(f"{root / 'pyproject.toml'} has no table [{name}]. Add it.")
     return table
 
 
 def _text(table: Mapping[str, object], key: str) -> str:
     value = table.get(key)
     if not isinstance(value, str):
-        raise SpecError(f"[tool.living-spec] needs {key!r}, a path in the project.")
+        raise SpecError(f"[tool.living-spec] has no {key!r}. Set it to a path in the project.")
     return value
 
 
 def _texts(table: Mapping[str, object], key: str) -> tuple[str, ...]:
     value = table.get(key)
     if not isinstance(value, list):
-        raise SpecError(f"[tool.living-spec] needs {key!r}, a list of paths in the project.")
+        raise SpecError(f"[tool.living-spec] has no list {key!r}. Add it.")
     return tuple(str(item) for item in value)
 
 
 def _names(table: Mapping[str, object], key: str, root: Path) -> Mapping[str, str]:
-    names = {id_: str(name) for id_, name in _table(table, key, root).items()}
+    names = {id_: str(name) for id_, name in _table(table, key, f"tool.living-spec.{key}", root).items()}
     if not names:
-        raise SpecError(f"[tool.living-spec.{key}] names none.")
+        raise SpecError(f"[tool.living-spec.{key}] is empty. Add one entry at least.")
     return names

@@ -15,7 +15,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from living_spec.config import SpecError, shown
+from living_spec.config import SpecError, display_path
 
 if TYPE_CHECKING:
     from living_spec.config import Config
@@ -66,4 +66,4 @@ def read_defects(config: Config) -> Defects | None:
         )
         return Defects(tuple(defects))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SpecError(f"{shown(config.defects)} cannot be read as a file of defects: {error!r}.") from error
+        raise SpecError(f"{display_path(config.defects)} cannot be read as a file of defects: {error!r}.") from error

@@ -1,4 +1,4 @@
-"""Evidence: what a run showed, as values, and the digest that says of which sources it speaks."""
+"""Evidence: the results of a run as values, and the digest of the sources that they belong to."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Outcome(StrEnum):
-    """How one test of a scenario, or one step of it, ended."""
+    """The outcome of one test of a scenario, or of one step."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -23,7 +23,7 @@ class Outcome(StrEnum):
 
 
 class Key(NamedTuple):
-    """What one result speaks of. `row` counts example rows from 0; a plain scenario has row 0 only."""
+    """The identity of one result. `row` counts example rows from 0; a plain scenario has row 0 only."""
 
     edition: str
     surface: str
@@ -33,7 +33,7 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Transcript:
-    """A command, what it printed, and its exit code."""
+    """A command, its output, and its exit code."""
 
     command: str
     output: str
@@ -43,7 +43,7 @@ class Transcript:
 
 @dataclass(frozen=True)
 class Exchange:
-    """An HTTP request and its answer."""
+    """An HTTP request and its response."""
 
     method: str
     path: str
@@ -55,7 +55,7 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Screenshot:
-    """A picture of a page; `file` is its name in the folder of pictures of its surface."""
+    """A picture of a page; `file` is its name in the surface's folder of pictures."""
 
     label: str
     file: str
@@ -69,7 +69,7 @@ _ASSERTION = f"{AssertionError.__name__}:"
 
 @dataclass(frozen=True)
 class StepEvidence:
-    """One step as it ran: its outcome, why it failed, and what was recorded during it, in order."""
+    """The result of one step: its outcome, the message of its failure, and its records in order."""
 
     keyword: str
     text: str
@@ -80,9 +80,9 @@ class StepEvidence:
 
 @dataclass(frozen=True)
 class Result:
-    """One test of a scenario: on one surface and edition, for one example row.
+    """The result of one test of a scenario, on one surface and edition, for one example row.
 
-    `reason` says why it failed or was not run; `digest` is that of the sources it was seen under.
+    `reason` says why it failed or was not run; `duration` is in seconds; `digest` is that of the sources of the run.
     """
 
     key: Key
@@ -96,9 +96,9 @@ class Result:
 
 
 def noticed(steps: Sequence[StepEvidence]) -> bool:
-    """Whether the scenario saw something else than it says: an assertion failed, from its first When on.
+    """Whether an assertion of the scenario failed, in its first When step or after it.
 
-    Set-up that breaks, a step without a definition and a crash show nothing about the software.
+    A failure in a Given step, a missing definition or another exception says nothing about the software.
     """
     words = [step.keyword for step in steps]
     acting = words.index("When") if "When" in words else words.index("Then") if "Then" in words else len(words)
@@ -106,7 +106,7 @@ def noticed(steps: Sequence[StepEvidence]) -> bool:
 
 
 def digest(config: Config) -> str:
-    """The SHA-256 over the paths and contents of every file that the evidence speaks of."""
+    """The SHA-256, in hex, over the paths and contents of the files that decide the results."""
     total = hashlib.sha256()
     for path in sorted(_files(config), key=lambda path: path.relative_to(config.root).as_posix()):
         name = path.relative_to(config.root).as_posix()
@@ -122,7 +122,7 @@ def _files(config: Config) -> Iterator[Path]:
 
 
 class ResultJson(TypedDict):
-    """A result as `dataclasses.asdict` and JSON make it; the key is a list."""
+    """A result as JSON, made by `dataclasses.asdict`; the key is a list."""
 
     key: tuple[str, str, str, int]
     values: dict[str, str]
@@ -158,7 +158,7 @@ _KINDS: Mapping[str, Callable[..., Record]] = {
 
 
 def result_from_json(data: ResultJson) -> Result:
-    """The result that `dataclasses.asdict` made `data` of."""
+    """The result from its JSON."""
     return Result(
         key=Key(*data["key"]),
         values=data["values"],

@@ -1,13 +1,13 @@
 """The documented rules, read from Gherkin files into values.
 
-The conventions that the files follow:
+The files follow these conventions:
 
-- One file a subject: `features/deleting.feature` is the feature `deleting`.
-- A `Rule:` carries one tag `@rule:ID`. Its name is the normative sentence; its description is the reason.
-- A scenario carries one tag `@scenario:ID`. Ids are unique over all features.
-- A line `Not on api, cli: the reason.` in the description of a scenario says where it does not run; in that
-  of a rule it speaks for all scenarios of the rule. These lines are not part of the description shown.
-- In a Scenario Outline each example row is one result.
+- A file is a subject: `features/deleting.feature` is the feature `deleting`.
+- A `Rule:` has one tag `@rule:ID`. Its name is the normative sentence; its description is the reason.
+- A scenario has one tag `@scenario:ID`. Ids are unique over all features.
+- A line `Not on api, cli: the reason.` in the description of a scenario excludes it from these surfaces. In the
+  description of a rule it excludes all scenarios of the rule. Pages show these lines as results, not as description.
+- Each example row of a Scenario Outline gives one result.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, cast
 from gherkin.errors import CompositeParserException, ParserException
 from gherkin.parser import Parser
 
-from living_spec.config import SpecError, shown
+from living_spec.config import SpecError, display_path, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -33,7 +33,7 @@ _NOT_ON = re.compile(r"\s*Not on\s+(?P<surfaces>[^:]*?)\s*(?::\s*(?P<reason>.*?)
 
 @dataclass(frozen=True)
 class Step:
-    """One step, its keyword without the space after it. A table's first row is its head."""
+    """One step; its keyword has no trailing space. The first row of a table is its head."""
 
     keyword: str
     text: str
@@ -53,7 +53,7 @@ class Exclusion:
 
 @dataclass(frozen=True)
 class Scenario:
-    """A scenario; `steps` begin with those of the Backgrounds; `examples` are rows of column -> value."""
+    """A scenario; `steps` include those of the Backgrounds; `examples` are rows of column -> value."""
 
     ids: tuple[str, ...]
     name: str
@@ -71,21 +71,21 @@ class Scenario:
 
     @property
     def rows(self) -> range:
-        """The numbers of its results on one surface: one for each example row, or just 0."""
+        """The row numbers of its results on one surface: one per example row, or just 0."""
         return range(len(self.examples) or 1)
 
     def not_on(self, surface: str) -> str | None:
-        """Why it does not run on `surface`; None where it does run."""
+        """The reason why it does not run on a surface; None where it runs."""
         return next((exclusion.reason for exclusion in self.exclusions if surface in exclusion.surfaces), None)
 
     def runs_on_any(self, surfaces: Iterable[str]) -> bool:
-        """Whether it runs on one of these surfaces at least."""
+        """Whether it runs on at least one of these surfaces."""
         return any(self.not_on(surface) is None for surface in surfaces)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule: its one normative sentence, the reason for it, and the scenarios that show it."""
+    """A rule: its normative sentence, the reason for it, and its scenarios."""
 
     ids: tuple[str, ...]
     sentence: str
@@ -100,13 +100,13 @@ class Rule:
         return self.ids[0]
 
     def runs_on_any(self, surfaces: Iterable[str]) -> bool:
-        """Whether a scenario of it runs on one of these surfaces at least."""
+        """Whether one of its scenarios runs on at least one of these surfaces."""
         return any(scenario.runs_on_any(surfaces) for scenario in self.scenarios)
 
 
 @dataclass(frozen=True)
 class Feature:
-    """One feature file. `loose` are scenarios outside of any rule."""
+    """One feature file. `loose` are the scenarios outside of rules."""
 
     name: str
     path: Path
@@ -117,7 +117,7 @@ class Feature:
 
     @property
     def scenarios(self) -> tuple[Scenario, ...]:
-        """All its scenarios, in the order of the file as far as rules go."""
+        """All its scenarios: the loose ones, then those of the rules, each in the order of the file."""
         return (*self.loose, *(scenario for rule in self.rules for scenario in rule.scenarios))
 
 
@@ -127,22 +127,22 @@ def read_features(folder: Path) -> tuple[Feature, ...]:
 
 
 def read_feature(path: Path) -> Feature:
-    """Read one feature file; a syntax error is a SpecError that names the file and the line."""
+    """Read one feature file; raises SpecError with the file and line of a syntax error."""
     source = path.read_text("utf-8")
     try:
         document = cast("Document", Parser().parse(source))
     except (CompositeParserException, ParserException) as error:
         first = error.errors[0] if isinstance(error, CompositeParserException) else error
         what = re.sub(r"^\(\d+:\d+\): ", "", str(first))
-        raise SpecError(f"{shown(path)}:{first.location['line']}: This is not Gherkin: {what}.") from error
+        raise SpecError(f"{display_path(path)}:{first.location['line']}: This is not valid Gherkin: {what}.") from error
     feature = document.get("feature")
     if feature is None:
-        raise SpecError(f"{path} has no feature in it.")
+        raise SpecError(f"{display_path(path)} contains no feature. Add one, or remove the file.")
     return _Reader(path, source.splitlines()).feature(feature)
 
 
 class _Reader:
-    """Turns the parser's dictionaries into values; knows the lines, to say where things stand."""
+    """Turns the parser's dictionaries into values; has the file's lines, to find line numbers."""
 
     def __init__(self, path: Path, lines: list[str]) -> None:
         self.path = path
@@ -197,8 +197,8 @@ class _Reader:
             )
 
     def description(self, node: Node) -> tuple[str, tuple[Exclusion, ...]]:
-        """The description without its `Not on` lines, and what these say."""
-        shown: list[str] = []
+        """The description without its `Not on` lines, and these lines as exclusions."""
+        prose: list[str] = []
         exclusions: list[Exclusion] = []
         line = node["location"]["line"]
         for text in textwrap.dedent(node["description"]).splitlines():
@@ -207,17 +207,17 @@ class _Reader:
                 surfaces = tuple(name.strip() for name in match["surfaces"].split(",") if name.strip())
                 exclusions.append(Exclusion(surfaces, match["reason"] or "", line))
             else:
-                shown.append(text)
-        return "\n".join(shown).strip(), tuple(exclusions)
+                prose.append(text)
+        return "\n".join(prose).strip(), tuple(exclusions)
 
     def line_of(self, text: str, after: int) -> int:
-        """The number of the first line after `after` that reads `text`; the parser gives none for these."""
+        """The number of the next line with this text; the parser gives no line numbers in descriptions."""
         found = (number for number, line in enumerate(self.lines, 1) if number > after and line.strip() == text.strip())
         return next(found, after)
 
 
 def identity_problems(features: Iterable[Feature], surfaces: Iterable[str]) -> Iterator[tuple[Path, int, str]]:
-    """What makes ids and `Not on` lines useless, as (file, line, sentence): nothing goes on with it."""
+    """The mistakes in ids and `Not on` lines, as (file, line, message)."""
     known = list(surfaces)
     seen: dict[tuple[str, str], str] = {}
     for feature in features:
@@ -226,22 +226,21 @@ def identity_problems(features: Iterable[Feature], surfaces: Iterable[str]) -> I
         for word, thing in things:
             if len(thing.ids) != 1:
                 count = "no id tag" if not thing.ids else "more than one id tag"
-                yield feature.path, thing.line, f"This {word} has {count}: it needs one @{word}:ID."
+                yield feature.path, thing.line, f"This {word} has {count}. Give it exactly one: @{word}:ID."
             for id_ in thing.ids:
                 place = f"{feature.path.name}:{thing.line}"
                 first = seen.setdefault((word, id_), place)
                 if first != place:
-                    yield feature.path, thing.line, f"The {word} id {id_!r} is used already at {first}."
+                    yield feature.path, thing.line, f"The {word} id {id_!r} is already used at {first}. Choose another."
         found = {exclusion for _, thing in things for exclusion in thing.exclusions}
         for exclusion in sorted(found, key=lambda exclusion: exclusion.line):
             if not exclusion.reason:
-                yield feature.path, exclusion.line, "This 'Not on' line gives no reason: 'Not on api: why.'"
+                yield feature.path, exclusion.line, "This 'Not on' line gives no reason. Add it: Not on api: REASON."
             if not exclusion.surfaces:
-                yield feature.path, exclusion.line, "This 'Not on' line names no surface."
+                yield feature.path, exclusion.line, "This 'Not on' line names no surface. Add one: Not on api: REASON."
             for surface in exclusion.surfaces:
                 if surface not in known:
-                    sentence = f"There is no surface {surface!r}; the surfaces are {', '.join(known)}."
-                    yield feature.path, exclusion.line, sentence
+                    yield feature.path, exclusion.line, unknown("surface", surface, known)
 
 
 def _ids(node: Node, prefix: str) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ FILE = "feed.json"
 
 
 def write_feed(spec: Spec, issues: tuple[Issue, ...]) -> Path:
-    """Write the feed into the folder of the issues; the newest comes first."""
+    """Write the feed into the folder of the issues, the newest issue first; returns its path."""
     newest = sorted(issues, key=lambda issue: (issue.since, issue.id), reverse=True)
     feed = {
         "version": "https://jsonfeed.org/version/1.1",

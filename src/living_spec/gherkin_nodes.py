@@ -1,4 +1,4 @@
-"""What gherkin-official returns; its own types leave out what the children of a feature are."""
+"""Types of the nodes that gherkin-official returns; its own types do not describe the children of a feature."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NotRequired, TypedDict
 
 
 class Location(TypedDict):
-    """Where a node stands."""
+    """The place of a node in its file."""
 
     line: int
 
@@ -52,14 +52,14 @@ class StepNode(TypedDict):
 
 
 class Examples(TypedDict):
-    """A table of examples; without a head where it is empty."""
+    """A table of examples; an empty one has no head."""
 
     tableHeader: Row
     tableBody: list[Row]
 
 
 class Node(TypedDict):
-    """A feature, rule, scenario or background: one shape serves all four."""
+    """A feature, rule, scenario or background."""
 
     location: Location
     tags: list[Tag]
@@ -71,7 +71,7 @@ class Node(TypedDict):
 
 
 class Child(TypedDict, total=False):
-    """A child of a feature or a rule: one of these."""
+    """A child of a feature or a rule: it has one of these keys."""
 
     background: Node
     rule: Node

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from living_spec.config import SpecError, find_config, shown, with_register
+from living_spec.config import SpecError, display_path, find_config, with_register
 from living_spec.issues import id_problem, page_problems, read_register
 from living_spec.spec import read_spec
 
@@ -34,24 +34,24 @@ known_issues = click.option(
     "issues",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Another register of known issues than this project's.",
+    help="The folder of known issues; default: the project's.",
 )
 
 
 @click.group()
 def issue() -> None:
-    """Open and close known issues; each is a page with front matter."""
+    """Open and close known issues."""
 
 
 @issue.command(name="open")
 @click.argument("id")
-@click.option("--title", required=True, help="What is wrong, as its reader would say it.")
+@click.option("--title", required=True, help="The problem, in the words of a user.")
+@click.option("--scenario", "scenarios", required=True, multiple=True, help="A scenario that fails (repeatable).")
+@click.option("--surface", "surfaces", required=True, multiple=True, help="A surface on which it fails (repeatable).")
 @click.option(
-    "--scenario", "scenarios", required=True, multiple=True, help="A scenario that fails; repeat it for several."
+    "--edition", "editions", multiple=True, help="An edition in which it fails (repeatable); default: the first one."
 )
-@click.option("--surface", "surfaces", required=True, multiple=True, help="Where it fails; repeat it for several.")
-@click.option("--edition", "editions", multiple=True, help="In which edition; the first one when left out.")
-@click.option("--workaround", required=True, help="What its reader can do meanwhile.")
+@click.option("--workaround", required=True, help="What a user can do until it is fixed.")
 @known_issues
 def open_issue(
     id: str,
@@ -69,7 +69,7 @@ def open_issue(
         raise SpecError(problem)
     path = spec.config.issues / f"{id}.md"
     if path.exists():
-        raise SpecError(f"{shown(path)} is there already.")
+        raise SpecError(f"{display_path(path)} already exists. Choose another id, or edit that page.")
     text = _PAGE.format(
         id=id,
         title=json.dumps(title, ensure_ascii=False),
@@ -84,20 +84,21 @@ def open_issue(
         raise SpecError(sentence)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, "utf-8")
-    click.echo(shown(path))
+    click.echo(display_path(path))
 
 
 @issue.command(name="close")
 @click.argument("id")
 @known_issues
 def close_issue(id: str, issues: Path | None) -> None:
-    """Say that a known issue is fixed; from now on its scenarios must hold."""
+    """Close a known issue that is fixed. From now on its scenarios must pass."""
     spec = read_spec(with_register(find_config(Path.cwd()), issues))
     found = read_register(spec).issue(id)
     if not found.open:
-        raise SpecError(f"The issue {id!r} is closed already.")
+        raise SpecError(f"The issue {id!r} is already closed. Nothing was changed.")
     text = found.path.read_text("utf-8")
     found.path.write_text(text.replace("\nstatus: open\n", "\nstatus: closed\n", 1), "utf-8")
     if read_register(spec).issue(id).open:
-        raise SpecError(f"{shown(found.path)} has no line 'status: open' to change.")
-    click.echo(shown(found.path))
+        path = display_path(found.path)
+        raise SpecError(f"{path} has no line 'status: open', so nothing was changed. Edit its status yourself.")
+    click.echo(display_path(found.path))

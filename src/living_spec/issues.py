@@ -1,24 +1,23 @@
-"""Known issues: a page each, whose front matter says which scenarios fail, where, and since when.
+"""Known issues: each is a page; its front matter names the scenarios that fail, the surfaces, and the date.
 
     ---
-    id: wrong-item-deleted            the name of its file
+    id: wrong-item-deleted            the name of the file
     title: The web page deletes the item above
     status: open                      or closed
     editions: [shipped]
     surfaces: [ui]
     scenarios: [delete-two]           delete-each/2 is the second example of a scenario
-    sometimes: [delete-race]          of these, those that fail only now and then; may be left out
+    sometimes: [delete-race]          optional: those of the scenarios that do not fail every time
     since: 2026-03-01
     workaround: Use the command line.
     ---
 
-An open issue's scenarios must fail there, but for those that fail only sometimes; a closed one's must not. `index.md`
-in the same folder is no issue.
+The scenarios of an open issue must fail on its surfaces; those under `sometimes` may pass. The scenarios of a closed
+issue must pass. `index.md` in the same folder is not an issue.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from datetime import date
@@ -26,10 +25,11 @@ from typing import TYPE_CHECKING, cast
 
 import yaml  # type: ignore[import-untyped]
 
-from living_spec.config import SpecError, shown
+from living_spec.config import SpecError, display_path
+from living_spec.text import suggestion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from living_spec.evidence import Key
@@ -47,7 +47,7 @@ _OPTIONAL = ("sometimes", "description")  # a description is for site builders
 
 @dataclass(frozen=True)
 class Issue:
-    """A known issue: the scenarios that fail, on these surfaces of these editions."""
+    """A known issue: scenarios that fail on these surfaces, in these editions."""
 
     id: str
     title: str
@@ -61,75 +61,76 @@ class Issue:
     path: Path
 
     def covers(self, key: Key) -> bool:
-        """Whether it speaks of this result."""
+        """Whether it expects this result to be a failure (open) or a pass (closed)."""
         return _names(self.scenarios, key) and key.surface in self.surfaces and key.edition in self.editions
 
     def fixed_by(self, key: Key) -> bool:
-        """Whether it is fixed when this result, of which it speaks, holds."""
+        """Whether a pass of this result, which it covers, shows that it is fixed."""
         return not _names(self.sometimes, key)
 
     def about(self, scenario: Scenario) -> bool:
-        """Whether it speaks of this scenario, or of an example of it."""
+        """Whether it names this scenario or an example of it."""
         return scenario.id in {_scenario_id(name) for name in self.scenarios}
 
 
 @dataclass(frozen=True)
 class Register:
-    """All known issues, open and closed, in the order of their ids."""
+    """All known issues, open and closed, by id."""
 
     issues: tuple[Issue, ...]
 
     def issue(self, id_: str) -> Issue:
-        """The issue with this id; SpecError if there is none."""
+        """The issue with this id; raises SpecError where it does not exist."""
         for issue in self.issues:
             if issue.id == id_:
                 return issue
-        raise SpecError(f"There is no known issue {id_!r}{_hint(id_, [issue.id for issue in self.issues])}")
+        known = [issue.id for issue in self.issues]
+        raise SpecError(f"There is no known issue {id_!r}.{suggestion(id_, known)}")
 
     def open_for(self, key: Key) -> Issue | None:
-        """The open issue that expects this result to be a failure."""
+        """The open issue that covers this result, if any."""
         return next((issue for issue in self.issues if issue.open and issue.covers(key)), None)
 
     def closed_for(self, key: Key) -> Issue | None:
-        """The closed issue that expects this result to hold from now on."""
+        """The closed issue that covers this result, if any."""
         return next((issue for issue in self.issues if not issue.open and issue.covers(key)), None)
 
     def surfaces(self, edition: str) -> frozenset[str]:
-        """The surfaces that open issues name for an edition: a run has to look at these."""
+        """The surfaces that open issues name for an edition; a run must include them."""
         return frozenset(
             name for issue in self.issues if issue.open and edition in issue.editions for name in issue.surfaces
         )
 
 
 def read_register(spec: Spec) -> Register:
-    """Read the issues of a project; SpecError where one cannot be relied on."""
+    """Read the issues of a project; raises SpecError for the first mistake in one."""
     for path, line, sentence in register_problems(spec):
-        raise SpecError(f"{shown(path)}:{line}: {sentence}")
+        raise SpecError(f"{display_path(path)}:{line}: {sentence}")
     return Register(tuple(_issue(path, _front(path, path.read_text("utf-8"))[0]) for path in _pages(spec)))
 
 
 def register_problems(spec: Spec) -> Iterator[tuple[Path, int, str]]:
-    """What is wrong with the issues' pages, as (file, line, sentence)."""
+    """The mistakes in the pages of issues, as (file, line, message)."""
     for path in _pages(spec):
         for line, sentence in page_problems(path, path.read_text("utf-8"), spec):
             yield path, line, sentence
 
 
 def page_problems(path: Path, text: str, spec: Spec) -> Iterator[tuple[int, str]]:
-    """What is wrong with the page of an issue, as (line, sentence); the file need not be there yet."""
+    """The mistakes in the text of an issue's page, as (line, message); the file may not exist yet."""
     fields, lines = _front(path, text)
     if not fields:
-        yield 1, "The page of an issue begins with front matter: its facts, between two lines '---'."
+        yield 1, "The page of an issue must begin with front matter: fields between two lines '---'."
         return
     for key, sentence in _problems(path, fields, spec):
         yield lines.get(key, 1), sentence
 
 
 def id_problem(id_: str) -> str | None:
-    """Why this cannot be the id of an issue, which is the name of its file, too."""
+    """The message for an id that is not valid for an issue, whose file has that name; None for a valid one."""
     if _ID.fullmatch(id_) and id_ != "index":
         return None
-    return f"{id_!r} cannot be the id of an issue: take up to {_ID_LENGTH} of a-z, 0-9 and -, and not 'index'."
+    return f"{id_!r} cannot be the id of an issue. Use up to {_ID_LENGTH} of a-z, 0-9 and '-', but not 'index'."
 
 
 def _pages(spec: Spec) -> list[Path]:
@@ -144,7 +145,9 @@ def _front(path: Path, text: str) -> tuple[Mapping[str, object], Mapping[str, in
     try:
         fields = yaml.safe_load(found["fields"])
     except yaml.YAMLError as error:
-        raise SpecError(f"{shown(path)}:1: Its front matter is no YAML: {' '.join(str(error).split())}") from error
+        raise SpecError(
+            f"{display_path(path)}:1: The front matter is not valid YAML: {' '.join(str(error).split())}"
+        ) from error
     lines = {
         line.partition(":")[0]: number
         for number, line in enumerate(found["fields"].splitlines(), 2)
@@ -156,42 +159,45 @@ def _front(path: Path, text: str) -> tuple[Mapping[str, object], Mapping[str, in
 def _problems(path: Path, fields: Mapping[str, object], spec: Spec) -> Iterator[tuple[str, str]]:
     for key in (*_TEXTS, *_LISTS):
         if not fields.get(key):
-            yield key, f"An issue says its {key}, and this one does not."
+            yield key, f"The field {key!r} is missing. Add it."
     for key in fields:
         if key not in (*_TEXTS, *_LISTS, *_OPTIONAL):
-            yield key, f"An issue has no field {key!r}{_hint(key, [*_TEXTS, *_LISTS])}"
+            yield key, f"An issue has no field {key!r}.{suggestion(key, [*_TEXTS, *_LISTS])}"
     if problem := id_problem(path.stem):
         yield "id", problem
     elif fields.get("id") and fields["id"] != path.stem:
-        yield "id", f"The id of this issue is that of its file, {path.stem!r}, not {fields['id']!r}."
+        yield "id", f"The id {fields['id']!r} differs from the name of the file, {path.stem!r}. Make them equal."
     if fields.get("status") and fields["status"] not in _STATES:
-        yield "status", f"An issue is open or closed, not {fields['status']!r}."
+        yield "status", f"The status is {fields['status']!r}. Make it open or closed."
     if fields.get("since") and _since(fields) is None:
-        yield "since", f"{fields['since']!r} is no date like 2026-03-01."
-    yield from _pointing_nowhere(fields, spec)
+        yield "since", f"{fields['since']!r} is not a date. Write it like 2026-03-01."
+    yield from _unknown_names(fields, spec)
 
 
-def _pointing_nowhere(fields: Mapping[str, object], spec: Spec) -> Iterator[tuple[str, str]]:
+def _unknown_names(fields: Mapping[str, object], spec: Spec) -> Iterator[tuple[str, str]]:
     known = {"editions": spec.config.editions, "surfaces": spec.config.surfaces, "scenarios": _scenario_names(spec)}
     for key, names in known.items():
         if fields.get(key) and not isinstance(fields[key], list):
-            yield key, f"The {key} are a list: [a, b]."
+            yield key, f"The field {key!r} must be a list: [a, b]."
             continue
         for name in _list(fields, key):
             if name not in names:
-                yield key, f"There is no {key[:-1]} {name!r}{_hint(name, list(names))}"
+                yield key, f"There is no {key[:-1]} {name!r}.{suggestion(name, names)}"
     for name in _list(fields, "sometimes"):
         if name not in _list(fields, "scenarios"):
-            yield "sometimes", f"{name!r} is none of the scenarios of this issue."
+            yield "sometimes", f"{name!r} is not one of the issue's scenarios. Add it there, or remove it here."
     for name in _list(fields, "scenarios"):
         scenario = spec.scenarios.get(_scenario_id(name))
         for surface in _list(fields, "surfaces") if scenario else ():
             if scenario and scenario.not_on(surface) is not None:
-                yield "scenarios", f"The scenario {name!r} is not on the surface {surface!r}: it cannot fail there."
+                yield (
+                    "scenarios",
+                    f"The scenario {name!r} does not run on the surface {surface!r}. Remove one of the two.",
+                )
 
 
 def _scenario_names(spec: Spec) -> set[str]:
-    """All that an issue can name: scenarios, and single examples of them."""
+    """The names that an issue can list: scenarios, and single examples of them."""
     examples = {f"{scenario.id}/{row + 1}" for scenario in spec.scenarios.values() for row in scenario.rows}
     return {*spec.scenarios, *examples}
 
@@ -220,7 +226,7 @@ def _issue(path: Path, fields: Mapping[str, object]) -> Issue:
 
 
 def _since(fields: Mapping[str, object]) -> date | None:
-    """The day, with or without quotes around it."""
+    """The date, which may be in quotes; None where it is not valid."""
     value = fields["since"]
     if isinstance(value, date):
         return value
@@ -233,8 +239,3 @@ def _since(fields: Mapping[str, object]) -> date | None:
 def _list(fields: Mapping[str, object], key: str) -> tuple[str, ...]:
     value = fields.get(key)
     return tuple(map(str, value)) if isinstance(value, list) else ()
-
-
-def _hint(name: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; is {close[0]!r} meant?" if close else "."

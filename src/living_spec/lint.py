@@ -1,4 +1,4 @@
-"""Lint of features and pages, for what pytest-bdd and Markdown let pass in silence."""
+"""Lint of features and pages: mistakes that pytest-bdd and Markdown do not report."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from living_spec.config import Config
     from living_spec.features import Feature, Scenario, Step
 
-# As pytest-bdd finds them.
+# The same pattern as pytest-bdd has.
 _PLACEHOLDER = re.compile(r"<(.+?)>")
 
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """Something wrong at a line of a file, in one sentence."""
+    """A mistake at a line of a file; `sentence` says what is wrong and what to do."""
 
     path: Path
     line: int
@@ -32,7 +32,7 @@ class Problem:
 
 
 def lint(config: Config) -> list[Problem]:
-    """All problems of the features and pages of a project, in the order of files and lines."""
+    """All problems of a project's features and pages, by file and line."""
     features = read_features(config.features)
     identities = {Problem(*place) for place in identity_problems(features, config.surfaces)}
     problems = set(identities)
@@ -49,45 +49,47 @@ def _feature(feature: Feature, config: Config) -> Iterator[Problem]:
     for scenario in sorted(feature.scenarios, key=lambda scenario: scenario.line):
         first = seen.setdefault(scenario.name, scenario.line)
         if first != scenario.line:
-            sentence = f"A scenario named {scenario.name!r} stands at line {first} too: one of them never runs."
+            sentence = (
+                f"Line {first} has a scenario of the same name, {scenario.name!r}, so one never runs. Rename one."
+            )
             yield Problem(feature.path, scenario.line, sentence)
         for line, sentence in _scenario(scenario):
             yield Problem(feature.path, line, sentence)
         if not scenario.runs_on_any(config.surfaces):
-            sentence = f"The scenario {scenario.name!r} runs on no surface: it shows nothing."
+            sentence = f"The scenario {scenario.name!r} runs on no surface. Exclude fewer surfaces."
             yield Problem(feature.path, scenario.line, sentence)
     for scenario in feature.loose:
-        sentence = f"The scenario {scenario.name!r} stands below no rule: it shows none."
+        sentence = f"The scenario {scenario.name!r} belongs to no rule. Move it below one."
         yield Problem(feature.path, scenario.line, sentence)
     for rule in feature.rules:
         if not rule.scenarios:
-            yield Problem(feature.path, rule.line, f"No scenario shows the rule {rule.sentence!r}.")
+            yield Problem(feature.path, rule.line, f"The rule {rule.sentence!r} has no scenario. Add one.")
         elif not rule.runs_on_any(config.surfaces):
-            sentence = f"The rule {rule.sentence!r} is shown on no surface: none of its scenarios runs on any."
+            sentence = f"No scenario of the rule {rule.sentence!r} runs on any surface. Exclude fewer surfaces."
             yield Problem(feature.path, rule.line, sentence)
 
 
 def _scenario(scenario: Scenario) -> Iterator[tuple[int, str]]:
     if not scenario.steps:
-        yield scenario.line, f"The scenario {scenario.name!r} has no steps."
+        yield scenario.line, f"The scenario {scenario.name!r} has no steps. Add them."
     elif not any(step.keyword == "Then" for step in scenario.steps):
-        yield scenario.line, f"The scenario {scenario.name!r} has no Then: it shows nothing."
+        yield scenario.line, f"The scenario {scenario.name!r} has no Then step, so it checks nothing. Add one."
     used = set(_PLACEHOLDER.findall(scenario.name))
     for step in scenario.steps:
-        # Without examples nothing is replaced, and <x> in a table or text may be meant as it stands.
+        # pytest-bdd replaces nothing where there are no examples, so <x> in a table or text is literal there.
         placeholders = _PLACEHOLDER.findall(_text(step) if scenario.columns else step.text)
         used |= set(placeholders)
         for name in placeholders:
             if not scenario.columns or any(name not in row for row in scenario.examples):
-                yield step.line, f"The placeholder <{name}> has no column in the examples."
+                yield step.line, f"The placeholder <{name}> has no column in the examples. Add the column."
     for column in scenario.columns:
         if column not in used:
-            yield scenario.line, f"No step uses the column {column!r} of the examples."
+            yield scenario.line, f"No step uses the column {column!r} of the examples. Remove it."
     if scenario.columns and not scenario.examples:
-        yield scenario.line, "The examples have no row."
+        yield scenario.line, "The examples have no row. Add one."
     rows = [tuple(row.items()) for row in scenario.examples]
     if len(set(rows)) < len(rows):
-        yield scenario.line, "Two rows of the examples are the same."
+        yield scenario.line, "Two rows of the examples are the same. Remove one."
 
 
 def _text(step: Step) -> str:

@@ -1,4 +1,4 @@
-"""Lint of pages: ids that are none, rules that the guide does not cite, claims without a rule."""
+"""Lint of pages: unknown ids, rules that the guide does not cite, and claims without a rule."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from living_spec.pages import citing_pages, end_of_fence, find_blocks, page_blocks
+from living_spec.text import suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,17 +26,17 @@ _FRONT = re.compile(r"---\n.*?^---$", re.DOTALL | re.MULTILINE)
 
 
 def page_problems(config: Config, features: Sequence[Feature]) -> Iterator[Place]:
-    """What is wrong with the pages, as (file, line, sentence)."""
+    """The mistakes in the pages, as (file, line, message)."""
     yield from _unknown(config, features)
     cited = citing_pages(config)
     for feature in features:
         for rule in feature.rules:
             if not any(id_ in cited for id_ in rule.ids):
-                yield feature.path, rule.line, f"No page of the guide cites the rule {rule.sentence!r}."
+                yield feature.path, rule.line, f"No page of the guide cites the rule {rule.sentence!r}. Cite it."
     if config.guide.normative:
         for path in sorted(config.pages.rglob("*.md")):
             for line, word in _claims(path, config.guide):
-                yield path, line, f"A sentence says {word!r}, and no rule is cited between its heading and the next."
+                yield path, line, f"This sentence says {word!r}, but its section cites no rule. Cite one, or reword it."
 
 
 def _unknown(config: Config, features: Sequence[Feature]) -> Iterator[Place]:
@@ -48,19 +49,19 @@ def _unknown(config: Config, features: Sequence[Feature]) -> Iterator[Place]:
         for id_ in block.arguments if block.name in known else ():
             if id_ not in known[block.name]:
                 word = "scenario" if block.name in _RECORD_BLOCKS else block.name
-                yield path, block.line + 1, f"There is no {word} {id_!r}."
+                yield path, block.line + 1, f"There is no {word} {id_!r}.{suggestion(id_, known[block.name])}"
 
 
 @dataclass
 class _Section:
-    """What stands between two headings: whether a rule is cited, and the texts with the lines they begin at."""
+    """The part of a page between two headings: whether it cites a rule, and its texts with their first lines."""
 
     cites: bool = False
     texts: list[tuple[int, list[str]]] = field(default_factory=list)
 
 
 def _claims(path: Path, guide: Guide) -> Iterator[tuple[int, str]]:
-    """The normative sentences in sections that cite no rule: line, and the word that makes them so."""
+    """The claims in sections that cite no rule, as (line, normative word)."""
     words = re.compile(rf"\b({'|'.join(map(re.escape, guide.normative))})\b", re.IGNORECASE)
     about = re.compile("|".join(map(re.escape, guide.about)), re.IGNORECASE)
     for section in _sections(path):

@@ -1,4 +1,4 @@
-"""The pages' side of the spec: the `::: block` lines in Markdown files."""
+"""The `::: block` lines in the Markdown files of the pages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from living_spec.config import SpecError
+from living_spec.config import SpecError, display_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ _FENCE = re.compile(r"[ \t>]*(?P<fence>`{3,}|~{3,})(?P<rest>[^`]*)$")
 
 @dataclass(frozen=True)
 class Block:
-    """A line `::: name argument option=value`; `line` counts from 0; `indent` is the space before it."""
+    """A line `::: name argument option=value`; `line` counts from 0; `indent` is its leading white space."""
 
     name: str
     arguments: tuple[str, ...]
@@ -33,22 +33,23 @@ class Block:
         return " ".join(["`:::", self.name, *self.arguments]) + "`"
 
     def argument(self, *options: str) -> str:
-        """Its one argument; SpecError unless it has one, and no options but these."""
+        """Its only argument; raises SpecError for another number of arguments, or for other options."""
         self.expect(1, *options)
         return self.arguments[0]
 
     def expect(self, arguments: int, *options: str) -> None:
-        """SpecError unless it has so many arguments, and no options but these."""
+        """Raise SpecError unless it has this number of arguments, and no other options than these."""
         if len(self.arguments) != arguments:
-            raise SpecError(f"This block takes {arguments} argument(s), not {len(self.arguments)}.")
+            takes = {0: "no argument", 1: "one argument"}[arguments]
+            raise SpecError(f"This block takes {takes}, but has {len(self.arguments)}.")
         for option in self.options:
             if option not in options:
-                known = f"it takes {', '.join(options)}" if options else "it takes none"
-                raise SpecError(f"This block has no option {option!r}: {known}.")
+                known = f"Its options are {', '.join(options)}." if options else "It has none."
+                raise SpecError(f"This block has no option {option!r}. {known}")
 
 
 def find_blocks(lines: Sequence[str]) -> Iterator[Block]:
-    """The blocks of a page, those in fenced code and in comments left out."""
+    """The blocks of a page, without those in fenced code and comments."""
     number = 0
     while number < len(lines):
         end = end_of_fence(lines, number)
@@ -60,17 +61,17 @@ def find_blocks(lines: Sequence[str]) -> Iterator[Block]:
 
 
 def page_blocks(config: Config) -> Iterator[tuple[Path, Block]]:
-    """The blocks of all pages, in the order of their paths."""
+    """The blocks of all pages, with the page of each, in the order of their paths."""
     for path in sorted(config.pages.rglob("*.md")):
         try:
             for block in find_blocks(path.read_text("utf-8").splitlines()):
                 yield path, block
         except SpecError as error:
-            raise SpecError(f"{path}: {error}") from error
+            raise SpecError(f"{display_path(path)}: {error}") from error
 
 
 def citing_pages(config: Config) -> dict[str, list[Path]]:
-    """For each rule that the guide cites, the pages that do; showing a whole feature cites none."""
+    """For each rule that the guide cites, the pages with a block `rule` for it."""
     pages: dict[str, list[Path]] = {}
     for path, block in page_blocks(config):
         if block.name == "rule" and config.guide.has(path):
@@ -82,13 +83,13 @@ def citing_pages(config: Config) -> dict[str, list[Path]]:
 
 
 def page_title(path: Path) -> str:
-    """The first heading of a page."""
+    """The first heading of a page; without one, the name of its file."""
     headings = (line[2:].strip() for line in path.read_text("utf-8").splitlines() if line.startswith("# "))
     return next(headings, path.stem)
 
 
 def feature_pages(config: Config) -> dict[str, str]:
-    """For each feature that a page shows, the page, as a link that counts from the docs folder."""
+    """For each feature that a page shows, a link to the page, relative to the folder of pages."""
     homes: dict[str, str] = {}
     for path, block in page_blocks(config):
         if block.name == "feature":
@@ -101,7 +102,7 @@ def _block(match: re.Match[str], number: int) -> Block:
     try:
         words = shlex.split(match["rest"])
     except ValueError as error:
-        raise SpecError(f"In `{match[0].strip()}` a quote does not end.") from error
+        raise SpecError(f"A quote in `{match[0].strip()}` is not closed.") from error
     options = [word.partition("=") for word in words if "=" in word]
     return Block(
         name=match["name"],
@@ -113,7 +114,7 @@ def _block(match: re.Match[str], number: int) -> Block:
 
 
 def _end_of_comment(lines: Sequence[str], start: int) -> int | None:
-    """Where the comment that starts on this line ends; None if none does, or if it ends on the line."""
+    """The last line of the comment that starts on this line; None without a comment of several lines."""
     _, opening, rest = lines[start].rpartition("<!--")
     if not opening or "-->" in rest:
         return None
@@ -121,7 +122,7 @@ def _end_of_comment(lines: Sequence[str], start: int) -> int | None:
 
 
 def end_of_fence(lines: Sequence[str], start: int) -> int | None:
-    """Where the fenced code that starts here ends; None if none does. One that never ends is no fence."""
+    """The last line of the fenced code that starts here; None without one, or where it is not closed."""
     opening = _FENCE.match(lines[start])
     if opening is None:
         return None

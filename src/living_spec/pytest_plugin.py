@@ -1,7 +1,7 @@
-"""The pytest plugin: runs every scenario on every surface and writes down what it showed.
+"""The pytest plugin: runs every scenario on every surface and writes the evidence.
 
-Load it with `-p living_spec.pytest_plugin` in `addopts`, or by `pytest_plugins` in the top conftest.
-Steps may ask for `surface_name`, `edition` and `evidence` (a `Recorder`).
+Load it with `-p living_spec.pytest_plugin` in `addopts`, or with `pytest_plugins` in the top conftest.
+Steps can request the fixtures `surface_name`, `edition` and `evidence` (a `Recorder`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypedDict, cast
 import pytest
 from pytest_bdd.scenario import scenario_wrapper_template_registry
 
-from living_spec.config import Config, SpecError, read_config, with_register
+from living_spec.config import Config, SpecError, read_config, unknown, with_register
 from living_spec.evidence import Key, Outcome, Result, ResultJson, digest, result_from_json
 from living_spec.issues import Issue, Register, read_register
 from living_spec.recorder import Recorder
@@ -36,7 +36,7 @@ _PROPERTY = "living_spec"
 
 @dataclass(frozen=True)
 class _Run:
-    """What is to run."""
+    """The scenarios, surfaces and edition that were selected for this run."""
 
     config: Config
     surfaces: tuple[str, ...]
@@ -46,7 +46,7 @@ class _Run:
 
     @cached_property
     def spec(self) -> Spec:
-        """The features; read when the first scenario is met, so that other tests run without them."""
+        """The features; read for the first scenario, so that other tests run without them."""
         return read_spec(self.config)
 
     @cached_property
@@ -55,20 +55,20 @@ class _Run:
         return read_register(self.spec)
 
     def wanted(self, scenario: Scenario, rules: set[str]) -> bool:
-        """Whether a scenario of these rules was asked for."""
+        """Whether a scenario that belongs to these rules is selected."""
         if self.issue is not None and not self.register.issue(self.issue).about(scenario):
             return False
         return not self.rules or bool(self.rules & rules)
 
     def asked(self) -> dict[str, list[str]]:
-        """The scenarios asked for, on each surface."""
+        """The ids of the selected scenarios, by surface."""
         rules = {one.id: {rule.id} for rule in self.spec.rules.values() for one in rule.scenarios}
         wanted = [one for one in self.spec.scenarios.values() if self.wanted(one, rules.get(one.id, set()))]
         return {name: [one.id for one in wanted if one.not_on(name) is None] for name in self.surfaces}
 
 
 class _Parcel(TypedDict):
-    """A result on its way from a worker to the process that writes."""
+    """A result and its pictures, sent from a worker to the process that writes them."""
 
     result: ResultJson
     pictures: dict[str, str]
@@ -79,35 +79,31 @@ _recorder = pytest.StashKey[Recorder]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options that choose what a run covers."""
+    """Add the options that select scenarios, surfaces and the edition."""
     group = parser.getgroup("living-spec")
     group.addoption(
         "--surface",
         action="append",
         metavar="NAME",
-        help="run the scenarios on this surface (repeatable; all)",
+        help="run the scenarios on this surface only (repeatable)",
     )
-    group.addoption("--edition", metavar="NAME", help="the edition the run is aimed at (the first one configured)")
-    group.addoption(
-        "--rule", action="append", metavar="ID", help="run the scenarios of this rule only (repeatable; all)"
-    )
+    group.addoption("--edition", metavar="NAME", help="the edition under test (default: the first one)")
+    group.addoption("--rule", action="append", metavar="ID", help="run the scenarios of this rule only (repeatable)")
     group.addoption(
         "--issue",
         metavar="ID",
-        help="reproduce this known issue: its scenarios on its surfaces, in its first edition or that of --edition",
+        help="reproduce this known issue: run its scenarios on its surfaces, in its first edition or in --edition",
     )
-    group.addoption(
-        "--known-issues", metavar="FOLDER", help="the register of known issues of what the run is aimed at, if another"
-    )
+    group.addoption("--known-issues", metavar="FOLDER", help="the folder of known issues (default: the project's)")
     group.addoption(
         "--evidence",
         metavar="FOLDER",
-        help="write the evidence there instead: for a run that is not to count as the site's",
+        help="write the evidence there, so that it does not count as the site's",
     )
     group.addoption(
         "--lint-steps",
         action="store_true",
-        help="refuse steps that match two definitions, and definitions that no step uses",
+        help="fail for steps that match several definitions, and for definitions that no step uses",
     )
 
 
@@ -133,9 +129,9 @@ def pytest_configure(config: pytest.Config) -> None:
     ):
         for name in names:
             if name not in known:
-                raise pytest.UsageError(f"There is no {word} {name!r}; known are {', '.join(known)}.")
+                raise pytest.UsageError(unknown(word, name, known))
     if config.getoption("lint_steps") and config.getoption("numprocesses", None):
-        raise pytest.UsageError("--lint-steps looks at the steps collected in this process: add -n 0.")
+        raise pytest.UsageError("--lint-steps needs all steps in one process. Add -n 0.")
     rules = cast("list[str] | None", config.getoption("rule")) or []
     chosen = tuple(name for name in settings.surfaces if name in surfaces)
     config.stash[_run] = run = _Run(settings, chosen, edition, frozenset(rules), issue)
@@ -147,12 +143,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_bdd_apply_tag(tag: str) -> bool | None:
-    """Keep ids from becoming markers, which cannot have a colon."""
+    """Keep the tags of ids from becoming markers; a marker cannot contain a colon."""
     return True if tag.startswith(("rule:", "scenario:")) else None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Make one test for each surface that the scenario runs on."""
+    """Make one test per surface of the scenario."""
     template = _template(metafunc.function)
     if template is None:
         return
@@ -161,7 +157,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     wanted = run.wanted(scenario, {tag.removeprefix("rule:") for tag in _rule_tags(template)})
     surfaces = [name for name in run.surfaces if wanted and scenario.not_on(name) is None]
     if surfaces:
-        # Only steps ask for it, which pytest cannot see.
+        # Only steps request it, and pytest does not see their fixtures.
         if "surface_name" not in metafunc.fixturenames:
             metafunc.fixturenames.append("surface_name")
         metafunc.parametrize("surface_name", surfaces)
@@ -169,12 +165,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Drop scenarios that were not chosen, by surface or by rule."""
+    """Remove scenarios that are not selected."""
     items[:] = [item for item in items if _template_of(item) is None or "surface_name" in _params(item)]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Lint the steps, if asked to."""
+    """Lint the steps where --lint-steps is given."""
     if session.config.getoption("lint_steps"):
         problems = step_problems()
         if problems:
@@ -183,7 +179,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session")
 def edition(pytestconfig: pytest.Config) -> str:
-    """The id of the edition that the run is aimed at."""
+    """The id of the edition under test."""
     return pytestconfig.stash[_run].edition
 
 
@@ -209,18 +205,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_bdd_after_step(request: pytest.FixtureRequest, step: BddStep) -> None:
-    """Close a step that passed."""
+    """End a step that passed."""
     request.node.stash[_recorder].end_step(step.keyword, step.name, Outcome.PASSED)
 
 
 def pytest_bdd_step_error(request: pytest.FixtureRequest, step: BddStep, exception: Exception) -> None:
-    """Close a step that failed."""
+    """End a step that failed."""
     message = f"{type(exception).__name__}: {exception}"
     request.node.stash[_recorder].end_step(step.keyword, step.name, Outcome.FAILED, message)
 
 
 def pytest_bdd_step_func_lookup_error(request: pytest.FixtureRequest, step: BddStep, exception: Exception) -> None:
-    """Close a step that has no definition."""
+    """End a step that has no definition."""
     request.node.stash[_recorder].end_step(step.keyword, step.name, Outcome.FAILED, str(exception))
 
 
@@ -228,13 +224,13 @@ def pytest_bdd_step_func_lookup_error(request: pytest.FixtureRequest, step: BddS
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Put the result on the last report of a test, which reaches the process that writes."""
+    """Attach the result to the last report of a test, which the process that writes receives."""
     report = yield
     recorder = item.stash.get(_recorder, None)
     template = _template_of(item)
     if recorder is not None and template is not None:
         if call.excinfo is not None:
-            # What happened, not what pytest makes of it: an expected failure is a failure all the same.
+            # The exception itself, as pytest reports an expected failure as skipped.
             skipped = call.excinfo.errisinstance(pytest.skip.Exception)
             outcome = Outcome.NOT_RUN if skipped else Outcome.FAILED
             recorder.end_phase(outcome, str(call.excinfo.value) if skipped else call.excinfo.exconly())
@@ -251,32 +247,37 @@ def pytest_runtest_makereport(
 
 
 def _expect(report: pytest.TestReport, recorder: Recorder, register: Register) -> None:
-    """Turn the report round where an open issue expects a failure; tell of one that is back."""
+    """Turn the failure that an open issue expects into a skip, and its absence into a failure.
+
+    The failure of a closed issue gets a note.
+    """
     if issue := register.open_for(recorder.key):
         if report.passed and issue.fixed_by(recorder.key):
             report.outcome = "failed"
-            report.longrepr = f"Known issue {issue.id} is fixed here: close it ({issue.path})."
+            report.longrepr = (
+                f"Known issue {issue.id} is fixed: this scenario holds. Close it: living-spec issue close {issue.id}"
+            )
         elif report.failed and recorder.noticed:
             report.outcome = "skipped"
             report.wasxfail = f"known issue {issue.id}: {issue.title}"
     elif report.failed and (issue := register.closed_for(recorder.key)):
         report.sections.append(
-            ("known issue", f"{issue.id} is closed, and is back: open it, or fix it ({issue.path}).")
+            ("known issue", f"Issue {issue.id} is closed, but fails again. Fix the bug, or reopen it in {issue.path}.")
         )
 
 
 class _Writer:
-    """In the one process that is no worker of xdist: takes the results in and writes them in the end."""
+    """Collects all results, and writes them at the end of the run; not part of a worker of xdist."""
 
     def __init__(self, run: _Run) -> None:
         self._run = run
-        # Taken before anything runs: a source that changes during the run makes its results stale.
+        # Computed before anything runs, so that a source that changes during the run makes the results stale.
         self._digest = digest(run.config)
         self._results: list[Result] = []
         self._pictures: dict[str, bytes] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take the result from a report that carries one."""
+        """Take the result from a report that has one."""
         for name, value in report.user_properties:
             if name == _PROPERTY:
                 parcel = cast("_Parcel", json.loads(cast("str", value)))
@@ -284,14 +285,14 @@ class _Writer:
                 self._pictures |= {file: b64decode(png) for file, png in parcel["pictures"].items()}
 
     def pytest_sessionfinish(self) -> None:
-        """Write what came in, also when the run was interrupted."""
+        """Write the results, also after an interrupted run."""
         if self._results:
             write_evidence(self._run.spec, self._results, self._pictures)
             write_asked(self._run.spec, self._run.edition, self._run.asked())
 
 
 def _template(function: object) -> ScenarioTemplate | None:
-    """The scenario that pytest-bdd made a test function of; None for any other function."""
+    """The scenario of a test function that pytest-bdd has made; None for any other function."""
     return scenario_wrapper_template_registry.get(cast("Callable[..., object]", function))
 
 
@@ -324,10 +325,10 @@ def _params(item: pytest.Item) -> Mapping[str, object]:
 
 
 def _scenario(template: ScenarioTemplate, run: _Run) -> Scenario:
-    """The same scenario as living_spec reads it."""
+    """The scenario of the spec with the same id; raises CollectError where there is none."""
     ids = [tag.removeprefix("scenario:") for tag in template.tags if tag.startswith("scenario:")]
     if len(ids) != 1:
-        raise pytest.Collector.CollectError(f"The scenario {template.name!r} has no one @scenario:ID tag.")
+        raise pytest.Collector.CollectError(f"The scenario {template.name!r} needs exactly one tag @scenario:ID.")
     try:
         return run.spec.scenario(ids[0])
     except SpecError as error:

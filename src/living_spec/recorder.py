@@ -1,4 +1,4 @@
-"""The recorder: what a test of a scenario writes its evidence into, step by step."""
+"""The recorder of one test of a scenario: collects the evidence, step by step."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Recorder:
-    """The `evidence` fixture: records of one test, each kept with the step that made it.
+    """The fixture `evidence`: takes the records of one test and assigns each to its step.
 
     >>> evidence.rename("demo-8f3a", "demo")  # doctest: +SKIP
     >>> evidence.transcript("delete --name demo-8f3a --version 1", "Deleted.", 0)  # doctest: +SKIP
@@ -48,11 +48,11 @@ class Recorder:
         self._clock = time.perf_counter()
 
     def transcript(self, command: str, output: str, exit_code: int) -> None:
-        """Record a command, what it printed, and its exit code."""
+        """Record a command, its output, and its exit code."""
         self._pending.append(Transcript(self._shown(command), self._shown(output), exit_code))
 
     def exchange(self, method: str, path: str, request_body: str, status: int, response_body: str) -> None:
-        """Record an HTTP request and its answer."""
+        """Record an HTTP request and its response."""
         self._pending.append(
             Exchange(method, self._shown(path), self._shown(request_body), status, self._shown(response_body))
         )
@@ -64,38 +64,38 @@ class Recorder:
         self._pending.append(Screenshot(self._shown(label), file))
 
     def rename(self, real: str, shown: str) -> None:
-        """From now on, record `shown` wherever `real` stands: for unique names, random ports and ids."""
+        """Replace `real` by `shown` in all later records: for unique names, random ports and ids."""
         self._names[real] = shown
 
     @property
     def names(self) -> Mapping[str, str]:
-        """What is shown for which names, for records that are no text."""
+        """The replacements, real -> shown, for records that are not text."""
         return self._names
 
     def not_run(self, reason: str) -> NoReturn:
-        """End this test: it cannot be run here, for this reason."""
+        """End this test as not run, for this reason."""
         pytest.skip(reason)
 
-    # What follows is for the plugin.
+    # The plugin calls the methods below.
 
     def end_step(self, keyword: str, text: str, outcome: Outcome, message: str = "") -> None:
-        """Close a step; what was recorded since the one before belongs to it."""
+        """End a step; it gets the records since the previous one."""
         step = StepEvidence(keyword, self._shown(text), outcome, self._shown(message), tuple(self._pending))
         self._pending.clear()
         self._steps.append(step)
 
     def end_phase(self, outcome: Outcome, reason: str) -> None:
-        """Take the outcome of setup, call or teardown; the first that did not pass is that of the test."""
+        """Take the outcome of setup, call or teardown; the test gets the first that is not `PASSED`."""
         if self._outcome is Outcome.PASSED:
             self._outcome, self._reason = outcome, self._shown(reason)
 
     @property
     def noticed(self) -> bool:
-        """Whether the steps so far saw something else than the scenario says."""
+        """Whether an assertion of the steps so far failed; see `evidence.noticed`."""
         return noticed(self._steps)
 
     def result(self, steps: Sequence[tuple[str, str]]) -> Result:
-        """The result, given all steps of the scenario: those that never ended were not run."""
+        """The result, given the (keyword, text) of all steps; steps that have not ended were not run."""
         for keyword, text in steps[len(self._steps) :]:
             self.end_step(keyword, text, Outcome.NOT_RUN)
         if self._pending and self._steps:  # recorded after the last step
@@ -115,6 +115,6 @@ class Recorder:
         text = plain(text)
         if not self._names:
             return text
-        # One pass, longest first: no name is found inside a longer one, or in what replaced another.
+        # In one pass, longest first, so that neither part of a longer name nor a replacement is replaced.
         names = sorted(self._names, key=len, reverse=True)
         return re.sub("|".join(map(re.escape, names)), lambda match: self._names[match[0]], text)

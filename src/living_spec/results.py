@@ -1,4 +1,4 @@
-"""What the evidence says of a rule or a scenario: pure decisions over the spec and the results read."""
+"""Verdicts on rules and scenarios: pure decisions over the spec, its evidence and its known issues."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Kind(Enum):
-    """The closed set of what can be said of a rule or scenario on a surface, worst first."""
+    """The kinds of verdict on a rule or scenario on a surface, worst first."""
 
     FAILS = "fails"
     FIXED = "fixed but still listed"
@@ -27,8 +27,8 @@ class Kind(Enum):
     NOT_ON_SURFACE = "not on this surface"
 
 
-class Standing(Enum):
-    """How far a verdict can be relied on, worst first."""
+class Freshness(Enum):
+    """Whether the evidence for a verdict exists and belongs to the present sources, worst first."""
 
     MISSING = "missing"
     STALE = "stale"
@@ -37,21 +37,21 @@ class Standing(Enum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What holds on one surface, the reason where the kind needs one, and how fresh the evidence is."""
+    """The verdict on one surface, its reason where the kind needs one, and the freshness of its evidence."""
 
     kind: Kind
     reason: str
-    standing: Standing
+    freshness: Freshness
 
     @property
     def unproven(self) -> bool:
-        """Whether a page that relies on it must warn its reader."""
-        return self.standing is not Standing.FRESH or self.kind in (Kind.FAILS, Kind.FIXED)
+        """Whether a page that shows it must warn the reader."""
+        return self.freshness is not Freshness.FRESH or self.kind in (Kind.FAILS, Kind.FIXED)
 
 
 @dataclass(frozen=True)
 class Proof:
-    """The spec with its evidence, its known issues, and the digest that fresh results carry."""
+    """The spec with its evidence, its known issues, and the digest of the present sources."""
 
     spec: Spec
     evidence: Mapping[Key, Result]
@@ -59,59 +59,63 @@ class Proof:
     register: Register
 
     def required(self, edition: str) -> tuple[str, ...]:
-        """The surfaces that an edition must have been run on: all for the first, else those of open issues."""
+        """The surfaces that an edition needs results on: all for the first edition, else those of open issues."""
         config = self.spec.config
         wanted = config.surfaces if edition == config.first_edition else self.register.surfaces(edition)
         return tuple(surface for surface in config.surfaces if surface in wanted)
 
-    def kept(self, edition: str) -> bool:
-        """Whether evidence of an edition is kept here; of one that only others run there is none."""
+    def run_here(self, edition: str) -> bool:
+        """Whether the edition is run here; one that is run elsewhere has no evidence."""
         return edition == self.spec.config.first_edition or any(key.edition == edition for key in self.evidence)
 
     def relied_on(self, edition: str) -> tuple[str, ...]:
-        """The surfaces that pages rely on: those required, of an edition that is kept here."""
-        return self.required(edition) if self.kept(edition) else ()
+        """The surfaces that pages rely on: the required ones of an edition that is run here."""
+        return self.required(edition) if self.run_here(edition) else ()
 
     def covered(self, edition: str) -> tuple[str, ...]:
-        """The surfaces that there is something to say about: those relied on, and those with evidence."""
+        """The surfaces that pages show: those relied on, and those with evidence."""
         seen = {key.surface for key in self.evidence if key.edition == edition} | set(self.relied_on(edition))
         return tuple(surface for surface in self.spec.config.surfaces if surface in seen)
 
     def row(self, scenario: Scenario, row: int, surface: str, edition: str) -> Verdict:
-        """What one example row showed on a surface."""
+        """The verdict on one example row on a surface."""
         reason = scenario.not_on(surface)
         if reason is not None:
-            return Verdict(Kind.NOT_ON_SURFACE, reason, Standing.FRESH)
+            return Verdict(Kind.NOT_ON_SURFACE, reason, Freshness.FRESH)
         result = self.evidence.get(Key(edition, surface, scenario.id, row))
         if result is None:
-            return Verdict(Kind.NOT_RUN, "no run has shown it yet", Standing.MISSING)
-        standing = Standing.FRESH if result.digest == self.digest else Standing.STALE
-        return Verdict(*judge(result, self.register), standing)
+            return Verdict(Kind.NOT_RUN, "there is no result yet", Freshness.MISSING)
+        freshness = Freshness.FRESH if result.digest == self.digest else Freshness.STALE
+        return Verdict(*judge(result, self.register), freshness)
 
     def scenario(self, scenario: Scenario, surface: str, edition: str) -> Verdict:
-        """What all rows of a scenario showed on a surface."""
+        """The verdict on all rows of a scenario on a surface."""
         return combine(self.row(scenario, row, surface, edition) for row in scenario.rows)
 
     def rule(self, rule: Rule, surface: str, edition: str) -> Verdict:
-        """What all scenarios of a rule showed on a surface."""
+        """The verdict on all scenarios of a rule on a surface."""
         return combine(self.scenario(scenario, surface, edition) for scenario in rule.scenarios)
 
     def results(self, scenario: Scenario, surface: str, edition: str) -> tuple[Result, ...]:
-        """The results there are of a scenario on a surface, by row."""
+        """The results of a scenario on a surface, by row."""
         keys = (Key(edition, surface, scenario.id, row) for row in scenario.rows)
         return tuple(self.evidence[key] for key in keys if key in self.evidence)
 
 
 def judge(result: Result, register: Register) -> tuple[Kind, str]:
-    """What a result means, given what is known, and the reason for it."""
+    """The kind of verdict that a result gives with these known issues, and its reason."""
     kind = _KINDS[result.outcome]
     issue = register.open_for(result.key)
     if issue is None or kind is Kind.NOT_RUN:
         closed = register.closed_for(result.key)
-        back = f"Issue {closed.id} is closed, and is back. " if closed and kind is Kind.FAILS else ""
-        return kind, back + result.reason
+        closed_yet = f"Issue {closed.id} is closed, but fails again. " if closed and kind is Kind.FAILS else ""
+        return kind, closed_yet + result.reason
     if kind is Kind.HOLDS:
-        return (Kind.FIXED, f"{issue.title} ({issue.id}): close it.") if issue.fixed_by(result.key) else (kind, "")
+        return (
+            (Kind.FIXED, f"{issue.title} ({issue.id}). The issue is fixed: close it.")
+            if issue.fixed_by(result.key)
+            else (kind, "")
+        )
     return (Kind.KNOWN_ISSUE, f"{issue.title}.") if noticed(result.steps) else (kind, result.reason)
 
 
@@ -119,14 +123,14 @@ _KINDS = {Outcome.PASSED: Kind.HOLDS, Outcome.FAILED: Kind.FAILS, Outcome.NOT_RU
 
 
 def combine(verdicts: Iterable[Verdict]) -> Verdict:
-    """The verdict on the whole: the worst kind of its parts, with the reasons of the parts of that kind.
+    """The verdict on the whole: the worst kind and freshness of the parts, with the reasons of the worst kind.
 
-    Parts that are not on the surface count only when all are; no parts at all is "not run".
+    "Not on this surface" is the verdict only where it is that of all parts. Without parts the verdict is "not run".
     """
     parts = list(verdicts)
     if not parts:
-        return Verdict(Kind.NOT_RUN, "no scenario shows it yet", Standing.MISSING)
+        return Verdict(Kind.NOT_RUN, "there is no scenario yet", Freshness.MISSING)
     kind = next(kind for kind in Kind if any(part.kind is kind for part in parts))
-    standing = next(standing for standing in Standing if any(part.standing is standing for part in parts))
+    freshness = next(freshness for freshness in Freshness if any(part.freshness is freshness for part in parts))
     reasons = dict.fromkeys(part.reason for part in parts if part.kind is kind and part.reason)
-    return Verdict(kind, " ".join(reasons), standing)
+    return Verdict(kind, " ".join(reasons), freshness)

@@ -1,4 +1,4 @@
-"""Lint of step definitions, for what pytest-bdd lets pass: two that match one step, and unused ones."""
+"""Lint of step definitions: steps that match several, and definitions that no step uses. pytest-bdd reports neither."""
 
 from __future__ import annotations
 
@@ -10,20 +10,23 @@ from typing import TYPE_CHECKING
 from pytest_bdd.scenario import scenario_wrapper_template_registry
 from pytest_bdd.steps import StepFunctionContext, step_function_context_registry
 
-from living_spec.config import shown
+from living_spec.config import display_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_bdd.parser import ScenarioTemplate, Step
 
-_Definition = tuple[str, str]  # what it says, and where it stands: one function may carry several
+_Definition = tuple[str, str]  # its pattern and its place; one function can have several definitions
 
 
 def collected_problems(tests: Path) -> list[str]:
-    """The same of the tests in a folder, collected by a pytest of their own; what it says where that fails."""
+    """The problems of `step_problems` in a folder of tests, which a new process of pytest collects.
+
+    Where pytest cannot collect them, its own messages.
+    """
     collect = [sys.executable, "-m", "pytest", str(tests), "--lint-steps", "--collect-only", "--quiet", "--quiet"]
-    done = subprocess.run(collect, capture_output=True, text=True, check=False)  # noqa: S603 - this program's own words
+    done = subprocess.run(collect, capture_output=True, text=True, check=False)  # noqa: S603 - fixed arguments
     if done.returncode == 0:
         return []
     said = done.stderr.removeprefix("ERROR: ") or done.stdout
@@ -31,7 +34,7 @@ def collected_problems(tests: Path) -> list[str]:
 
 
 def step_problems() -> list[str]:
-    """What is wrong with the step definitions loaded, given the scenarios bound: one sentence each."""
+    """The mistakes in this process's step definitions, given its scenarios, as FILE:LINE: MESSAGE."""
     definitions = {
         _definition(context): context
         for context in step_function_context_registry.values()
@@ -45,9 +48,11 @@ def step_problems() -> list[str]:
             used |= set(matching)
             if len(matching) != 1:
                 found = " and ".join(f"{what} ({place})" for what, place in matching) or "no definition"
-                problems.add(f"{shown(Path(template.feature.filename))}:{step.line_number}: {step} matches {found}.")
+                problems.add(
+                    f"{display_path(Path(template.feature.filename))}:{step.line_number}: {step} matches {found}."
+                )
     unused = sorted(set(definitions) - used, key=lambda definition: definition[1])
-    return sorted(problems) + [f"{place}: No step uses the definition {what}." for what, place in unused]
+    return sorted(problems) + [f"{place}: No step uses the definition {what}. Remove it." for what, place in unused]
 
 
 def _steps(template: ScenarioTemplate) -> Iterator[Step]:
@@ -62,4 +67,7 @@ def _matches(context: StepFunctionContext, step: Step) -> bool:
 
 def _definition(context: StepFunctionContext) -> _Definition:
     code = context.step_func.__code__
-    return f"{context.type or 'step'} {context.parser.name!r}", f"{shown(Path(code.co_filename))}:{code.co_firstlineno}"
+    return (
+        f"{context.type or 'step'} {context.parser.name!r}",
+        f"{display_path(Path(code.co_filename))}:{code.co_firstlineno}",
+    )

@@ -1,10 +1,10 @@
 """The store of evidence: one JSON file for each edition, surface and scenario.
 
     build/evidence/EDITION/SURFACE/SCENARIO.json      the results, one for each example row
-    build/evidence/EDITION/SURFACE/pictures/*.png     the screenshots that these name
-    build/evidence/EDITION/asked.json                 what runs were asked for: scenarios, by surface
+    build/evidence/EDITION/SURFACE/pictures/*.png     the screenshots of these results
+    build/evidence/EDITION/asked.json                 the scenarios that runs have selected, by surface
 
-So a run of a part replaces the results of that part and no other.
+A run of some scenarios replaces their results and keeps all others.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 _ASKED = "asked.json"
-PICTURES = "pictures"  # the folder of the pages that holds them
+PICTURES = "pictures"  # the folder for them, below that of the pages
 
 
 class _File(TypedDict):
@@ -36,7 +36,7 @@ class _File(TypedDict):
 
 
 def read_evidence(spec: Spec) -> dict[Key, Result]:
-    """Every result that the spec still has a place for, stale ones included."""
+    """The results of all scenarios and surfaces that still exist, stale ones included."""
     return {
         result.key: result
         for path in sorted(spec.config.evidence.glob("*/*/*.json"))
@@ -46,7 +46,7 @@ def read_evidence(spec: Spec) -> dict[Key, Result]:
 
 
 def write_evidence(spec: Spec, results: Iterable[Result], pictures: Mapping[str, bytes]) -> None:
-    """Put results beside those of other runs, in place of earlier ones with the same key."""
+    """Add results to those of earlier runs; one with the same key replaces the earlier one."""
     new = {result.key: result for result in results}
     known = read_evidence(spec) | new
     for key in new:
@@ -66,7 +66,7 @@ def write_evidence(spec: Spec, results: Iterable[Result], pictures: Mapping[str,
 
 
 def write_asked(spec: Spec, edition: str, asked: Mapping[str, Iterable[str]]) -> None:
-    """Note down what a run was asked for, surface -> scenarios, beside what earlier ones were."""
+    """Add the selection of a run, surface -> scenarios, to those of earlier runs."""
     known = read_asked(spec, edition) or frozenset()
     known |= {(surface, id_) for surface, ids in asked.items() for id_ in ids}
     content = {
@@ -77,7 +77,7 @@ def write_asked(spec: Spec, edition: str, asked: Mapping[str, Iterable[str]]) ->
 
 
 def read_asked(spec: Spec, edition: str) -> frozenset[tuple[str, str]] | None:
-    """The (surface, scenario) that runs were asked for; None where that was not noted down."""
+    """The (surface, scenario) pairs that runs have selected; None where no selection was written."""
     try:
         content = json.loads((spec.config.evidence / edition / _ASKED).read_text("utf-8"))
         return frozenset((surface, id_) for surface, ids in content.items() for id_ in ids)
@@ -86,9 +86,9 @@ def read_asked(spec: Spec, edition: str) -> frozenset[tuple[str, str]] | None:
 
 
 def publish_pictures(config: Config) -> None:
-    """Put the pictures of the first edition beside the pages, where a site's builder finds them; drop others there.
+    """Copy the pictures of the first edition into a folder of the pages, and remove others from there.
 
-    A picture's name is the digest of its content, so one that is there is the right one.
+    A picture's name is the digest of its content, so an existing file needs no second copy.
     """
     target = config.pages / PICTURES
     target.mkdir(exist_ok=True)
@@ -106,7 +106,7 @@ def _read(path: Path) -> Iterator[Result]:
         file = cast("_File", json.loads(path.read_text("utf-8")))
         yield from [result_from_json(data) for data in file["results"]]
     except (ValueError, KeyError, TypeError):
-        return  # of another version or broken: as if it had never run
+        return  # damaged, or of another release: counts as missing
 
 
 def _wanted(key: Key, spec: Spec) -> bool:
@@ -121,7 +121,7 @@ def _wanted(key: Key, spec: Spec) -> bool:
 
 
 def _drop_leftovers(spec: Spec, known: Mapping[Key, Result]) -> None:
-    """Remove the files of scenarios that are no more, and pictures that no result names."""
+    """Remove the files of scenarios that no longer exist, and pictures without a result."""
     folder = spec.config.evidence
     kept = {folder / key.edition / key.surface / f"{key.scenario}.json" for key in known}
     kept |= {
@@ -137,7 +137,7 @@ def _drop_leftovers(spec: Spec, known: Mapping[Key, Result]) -> None:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, so that a build beside the run never reads half a file."""
+    """Replace a file atomically, so that a build during the run never reads half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     aside.write_bytes(content)
@@ -145,6 +145,6 @@ def _replace(path: Path, content: bytes) -> None:
 
 
 def read_proof(config: Config) -> Proof:
-    """Everything that pages and checks speak of: the spec, the evidence there is, today's digest, known issues."""
+    """Read the spec, the evidence and the known issues, and compute the digest of the present sources."""
     spec = read_spec(config)
     return Proof(spec, read_evidence(spec), digest(config), read_register(spec))

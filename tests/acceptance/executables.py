@@ -13,8 +13,7 @@ sys.path[:0] = {paths!r}
 {prepare}
 from grid_datastores.cli import main
 sys.argv[0] = "grid"
-if __name__ == "__main__":
-    main()
+main()
 """
 _late: set[str] = set()
 
@@ -28,7 +27,7 @@ def edition(name: str, folder: Path) -> str | None:
     """The executable of an edition that code makes; None where no module is there for it."""
     if not (TESTS / "editions" / f"{name}.py").is_file():
         return None
-    return wrapped(folder, f"from editions.{name} import apply\napply()")
+    return wrapped(folder, f"from editions.{name} import apply\napply()", late=True)
 
 
 def wrapped(folder: Path, prepare: str, *, late: bool = False) -> str:

@@ -1,7 +1,8 @@
 """A process with the modules of `grid` loaded, which forks itself for each command that it is asked to be.
 
-It is asked over a socket, which is its standard input: a line of JSON, with the descriptors of the standard streams and
-of a pipe. Into that pipe it writes the child's process id, and the exit code once the child has ended.
+It is asked over a socket: a line of JSON, with the descriptors of the standard streams and of a pipe. Into that pipe it
+writes the child's process id, and the exit code once the child has ended. The standard streams of a child have the
+encoding that this process was started with; those that were closed then are closed in the child.
 """
 
 from __future__ import annotations
@@ -19,14 +20,15 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import grid_datastores
+from grid_datastores.system import streams
 
 NUMBER = struct.Struct("i")
-DESCRIPTORS = 4  # standard input, output and error, and the pipe
+_STREAMS = range(3)  # standard input, output and error
+_DESCRIPTORS = 4  # theirs, and that of the pipe
 _LINE = 1024 * 1024  # bytes read at once
 _OF_A_SERVER = "grid_datastores.server"
 # What commands import when they need it.
@@ -41,8 +43,9 @@ _LIBRARIES = (
 class _Loaded:
     """The children that live, by process id, with the pipe that hears of their end."""
 
-    def __init__(self, asked: socket.socket) -> None:
+    def __init__(self, asked: socket.socket, closed: list[int]) -> None:
         self._asked = asked
+        self._closed = closed
         self._ends: dict[int, int] = {}
         self._woken, self._wakes = socket.socketpair()
         self._woken.setblocking(False)
@@ -76,6 +79,8 @@ class _Loaded:
             for number, stream in enumerate(streams):
                 os.dup2(stream, number)
                 os.close(stream)
+            for number in self._closed:
+                os.close(number)
             return command
         for stream in streams:
             os.close(stream)
@@ -114,7 +119,7 @@ def _tell(pipe: int, number: int) -> None:
 
 def _receive(asked: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
     """A command and its descriptors; None where nobody asks any more."""
-    line, descriptors, _, _ = socket.recv_fds(asked, _LINE, DESCRIPTORS)
+    line, descriptors, _, _ = socket.recv_fds(asked, _LINE, _DESCRIPTORS)
     while line and not line.endswith(b"\n"):
         line += asked.recv(_LINE)
     return (json.loads(line), descriptors) if line else None
@@ -130,7 +135,7 @@ def _load(*names: str) -> None:
     gc.freeze()
 
 
-def _become(command: dict[str, Any], program: Callable[[], object]) -> None:
+def _become(command: dict[str, Any]) -> None:
     """Be the executable from now on; end as it does, but do not take all the modules apart."""
     os.chdir(command["folder"])
     os.environ.clear()
@@ -147,28 +152,36 @@ def _become(command: dict[str, Any], program: Callable[[], object]) -> None:
 
     atexit.register(end)  # the first that is registered is the last that is called
     sys.argv = [command["grid"], *command["words"]]
+    sys.modules["__main__"].__package__ = ""  # else click calls the program `python -m acceptance.grid`
     try:
-        program()
+        runpy.run_path(sys.argv[0], run_name="__main__")
         code = 0
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
         raise
 
 
-def main(edition: str) -> None:
-    """Load, an edition first if there is one, then fork until nobody asks any more."""
-    program = runpy.run_path(edition, run_name="loaded")["main"] if edition else _run_executable
-    asked = socket.socket(fileno=os.dup(0))
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+def main(asked: str) -> None:
+    """Load, then fork until nobody asks any more."""
+    if sys.getfilesystemencoding() != "utf-8":
+        streams._start_again_in_utf8()  # as `grid` does
+    closed = _closed()
     names = [module.name for module in pkgutil.iter_modules(grid_datastores.__path__, "grid_datastores.")]
     _load(*(name for name in names if name != _OF_A_SERVER), *_LIBRARIES)
-    if command := _Loaded(asked).serve():
-        _become(command, program)
+    if command := _Loaded(socket.socket(fileno=int(asked)), closed).serve():
+        _become(command)
 
 
-def _run_executable() -> None:
-    runpy.run_path(sys.argv[0], run_name="__main__")
+def _closed() -> list[int]:
+    """The standard streams that this process was started without; from now on nothing else takes their numbers."""
+    found = []
+    for number in _STREAMS:
+        try:
+            os.fstat(number)
+        except OSError:
+            found.append(os.open(os.devnull, os.O_RDWR))  # the lowest number that is free, which is this one
+    return found
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

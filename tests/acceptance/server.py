@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import ssl
 import subprocess
 from collections.abc import Mapping
@@ -46,12 +45,12 @@ class ServerProcess:
     def start(self, *, typed: bool = False) -> None:
         """Start, at the same address as before if there was one; returns when it answers.
 
-        `typed` loads its modules as a server does that an operator starts; otherwise it is forked, see `warm`.
+        `typed` starts it as an operator does, in a process that loads itself.
         """
         port = self.url.rpartition(":")[2] or "0"
-        begin = warm.type_in if typed else warm.start
         with (self.folder / "serve.log").open("a") as log:
             words = ("serve", "--port", port)
+            begin = warm.type_in if typed else warm.start
             self._process = begin(self.grid, words, self._environment(), self.folder, stderr=log)
         assert self._process.stdout
         ready = self._process.stdout.readline()
@@ -87,14 +86,9 @@ class ServerProcess:
 
     def stop(self) -> None:
         """End it as an operator would."""
-        self.end(signal.SIGTERM)
-
-    def end(self, number: int, within: float = 30) -> tuple[int, str]:
-        """Send it this signal; its exit code, and what it has printed since it was ready, and logged."""
         assert self._process
-        self._process.send_signal(number)
-        printed, _ = self._process.communicate(timeout=within)
-        return self._process.wait(), (printed or "") + (self.folder / "serve.log").read_text()
+        self._process.terminate()
+        self._process.communicate(timeout=30)
 
     def peak(self) -> int:
         """The most memory that it has used so far, in bytes."""

@@ -10,6 +10,7 @@ import pytest
 from pytest_bdd.parser import Step
 from pytest_bdd.scenario import scenario_wrapper_template_registry
 
+from acceptance.options import surface_of
 from acceptance.surfaces.cli import CliSurface
 from acceptance.world import World
 
@@ -17,14 +18,14 @@ _first = pytest.StashKey[bool]()
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark the first scenario of each rule on each surface, among those that were chosen."""
     seen: set[tuple[frozenset[str], str]] = set()
     for item in items:
         if isinstance(item, pytest.Function) and (template := scenario_wrapper_template_registry.get(item.function)):
             assert template.rule
-            key = frozenset(template.rule.tags), str(item.callspec.params["surface_name"])
-            item.stash[_first] = key not in seen
+            key = frozenset(template.rule.tags), surface_of(item)
+            item.stash[_first] = key not in seen and not config.getoption("--one-surface")
             seen.add(key)
 
 

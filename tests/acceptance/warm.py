@@ -2,9 +2,9 @@
 
 What a scenario is about is typed as a person types it: a process that loads itself. All other commands of the tests,
 servers too, run the same executable in a process that is forked from one with its modules loaded, which takes a fifth
-of the time: it is killed, interrupted and waited for as any other. An edition has to be there before the modules are,
-so it has a loaded process of its own; a fault of tests/reliability/faults.py names what it replaces where it is looked
-up.
+of the time: it is killed, interrupted and waited for as any other. So are an edition and a fault of
+tests/reliability/faults.py: each names what it replaces where it is looked up. Which commands of a scenario are typed
+as a person types them is decided in `acceptance.typed`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -30,12 +29,7 @@ from acceptance.loaded import NUMBER
 
 _PATIENCE = 120  # seconds
 _CHUNK = 65536  # bytes
-_editions: set[str] = set()
-
-
-def keep(edition: str) -> None:
-    """Load this executable, with what it changes, in a process of its own when a command of it is first run."""
-    _editions.add(edition)
+_running: dict[tuple[str, ...], _Loaded] = {}  # by prefix
 
 
 def run(
@@ -61,13 +55,15 @@ def start(
     stdin: Any = subprocess.DEVNULL,
     stdout: Any = subprocess.PIPE,
     stderr: Any = subprocess.PIPE,
+    encoding: str = "utf-8",
 ) -> Process | subprocess.Popen[str]:
-    """A command that is under way. The prefix is a command that changes what the process may do."""
+    """A command that is under way. The prefix is a command that changes how a process begins, or what it may do."""
     if executables.can_be_loaded(grid):
-        return _loaded(prefix).start([grid, *words], environment, folder, stdin, stdout, stderr)
-    if grid in _editions:
-        return _loaded(prefix, grid).start([grid, *words], environment, folder, stdin, stdout, stderr)
-    return type_in(grid, words, environment, folder, prefix=prefix, stdin=stdin, stdout=stdout, stderr=stderr)
+        loaded = _loaded(prefix)
+        return loaded.start([grid, *words], environment, folder, encoding, (stdin, stdout, stderr))
+    return type_in(
+        grid, words, environment, folder, prefix=prefix, stdin=stdin, stdout=stdout, stderr=stderr, encoding=encoding
+    )
 
 
 def type_in(
@@ -80,10 +76,17 @@ def type_in(
     stdin: Any = subprocess.DEVNULL,
     stdout: Any = subprocess.PIPE,
     stderr: Any = subprocess.PIPE,
+    encoding: str = "utf-8",
 ) -> subprocess.Popen[str]:
     """The same, in a process that loads itself."""
     return subprocess.Popen(
-        [*prefix, grid, *words], cwd=folder, env=environment, stdin=stdin, stdout=stdout, stderr=stderr, text=True
+        [*prefix, grid, *words],
+        cwd=folder,
+        env=environment,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        encoding=encoding,
     )
 
 
@@ -127,7 +130,7 @@ class Process:
                         selector.unregister(key.fileobj)
         self.wait(timeout)
         self._close(*said)
-        out, err = (_text(said[stream]) if stream else None for stream in (self.stdout, self.stderr))
+        out, err = (_text(stream, said[stream]) if stream else None for stream in (self.stdout, self.stderr))
         return out, err
 
     def send_signal(self, number: int) -> None:
@@ -169,25 +172,33 @@ class Process:
                     stream.close()
 
 
-def _text(printed: bytes) -> str:
-    return printed.decode().replace("\r\n", "\n").replace("\r", "\n")
+def _text(stream: IO[str], printed: bytes) -> str:
+    return printed.decode(stream.encoding).replace("\r\n", "\n").replace("\r", "\n")
 
 
 class _Loaded:
     """The process that forks; it ends with the one that started it."""
 
-    def __init__(self, prefix: tuple[str, ...], edition: str) -> None:
+    def __init__(self, prefix: tuple[str, ...]) -> None:
         self._one_at_a_time = threading.Lock()
         self._asks, asked = socket.socketpair()
         environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "PYTHONPATH": str(executables.TESTS)}
-        command = [*prefix, sys.executable, "-m", "acceptance.loaded", edition]
+        command = [*prefix, sys.executable, "-m", "acceptance.loaded", str(asked.fileno())]
         with asked:
             self._process = subprocess.Popen(
-                command, env=environment, stdin=asked, stdout=subprocess.DEVNULL, start_new_session=True
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[asked.fileno()],
+                start_new_session=True,
             )
+        atexit.register(self.end)
 
-    def start(self, args: list[str], environment: Mapping[str, str], folder: Path, *streams: Any) -> Process:
-        ours, theirs = zip(*map(_stream, range(3), streams), strict=True)
+    def start(
+        self, args: list[str], environment: Mapping[str, str], folder: Path, encoding: str, streams: tuple[Any, ...]
+    ) -> Process:
+        ours, theirs = zip(*(_stream(number, given, encoding) for number, given in enumerate(streams)), strict=True)
         end, told = socket.socketpair()
         grid, *words = args
         command = {"grid": grid, "words": words, "environment": dict(environment), "folder": str(folder)}
@@ -205,11 +216,12 @@ class _Loaded:
 
     def end(self) -> None:
         """Let it go, with all that it is at: nothing more will be typed."""
+        atexit.unregister(self.end)
         self._asks.close()
         self._process.wait(_PATIENCE)
 
 
-def _stream(number: int, given: Any) -> tuple[IO[str] | None, int]:
+def _stream(number: int, given: Any, encoding: str) -> tuple[IO[str] | None, int]:
     """Our side of a standard stream, if we have one, and the descriptor of the other side."""
     if given == subprocess.DEVNULL:
         return None, os.open(os.devnull, os.O_RDWR)
@@ -217,12 +229,17 @@ def _stream(number: int, given: Any) -> tuple[IO[str] | None, int]:
         return None, given if isinstance(given, int) else os.dup(given.fileno())
     read, write = os.pipe()
     if number == 0:
-        return os.fdopen(write, "w"), read
-    return os.fdopen(read, encoding="utf-8"), write
+        return os.fdopen(write, "w", encoding=encoding), read
+    return os.fdopen(read, encoding=encoding), write
 
 
-@cache
-def _loaded(prefix: tuple[str, ...], edition: str = "") -> _Loaded:
-    started = _Loaded(prefix, edition)
-    atexit.register(started.end)
-    return started
+def _loaded(prefix: tuple[str, ...]) -> _Loaded:
+    if prefix not in _running:
+        _running[prefix] = _Loaded(prefix)
+    return _running[prefix]
+
+
+def end_those_with_a_prefix() -> None:
+    """Let go of the loaded processes that began in a way of their own."""
+    for prefix in [prefix for prefix in _running if prefix]:
+        _running.pop(prefix).end()

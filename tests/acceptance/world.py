@@ -16,7 +16,7 @@ from uuid import uuid4
 import pytest
 from pytest_bdd.parser import Scenario
 
-from acceptance import executables, warm
+from acceptance import executables
 from acceptance.origins import Origins, open_origins
 from acceptance.penguins import make_variations
 from acceptance.server import Credentials, ServerProcess
@@ -25,8 +25,7 @@ from acceptance.surfaces.api import ApiSurface
 from acceptance.surfaces.browsing import Chromium, chromium
 from acceptance.surfaces.cli import CliSurface
 from acceptance.surfaces.ui import UiSurface
-from browser import find_browser, missing
-from debian import needed
+from browser import find_browser, missing, needed
 from living_spec.recorder import Recorder
 
 _SHOWN_URL = "http://127.0.0.1:8000"
@@ -201,10 +200,7 @@ def grid(pytestconfig: pytest.Config, edition: str, tmp_path_factory: pytest.Tem
     """The executable under test: the one that --grid-cli names, else that of the edition."""
     given = cast("str | None", pytestconfig.getoption("--grid-cli"))
     if given is None:
-        made = executables.edition(edition, tmp_path_factory.mktemp(edition))
-        if made:
-            warm.keep(made)
-        return made or executables.own()
+        return executables.edition(edition, tmp_path_factory.mktemp(edition)) or executables.own()
     return str(Path(shutil.which(given) or given).resolve())
 
 
@@ -225,7 +221,7 @@ def target(
         yield Target(url.rstrip("/"), None)
         return
     process = ServerProcess(grid, tmp_path_factory.mktemp("server"), origins.environment)
-    process.start(typed=True)
+    process.start(typed=not pytestconfig.getoption("--one-surface"))
     yield Target(process.url, process)
     process.stop()
 

@@ -6,13 +6,11 @@ seam that it changes. What the implementation does behind the seams is not part 
 
 from __future__ import annotations
 
-import ast
 import inspect
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from hashlib import sha256
-from textwrap import dedent
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -55,19 +53,17 @@ def _names(code: CodeType) -> Iterator[str]:
 
 
 def _source(function: FunctionType) -> str:
-    """The code without its decorators, comments and layout."""
-    [tree] = ast.parse(dedent(inspect.getsource(function))).body
-    assert isinstance(tree, ast.FunctionDef)
-    tree.decorator_list = []
-    return ast.unparse(tree)
+    """The code without its decorators and white space."""
+    source = inspect.getsource(function)
+    return "".join(source[source.index("def ") :].split())
 
 
-def _parameters(change: Change) -> str:
-    """The parameters of the original with their kinds and defaults; nothing for what is no function."""
+def _parameters(change: Change) -> list[tuple[str, str, bool]]:
+    """The parameters of the original as (name, kind, whether it has a default); none for what is no function."""
     if not callable(change.original):
-        return ""
+        return []
     parameters = inspect.signature(change.original).parameters.values()
-    return str(inspect.Signature([one.replace(annotation=inspect.Parameter.empty) for one in parameters]))
+    return [(one.name, one.kind.name, one.default is not one.empty) for one in parameters]
 
 
 def _scenarios(rule: Rule) -> list[Any]:

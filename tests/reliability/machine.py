@@ -87,14 +87,17 @@ class Machine:
 
     def start(
         self,
-        *words: str,
+        *words: str | bytes,
         env: Mapping[str, str] | None = None,
+        prefix: tuple[str, ...] = (),
         powerless: bool = False,
         **streams: Any,
     ) -> Process:
         """A command that is under way; a powerless one obeys the permissions of files also where root runs it."""
-        prefix = _POWERLESS if powerless and os.geteuid() == 0 else ()
-        return warm.start(self.grid, words, self.environment(**(env or {})), self.home, prefix=prefix, **streams)
+        given = tuple(map(os.fsdecode, words))
+        power = _POWERLESS if powerless and os.geteuid() == 0 else ()
+        environment = self.environment(**(env or {}))
+        return warm.start(self.grid, given, environment, self.home, prefix=(*power, *prefix), **streams)
 
     def execute(self, *words: str | bytes, env: Mapping[str, str] | None = None, **how: Any) -> subprocess.Popen[str]:
         """A command that is under way in a process that loads itself, set up as `subprocess.Popen` sets one up."""
@@ -108,9 +111,9 @@ class Machine:
         }
         return subprocess.Popen([self.grid, *words], **(ways | how))
 
-    def run(self, *words: str, env: Mapping[str, str] | None = None, powerless: bool = False) -> Said:
+    def run(self, *words: str | bytes, env: Mapping[str, str] | None = None, **how: Any) -> Said:
         """A command and all that it said."""
-        return finished(self.start(*words, env=env, powerless=powerless))
+        return finished(self.start(*words, env=env, **how))
 
     def create(self, folder: Path | str, name: str = "data") -> int:
         """A version of this folder; its number."""

@@ -171,7 +171,7 @@ def test_a_proxy_that_takes_less_than_a_part_is_told(behind: OpenProxy, ana: Cre
     embedded.extra |= who | {"SSL_CERT_FILE": str(proxy.authority)}
     folder = folder_of(embedded.home, {"large.bin": LARGE[: 2 * 1024 * 1024]})
     said = embedded.run("datastore", "create", str(folder), "--name", "data")
-    said.refused("answered 413", "A proxy before it limits the size of requests; its operator has to allow 50 MiB.")
+    said.refused("answered 413", "A proxy in front of it limits the size of requests. Its operator must allow 50 MiB.")
     assert embedded.listing() == []
 
 

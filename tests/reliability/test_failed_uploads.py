@@ -29,7 +29,7 @@ def source(machine: Machine) -> Path:
 def test_a_version_that_was_never_finished_is_not_told_as_deleted_by_the_user(machine: Machine, source: Path) -> None:
     with _closed(source / "b.csv"):
         failed = finished(machine.start("datastore", "create", "source", "--name", "data", powerless=True))
-    failed.refused("b.csv cannot be read: permission denied. Nothing was kept.")
+    failed.refused("b.csv cannot be read: permission denied. Nothing was stored.")
     for command in ("delete", "files"):
         said = machine.run("datastore", command, "--name", "data", "--version", "1")
         said.refused("Version 1 of data was never finished", "dropped on 2", "grid datastore create")

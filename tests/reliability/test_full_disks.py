@@ -211,5 +211,5 @@ def test_bytes_that_rotted_in_storage_are_never_handed_out(machine: Machine) -> 
     (pack,) = held.glob("*pack*") if not machine.server else held.glob("object-*")
     pack.write_bytes(pack.read_bytes().replace(b"right", b"wrong"))
     said = machine.run("datastore", "download", "--name", "data", "--version", "1")
-    said.refused("a.csv did not arrive as it was uploaded")
+    said.refused("a.csv does not match its SHA-256")
     assert [path.name for path in machine.home.iterdir() if path.name != ".grid"] == ["source"]

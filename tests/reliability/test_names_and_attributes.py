@@ -39,7 +39,7 @@ def test_a_name_that_the_destination_does_not_take_costs_no_other_file(machine: 
         place.mkdir()
     said = machine.run("datastore", "download", "--name", "data", "--version", "1", "--to", str(place / "data"))
     assert said.code == 1, said
-    assert "holds 2 of 3 files: it does not take these names" in said.err, said
+    assert "contains 2 of 3 files. Its file system rejected these names:" in said.err, said
     assert "/b.csv" in said.err or deep[:100] in said.err, said
     assert sorted(path.name for path in (place / "data").iterdir() if path.is_file()) == ["a.csv", "c.csv"]
     assert [path.name for path in place.iterdir()] == ["data"]

@@ -25,7 +25,7 @@ from grid_datastores.gateway.http import HttpDatastores
 from grid_datastores.domain.errors import Unreachable
 def lost(*given, **named):
     raise Unreachable("No server answers.")
-HttpDatastores.drop = lost
+HttpDatastores.abandon = lost
 """
 
 
@@ -159,8 +159,8 @@ def test_an_upload_of_an_earlier_release_is_not_taken_for_ones_own(connected: Ma
     as_ben = {"GRID_USER_ID": ben.user_id, "GRID_API_KEY": ben.api_key}
     for _ in range(2):
         said = connected.run("datastore", "clearcache", env=as_ben)
-        said.refused("1 interrupted upload was not discarded", "has no upload of yours", ".jsonl")
-        connected.run("datastore", "resume", env=as_ben).refused("has no upload of yours")
+        said.refused("1 interrupted upload was not discarded", "has no upload of version 1 of data by you", ".jsonl")
+        connected.run("datastore", "resume", env=as_ben).refused("has no upload of version 1 of data by you")
         connected.run("datastore", "create", "source", "--name=data", env=as_ben).done()
     assert connected.phases() == [(1, "UNSPECIFIED")]
     assert connected.run("datastore", "resume").done().startswith("Finished version 1")
@@ -177,7 +177,9 @@ def test_an_upload_that_its_place_does_not_know_any_more_is_forgotten(embedded: 
     shutil.copytree(tmp_path / "backup", data)
     assert embedded.create(first) == 2  # the number of the upload, and another version
     said = embedded.run("datastore", "resume")
-    said.refused("The upload of version 2 of data cannot go on: it is not known any more. Create it again.")
+    said.refused(
+        "The upload of version 2 of data cannot be resumed: the version no longer exists. Upload the files again."
+    )
     assert _journals(embedded) == []
     assert embedded.phases() == [(1, "SUCCEEDED"), (2, "SUCCEEDED")]
 
@@ -190,10 +192,8 @@ def test_an_upload_that_fails_and_cannot_be_dropped_is_kept_and_told(connected: 
     )
     connected.grid = prepared(tmp_path, f"{_LOSES_SERVER}{fails}t._check_unchanged = fails\n")
     said = connected.run("datastore", "create", "source", "--name", "data")
-    said.refused(
-        "The upload of version 1 of data failed: a.csv is gone. But it could not be dropped: No server answers."
-    )
-    assert said.err.endswith("Drop it with: grid datastore clearcache\n")
+    said.refused("The upload of version 1 of data failed: a.csv is gone. It could not be discarded: No server answers.")
+    assert said.err.endswith("Discard it with: grid datastore clearcache\n")
     connected.grid = own
     assert connected.phases() == [(1, "UNSPECIFIED")]
     assert connected.run("datastore", "clearcache").done().startswith("Discarded 1 interrupted upload and")
@@ -208,12 +208,10 @@ def test_what_a_server_refuses_to_drop_is_left(embedded: Machine, tmp_path: Path
         uploading = {**ONE_VERSION, "status": {"phase": "DATASTORE_OPTIMIZATION_STATUS_UNSPECIFIED"}}
         server.body = json.dumps(uploading | {"datastores": [uploading], "objects": []}).encode()
         folder_of(embedded.home, {"a.csv": b"1"})
-        embedded.run("datastore", "create", "source", "--name", "data").refused("go on with: grid datastore resume")
+        embedded.run("datastore", "create", "source", "--name", "data").refused("Resume it with: grid datastore resume")
         server.special["/upload"] = b"no such request"
         said = embedded.run("datastore", "clearcache")
-        said.refused(
-            "1 interrupted upload was not discarded", "is not understood", "So version 1 of data is not dropped."
-        )
+        said.refused("1 interrupted upload was not discarded", "version 1 of data: ", "is not understood")
         assert len(_journals(embedded)) == 1
         server.body = b'{"datastores": []}'
         assert embedded.run("datastore", "clearcache").done().startswith("Discarded 1 interrupted upload and")

@@ -6,12 +6,14 @@ import json
 import os
 import re
 import signal
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
 import httpx
 import pytest
 
+from acceptance import warm
 from reliability.machine import Machine, Said, finished, folder_of
 
 FOLDER = "数据 é"
@@ -30,7 +32,21 @@ LOCALES = {
 CLOSED = [" ".join(closed) for closed in product(("", "<&-"), ("", ">&-"), ("", "2>&-"))][1:]
 
 
-def _typed(machine: Machine, locale: str, *words: str) -> Said:
+@pytest.fixture(autouse=True)
+def _no_more_loaded() -> Iterator[None]:
+    """A loaded process has the streams that it began with, so that each test has one of its own."""
+    yield
+    warm.end_those_with_a_prefix()
+
+
+def _typed(machine: Machine, locale: str, *words: str | bytes) -> Said:
+    environment, encoding = LOCALES[locale]
+    begun = ("env", *(f"{name}={value}" for name, value in environment.items()))
+    return finished(machine.start(*words, env=environment, prefix=begun, encoding=encoding))
+
+
+def _typed_anew(machine: Machine, locale: str, *words: str) -> Said:
+    """The same in a process that loads itself, as one does that a person types."""
     environment, encoding = LOCALES[locale]
     return finished(machine.execute(*words, env=environment, encoding=encoding))
 
@@ -58,7 +74,9 @@ def _does_all(machine: Machine, locale: str) -> None:
     def read(*words: str) -> object:
         return json.loads(typed(*words, "-o", "json"))
 
-    created = json.loads(typed("datastore", "create", FOLDER, "--name=data", "-o", "json"))
+    created = json.loads(
+        _typed_anew(machine, locale, "datastore", "create", FOLDER, "--name=data", "-o", "json").done()
+    )
     assert created["spec"]["source"] == str(folder)
     assert "Created version 2" in typed("datastore", "create", FOLDER, "--name=data")
     shown = _printed(locale, str(folder))
@@ -98,15 +116,18 @@ def test_every_refusal_is_told_in_any_locale(embedded: Machine, locale: str) -> 
 @pytest.mark.parametrize("locale", LOCALES)
 def test_a_name_that_is_not_utf_8_is_printed(embedded: Machine, locale: str) -> None:
     embedded.create(folder_of(embedded.home, {"a.csv": b"1"}))
-    environment, encoding = LOCALES[locale]
-    words = (b"datastore", b"download", *(word.encode() for word in ONE), b"--to=copy\xff")
-    said = finished(embedded.execute(*words, env=environment, encoding=encoding))
+    said = _typed(embedded, locale, "datastore", "download", *ONE, b"--to=copy\xff")
     assert said.done() == "Downloaded version 1 of data to copy\\udcff: 1 file, 1 byte.\n"
     assert Path(os.fsdecode(bytes(embedded.home) + b"/copy\xff/a.csv")).read_bytes() == b"1"
 
 
 def _closing(machine: Machine, closed: str, *words: str) -> Said:
     """What the command says with these streams closed."""
+    return machine.run(*words, prefix=("sh", "-c", f'exec "$@" {closed}', "sh"))
+
+
+def _closing_anew(machine: Machine, closed: str, *words: str) -> Said:
+    """The same in a process that loads itself, as one does that a person types."""
     return finished(machine.execute("-c", f'exec "$0" "$@" {closed}', machine.grid, *words, executable="/bin/sh"))
 
 
@@ -125,8 +146,8 @@ def _does_what_it_does(machine: Machine, closed: str) -> None:
     lost = ">&-" in closed.split()
     changed = 3 if lost else 0
 
-    def typed(*words: str) -> int:
-        said = _closing(machine, closed, *words)
+    def typed(*words: str, anew: bool = False) -> int:
+        said = (_closing_anew if anew else _closing)(machine, closed, *words)
         assert "Traceback" not in said.err, said
         assert "GRID_DEBUG" not in said.err, said
         assert ("standard output is closed" in said.err) == (said.code == 3 and "2>&-" not in closed), said
@@ -138,7 +159,7 @@ def _does_what_it_does(machine: Machine, closed: str) -> None:
     assert [item["status"]["phase"].rpartition("_")[2] for item in states] == ["FAILED", "SUCCEEDED"]
     for words in (("datastore",), ("session",), ("status",), ("datastore", "files", *ONE), ("--help",)):
         assert typed(*words) == 0
-    assert typed("datastore", "create", "source", "--name=data") == changed
+    assert typed("datastore", "create", "source", "--name=data", anew=True) == changed
     assert typed("session", "create", "s", *MOUNTED) == changed
     assert typed("datastore", "delete", *ONE) == 1
     assert typed("datastore", "delete", "--name=data") == 2

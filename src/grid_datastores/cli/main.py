@@ -17,7 +17,7 @@ from grid_datastores.cli.signing import login, logout
 from grid_datastores.cli.status import status
 from grid_datastores.domain.errors import InterruptedInDoubt, Refusal
 from grid_datastores.domain.text import os_sentence, plain
-from grid_datastores.system.signals import code_of_signal, raise_when_terminated
+from grid_datastores.system.signals import raise_on_termination, signal_exit_code
 
 
 class _Failure(click.ClickException):
@@ -36,15 +36,15 @@ class _Failure(click.ClickException):
 
 class _Grid(click.Group):
     def invoke(self, ctx: click.Context) -> object:
-        raise_when_terminated()
+        raise_on_termination()
         try:
             return super().invoke(ctx)
         except Refusal as error:
-            raise _Failure(error.message, code_of_signal(error) or error.exit_code) from error
+            raise _Failure(error.message, signal_exit_code(error) or error.exit_code) from error
         except InterruptedInDoubt as error:
-            raise _Failure(str(error), code_of_signal(error) or 1) from None
+            raise _Failure(str(error), signal_exit_code(error) or 1) from None
         except KeyboardInterrupt as error:
-            raise _Failure("Interrupted before the command finished.", code_of_signal(error) or 1) from None
+            raise _Failure("Interrupted before the command finished.", signal_exit_code(error) or 1) from None
 
 
 @click.group(cls=_Grid, context_settings={"help_option_names": ["-h", "--help"]})

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from grid_datastores.domain.model import Version
     from grid_datastores.gateway.protocol import Datastores
-    from grid_datastores.machine.upload_journal import Interrupted, Journal
+    from grid_datastores.machine.upload_journal import InterruptedUploads, Journal
 
 
 @click.command()
@@ -27,12 +27,12 @@ def resume() -> None:
 
     An interrupted upload continues where it stopped. An interrupted download from a URL or a bucket starts again.
     """
-    from grid_datastores.machine.upload_journal import interrupted
+    from grid_datastores.machine.upload_journal import find_interrupted
     from grid_datastores.settings import read_settings
 
     refusals: list[Refusal] = []
     with open_datastores() as datastores:
-        found = interrupted(read_settings().directory, datastores.identity)
+        found = find_interrupted(read_settings().directory, datastores.identity)
         fetches = datastores.interrupted_fetches()
         finished: list[str] = []
         try:
@@ -67,7 +67,7 @@ def _fetch_again(datastores: Datastores, version: Version, finished: list[str], 
     from grid_datastores.machine import uploads
 
     try:
-        fetched = uploads.fetch_again(datastores, version)
+        fetched = uploads.resume_fetch(datastores, version)
     except Refusal as error:
         _collect(error, refusals)
         return True
@@ -80,13 +80,13 @@ def _resume_upload(datastores: Datastores, journal: Journal, finished: list[str]
     from grid_datastores.machine import uploads
 
     try:
-        with progress(f"Resuming {journal.ref}", journal.size_bytes + journal.arrived_bytes) as advance:
+        with progress(f"Resuming {journal.ref}", journal.size_bytes + journal.stored_bytes) as advance:
             resumed = uploads.resume(datastores, journal, advance)
     except Refusal as error:
         _collect(error, refusals)
         return
-    sent = size(resumed.version.size_bytes - resumed.skipped)
-    finished.append(f"Finished {journal.ref}: {size(resumed.skipped)} were already there, {sent} were sent.")
+    sent = size(resumed.version.size_bytes - resumed.skipped_bytes)
+    finished.append(f"Finished {journal.ref}: {size(resumed.skipped_bytes)} were already there, {sent} were sent.")
 
 
 def _collect(error: Refusal, refusals: list[Refusal]) -> None:
@@ -120,20 +120,20 @@ def clearcache() -> None:
     _raise_refusals(refusals)
 
 
-def _discard_all(datastores: Datastores, directory: Path, refusals: list[Refusal]) -> tuple[Interrupted, int]:
+def _discard_all(datastores: Datastores, directory: Path, refusals: list[Refusal]) -> tuple[InterruptedUploads, int]:
     """Discard the interrupted uploads. Return them and the number discarded. Append a refusal for the others."""
     from grid_datastores.machine import uploads
-    from grid_datastores.machine.upload_journal import Interrupted, count_journals, interrupted
+    from grid_datastores.machine.upload_journal import InterruptedUploads, count_journals, find_interrupted
 
     try:
-        found = interrupted(directory, datastores.identity)
+        found = find_interrupted(directory, datastores.identity)
     except Refusal as error:
         refusals.append(_not_discarded(count_journals(directory), error))
-        return Interrupted(), 0
+        return InterruptedUploads(), 0
     kept = 0
     for journal in found.journals:
         try:
-            uploads.forget(datastores, journal)
+            uploads.discard(datastores, journal)
         except Refusal as error:
             refusals.append(error)
             kept += 1
@@ -147,9 +147,9 @@ def _not_discarded(count: int, *refusals: Refusal) -> Refusal:
     return Refusal(f"{counted(count, 'interrupted upload')} {_was(count)} not discarded: {reasons}")
 
 
-def _echo_elsewhere(found: Interrupted) -> None:
+def _echo_elsewhere(found: InterruptedUploads) -> None:
     """Print how many uploads this command did not touch, per server or folder that they belong to."""
-    places = [journal.words for journal in found.elsewhere]
+    places = [journal.place_name for journal in found.elsewhere]
     for place in dict.fromkeys(places):
         count = places.count(place)
         verb = "belongs" if count == 1 else "belong"
@@ -161,8 +161,8 @@ def _was(count: int) -> str:
     return "was" if count == 1 else "were"
 
 
-def _running_note(found: Interrupted) -> str:
-    return f" ({counted(found.busy, 'upload')} still running)" if found.busy else ""
+def _running_note(found: InterruptedUploads) -> str:
+    return f" ({counted(found.in_progress, 'upload')} still running)" if found.in_progress else ""
 
 
 def _raise_refusals(refusals: Sequence[Refusal]) -> None:

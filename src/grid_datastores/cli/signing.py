@@ -20,7 +20,7 @@ from grid_datastores.cli.output import echo_result, warn
 )
 def login(url: str, username: str | None, key: str | None) -> None:
     """Sign in to a server. Later commands work on it. To run one on this machine instead, put GRID_URL= before it."""
-    from grid_datastores.gateway.credentials import checked_url, keep, overriding
+    from grid_datastores.gateway.credentials import normalize_url, overriding_variables, store_credentials
     from grid_datastores.gateway.http import sign_in
     from grid_datastores.settings import read_settings
 
@@ -29,10 +29,10 @@ def login(url: str, username: str | None, key: str | None) -> None:
     key = _read_key() if key == "-" else key
     if not key:
         raise click.UsageError("Give your API key on standard input with --key -, or in GRID_API_KEY.")
-    server = sign_in(checked_url(url), username, key)
-    path = keep(read_settings(), server)
+    server = sign_in(normalize_url(url), username, key)
+    path = store_credentials(read_settings(), server)
     echo_result(f"Signed in to {server.url} as {username}. The credentials are in {path}.")
-    if variables := overriding(server, username):
+    if variables := overriding_variables(server, username):
         single = len(variables) == 1
         warn(
             f"{' and '.join(variables)} {'is' if single else 'are'} set and"
@@ -44,16 +44,16 @@ def login(url: str, username: str | None, key: str | None) -> None:
 @click.command()
 def logout() -> None:
     """Remove the credentials that `grid login` stored. Later commands work on this machine."""
-    from grid_datastores.gateway.credentials import forget
+    from grid_datastores.gateway.credentials import remove_credentials
     from grid_datastores.settings import SERVER_URL, read_settings
 
-    forgotten = forget(read_settings())
-    if forgotten is None:
+    removed = remove_credentials(read_settings())
+    if removed is None:
         text = "You were not signed in. Nothing was changed."
-    elif forgotten.url:
-        text = f"Signed out of {forgotten.url} (you were {forgotten.user_id}). {forgotten.path} was removed."
+    elif removed.url:
+        text = f"Signed out of {removed.url} (you were {removed.user_id}). {removed.path} was removed."
     else:
-        text = f"{forgotten.path} named no server and was removed."
+        text = f"{removed.path} named no server and was removed."
     if url := SERVER_URL.given():
         text += f" {SERVER_URL.name} is set, so commands still work on {url}."
     echo_result(text)

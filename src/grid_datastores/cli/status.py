@@ -24,9 +24,9 @@ def status(ended: bool, output: str) -> None:
         from grid_datastores.wire.workloads import run_out
 
         listed = [run_out(run, "") for run in runs]
-        print_json({"place": datastores.place, "used": quota.used, "limit": quota.limit, "runs": listed})
+        print_json({"place": datastores.place_name, "used": quota.used, "limit": quota.limit, "runs": listed})
         return
-    echo(f"Working on {datastores.place}.")
+    echo(f"Working on {datastores.place_name}.")
     echo(f"You have {quota.used} of {quota.limit} versions.")
     if runs:
         print_workloads(runs)

@@ -56,9 +56,9 @@ def open_for_completion() -> Iterator[Datastores | None]:
     server = find_server(settings)
     datastores: Datastores | None
     if server is None:
-        from grid_datastores.gateway.embedded import open_to_look as here
+        from grid_datastores.gateway.embedded import open_read_only
 
-        datastores = here(settings)
+        datastores = open_read_only(settings)
     else:
         from grid_datastores.gateway.http import HttpDatastores
 

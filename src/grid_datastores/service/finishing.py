@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import NotFound, Refusal, SourceFailed, UploadInvalid
-from grid_datastores.domain.model import ETAG, REFERENCE_ALONE, EventKind, FileEntry, Phase, SourceKind
+from grid_datastores.domain.model import ETAG, SINGLE_REFERENCE, EventKind, FileEntry, Phase, SourceKind
 from grid_datastores.domain.rules import can_be_finished_later
 from grid_datastores.domain.text import counted
 from grid_datastores.service.activity import NotifyingWriter
@@ -184,13 +184,13 @@ class Finishing:
         Returns the manifest and a note for the user on how the source was read ("" for none).
         """
         from grid_datastores.sources.bucket import BucketFile
-        from grid_datastores.sources.limits import Limits
+        from grid_datastores.sources.limits import FetchLimits
         from grid_datastores.sources.remote import open_remote
 
         storage = self._context.storage
         hosts = self._context.limits.allowed_hosts
         token = CancellationToken(self._context, version, self._stopping)
-        limits = Limits(check_wanted=token.check)
+        limits = FetchLimits(check_cancelled=token.check)
         with self._context.catalog.read() as tx:
             source = replace(version.source, location=tx.versions.fetch_url(version.id) or version.source.location)
         with open_remote(source, self._context.scratch, limits, allowed_hosts=hosts) as remote:
@@ -264,7 +264,7 @@ def object_name(upload: Upload) -> str:
 
 def _reference_entry(file: BucketFile, number: int) -> FileEntry:
     """Return the entry of a file that stays in its bucket, identified by its ETag."""
-    name = REFERENCE_ALONE if file.alone else f"ref-{number:05}"
+    name = SINGLE_REFERENCE if file.single else f"ref-{number:05}"
     return FileEntry(file.path, file.size, f"{ETAG}{file.etag}", name, 0)
 
 

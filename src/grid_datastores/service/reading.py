@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import Damaged, NotFound
-from grid_datastores.domain.model import ETAG, REFERENCE_ALONE, Details
+from grid_datastores.domain.model import ETAG, SINGLE_REFERENCE, Details
 from grid_datastores.domain.rules import check_not_deleted, check_readable
 from grid_datastores.service.context import Context, owned
 from grid_datastores.storage import read_files, undamaged
@@ -121,11 +121,11 @@ class Reading:
         if not entry.sha256.startswith(ETAG):
             return self._context.storage.read(version_id, entry.object, entry.offset, entry.size)
         from grid_datastores.sources.bucket import Bucket
-        from grid_datastores.sources.limits import Limits
+        from grid_datastores.sources.limits import FetchLimits
 
-        bucket = Bucket(self.get(user, version_id).source.location, Limits())
-        etag, alone = entry.sha256.removeprefix(ETAG), entry.object == REFERENCE_ALONE
-        return bucket.file(entry.path, entry.size, etag, alone).chunks()
+        bucket = Bucket(self.get(user, version_id).source.location, FetchLimits())
+        etag, single = entry.sha256.removeprefix(ETAG), entry.object == SINGLE_REFERENCE
+        return bucket.file(entry.path, entry.size, etag, single).chunks()
 
 
 def _files(pieces: Iterable[bytes]) -> Iterator[FileEntry]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
-from grid_datastores.system.file_locks import alone, shared
+from grid_datastores.system.file_locks import exclusive_lock, shared_lock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,7 @@ class RunLocks:
         with suppress(OSError):
             self._folder.mkdir(mode=0o700, exist_ok=True)
             path = self._folder / run.id
-            self._held.enter_context(shared(path))
+            self._held.enter_context(shared_lock(path))
             self._held.callback(path.unlink, missing_ok=True)
 
     def release(self) -> None:
@@ -38,7 +38,7 @@ class RunLocks:
         if not path.exists():
             return False
         try:
-            with alone(path, wait=False):
+            with exclusive_lock(path, wait=False):
                 path.unlink(missing_ok=True)
         except BlockingIOError:
             return True

@@ -17,7 +17,7 @@ from grid_datastores.domain.model import ETAG
 from grid_datastores.storage.manifest import Manifest
 from grid_datastores.storage.packing import CHUNK
 from grid_datastores.storage.space import TO_STORE, raising_no_space
-from grid_datastores.system.file_locks import locked
+from grid_datastores.system.file_locks import try_lock
 from grid_datastores.system.files import path_beside, replacing, sync_folder
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class LocalStorage:
             yield False
             return
         try:
-            yield locked(folder)
+            yield try_lock(folder)
         finally:
             os.close(folder)
 

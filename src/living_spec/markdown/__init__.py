@@ -1,4 +1,4 @@
-"""The Markdown extension `living_spec.markdown`: turns `::: block` lines into what the evidence shows."""
+"""The Markdown extension `living_spec.markdown`: replaces `::: block` lines by rules, results and records."""
 
 from living_spec.markdown.extension import LivingSpecExtension
 

@@ -1,4 +1,4 @@
-"""What blocks draw on: the proof, and where the rules are shown; and how they warn of what is not proven."""
+"""The context of all blocks: the proof, the pages of the features, and warnings of what is not proven."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from living_spec.markdown.markup import Lines, authored, indent, literal, paragraph, result
-from living_spec.results import Kind, Standing
+from living_spec.results import Freshness, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from living_spec.pages import Block
     from living_spec.results import Proof, Verdict
 
-# A child of MkDocs' logger: its strict mode counts the warnings, so that an unproven page fails the build.
+# A child of MkDocs' logger, whose strict mode counts warnings, so that an unproven page fails the build.
 _log = logging.getLogger("mkdocs.living_spec")
 
 _NAMED_AT_MOST = 8
@@ -25,14 +25,14 @@ _NAMED_AT_MOST = 8
 
 @dataclass(frozen=True)
 class Context:
-    """The proof, and for each feature that a page shows the link to that page."""
+    """The proof, and a link to the page of each feature that has one."""
 
     proof: Proof
     homes: Mapping[str, str]
 
     @property
     def edition(self) -> str:
-        """The edition that blocks speak of."""
+        """The edition that blocks show."""
         return self.proof.spec.config.first_edition
 
     @property
@@ -41,7 +41,7 @@ class Context:
         return self.proof.spec.config.surfaces
 
     def link(self, rule: Rule, text: str) -> str:
-        """`text` as a link to the rule; as it is where no page shows the rule."""
+        """`text` as a link to the rule, or as plain text where no page shows the rule."""
         home = self.homes.get(self.proof.spec.feature_of(rule).name)
         return f"[{text}]({home}#{rule.id})" if home else text
 
@@ -54,13 +54,13 @@ class Context:
         config = self.proof.spec.config
         surfaces = " and ".join(config.surfaces[surface] for surface in issue.surfaces)
         editions = " and ".join(
-            config.editions[edition] + ("" if self.proof.kept(edition) else " (not run here)")
+            config.editions[edition] + ("" if self.proof.run_here(edition) else " (not run here)")
             for edition in issue.editions
         )
         return f"{surfaces}, in the edition {editions}" if len(config.editions) > 1 else surfaces
 
     def warnings(self, rule: Rule) -> Lines:
-        """A warning for each open issue that breaks a rule."""
+        """A warning for each open issue about a rule."""
         lines: Lines = []
         for issue in self.proof.register.issues:
             if issue.open and any(map(issue.about, rule.scenarios)):
@@ -70,15 +70,15 @@ class Context:
         return lines
 
     def rule(self, rule: Rule) -> dict[str, Verdict]:
-        """What is known of a rule on each surface."""
+        """The verdict on a rule, by surface."""
         return {surface: self.proof.rule(rule, surface, self.edition) for surface in self.surfaces}
 
     def scenario(self, scenario: Scenario) -> dict[str, Verdict]:
-        """What is known of a scenario on each surface."""
+        """The verdict on a scenario, by surface."""
         return {surface: self.proof.scenario(scenario, surface, self.edition) for surface in self.surfaces}
 
     def results(self, verdicts: Mapping[str, Verdict], *more: str) -> Lines:
-        """One row of results: an element around each surface and its result, and around what else belongs there."""
+        """A row with an element for each surface and its result, and for each of `more`."""
         parts = [
             f'<span class="spec-surface">{literal(self.surfaces[surface])}</span> {result(verdict)}'
             for surface, verdict in verdicts.items()
@@ -87,36 +87,36 @@ class Context:
         return paragraph(row, "spec-results", role="list")
 
     def reasons(self, verdicts: Mapping[str, Verdict]) -> Lines:
-        """Why it is not on a surface, was not run, or fails, a paragraph each."""
+        """A paragraph for each surface on which it does not run or does not hold, with the reason."""
         lines: Lines = []
         for surface, verdict in verdicts.items():
             if verdict.reason and verdict.kind is not Kind.HOLDS:
-                # What features and issues say is prose; the others come from a run.
+                # Reasons from features and issues are prose with Markdown; those from a run are literal.
                 text = literal if verdict.kind in (Kind.FAILS, Kind.NOT_RUN) else authored
                 name = literal(self.surfaces[surface])
                 lines += paragraph(f"{name}: {verdict.kind.value}: {text(verdict.reason)}", "spec-reason")
         return lines
 
 
-def banner(block: Block, problems: Mapping[str, Verdict]) -> Lines:
-    """A warning in the log and on the page for those of `problems`, name -> verdict, that are not proven."""
-    unproven = [f"{name} ({_why(verdict)})" for name, verdict in problems.items() if verdict.unproven]
+def banner(block: Block, verdicts: Mapping[str, Verdict]) -> Lines:
+    """A warning, in the log and on the page, that names the unproven ones of these verdicts; nothing without any."""
+    unproven = [f"{name} ({_why(verdict)})" for name, verdict in verdicts.items() if verdict.unproven]
     if not unproven:
         return []
     listed = ", ".join(unproven[:_NAMED_AT_MOST])
     more = len(unproven) - _NAMED_AT_MOST
-    return warn(block, f"What follows is not proven: {listed}{f' and {more} more' if more > 0 else ''}.")
+    return warn(block, f"Fresh evidence is missing for {listed}{f' and {more} more' if more > 0 else ''}.")
 
 
 def warn(block: Block, sentence: str) -> Lines:
-    """A warning in the log, which fails a strict build, and the same on the page."""
+    """Log a warning, which fails a strict build, and return it for the page."""
     _log.warning("%s: %s", block, sentence)
     return ['!!! warning "Not proven"', "", *indent([literal(sentence)]), ""]
 
 
 def _why(verdict: Verdict) -> str:
-    if verdict.standing is Standing.FRESH:
+    if verdict.freshness is Freshness.FRESH:
         return verdict.kind.value
-    if verdict.standing is Standing.MISSING:
+    if verdict.freshness is Freshness.MISSING:
         return verdict.reason
     return f"{verdict.kind.value}, but stale: the sources have changed since"

@@ -1,4 +1,4 @@
-"""The blocks `coverage` and `defects`: what stands behind each rule, and whether its breach would be noticed."""
+"""The blocks `coverage` and `defects`: the pages, scenarios and defects of each rule."""
 
 from __future__ import annotations
 
@@ -21,17 +21,15 @@ if TYPE_CHECKING:
 
 
 def coverage(context: Context, block: Block) -> Lines:
-    """`::: coverage`: each rule with the pages that cite it, its scenarios, and the defects that were noticed."""
+    """`::: coverage`: each rule with the pages that cite it, its number of scenarios, and its noticed defects."""
     block.expect(0)
     config = context.proof.spec.config
     citing, tried = citing_pages(config), read_defects(config)
     rules = context.proof.spec.rules.values()
-    gaps = [f"{rule.id} is cited by no page of the guide" for rule in rules if rule.id not in citing]
+    gaps = [f"no page of the guide cites {rule.id}" for rule in rules if rule.id not in citing]
     gaps += [f"{rule.id} has no scenario" for rule in rules if not rule.scenarios]
     gaps += [
-        f"{rule.id} is shown on no surface"
-        for rule in rules
-        if rule.scenarios and not rule.runs_on_any(config.surfaces)
+        f"{rule.id} runs on no surface" for rule in rules if rule.scenarios and not rule.runs_on_any(config.surfaces)
     ]
     head = ["Rule", "Cited in the guide", "Scenarios", *(["Defects noticed"] if tried else [])]
     rows = [
@@ -43,16 +41,16 @@ def coverage(context: Context, block: Block) -> Lines:
         ]
         for rule in rules
     ]
-    lines = warn(block, f"There are gaps: {'; '.join(gaps)}.") if gaps else []
+    lines = warn(block, f"The coverage has gaps: {'; '.join(gaps)}.") if gaps else []
     return [*lines, *table(head, rows), *(_caption(tried) if tried else [])]
 
 
 def defects(context: Context, block: Block) -> Lines:
-    """`::: defects`: every defect that was tried, with the rule that it breaks, and where the run noticed it."""
+    """`::: defects`: every defect that was tried, the rule that it breaks, and the surfaces that noticed it."""
     block.expect(0)
     tried = read_defects(context.proof.spec.config)
     if tried is None:
-        raise SpecError("This project names no file of defects.")
+        raise SpecError("The project has no file of defects. Name one as 'defects' in [tool.living-spec].")
     rows = []
     for defect in tried.defects:
         rule = context.proof.spec.rule(defect.rule)

@@ -1,4 +1,4 @@
-"""The extension: finds the blocks of a page and puts Markdown in their place."""
+"""The extension of Python-Markdown: replaces the blocks of a page by Markdown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from markdown import Extension  # type: ignore[import-untyped]
 from markdown.preprocessors import Preprocessor  # type: ignore[import-untyped]
 
-from living_spec.config import SpecError, find_config, read_config
+from living_spec.config import SpecError, find_config, read_config, unknown
 from living_spec.markdown import coverage, known, overview, records, rules
 from living_spec.markdown.context import Context
 from living_spec.markdown.markup import indent
@@ -38,13 +38,13 @@ _BLOCKS = {
     "summary": overview.summary,
 }
 
-# After snippets (32), so that nothing in the evidence can include a file; before all else, which normalises
-# white space (30) and takes fenced code out of the way (25).
+# After snippets (32), so that nothing in the evidence can include a file. Before the preprocessors that normalise
+# white space (30) and remove fenced code (25).
 _PRIORITY = 31.5
 
 
 class LivingSpecExtension(Extension):  # type: ignore[misc]
-    """Python-Markdown's side of `living_spec.markdown`."""
+    """Registers the preprocessor of blocks."""
 
     def extendMarkdown(self, md: Markdown) -> None:
         """Register the preprocessor."""
@@ -58,15 +58,15 @@ class _BlockPreprocessor(Preprocessor):  # type: ignore[misc]
         if not blocks:
             return lines
         context = _context_of(find_config(Path.cwd()))
-        shown: Lines = []
+        rendered: Lines = []
         for number, line in enumerate(lines):
-            shown += _rendered(context, blocks[number]) if number in blocks else [line]
-        return shown
+            rendered += _rendered(context, blocks[number]) if number in blocks else [line]
+        return rendered
 
 
 def _rendered(context: Context, block: Block) -> Lines:
     if block.name not in _BLOCKS:
-        raise SpecError(f"{block}: there is no such block; there are {', '.join(sorted(_BLOCKS))}.")
+        raise SpecError(f"{block}: {unknown('block', block.name, sorted(_BLOCKS))}")
     try:
         lines = _BLOCKS[block.name](context, block)
     except SpecError as error:
@@ -75,7 +75,7 @@ def _rendered(context: Context, block: Block) -> Lines:
 
 
 def _context_of(config: Config) -> Context:
-    """The context, read again only when a file has changed: MkDocs makes an extension for each page."""
+    """The context; read again only after a file has changed, as MkDocs makes an extension for each page."""
     folders = (
         config.root / "pyproject.toml",
         config.features,

@@ -1,4 +1,4 @@
-"""The blocks `known-issues` and `known-issue`: what does not hold, for whom, and what to do meanwhile."""
+"""The blocks `known-issues` and `known-issue`: the issues, their surfaces and editions, and their workarounds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from living_spec.markdown.context import banner
 from living_spec.markdown.markup import authored, literal, paragraph, table
-from living_spec.results import Kind, Standing, Verdict, combine
+from living_spec.results import Freshness, Kind, Verdict, combine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def known_issues(context: Context, block: Block) -> Lines:
-    """`::: known-issues`: the open ones, then the closed ones."""
+    """`::: known-issues`: a table of the open issues, then of the closed ones."""
     block.expect(0)
     issues = context.proof.register.issues
     opened = [issue for issue in issues if issue.open]
@@ -28,14 +28,14 @@ def known_issues(context: Context, block: Block) -> Lines:
     lines += _table(context, opened) if opened else paragraph("No issue is open.", "spec-caption")
     if closed:
         lines += [
-            *paragraph("Closed, and watched by their scenarios from now on:", "spec-caption"),
+            *paragraph("Closed; their scenarios must hold:", "spec-caption"),
             *_table(context, closed),
         ]
     return lines
 
 
 def known_issue(context: Context, block: Block) -> Lines:
-    """`::: known-issue ID`: the facts of one, for its own page."""
+    """`::: known-issue ID`: a table of one issue, for its own page."""
     issue = context.proof.register.issue(block.argument())
     rows = [
         ["State", f"open since {issue.since}" if issue.open else f"closed; was open since {issue.since}"],
@@ -66,10 +66,10 @@ def _rules(context: Context, issue: Issue) -> list[Rule]:
 
 
 def _verdict(context: Context, issue: Issue) -> Verdict:
-    """What the evidence says of all that the issue names, in the editions that are run here."""
-    editions = [edition for edition in issue.editions if context.proof.kept(edition)]
+    """The verdict on the scenarios of an issue, on its surfaces, in those of its editions that are run here."""
+    editions = [edition for edition in issue.editions if context.proof.run_here(edition)]
     if not editions:
-        return Verdict(Kind.NOT_RUN, "not run here", Standing.FRESH)
+        return Verdict(Kind.NOT_RUN, "not run here", Freshness.FRESH)
     return combine(
         context.proof.scenario(scenario, surface, edition)
         for scenario in context.proof.spec.scenarios.values()

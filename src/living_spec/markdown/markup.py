@@ -1,11 +1,11 @@
-"""Small pieces of Markdown, as lists of lines. Nothing that comes from evidence is read as Markdown."""
+"""Pieces of Markdown, as lists of lines. Text from evidence is never read as Markdown."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from living_spec.results import Kind, Standing
+from living_spec.results import Freshness, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,12 +26,12 @@ _SYMBOLS = {
 
 
 def literal(text: str) -> str:
-    """Text that is shown as it stands: whatever could be markup becomes a character reference."""
+    """Literal text: every character that could be markup becomes a character reference."""
     return re.sub(r"[^\w\s]|_", lambda match: f"&#{ord(match[0])};", " ".join(text.split()))
 
 
 def authored(text: str) -> str:
-    """One line of the features' prose: inline Markdown works in it, HTML and attribute lists do not."""
+    """One line of prose from features and issues, with inline Markdown but without HTML and attribute lists."""
     parts = re.split(r"(`[^`]*`)", " ".join(text.split()))
     return "".join(
         part if part.startswith("`") else re.sub(r"[<>{}|\"]", lambda match: f"&#{ord(match[0])};", part)
@@ -40,29 +40,29 @@ def authored(text: str) -> str:
 
 
 def paragraph(text: str, css: str, role: str = "") -> Lines:
-    """A paragraph with a class, and an ARIA role where it has one."""
+    """A paragraph with a CSS class, and with an ARIA role unless it is empty."""
     return [text, f"{{ .{css}{f' role={role}' if role else ''} }}", ""]
 
 
 def fence(language: str, content: str) -> Lines:
-    """Fenced code, its fence longer than any run of backticks in it."""
+    """Fenced code; the fence is longer than any run of backticks in it."""
     longest = max((len(run) for run in re.findall(r"`+", content)), default=0)
     ticks = "`" * max(3, longest + 1)
     return [f"{ticks}{language}", *content.rstrip("\n").split("\n"), ticks, ""]
 
 
 def indent(lines: Iterable[str], by: str = "    ") -> Lines:
-    """Lines moved to the right; empty ones stay empty."""
+    """Indented lines; empty ones stay empty."""
     return [f"{by}{line}" if line else "" for line in lines]
 
 
 def details(css: str, title: str, lines: Iterable[str]) -> Lines:
-    """A collapsible with lines in it; `title` is inline Markdown without a double quote."""
+    """A collapsible block of lines; `title` is inline Markdown without a double quote."""
     return [f'??? {css} "{title}"', "", *indent(lines), ""]
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Lines:
-    """A table of inline Markdown cells."""
+    """A table; its cells are inline Markdown."""
 
     def line(cells: Sequence[str]) -> str:
         return f"| {' | '.join(cell or ' ' for cell in cells)} |"
@@ -84,9 +84,9 @@ def steps(items: Iterable[Step]) -> Lines:
 
 
 def result(verdict: Verdict) -> str:
-    """A result in a word and a symbol, and the word "stale" where it is that."""
+    """A verdict as a symbol and a word, with "(stale)" where the evidence is."""
     symbol, css = _SYMBOLS[verdict.kind]
-    stale = " (stale)" if verdict.standing is Standing.STALE else ""
+    stale = " (stale)" if verdict.freshness is Freshness.STALE else ""
     return (
         f'<span class="spec-result {css}"><span aria-hidden="true">{symbol}</span> {verdict.kind.value}{stale}</span>'
     )

@@ -1,4 +1,4 @@
-"""The blocks `matrix` and `summary`: the state of everything."""
+"""The blocks `matrix` and `summary`: the verdicts on all rules, and their counts."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from living_spec.results import Proof, Verdict
 
 _COLUMNS = (Kind.HOLDS, Kind.KNOWN_ISSUE, Kind.FIXED, Kind.FAILS, Kind.NOT_RUN, Kind.NOT_ON_SURFACE)
-_WHEN_SEEN = (Kind.KNOWN_ISSUE, Kind.FIXED)  # columns that are there when they count something
+_IF_ANY = (Kind.KNOWN_ISSUE, Kind.FIXED)  # columns that are left out where they count nothing
 
 
 def matrix(context: Context, block: Block) -> Lines:
-    """`::: matrix`: every rule on every surface, in every edition that a run was aimed at."""
+    """`::: matrix`: the verdict on every rule on every surface, in every edition with results."""
     block.expect(0)
     proof = context.proof
     columns = _columns(proof)
@@ -39,7 +39,7 @@ def matrix(context: Context, block: Block) -> Lines:
 
 
 def summary(context: Context, block: Block) -> Lines:
-    """`::: summary`: how many rules, scenarios and results of each kind there are."""
+    """`::: summary`: the numbers of rules, of scenarios, and of verdicts of each kind by surface."""
     block.expect(0)
     proof = context.proof
     problems: dict[str, Verdict] = {}
@@ -51,7 +51,7 @@ def summary(context: Context, block: Block) -> Lines:
         }
         problems |= verdicts if _counts(proof, edition, surface) else {}
         counts[name] = Counter(verdict.kind for verdict in verdicts.values())
-    kinds = [kind for kind in _COLUMNS if kind not in _WHEN_SEEN or any(count[kind] for count in counts.values())]
+    kinds = [kind for kind in _COLUMNS if kind not in _IF_ANY or any(count[kind] for count in counts.values())]
     rows = [[literal(name), *(str(count[kind]) for kind in kinds)] for name, count in counts.items()]
     many = (len(proof.spec.rules), "rule"), (len(proof.spec.scenarios), "scenario")
     return [
@@ -63,7 +63,7 @@ def summary(context: Context, block: Block) -> Lines:
 
 
 def _columns(proof: Proof) -> dict[tuple[str, str], str]:
-    """The (edition, surface) there is something to say about, each with its name."""
+    """The (edition, surface) pairs to show, each with its heading."""
     config = proof.spec.config
     columns = [(edition, surface) for edition in config.editions for surface in proof.covered(edition)]
     several = len({edition for edition, _ in columns}) > 1
@@ -74,7 +74,7 @@ def _columns(proof: Proof) -> dict[tuple[str, str], str]:
 
 
 def _counts(proof: Proof, edition: str, surface: str) -> bool:
-    """Whether a build relies on what was seen there."""
+    """Whether a site relies on the results of a surface."""
     return surface in proof.relied_on(edition)
 
 
@@ -83,10 +83,10 @@ def _count(number: int, word: str) -> str:
 
 
 def _caption(context: Context) -> Lines:
-    """When the evidence was seen, and of what sources it speaks."""
+    """The time of the last run, and the digest of its sources."""
     results = context.proof.evidence.values()
     if not results:
-        return paragraph("There has been no run yet.", "spec-caption")
+        return paragraph("There are no results yet.", "spec-caption")
     last = datetime.fromisoformat(max(result.started for result in results))
     digests = {result.digest for result in results}
     sources = f"digest <code>{min(digests)[:12]}</code>" if len(digests) == 1 else "several digests"

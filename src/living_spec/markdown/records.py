@@ -1,4 +1,4 @@
-"""The blocks `transcript`, `exchange` and `screenshot`, and the evidence of a scenario as a whole."""
+"""The blocks `transcript`, `exchange` and `screenshot`, and all evidence of a scenario."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 
-from living_spec.config import SpecError
+from living_spec.config import SpecError, unknown
 from living_spec.evidence import Exchange, Result, Screenshot, Transcript
 from living_spec.markdown.context import banner, warn
 from living_spec.markdown.markup import details, fence, literal, paragraph
-from living_spec.results import Kind, Standing
+from living_spec.results import Freshness, Kind
 from living_spec.store import PICTURES
 
 if TYPE_CHECKING:
@@ -24,33 +24,33 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=Transcript | Exchange | Screenshot)
 
-# What ends the label of a picture of one theme, and what Material hides in the other one.
+# The ending of a label for a theme -> the fragment by which Material shows the picture in that theme only.
 _THEMES = {" (light)": "#only-light", " (dark)": "#only-dark"}
 
 
 def transcript(context: Context, block: Block) -> Lines:
-    """`::: transcript ID [surface=…] [step=N] [command=…]`: what the command line printed."""
+    """`::: transcript ID [surface=…] [step=N] [command=…]`: commands with their output."""
     scenario = context.proof.spec.scenario(block.argument("surface", "step", "command"))
     part = block.options.get("command", "")
     return _selected(context, block, scenario, Transcript, lambda record: part in record.command)
 
 
 def exchange(context: Context, block: Block) -> Lines:
-    """`::: exchange ID [match=…]`: an HTTP request and its answer."""
+    """`::: exchange ID [match=…]`: HTTP requests and responses."""
     scenario = context.proof.spec.scenario(block.argument("match"))
     part = block.options.get("match", "")
     return _selected(context, block, scenario, Exchange, lambda record: part in f"{record.method} {record.path}")
 
 
 def screenshot(context: Context, block: Block) -> Lines:
-    """`::: screenshot ID [surface=…] [label=…]`: pictures; of two labelled "… (light)" and "… (dark)" the theme's own.
+    """`::: screenshot ID [surface=…] [label=…]`: pictures. Of "LABEL (light)" and "LABEL (dark)", each theme shows one.
 
-    Where the surface could not be run, the reason: a machine without a browser builds the pages all the same.
+    Where the surface could not be run, its reason, so that a machine without a browser can build the pages.
     """
     scenario = context.proof.spec.scenario(block.argument("surface", "label"))
     surface = _surface(context, block, scenario, Screenshot)
     verdict = context.proof.scenario(scenario, surface, context.edition)
-    if verdict.kind is Kind.NOT_RUN and verdict.standing is Standing.FRESH:
+    if verdict.kind is Kind.NOT_RUN and verdict.freshness is Freshness.FRESH:
         return context.reasons({surface: verdict})
     label = block.options.get("label")
     return _selected(
@@ -59,7 +59,7 @@ def screenshot(context: Context, block: Block) -> Lines:
 
 
 def evidence(context: Context, scenario: Scenario) -> Lines:
-    """All records of a scenario, in a collapsible for each surface; nothing where there are none."""
+    """All records of a scenario, in a collapsible block for each surface; no lines where there are none."""
     surfaces: Lines = []
     for surface, name in context.surfaces.items():
         lines: Lines = []
@@ -73,9 +73,9 @@ def evidence(context: Context, scenario: Scenario) -> Lines:
 def _result(result: Result) -> Lines:
     lines: Lines = []
     for step in result.steps:
-        shown = [line for record in step.records for line in _record(record, step.text)]
-        if shown or step.message:
-            lines += [f"**{literal(step.keyword)}** {literal(step.text)}", "", *shown]
+        records = [line for record in step.records for line in _record(record, step.text)]
+        if records or step.message:
+            lines += [f"**{literal(step.keyword)}** {literal(step.text)}", "", *records]
         if step.message:
             lines += fence("text", step.message)
     if lines and result.values:
@@ -98,18 +98,18 @@ def _selected(context: Context, block: Block, scenario: Scenario, kind: type[R],
     if records:
         return [*lines, *(line for record in records for line in _record(record, scenario.name))]
     if lines:
-        return lines  # the run that is missing may show it
+        return lines  # a fresh run may record it
     if verdict.reason:  # not run, or not on this surface
-        return warn(block, f"There is nothing to show here: {verdict.kind.value}: {verdict.reason}")
-    raise SpecError(f"The run recorded no such {kind.__name__.lower()} on {context.surfaces[surface]}.")
+        return warn(block, f"There is no record to show: {verdict.kind.value}: {verdict.reason}")
+    raise SpecError(f"The run has recorded no such {kind.__name__.lower()} on {context.surfaces[surface]}.")
 
 
 def _surface(context: Context, block: Block, scenario: Scenario, kind: type[R]) -> str:
-    """The surface asked for; else the first that has such a record; else the first that it runs on."""
+    """The surface of the block's option; without it, the first with such a record, else the first that it runs on."""
     asked = block.options.get("surface")
     if asked is not None:
         if asked not in context.surfaces:
-            raise SpecError(f"There is no surface {asked!r}; known are {', '.join(context.surfaces)}.")
+            raise SpecError(unknown("surface", asked, context.surfaces))
         return asked
     for surface in context.surfaces:
         for result in context.proof.results(scenario, surface, context.edition):
@@ -126,12 +126,12 @@ def _steps(block: Block, result: Result) -> tuple[StepEvidence, ...]:
     if asked is None:
         return result.steps
     if not asked.isdecimal() or asked == "0":
-        raise SpecError(f"There is no step {asked!r}: steps are counted from 1.")
+        raise SpecError(f"There is no step {asked!r}. Steps are numbered from 1.")
     return result.steps[int(asked) - 1 : int(asked)]
 
 
 def _record(record: Record, place: str) -> Lines:
-    """One record; a picture is told to those who do not see it by its label and place, a step or scenario."""
+    """The lines of a record. A picture's alternative text is its label and `place`, the step or scenario."""
     if isinstance(record, Transcript):
         prompt = "\n> ".join(record.command.split("\n"))
         lines = fence("console", f"$ {prompt}\n{record.output}")
@@ -155,7 +155,7 @@ def _record(record: Record, place: str) -> Lines:
 
 
 def _label(picture: Screenshot) -> tuple[str, str]:
-    """The label of a picture without its theme, and the fragment that shows it in that theme only."""
+    """The label of a picture without the theme, and the fragment for that theme."""
     for ending, fragment in _THEMES.items():
         if picture.label.endswith(ending):
             return picture.label.removesuffix(ending), fragment

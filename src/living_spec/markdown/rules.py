@@ -1,4 +1,4 @@
-"""The blocks `rule`, `scenario` and `feature`: what is promised, and whether it holds."""
+"""The blocks `rule`, `scenario` and `feature`: rules and scenarios with their results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def rule(context: Context, block: Block) -> Lines:
-    """`::: rule ID`: the normative sentence, its results, a link to where it is shown whole."""
+    """`::: rule ID`: the normative sentence, its results, and a link to the whole rule."""
     found = context.proof.spec.rule(block.argument())
     verdicts = context.rule(found)
     return [
@@ -34,14 +34,14 @@ def scenario(context: Context, block: Block) -> Lines:
     return [
         *banner(block, {context.surfaces[surface]: verdict for surface, verdict in verdicts.items()}),
         *paragraph(f"**{authored(found.name)}**", "spec-scenario"),
-        *_told(context, found),
+        *_steps_and_examples(context, found),
         *context.results(verdicts),
         *context.reasons(verdicts),
     ]
 
 
 def feature(context: Context, block: Block) -> Lines:
-    """`::: feature NAME`: the whole feature, with its proof in collapsibles."""
+    """`::: feature NAME`: the whole feature, with the evidence in collapsible blocks."""
     found = context.proof.spec.feature(block.argument())
     lines = [
         *banner(
@@ -88,13 +88,13 @@ def _whole(context: Context, item: Scenario) -> Lines:
         "",
         *context.results(verdicts),
         *context.reasons(verdicts),
-        *details("spec-steps", "Steps", _told(context, item)),
+        *details("spec-steps", "Steps", _steps_and_examples(context, item)),
         *evidence(context, item),
     ]
 
 
-def _told(context: Context, item: Scenario) -> Lines:
-    """The steps, and the examples with what each of them showed."""
+def _steps_and_examples(context: Context, item: Scenario) -> Lines:
+    """The steps, and the examples with the result of each."""
     lines = steps(item.steps)
     if item.examples:
         names = [literal(name) for name in context.surfaces.values()]

@@ -1,1 +1,1 @@
-"""Reports of a run, written from its evidence: for people, for programs, and for what starts the run."""
+"""Reports of a run from its evidence: a summary for people, messages for programs, an exit code for scripts."""

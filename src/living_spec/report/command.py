@@ -1,4 +1,4 @@
-"""`living-spec report`: write reports from the evidence of a run, and tell by the exit code what it found."""
+"""`living-spec report`: writes reports of a run from its evidence, and exits with a code for its findings."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 @click.command()
-@click.option("--edition", metavar="NAME", help="The edition that the run was aimed at; the first one when left out.")
-@click.option("--surface", "surfaces", multiple=True, metavar="NAME", help="Look at this surface only (repeatable).")
-@click.option("--evidence", type=_FOLDER, help="Where the run wrote its evidence, if elsewhere.")
+@click.option("--edition", metavar="NAME", help="The edition of the run; default: the first one.")
+@click.option("--surface", "surfaces", multiple=True, metavar="NAME", help="Report on this surface only (repeatable).")
+@click.option("--evidence", type=_FOLDER, help="The folder with the evidence; default: the project's.")
 @known_issues
 @click.option(
-    "--summary", "summary_file", type=_FILE, help="Write the summary, Markdown, there; printed when left out."
+    "--summary", "summary_file", type=_FILE, help="Write the summary (Markdown) to this file; default: print it."
 )
-@click.option("--messages", "messages_file", type=_FILE, help="Write Cucumber Messages, NDJSON, there.")
-@click.option("--accept-known", is_flag=True, help="Exit 0 instead of 4.")
+@click.option("--messages", "messages_file", type=_FILE, help="Write Cucumber Messages (NDJSON) to this file.")
+@click.option("--accept-known", is_flag=True, help="Exit with 0 instead of 4.")
 def report(
     edition: str | None,
     surfaces: tuple[str, ...],
@@ -40,9 +40,9 @@ def report(
 ) -> None:
     """Write reports of a run from its evidence.
 
-    Exit 0: everything that was run holds; the summary names what could not be run, and why. 4: only what open issues
-    list fails. 3: an open issue is fixed, close it. 1: something else fails or has no fresh result, or nothing at all
-    was run on a surface.
+    Exit codes: 0 every scenario that could be run holds; 1 a scenario fails that no open issue lists, a result is
+    missing or stale, or a surface has no result; 3 an open issue is fixed and has to be closed; 4 only scenarios of
+    open issues fail. The summary names the scenarios that could not be run, with the reasons.
     """
     config = find_config(Path.cwd())
     config = replace(config, evidence=(evidence or config.evidence).resolve())

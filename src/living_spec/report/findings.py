@@ -1,4 +1,4 @@
-"""What a run found, sorted: regressions, known issues, fixed ones; and the exit code that tells them apart."""
+"""The findings of a run: regressions, known issues, fixed issues; and the exit code for them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from living_spec.config import SpecError
-from living_spec.results import Kind, Standing
+from living_spec.config import SpecError, unknown
+from living_spec.results import Freshness, Kind
 from living_spec.store import read_asked
 
 if TYPE_CHECKING:
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 
 class Exit(IntEnum):
-    """How `living-spec report` ends; the first that applies."""
+    """The exit codes of `living-spec report`; the first that applies counts."""
 
-    REGRESSION = 1  # something fails that no issue lists, has no fresh result, or a whole surface was not run
-    FIXED = 3  # everything holds that should, and an open issue is fixed
-    KNOWN = 4  # nothing fails but what open issues list
-    HOLDS = 0  # what was not run for a reason does not count against it
+    REGRESSION = 1  # an unlisted failure, a missing or stale result, or a surface without any result
+    FIXED = 3  # no regression, and an open issue is fixed
+    KNOWN = 4  # only scenarios of open issues fail
+    HOLDS = 0  # everything that could be run holds
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one example of a scenario showed on a surface."""
+    """The verdict on one example row of a scenario on a surface."""
 
     rule: Rule | None
     scenario: Scenario
@@ -38,13 +38,13 @@ class Finding:
 
     @property
     def regression(self) -> bool:
-        """Whether it fails though no issue lists it, or cannot be relied on."""
-        return self.verdict.kind is Kind.FAILS or self.verdict.standing is not Standing.FRESH
+        """Whether it fails without being listed by an open issue, or has no fresh result."""
+        return self.verdict.kind is Kind.FAILS or self.verdict.freshness is not Freshness.FRESH
 
 
 @dataclass(frozen=True)
 class Findings:
-    """All that a run of an edition showed, on the surfaces that it was aimed at."""
+    """All findings of a run of an edition, on the surfaces that the run selected."""
 
     proof: Proof
     edition: str
@@ -52,24 +52,24 @@ class Findings:
     all: tuple[Finding, ...]
 
     def of(self, kind: Kind) -> list[Finding]:
-        """Those of a kind that can be relied on."""
+        """The findings of a kind, without regressions."""
         return [found for found in self.all if found.verdict.kind is kind and not found.regression]
 
     @property
     def regressions(self) -> list[Finding]:
-        """Those that fail or were not run, listed by no issue."""
+        """The findings that are regressions."""
         return [found for found in self.all if found.regression]
 
     @property
-    def silent(self) -> tuple[str, ...]:
-        """The surfaces on which nothing was run: a run that shows nothing there proves nothing."""
+    def surfaces_not_run(self) -> tuple[str, ...]:
+        """The surfaces on which no scenario was run."""
         kinds = {name: {found.verdict.kind for found in self.all if found.surface == name} for name in self.surfaces}
         return tuple(name for name in self.surfaces if kinds[name] <= {Kind.NOT_RUN, Kind.NOT_ON_SURFACE})
 
     @property
     def exit(self) -> Exit:
         """The exit code."""
-        if self.regressions or self.silent or not self.all:
+        if self.regressions or self.surfaces_not_run or not self.all:
             return Exit.REGRESSION
         if self.of(Kind.FIXED):
             return Exit.FIXED
@@ -77,12 +77,15 @@ class Findings:
 
 
 def find(proof: Proof, edition: str, surfaces: Sequence[str]) -> Findings:
-    """What runs were asked for, on these surfaces; on all that they were aimed at where none are named."""
+    """The findings for the selected scenarios, on these surfaces; without any, on all that runs have selected.
+
+    Raises SpecError for an unknown edition or surface.
+    """
     config = proof.spec.config
     for word, names, known in (("edition", [edition], config.editions), ("surface", surfaces, config.surfaces)):
         for name in names:
             if name not in known:
-                raise SpecError(f"There is no {word} {name!r}; known are {', '.join(known)}.")
+                raise SpecError(unknown(word, name, known))
     asked = read_asked(proof.spec, edition)
     seen = {key.surface for key in proof.evidence if key.edition == edition} | {name for name, _ in asked or ()}
     chosen = tuple(name for name in config.surfaces if name in (surfaces or seen))

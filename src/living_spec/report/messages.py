@@ -1,7 +1,7 @@
-"""Cucumber Messages (NDJSON) of a run, as the Cucumber HTML formatter and its relatives read them.
+"""Cucumber Messages (NDJSON) of a run, for the Cucumber HTML formatter and similar tools.
 
-Each surface gets a copy of the features of its own, `api/deleting.feature`, so that a scenario has one result. A known
-issue is "pending", one that is fixed but still listed is "failed", a scenario that is not on the surface "skipped".
+Each surface has its own copy of the features, such as `api/deleting.feature`, as a scenario can have only one result
+there. A known issue is "pending", a fixed issue that is still open "failed", an excluded scenario "skipped".
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ _NO_TIME = {"seconds": 0, "nanos": 0}
 
 
 def messages(findings: Findings) -> Iterator[str]:
-    """The lines."""
+    """The messages, a line of JSON each."""
     for message in _Writer(findings).all():
         yield json.dumps(message, ensure_ascii=False)
 
 
 class _Writer:
-    """Writes the messages of one run; ids count up through all of it."""
+    """Makes the messages of one run; its ids are unique in the run."""
 
     def __init__(self, findings: Findings) -> None:
         self.findings = findings
@@ -59,29 +59,29 @@ class _Writer:
         )
 
     def results(self) -> Iterator[Result]:
-        """The results that the run has on its surfaces."""
+        """The results of the edition on the surfaces of the run."""
         for key, result in self.findings.proof.evidence.items():
             if key.edition == self.findings.edition and key.surface in self.findings.surfaces:
                 yield result
 
     def all(self) -> Iterator[Message]:
-        """Everything, in the order in which a reader wants it."""
+        """All messages, in the order that the format requires: ids before their uses."""
         yield {"meta": _meta()}
         cases = []
         for surface in self.findings.surfaces:
             for feature in self.findings.proof.spec.features:
                 pickles = yield from self.feature(surface, feature)
                 cases += [(surface, pickle, row) for pickle, row in pickles]
-        yield {"testRunStarted": {"id": _RUN, "timestamp": _moment(self.begin)}}
+        yield {"testRunStarted": {"id": _RUN, "timestamp": _timestamp(self.begin)}}
         for surface, pickle, row in cases:
             yield from self.case(surface, pickle, row)
         success = self.findings.exit is not Exit.REGRESSION
         yield {
-            "testRunFinished": {"testRunStartedId": _RUN, "timestamp": _moment(self.end), "success": success},
+            "testRunFinished": {"testRunStartedId": _RUN, "timestamp": _timestamp(self.end), "success": success},
         }
 
     def feature(self, surface: str, feature: Feature) -> Generator[Message, None, list[tuple[Pickle, int]]]:
-        """The source, document and pickles of a feature; returns the pickles with the numbers of their rows."""
+        """Yield the source, document and pickles of a feature; returns the pickles with their row numbers."""
         uri = f"{surface}/{feature.path.name}"
         text = feature.path.read_text("utf-8")
         yield {"source": {"uri": uri, "data": text, "mediaType": "text/x.cucumber.gherkin+plain"}}
@@ -94,13 +94,13 @@ class _Writer:
             id_ = _scenario_id(pickle)
             rows[id_] = rows.get(id_, -1) + 1
             if (surface, id_, rows[id_]) not in self.found:
-                continue  # not asked for
+                continue  # not selected
             yield {"pickle": pickle}
             pickles.append((pickle, rows[id_]))
         return pickles
 
     def case(self, surface: str, pickle: Pickle, row: int) -> Iterator[Message]:
-        """The test case of a pickle, and what became of it."""
+        """The test case of a pickle, and its result."""
         found = self.found[surface, _scenario_id(pickle), row]
         result = self.findings.proof.evidence.get(self.key(found))
         case, attempt = self.ids.get_next_id(), self.ids.get_next_id()
@@ -110,29 +110,29 @@ class _Writer:
             "testCase": {"id": case, "pickleId": pickle["id"], "testSteps": test_steps, "testRunStartedId": _RUN},
         }
         begin = datetime.fromisoformat(result.started) if result else self.begin
-        end = _moment(_end(result) if result else self.begin)
+        end = _timestamp(_end(result) if result else self.begin)
         yield {
-            "testCaseStarted": {"id": attempt, "testCaseId": case, "attempt": 0, "timestamp": _moment(begin)},
+            "testCaseStarted": {"id": attempt, "testCaseId": case, "attempt": 0, "timestamp": _timestamp(begin)},
         }
         outcomes = _outcomes(found, result, len(steps))
         evidence = result.steps if result else ()
         for (id_, _step), (status, message), seen in zip_longest(steps, outcomes, evidence[: len(steps)]):
             place = {"testCaseStartedId": attempt, "testStepId": id_}
-            yield {"testStepStarted": {**place, "timestamp": _moment(begin)}}
+            yield {"testStepStarted": {**place, "timestamp": _timestamp(begin)}}
             for record in seen.records if seen else ():
                 yield {"attachment": {**place, **self.attachment(found, record)}}
-            told = {"message": message} if message else {}
+            reason = {"message": message} if message else {}
             yield {
                 "testStepFinished": {
                     **place,
                     "timestamp": end,
-                    "testStepResult": {"status": status, "duration": _NO_TIME, **told},
+                    "testStepResult": {"status": status, "duration": _NO_TIME, **reason},
                 },
             }
         yield {"testCaseFinished": {"testCaseStartedId": attempt, "timestamp": end, "willBeRetried": False}}
 
     def key(self, found: Finding) -> Key:
-        """The key of the evidence for a finding."""
+        """The key of a finding's evidence."""
         return Key(self.findings.edition, found.surface, found.scenario.id, found.row)
 
     def attachment(self, found: Finding, record: Record) -> Message:
@@ -162,7 +162,7 @@ def _outcomes(found: Finding, result: Result | None, count: int) -> list[tuple[s
         outcomes = [(word, f"{kind.value}: {reason}\n{text}" if word == failed else text) for word, text in outcomes]
     elif kind is Kind.FIXED:
         outcomes[-1] = ("FAILED", f"{kind.value}: {reason}")
-    elif kind is Kind.FAILS and "FAILED" not in dict(outcomes):  # set-up or clean-up broke
+    elif kind is Kind.FAILS and "FAILED" not in dict(outcomes):  # set-up or tear-down has failed
         outcomes[0] = ("FAILED", reason)
     return outcomes
 
@@ -184,7 +184,7 @@ def _end(result: Result) -> datetime:
     return datetime.fromisoformat(result.started) + timedelta(seconds=result.duration)
 
 
-def _moment(at: datetime) -> dict[str, int]:
+def _timestamp(at: datetime) -> dict[str, int]:
     return {"seconds": int(at.timestamp()), "nanos": at.microsecond * 1000}
 
 

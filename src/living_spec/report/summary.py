@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from living_spec.report.findings import Exit
-from living_spec.results import Kind, Standing
+from living_spec.results import Freshness, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 _HEADINGS = {
     Exit.REGRESSION: "The spec does not hold",
     Exit.FIXED: "The spec holds, and a known issue is fixed: close it",
-    Exit.KNOWN: "The spec holds, but for known issues",
+    Exit.KNOWN: "The spec holds, except for known issues",
     Exit.HOLDS: "The spec holds",
 }
-_WRONG = (Kind.FAILS.value, Standing.MISSING.value, Standing.STALE.value)
+_WRONG = (Kind.FAILS.value, Freshness.MISSING.value, Freshness.STALE.value)
 _REASON_LENGTH = 300
 
 
 def summary(findings: Findings) -> str:
-    """The whole summary."""
+    """The summary: heading, counts, and a section for each group of findings."""
     config = findings.proof.spec.config
     names = ", ".join(config.surfaces[surface] for surface in findings.surfaces) or "no surface"
     parts = [
@@ -40,9 +40,9 @@ def summary(findings: Findings) -> str:
 
 
 def _heading(findings: Findings) -> str:
-    if findings.silent:
-        names = " and ".join(findings.proof.spec.config.surfaces[surface] for surface in findings.silent)
-        return f"The spec is not shown to hold: nothing was run on {names}"
+    if findings.surfaces_not_run:
+        names = " and ".join(findings.proof.spec.config.surfaces[surface] for surface in findings.surfaces_not_run)
+        return f"The spec is not proven: nothing was run on {names}"
     heading = _HEADINGS[findings.exit]
     left_out = len(findings.of(Kind.NOT_RUN))
     return f"{heading}; {left_out} not run" if left_out else heading
@@ -59,8 +59,8 @@ def _counts(findings: Findings) -> str:
 
 
 def _wrong(found: Finding) -> str:
-    """The word for a regression: it fails, or there is no result to rely on."""
-    return Kind.FAILS.value if found.verdict.standing is Standing.FRESH else found.verdict.standing.value
+    """The word for a regression: "fails", "missing" or "stale"."""
+    return Kind.FAILS.value if found.verdict.freshness is Freshness.FRESH else found.verdict.freshness.value
 
 
 def _section(title: str, findings: Findings, found: Iterable[Finding]) -> Iterator[str]:
@@ -75,5 +75,5 @@ def _line(findings: Findings, found: Finding) -> str:
     rule = f"{found.rule.sentence}: " if found.rule else ""
     example = f" (example {found.row + 1})" if found.scenario.examples else ""
     reason = " ".join(found.verdict.reason.split()).replace("`", "'")
-    shown = reason if len(reason) <= _REASON_LENGTH else f"{reason[:_REASON_LENGTH]}…"
-    return f"- {rule}**{found.scenario.name}**{example} on {surface}" + (f"\n  `{shown}`" if shown else "")
+    excerpt = reason if len(reason) <= _REASON_LENGTH else f"{reason[:_REASON_LENGTH]}…"
+    return f"- {rule}**{found.scenario.name}**{example} on {surface}" + (f"\n  `{excerpt}`" if excerpt else "")

@@ -133,7 +133,7 @@ def expect_hint(world: World) -> None:
     said, _ = world.process.communicate(timeout=60)
     world.evidence.transcript("grid datastore create field-notes --name field-notes", said, world.process.returncode)
     assert world.process.returncode == 1, said
-    assert "go on with: grid datastore resume" in said, said
+    assert "Resume it with: grid datastore resume" in said, said
     assert "Traceback" not in said, said
 
 

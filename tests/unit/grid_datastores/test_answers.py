@@ -57,4 +57,4 @@ def test_a_query_has_a_longest_length(service: Service) -> None:
     for query in (longest + " ", flood):
         answer = _ask(service, "POST", "/graphql", json={"query": query}, headers=headers)
         assert answer.status_code == 400
-        assert "at most 10,000 characters" in answer.json()["message"]
+        assert "The maximum is 10,000 characters" in answer.json()["message"]

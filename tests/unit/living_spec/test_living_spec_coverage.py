@@ -51,19 +51,19 @@ def test_a_gap_is_a_warning_that_fails_a_strict_build(at: Project) -> None:
     at.write("docs/coverage.md", "# Coverage\n\n::: coverage\n")
     done = at.mkdocs("--strict")
     assert done.code == 1
-    assert "There are gaps: delete-one is cited by no page of the guide." in done.output
+    assert "The coverage has gaps: no page of the guide cites delete-one." in done.output
 
 
 def test_a_rule_that_is_shown_on_no_surface_is_a_gap(at: Project) -> None:
     at.change("features/deleting.feature", "    Why:", "    Not on api, cli: later.\n    Why:")
     [banner] = texts(render("::: coverage"), "//div[@class='admonition warning']")
-    assert "There are gaps: delete-one is shown on no surface." in banner
+    assert "The coverage has gaps: delete-one runs on no surface." in banner
 
 
 def test_without_a_file_of_defects_coverage_has_no_column_for_them(at: Project) -> None:
     at.change("pyproject.toml", '\ndefects = "tried.json"', "")
     assert texts(render("::: coverage"), "//th") == ["Rule", "Cited in the guide", "Scenarios"]
-    with pytest.raises(SpecError, match="names no file of defects"):
+    with pytest.raises(SpecError, match="The project has no file of defects"):
         render("::: defects")
 
 

@@ -57,7 +57,10 @@ def test_a_listed_failure_that_passes_fails_the_run_and_says_what_to_do(listed: 
     listed.change(STEPS, BUG, DELETING)
     done = listed.pytest()
     assert done.code == 1
-    assert "Known issue loses-two is fixed here: close it" in done.output
+    assert (
+        "Known issue loses-two is fixed: this scenario holds. Close it: living-spec issue close loses-two"
+        in done.output
+    )
     assert kind(listed) is Kind.FIXED
     check = listed.living_spec("check")
     assert check.code == 1
@@ -92,10 +95,10 @@ def test_a_closed_issue_whose_scenario_fails_fails_the_run_and_is_told(listed: P
     listed.change(PAGE, "status: open", "status: closed")
     done = listed.pytest()
     assert done.code == 1
-    assert "loses-two is closed, and is back" in done.output
+    assert "Issue loses-two is closed, but fails again. Fix the bug, or reopen it in" in done.output
     proof = listed.proof()
     assert (
-        "Issue loses-two is closed, and is back."
+        "Issue loses-two is closed, but fails again."
         in proof.scenario(proof.spec.scenario("delete-two"), "cli", "reference").reason
     )
 
@@ -122,13 +125,18 @@ def test_an_issue_is_reproduced_by_its_id(listed: Project) -> None:
     assert "1 xfailed" in done.output
     assert "passed" not in done.output
     assert [path.name for path in (listed.root / "build/evidence").glob("*")] == ["shipped"]
-    assert "There is no known issue 'loses-tow'; is 'loses-two' meant?" in listed.pytest("--issue", "loses-tow").output
+    assert (
+        "There is no known issue 'loses-tow'. Did you mean 'loses-two'?" in listed.pytest("--issue", "loses-tow").output
+    )
 
 
 def test_a_server_can_have_a_register_of_its_own(listed: Project) -> None:
     done = listed.pytest("--known-issues", "elsewhere")
     assert done.code == 4
-    assert f"There is no folder {listed.root / 'elsewhere'} of known issues." in done.output
+    assert (
+        f"There is no folder {listed.root / 'elsewhere'}. Give the folder with the pages of known issues."
+        in done.output
+    )
     (listed.root / "elsewhere").mkdir()
     (listed.root / PAGE).rename(listed.root / "elsewhere/loses-two.md")
     assert listed.pytest().code == 1
@@ -181,7 +189,7 @@ def test_a_closed_issue_is_listed_below_and_warns_of_nothing(proven: Project) ->
     assert not article(proven, "index.html").xpath("//p[@class='spec-issue']")
     text = " ".join(article(proven, "known-issues/index.html").text_content().split())
     assert "No issue is open." in text
-    assert "Closed, and watched" in text
+    assert "Closed; their scenarios must hold" in text
 
 
 @pytest.mark.parametrize("state", ["fixed", "back"])
@@ -224,21 +232,33 @@ def test_an_edition_that_others_run_is_listed_as_not_run_here_and_fails_no_build
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("[delete-two]", "[delete-tow]", "7: There is no scenario 'delete-tow'; is 'delete-two' meant?"),
+        ("[delete-two]", "[delete-tow]", "7: There is no scenario 'delete-tow'. Did you mean 'delete-two'?"),
         ("[delete-two]", "[delete-each/3]", "7: There is no scenario 'delete-each/3'"),
-        ("[delete-two]", "[]", "7: An issue says its scenarios"),
-        ("since:", "sometimes: [delete-each]\nsince:", "8: 'delete-each' is none of the scenarios of this issue."),
-        ("[delete-two]", "delete-two", "7: The scenarios are a list"),
+        ("[delete-two]", "[]", "7: The field 'scenarios' is missing. Add it."),
+        (
+            "since:",
+            "sometimes: [delete-each]\nsince:",
+            "8: 'delete-each' is not one of the issue's scenarios. Add it there, or remove it here.",
+        ),
+        ("[delete-two]", "delete-two", "7: The field 'scenarios' must be a list: [a, b]."),
         ("surfaces: [cli]", "surfaces: [ui]", "6: There is no surface 'ui'."),
         ("[delete-two]", "[delete-each]", ""),
         ("[reference]", "[staging]", "5: There is no edition 'staging'."),
-        ("status: open", "status: opened", "4: An issue is open or closed"),
-        ("id: loses-two", "id: loses-tow", "2: The id of this issue is that of its file"),
-        ("2026-03-01", "lately", "8: 'lately' is no date"),
-        ("workaround: Use the API.", "", "1: An issue says its workaround"),
+        ("status: open", "status: opened", "4: The status is 'opened'. Make it open or closed."),
+        (
+            "id: loses-two",
+            "id: loses-tow",
+            "2: The id 'loses-tow' differs from the name of the file, 'loses-two'. Make them equal.",
+        ),
+        ("2026-03-01", "lately", "8: 'lately' is not a date. Write it like 2026-03-01."),
+        ("workaround: Use the API.", "", "1: The field 'workaround' is missing. Add it."),
         ("2026-03-01", '"2026-03-01"', ""),
-        (ISSUE[: ISSUE.index("# The")], "", "1: The page of an issue begins with front matter"),
-        ("workaround:", "workround: x\nworkaround:", "9: An issue has no field 'workround'; is 'workaround' meant?"),
+        (ISSUE[: ISSUE.index("# The")], "", "1: The page of an issue must begin with front matter"),
+        (
+            "workaround:",
+            "workround: x\nworkaround:",
+            "9: An issue has no field 'workround'. Did you mean 'workaround'?",
+        ),
     ],
 )
 def test_an_issue_that_points_at_nothing_is_named(project: Project, old: str, new: str, problem: str) -> None:
@@ -253,7 +273,7 @@ def test_an_issue_that_points_at_nothing_is_named(project: Project, old: str, ne
 def test_a_scenario_that_is_not_on_the_surface_cannot_fail_there(project: Project) -> None:
     project.write(PAGE, ISSUE.replace("[delete-two]", "[delete-each]").replace("[cli]", "[api]"))
     [problem] = lint(read_config(project.root))
-    assert problem.sentence == "The scenario 'delete-each' is not on the surface 'api': it cannot fail there."
+    assert problem.sentence == "The scenario 'delete-each' does not run on the surface 'api'. Remove one of the two."
 
 
 def test_a_page_without_front_matter_is_one_problem(project: Project) -> None:
@@ -276,7 +296,10 @@ def test_an_id_that_is_no_file_name_is_refused(project: Project, id_: str) -> No
     words = [id_ if word == "loses-two" else word for word in OPENING]
     done = project.living_spec(*words, "--scenario", "delete-two")
     assert done.code == 1
-    assert f"Error: {id_!r} cannot be the id of an issue: take up to 60 of a-z, 0-9 and -" in done.output
+    assert (
+        f"Error: {id_!r} cannot be the id of an issue. Use up to 60 of a-z, 0-9 and '-', but not 'index'."
+        in done.output
+    )
     assert not list(project.root.rglob("evil.md"))
     project.write("docs/known-issues/With Space.md", ISSUE)
     assert any("With Space.md:2: 'With Space' cannot be the id" in line for line in problems(project))
@@ -286,7 +309,7 @@ def test_nothing_is_written_while_another_page_is_broken(project: Project) -> No
     project.write("docs/known-issues/other.md", "---\nid: [\n---\n")
     done = project.living_spec(*OPENING, "--scenario", "delete-two")
     assert done.code == 1
-    assert "docs/known-issues/other.md:1: Its front matter is no YAML" in done.output
+    assert "docs/known-issues/other.md:1: The front matter is not valid YAML" in done.output
     assert not (project.root / PAGE).exists()
 
 
@@ -296,7 +319,10 @@ def test_every_command_takes_a_register_of_its_own(listed: Project) -> None:
     listed.drop_tests()
     for words in (["lint"], ["check"], ["report"], [*OPENING, "--scenario", "delete-two"]):
         done = listed.living_spec(*words, *elsewhere)
-        assert (done.code, done.output) == (1, "Error: There is no folder theirs of known issues.\n")
+        assert (done.code, done.output) == (
+            1,
+            "Error: There is no folder theirs. Give the folder with the pages of known issues.\n",
+        )
     (listed.root / "theirs").mkdir()
     done = listed.living_spec(*OPENING, "--scenario", "delete-two", *elsewhere)
     assert done.output == "theirs/loses-two.md\n"
@@ -334,6 +360,6 @@ def test_an_issue_is_opened_and_closed_by_one_command_each(project: Project) -> 
 def test_an_issue_that_points_at_nothing_is_not_opened(project: Project) -> None:
     done = project.living_spec(*OPENING, "--scenario", "delete-tow")
     assert done.code == 1
-    assert "There is no scenario 'delete-tow'; is 'delete-two' meant?" in done.output
+    assert "There is no scenario 'delete-tow'. Did you mean 'delete-two'?" in done.output
     assert not (project.root / PAGE).exists()
     assert project.living_spec("issue", "close", "loses-two").code == 1

@@ -38,24 +38,28 @@ def test_the_command_names_file_and_line_and_fails(project: Project) -> None:
     assert done.code == 1
     assert done.output.splitlines() == [
         "docs/more.md:3: There is no rule 'nope'.",
-        "tests/conftest.py:3: No step uses the definition given 'a bed'.",
+        "tests/conftest.py:3: No step uses the definition given 'a bed'. Remove it.",
     ]
 
 
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("Delete each", "Delete two of four", "22: A scenario named 'Delete two of four' stands at line 15"),
+        (
+            "Delete each",
+            "Delete two of four",
+            "22: Line 15 has a scenario of the same name, 'Delete two of four', so one never runs.",
+        ),
         ('item "<item>"', 'item "<thing>"', "25: The placeholder <thing> has no column"),
         ('item "<item>"', 'item "one"', "22: No step uses the column 'item'"),
         ('item "1"', 'item "<one>"', "16: The placeholder <one> has no column"),
         ("        | a    |\n        | b    |\n", "", "22: The examples have no row."),
         ("| b    |", "| a    |", "22: Two rows of the examples are the same."),
-        ("    @scenario:delete-each\n", "", "21: This scenario has no id tag: it needs one @scenario:ID."),
+        ("    @scenario:delete-each\n", "", "21: This scenario has no id tag. Give it exactly one: @scenario:ID."),
         ("  @rule:delete-one\n", "", "9: This rule has no id tag"),
         ("@rule:delete-one", "@rule:delete-one @rule:two", "10: This rule has more than one id tag"),
-        ("@scenario:delete-each", "@scenario:delete-two", "22: The scenario id 'delete-two' is used already at"),
-        ("Not on api:", "Not on api, ui:", "23: There is no surface 'ui'; the surfaces are api, cli."),
+        ("@scenario:delete-each", "@scenario:delete-two", "22: The scenario id 'delete-two' is already used at"),
+        ("Not on api:", "Not on api, ui:", "23: There is no surface 'ui'. Choose one of: api, cli."),
         ("Not on api: the API has no loop.", "Not on api", "23: This 'Not on' line gives no reason"),
         ("Not on api: the API has no loop.", "Not on api:", "23: This 'Not on' line gives no reason"),
         ("Not on api:", "Not on :", "23: This 'Not on' line names no surface."),
@@ -63,19 +67,27 @@ def test_the_command_names_file_and_line_and_fails(project: Project) -> None:
         (
             "  @rule:delete-one\n",
             "  @rule:empty\n  Rule: Empty\n\n  @rule:delete-one\n",
-            "10: No scenario shows the rule 'Empty'.",
+            "10: The rule 'Empty' has no scenario. Add one.",
         ),
-        ("Not on api:", "Not on api, cli:", "22: The scenario 'Delete each' runs on no surface: it shows nothing."),
+        (
+            "Not on api:",
+            "Not on api, cli:",
+            "22: The scenario 'Delete each' runs on no surface. Exclude fewer surfaces.",
+        ),
         (
             "    Why:",
             "    Not on api, cli: later.\n    Why:",
-            "10: The rule 'Deleting an item deletes that item and no other' is shown on no surface",
+            "10: No scenario of the rule 'Deleting an item deletes that item and no other' runs on any surface.",
         ),
-        ("      Then it is gone\n", "", "22: The scenario 'Delete each' has no Then: it shows nothing."),
+        (
+            "      Then it is gone\n",
+            "",
+            "22: The scenario 'Delete each' has no Then step, so it checks nothing. Add one.",
+        ),
         (
             "  @rule:delete-one\n",
             NEW + "      Then it is gone\n\n  @rule:delete-one\n",
-            "11: The scenario 'New' stands below no rule: it shows none.",
+            "11: The scenario 'New' belongs to no rule. Move it below one.",
         ),
     ],
 )
@@ -88,15 +100,16 @@ def test_a_feature_that_is_no_gherkin_is_named_with_its_line(project: Project) -
     project.change(FEATURE, "      Then these", "      Gizmo these")
     done = project.living_spec("lint")
     assert done.code == 1
-    assert done.output.startswith(f"Error: {FEATURE}:17: This is not Gherkin: expected: ")
+    assert done.output.startswith(f"Error: {FEATURE}:17: This is not valid Gherkin: expected: ")
     assert done.output.count("\n") == 1
 
 
 def test_an_id_used_twice_is_found_across_files(project: Project) -> None:
     text = (project.root / FEATURE).read_text("utf-8")
     project.write("features/other.feature", text)
-    assert "features/other.feature:10: The rule id 'delete-one' is used already at deleting.feature:10." in sentences(
-        project
+    assert (
+        "features/other.feature:10: The rule id 'delete-one' is already used at deleting.feature:10. Choose another."
+        in sentences(project)
     )
 
 
@@ -118,12 +131,12 @@ def test_a_block_that_cannot_be_read_is_named_with_its_page(project: Project) ->
     project.write("docs/more.md", '::: rule "delete-one\n')
     done = project.living_spec("lint")
     assert done.code == 1
-    assert 'docs/more.md: In `::: rule "delete-one` a quote does not end.' in done.output
+    assert 'docs/more.md: A quote in `::: rule "delete-one` is not closed.' in done.output
 
 
 def test_a_rule_that_the_guide_does_not_cite_is_named_though_its_feature_is_shown(project: Project) -> None:
     rule = "Deleting an item deletes that item and no other"
-    problem = f"{FEATURE}:10: No page of the guide cites the rule {rule!r}."
+    problem = f"{FEATURE}:10: No page of the guide cites the rule {rule!r}. Cite it."
     project.write("docs/index.md", "# Tiny\n")
     assert sentences(project) == [problem]
     project.change(
@@ -151,15 +164,15 @@ def guided(project: Project) -> Project:
 @pytest.mark.parametrize(
     ("text", "problems"),
     [
-        ("# A\n\nIt cannot\nbe.\n", ["3: A sentence says 'cannot'"]),
-        ("# A\n\nIt is\nnot. It Always\nis.\n", ["4: A sentence says 'Always'"]),
-        ("---\ndescription: It cannot be.\n---\n\n# A\n\n- One\n- It cannot be.\n", ["8: A sentence says 'cannot'"]),
+        ("# A\n\nIt cannot\nbe.\n", ["3: This sentence says 'cannot'"]),
+        ("# A\n\nIt is\nnot. It Always\nis.\n", ["4: This sentence says 'Always'"]),
+        ("---\ndescription: It cannot be.\n---\n\n# A\n\n- One\n- It cannot be.\n", ["8: This sentence says 'cannot'"]),
         ("# A\n\nIt cannot be.\n\n::: rule delete-one\n", []),
-        ("# A\n\nIt cannot be.\n\n<!--\n::: rule delete-one\n-->\n", ["3: A sentence says 'cannot'"]),
+        ("# A\n\nIt cannot be.\n\n<!--\n::: rule delete-one\n-->\n", ["3: This sentence says 'cannot'"]),
         ("# A\n\nIt cannot be. <!-- so -->\n\n::: rule delete-one\n\n<!-- no end\n", []),
-        ("# A\n\n::: rule delete-one\n\n## B\n\nIt cannot be.\n", ["7: A sentence says 'cannot'"]),
+        ("# A\n\n::: rule delete-one\n\n## B\n\nIt cannot be.\n", ["7: This sentence says 'cannot'"]),
         ("# A\n\n```\nIt cannot be.\n```\n", []),
-        ("# A\n\n::: scenario delete-two\n\nIt cannot be.\n", ["5: A sentence says 'cannot'"]),
+        ("# A\n\n::: scenario delete-two\n\nIt cannot be.\n", ["5: This sentence says 'cannot'"]),
     ],
 )
 def test_a_claim_of_the_guide_needs_a_rule_in_its_section(guided: Project, text: str, problems: list[str]) -> None:
@@ -173,5 +186,5 @@ def test_a_claim_of_the_guide_needs_a_rule_in_its_section(guided: Project, text:
 def test_other_pages_may_claim_what_is_not_about_the_subject(guided: Project) -> None:
     guided.write("docs/other.md", "# A\n\nIt cannot be deleted.\n\nIt cannot fly. It is deleted.\n")
     assert sentences(guided) == [
-        "docs/other.md:3: A sentence says 'cannot', and no rule is cited between its heading and the next."
+        "docs/other.md:3: This sentence says 'cannot', but its section cites no rule. Cite one, or reword it."
     ]

@@ -73,7 +73,7 @@ def test_unproven_rules_fail_a_strict_build_and_show_a_banner_in_any_other(prove
         assert proven.pytest().code == 1
     strict = proven.mkdocs("--strict")
     assert strict.code == 1
-    assert "What follows is not proven" in strict.output
+    assert "Fresh evidence is missing" in strict.output
     assert proven.mkdocs().code == 0
     for name in ("index.html", "spec/deleting/index.html"):
         [banner] = texts(built(proven, name), "//div[@class='admonition warning']")
@@ -86,7 +86,7 @@ def test_an_unknown_id_fails_every_build(proven: Project) -> None:
     proven.change("docs/index.md", "delete-one", "delete-won")
     done = proven.mkdocs()
     assert done.code != 0
-    assert "`::: rule delete-won`: There is no rule 'delete-won'; is 'delete-one' meant?" in done.output
+    assert "`::: rule delete-won`: There is no rule 'delete-won'. Did you mean 'delete-one'?" in done.output
 
 
 # Rendered in process
@@ -191,16 +191,16 @@ def test_a_transcript_that_has_not_been_recorded_yet_is_a_banner(at: Project) ->
         ("scenario nope", "There is no scenario 'nope'"),
         ("feature nope", "There is no feature 'nope'"),
         ("rule delete-one surface=api", "This block has no option 'surface'"),
-        ("rule", "This block takes 1 argument"),
-        ("matrix now", "This block takes 0 argument"),
-        ("nope delete-one", "there is no such block"),
+        ("rule", "This block takes one argument, but has 0"),
+        ("matrix now", "This block takes no argument, but has 1"),
+        ("nope delete-one", "There is no block 'nope'. Choose one of: "),
         ("transcript delete-two surface=ui", "There is no surface 'ui'"),
         ("transcript delete-two step=x", "There is no step 'x'"),
-        ("transcript delete-two step=9", "The run recorded no such transcript on API"),
-        ("transcript delete-two command=nothing", "The run recorded no such transcript on API"),
-        ("exchange delete-two match=POST", "The run recorded no such exchange on API"),
-        ("screenshot delete-two label=door", "The run recorded no such screenshot on API"),
-        ('rule "delete-one', "a quote does not end"),
+        ("transcript delete-two step=9", "The run has recorded no such transcript on API"),
+        ("transcript delete-two command=nothing", "The run has recorded no such transcript on API"),
+        ("exchange delete-two match=POST", "The run has recorded no such exchange on API"),
+        ("screenshot delete-two label=door", "The run has recorded no such screenshot on API"),
+        ('rule "delete-one', "A quote in "),
     ],
 )
 def test_a_block_that_makes_no_sense_is_an_error(at: Project, block: str, sentence: str) -> None:
@@ -291,7 +291,7 @@ def test_the_matrix_relies_on_what_an_open_issue_speaks_of(at: Project) -> None:
     page = render("::: matrix")
     assert texts(page, "//th") == ["Rule", "API, Reference", "CLI, Reference", "CLI, Shipped"]
     [banner] = texts(page, "//div[@class='admonition warning']/p[2]")
-    assert "delete-one on CLI, Shipped (no run has shown it yet)" in banner
+    assert "delete-one on CLI, Shipped (there is no result yet)" in banner
 
 
 def test_the_summary_counts_results_for_each_surface(at: Project) -> None:

@@ -111,7 +111,7 @@ def test_a_surface_on_which_nothing_was_run_is_no_success(proven: Project) -> No
     assert proven.pytest().code == 0
     done = proven.living_spec("report")
     assert done.code == 1
-    assert done.output.startswith("## The spec is not shown to hold: nothing was run on API\n")
+    assert done.output.startswith("## The spec is not proven: nothing was run on API\n")
     assert proven.living_spec("report", "--surface", "cli").code == 0
     assert messages(proven)[-1]["testRunFinished"]["success"] is False
 
@@ -141,8 +141,8 @@ def test_a_run_elsewhere_has_evidence_and_issues_of_its_own(buggy: Project) -> N
 
 
 def test_an_unknown_edition_or_surface_is_refused_with_the_known_ones(proven: Project) -> None:
-    assert "known are reference, shipped" in proven.living_spec("report", "--edition", "next").output
-    assert "known are api, cli" in proven.living_spec("report", "--surface", "ui").output
+    assert "Choose one of: reference, shipped" in proven.living_spec("report", "--edition", "next").output
+    assert "Choose one of: api, cli" in proven.living_spec("report", "--surface", "ui").output
 
 
 def test_the_messages_are_what_cucumber_calls_messages(buggy: Project) -> None:

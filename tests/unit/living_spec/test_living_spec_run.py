@@ -49,12 +49,15 @@ def test_workers_leave_the_writing_and_the_known_issues_to_the_process_that_star
     done = project.pytest("-n", "2")
     assert done.code == 1
     assert "2 failed, 1 passed, 1 xfailed" in done.output
-    assert "Known issue fixed is fixed here: close it" in done.output
+    assert "Known issue fixed is fixed: this scenario holds. Close it: living-spec issue close fixed" in done.output
     assert [(project.root / name).read_text("utf-8") for name in ("gw0", "gw1")] == ["False", "False"]
     check_evidence(project)
     assert project.evidence("reference/cli/delete-two.json")[0]["outcome"] == "failed"
     check = project.living_spec("check")
-    assert "The evidence does not stand: 1 fixed but still listed (delete-each on cli)." in check.output
+    assert (
+        "The evidence is incomplete: 1 fixed but still listed (delete-each on cli). Run the scenarios: pytest tests"
+        in check.output
+    )
 
 
 def check_evidence(project: Project) -> None:
@@ -99,7 +102,8 @@ def test_the_surface_and_edition_can_be_chosen(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "known"), [("--surface=ui", "known are api, cli"), ("--edition=next", "known are reference, shipped")]
+    ("option", "known"),
+    [("--surface=ui", "Choose one of: api, cli"), ("--edition=next", "Choose one of: reference, shipped")],
 )
 def test_an_unknown_surface_or_edition_is_refused_with_the_known_ones(
     project: Project, option: str, known: str
@@ -215,7 +219,7 @@ def test_the_lint_names_unused_and_double_definitions(project: Project) -> None:
     done = project.pytest("--lint-steps", "--collect-only", "-q")
     assert done.code == 4
     lines = [line.removeprefix("ERROR: ") for line in done.output.splitlines()]
-    assert "tests/conftest.py:3: No step uses the definition given 'a bed'." in lines
+    assert "tests/conftest.py:3: No step uses the definition given 'a bed'. Remove it." in lines
     [double] = [line for line in lines if line.startswith('features/deleting.feature:7: Given "a shelf" matches')]
     assert " and step 'a shelf' (tests/conftest.py:6)." in double
 

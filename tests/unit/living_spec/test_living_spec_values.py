@@ -10,7 +10,7 @@ from living_spec.config import SpecError, find_config, read_config
 from living_spec.evidence import Key, Outcome, Transcript, digest
 from living_spec.features import read_feature
 from living_spec.recorder import Recorder
-from living_spec.results import Kind, Standing, Verdict, combine
+from living_spec.results import Freshness, Kind, Verdict, combine
 from living_spec.spec import read_spec
 from living_spec.text import plain
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from living_spec_project import Project
 
 
-def verdict(kind: Kind, standing: Standing = Standing.FRESH, reason: str = "") -> Verdict:
-    return Verdict(kind, reason, standing)
+def verdict(kind: Kind, freshness: Freshness = Freshness.FRESH, reason: str = "") -> Verdict:
+    return Verdict(kind, reason, freshness)
 
 
 @pytest.mark.parametrize(
@@ -39,9 +39,9 @@ def test_the_whole_is_as_bad_as_its_worst_part(kinds: list[Kind], whole: Kind) -
 
 
 def test_the_whole_is_as_stale_as_its_stalest_part() -> None:
-    parts = [verdict(Kind.HOLDS), verdict(Kind.HOLDS, Standing.STALE)]
-    assert combine(parts).standing is Standing.STALE
-    assert combine([*parts, verdict(Kind.NOT_RUN, Standing.MISSING)]).standing is Standing.MISSING
+    parts = [verdict(Kind.HOLDS), verdict(Kind.HOLDS, Freshness.STALE)]
+    assert combine(parts).freshness is Freshness.STALE
+    assert combine([*parts, verdict(Kind.NOT_RUN, Freshness.MISSING)]).freshness is Freshness.MISSING
 
 
 def test_the_whole_gives_the_reasons_of_its_worst_parts_once_each() -> None:
@@ -125,13 +125,13 @@ def test_a_background_is_part_of_every_scenario(project: Project) -> None:
 
 def test_a_feature_that_is_not_gherkin_is_named(project: Project) -> None:
     project.write("features/broken.feature", "Feature: A\n\n  Scenario: B\n    Given c\n    Gizmo d\n")
-    with pytest.raises(SpecError, match=r"broken\.feature:5: This is not Gherkin: expected: .*, got 'Gizmo d'\."):
+    with pytest.raises(SpecError, match=r"broken\.feature:5: This is not valid Gherkin: expected: .*, got 'Gizmo d'\."):
         read_spec(read_config(project.root))
 
 
 def test_ids_that_cannot_be_relied_on_stop_everything(project: Project) -> None:
     project.change("features/deleting.feature", "@scenario:delete-each", "@scenario:delete-two")
-    with pytest.raises(SpecError, match=r"deleting\.feature:22: The scenario id 'delete-two' is used already"):
+    with pytest.raises(SpecError, match=r"deleting\.feature:22: The scenario id 'delete-two' is already used"):
         read_spec(read_config(project.root))
 
 
@@ -141,5 +141,5 @@ def test_the_configuration_is_found_from_any_folder_below(project: Project) -> N
 
 def test_a_project_without_a_configuration_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[project]\n", "utf-8")
-    with pytest.raises(SpecError, match="has no table 'tool' for living-spec"):
+    with pytest.raises(SpecError, match=r"has no table \[tool.living-spec\]"):
         read_config(tmp_path)
