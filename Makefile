@@ -38,6 +38,7 @@ checks: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/living-spec lint
+	$(BIN)/python tools/words.py
 
 # Would the spec notice? A defect at a time, on the scenarios of its rule; takes about half an hour.
 defects: setup
@@ -57,30 +58,30 @@ builders: docs
 
 setup: .venv/ready .venv/browser .venv/nginx
 
-# The browser of the web UI's tests: found, or installed where that is possible; says what it did.
+# The browser of the web UI's tests: found, downloaded or installed; says which. BROWSER=no does without one.
 .venv/browser: .venv/ready tests/browser.py tests/debian.py
 	$(BIN)/python tests/browser.py
-	@touch $@
+	@[ "$(BROWSER)" = no ] || touch $@
 
 # The proxy that servers stand behind in the tests; the same way.
 .venv/nginx: .venv/ready tests/nginx.py tests/debian.py
 	$(BIN)/python tests/nginx.py
 	@touch $@
 
-.venv/ready: requirements.lock pyproject.toml
+.venv/ready: requirements.lock pyproject.toml tools/install.py
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; name one: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python tools/install.py
 	@touch $@
 
 # Speed, as ratios; wants a quiet machine.
 benchmarks: setup
 	$(BIN)/python tests/benchmarks/run.py
 
-# Needs uv. Hashes only: a lock that names download addresses does not belong here.
-lock:
-	uv pip compile pyproject.toml --universal --python-version 3.11 --group test --group docs --group checks \
+# Hashes only: a lock that names download addresses does not belong here.
+lock: setup
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
+		--group setup --group test --group docs --group checks \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock --quiet
 
 clean:

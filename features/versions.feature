@@ -116,7 +116,7 @@ Feature: Versions
       Then it is done
       When I download version 2 of "my-training-data"
       Then it is refused
-      And I am told "is there already"
+      And I am told "already exists"
       And the folder that I downloaded first holds version 2 of "my-training-data", byte for byte
 
     @scenario:nothing-of-another-version

@@ -5,8 +5,10 @@ import signal
 
 pytest_plugins = [
     "living_spec.pytest_plugin",
+    "timing",
     "acceptance.options",
     "acceptance.world",
+    "acceptance.typed",
     "acceptance.steps.uploading",
     "acceptance.steps.deleting",
     "acceptance.steps.finality",

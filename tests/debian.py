@@ -14,9 +14,22 @@ def needed() -> bool:
     return os.environ.get("CI", "").lower() in ("true", "1")
 
 
-def set_up(find: Callable[[], str | None], packages: tuple[str, ...], what: str, missing: str) -> int:
-    """Find a program, or install the first of these packages that works. Prints what it did; returns an exit code."""
-    if found := find() or _install(find, packages, what):
+def set_up(
+    find: Callable[[], str | None],
+    packages: tuple[str, ...],
+    what: str,
+    missing: str,
+    download: Callable[[], None] = lambda: None,
+) -> int:
+    """Find a program, else download it, else install the first of these packages that works.
+
+    Prints what it did; returns an exit code.
+    """
+    found = find()
+    if not found:
+        download()
+        found = find() or _install(find, packages, what)
+    if found:
         print(f"{what} in {found}")
         return 0
     print(missing, file=sys.stderr)

@@ -17,7 +17,7 @@ def main() -> None:
     try:
         run()
     except KeyboardInterrupt as error:  # before a command began, or after it ended
-        from grid_datastores.system.signals import code_of_signal
+        from grid_datastores.system.signals import signal_exit_code
 
         print("Error: Interrupted.", file=sys.stderr)
-        sys.exit(code_of_signal(error) or 1)
+        sys.exit(signal_exit_code(error) or 1)

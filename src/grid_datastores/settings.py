@@ -1,19 +1,23 @@
-"""Settings: what the environment says. Nothing here opens a file or a connection."""
+"""Settings: every environment variable that is read, declared once. Nothing here opens a file or a connection."""
 
 from __future__ import annotations
 
 import os
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import unquote
 
 from grid_datastores.domain.errors import InvalidInput
+from grid_datastores.domain.naming import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+T = TypeVar("T")
 
 DEFAULT_QUOTA = 50  # versions
 DEFAULT_LEASE = 60  # seconds
@@ -41,8 +45,13 @@ class Settings:
     catalog: Path  # SQLite's file
     limits: Limits
     answered_hosts: tuple[str, ...] = ()
-    public_url: str = ""  # where clients reach the server, without a slash at the end; empty where nobody says
+    public_url: str = ""  # where clients reach the server, without a slash at the end; empty if not set
     trusted_proxies: tuple[str, ...] = ()  # addresses and networks whose X-Forwarded headers count; or "*"
+
+    @property
+    def scratch(self) -> Path:
+        """The folder of temporary files, on the disk of the data."""
+        return self.data / "scratch"
 
     @property
     def data(self) -> Path:
@@ -50,61 +59,92 @@ class Settings:
         return self.directory / "data"
 
 
+class Part(StrEnum):
+    """The parts of the table of variables, in the order of the reference page."""
+
+    DATA = "Data and limits"
+    SERVER = "Addresses of a server"
+    CLIENT = "The server that commands use"
+    NETWORK = "Proxies and certificates"
+    BUCKETS = "Buckets"
+    OUTPUT = "Output"
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One environment variable, as the reference page shows it. `meaning`, `unset` and `example` are Markdown."""
+
+    name: str
+    part: Part
+    meaning: str
+    unset: str  # what applies when the variable is not set
+    example: str = ""
+
+    def given(self) -> str | None:
+        """The text in the environment; None when it is not set."""
+        return os.environ.get(self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting(Variable, Generic[T]):
+    """A variable of a server, or of a folder on this machine, with its default value and its parser."""
+
+    default: T
+    parse: Callable[[str, str], T]  # of the variable's name and its text; raises `InvalidInput`
+
+    def read(self) -> T:
+        """The value in the environment; the default when it is not set or empty. Raises `InvalidInput`."""
+        text = self.given()
+        return self.parse(self.name, text) if text else self.default
+
+
 def read_settings() -> Settings:
-    """From the environment.
-
-    GRID_DIR: the folder of all that is kept (default ~/.grid). GRID_DATABASE_URL: the catalog, SQLite at
-    sqlite:///PATH (default data/catalog.sqlite below GRID_DIR). GRID_STORAGE_URL: refused when it is set, as the bytes
-    can only be kept in that folder, too (unset). GRID_QUOTA: versions that a user may have (50).
-    GRID_LEASE: seconds without a heartbeat after which the lease of a Run that starts later expires (60).
-    GRID_UPLOAD_EXPIRY: seconds without data after which an upload that starts later expires (a day).
-    GRID_ALLOW_SOURCE_HOSTS: hosts, or host:port, with commas between, that archives are fetched from although their
-    addresses are private or this machine's (none).
-    GRID_ALLOWED_HOSTS: names that the server answers to beside this machine's own, with commas between them (none).
-    GRID_PUBLIC_URL: the address at which clients reach the server, when a proxy stands before it: scheme, host and port
-    (the Host header of each request). GRID_FORWARDED_ALLOW_IPS: addresses and networks of the proxies whose
-    X-Forwarded-Proto and X-Forwarded-For headers the server believes, with commas between them; * for all (none).
-    """
-    directory = Path(os.environ.get("GRID_DIR") or Path.home() / ".grid")
-    if os.environ.get("GRID_STORAGE_URL"):
-        raise InvalidInput(
-            "GRID_STORAGE_URL is set, but the data can only be kept in a local folder:"
-            " unset it, and name a folder with GRID_DIR."
-        )
+    """The settings in the environment. Raises `InvalidInput` if one is invalid."""
+    directory = DIRECTORY.read() or Path.home() / ".grid"
+    STORAGE_URL.read()
     limits = Limits(
-        quota=_whole_number("GRID_QUOTA", DEFAULT_QUOTA),
-        lease=_whole_number("GRID_LEASE", DEFAULT_LEASE),
-        upload_expiry=_whole_number("GRID_UPLOAD_EXPIRY", DEFAULT_UPLOAD_EXPIRY),
-        allowed_hosts=tuple(filter(None, os.environ.get("GRID_ALLOW_SOURCE_HOSTS", "").split(","))),
+        quota=QUOTA.read(),
+        lease=LEASE.read(),
+        upload_expiry=UPLOAD_EXPIRY.read(),
+        allowed_hosts=ALLOW_SOURCE_HOSTS.read(),
     )
-    hosts = tuple(name.strip() for name in os.environ.get("GRID_ALLOWED_HOSTS", "").split(",") if name.strip())
-    catalog = _catalog() or directory / "data" / "catalog.sqlite"
-    return Settings(directory, catalog, limits, hosts, _public_url(), _proxies())
+    catalog = DATABASE_URL.read() or directory / "data" / "catalog.sqlite"
+    return Settings(directory, catalog, limits, ALLOWED_HOSTS.read(), PUBLIC_URL.read(), FORWARDED_ALLOW_IPS.read())
 
 
-def _catalog() -> Path | None:
-    """Where the catalog is, if that is told; the address may hold a password, so it is not shown."""
-    address = os.environ.get("GRID_DATABASE_URL")
-    if not address:
-        return None
-    found = re.fullmatch(r"sqlite:///([^?#]+)", address)
+def _folder(_name: str, text: str) -> Path:
+    return Path(text)
+
+
+def _no_storage(name: str, _text: str) -> None:
+    raise InvalidInput(
+        f"{name} is set, but the data can only be stored in a local folder."
+        f" Unset it, and name the folder with GRID_DIR."
+    )
+
+
+def _entries(_name: str, text: str) -> tuple[str, ...]:
+    """What stands between the commas."""
+    return tuple(entry.strip() for entry in text.split(",") if entry.strip())
+
+
+def _catalog(name: str, text: str) -> Path:
+    """The path in the address, which may hold a password and is therefore not shown."""
+    found = re.fullmatch(r"sqlite:///([^?#]+)", text)
     if not found:
         raise InvalidInput(
-            "GRID_DATABASE_URL is not understood: the catalog can only be kept in SQLite, at an address sqlite:///PATH."
+            f"{name} is not understood: the catalog can only be kept in SQLite, at an address sqlite:///PATH."
         )
     return Path(unquote(found[1])).absolute()
 
 
-def _public_url() -> str:
-    """GRID_PUBLIC_URL as browsers write it: in lower case, without the port that its scheme has anyway."""
-    given = os.environ.get("GRID_PUBLIC_URL", "")
-    if not given:
-        return ""
-    found = _ORIGIN.fullmatch(given.lower())
+def _public_url(name: str, text: str) -> str:
+    """The address as browsers write it: in lower case, without the default port of its scheme."""
+    found = _ORIGIN.fullmatch(text.lower())
     port = int((found and found["port"]) or 0)
     if not found or not _is_host(found["host"]) or port > _LARGEST_PORT or found["port"] == "0":
-        raise InvalidInput(  # without what it is: a password may stand in it
-            "GRID_PUBLIC_URL is not an address of a server: give scheme, host and port without a path, query or user,"
+        raise InvalidInput(  # without the text, which may hold a password
+            f"{name} is not an address of a server: give scheme, host and port without a path, query or user,"
             " for example https://grid.example or https://grid.example:8443."
         )
     scheme = found["scheme"]
@@ -115,14 +155,13 @@ def _is_host(host: str) -> bool:
     return not host.startswith("[") or _is_valid(ip_address, host[1:-1])
 
 
-def _proxies() -> tuple[str, ...]:
-    """GRID_FORWARDED_ALLOW_IPS, checked: uvicorn takes a slip of the pen for a name, which no client ever has."""
-    given = os.environ.get("GRID_FORWARDED_ALLOW_IPS", "")
-    proxies = tuple(entry.strip() for entry in given.split(",") if entry.strip())
+def _proxies(name: str, text: str) -> tuple[str, ...]:
+    """Addresses and networks. uvicorn takes a mistyped one for a name, which no client ever has."""
+    proxies = _entries(name, text)
     for entry in proxies if proxies != ("*",) else ():
         if not _is_valid(ip_network if "/" in entry else ip_address, entry):
             raise InvalidInput(
-                f"GRID_FORWARDED_ALLOW_IPS has {entry[:60]!r}, which is not an IP address or network. Give those of"
+                f"{name} has {entry[:60]!r}, which is not an IP address or network. Give those of"
                 " your proxies with commas between them, for example 10.0.0.5,192.168.0.0/24; or * alone."
             )
     return proxies
@@ -136,8 +175,160 @@ def _is_valid(kind: Callable[[str], object], text: str) -> bool:
     return True
 
 
-def _whole_number(variable: str, default: int) -> int:
-    text = os.environ.get(variable) or str(default)
-    if not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) < 1:
-        raise InvalidInput(f"{variable} is {text[:20]!r}; it must be a whole number from 1 on, of at most 9 digits.")
-    return int(text)
+def _whole_number(name: str, text: str) -> int:
+    return whole_number(text, name, least=1)
+
+
+DIRECTORY: Setting[Path | None] = Setting(
+    "GRID_DIR",
+    Part.DATA,
+    "Folder of the credentials and, on a server or without one, of all data",
+    "`~/.grid`",
+    "`/srv/grid`",
+    default=None,
+    parse=_folder,
+)
+DATABASE_URL: Setting[Path | None] = Setting(
+    "GRID_DATABASE_URL",
+    Part.DATA,
+    "The catalog, an SQLite file",
+    "`data/catalog.sqlite` below `GRID_DIR`",
+    "`sqlite:////srv/grid/catalog.sqlite`",
+    default=None,
+    parse=_catalog,
+)
+STORAGE_URL: Setting[None] = Setting(
+    "GRID_STORAGE_URL",
+    Part.DATA,
+    "Refused if it is set: the data can only be stored below `GRID_DIR`",
+    "`data` below `GRID_DIR`",
+    default=None,
+    parse=_no_storage,
+)
+QUOTA: Setting[int] = Setting(
+    "GRID_QUOTA",
+    Part.DATA,
+    "Number of versions that a user can have",
+    f"{DEFAULT_QUOTA}",
+    "`200`",
+    default=DEFAULT_QUOTA,
+    parse=_whole_number,
+)
+LEASE: Setting[int] = Setting(
+    "GRID_LEASE",
+    Part.DATA,
+    "Seconds without a heartbeat after which the lease of a Run expires. It applies to Runs that start later",
+    f"{DEFAULT_LEASE}",
+    "`300`",
+    default=DEFAULT_LEASE,
+    parse=_whole_number,
+)
+UPLOAD_EXPIRY: Setting[int] = Setting(
+    "GRID_UPLOAD_EXPIRY",
+    Part.DATA,
+    "Seconds without data after which an upload expires. It applies to uploads that start later",
+    f"{DEFAULT_UPLOAD_EXPIRY} (a day)",
+    "`604800`",
+    default=DEFAULT_UPLOAD_EXPIRY,
+    parse=_whole_number,
+)
+ALLOW_SOURCE_HOSTS: Setting[tuple[str, ...]] = Setting(
+    "GRID_ALLOW_SOURCE_HOSTS",
+    Part.DATA,
+    "Hosts, or `host:port`, separated by commas. Archives may be fetched from them although their addresses are"
+    " private or this machine's",
+    "none",
+    "`files.internal,10.0.0.7:8080`",
+    default=(),
+    parse=_entries,
+)
+ALLOWED_HOSTS: Setting[tuple[str, ...]] = Setting(
+    "GRID_ALLOWED_HOSTS",
+    Part.SERVER,
+    "Names, separated by commas, that `grid serve` answers to besides those of its own machine",
+    "none",
+    "`grid.internal`",
+    default=(),
+    parse=_entries,
+)
+PUBLIC_URL: Setting[str] = Setting(
+    "GRID_PUBLIC_URL",
+    Part.SERVER,
+    "Address at which clients reach `grid serve` [behind a reverse proxy](#behind-a-reverse-proxy): scheme, host and"
+    " port",
+    "the `Host` header of each request",
+    "`https://grid.example`",
+    default="",
+    parse=_public_url,
+)
+FORWARDED_ALLOW_IPS: Setting[tuple[str, ...]] = Setting(
+    "GRID_FORWARDED_ALLOW_IPS",
+    Part.SERVER,
+    "Addresses and networks, separated by commas, of the proxies whose `X-Forwarded-Proto` and `X-Forwarded-For`"
+    " headers `grid serve` believes; `*` for all",
+    "none",
+    "`10.0.0.5,192.168.0.0/24`",
+    default=(),
+    parse=_proxies,
+)
+SERVER_URL = Variable(
+    "GRID_URL",
+    Part.CLIENT,
+    "Address of the server. Set to nothing, commands work on this machine",
+    "the server of `grid login`; without one, this machine",
+    "`https://grid.example`",
+)
+USER_ID = Variable("GRID_USER_ID", Part.CLIENT, "Your user name or id on that server", "that of `grid login`", "`ana`")
+API_KEY = Variable("GRID_API_KEY", Part.CLIENT, "Your API key on that server", "that of `grid login`")
+CLUSTER_ID = Variable(
+    "GRID_CLUSTER_ID", Part.CLIENT, "The cluster of that server", "that of `grid login`; without one, `local`"
+)
+DEBUG = Variable("GRID_DEBUG", Part.OUTPUT, "Set to anything, an unforeseen error shows where it arose", "it does not")
+
+_KEYLESS = "anonymous requests"
+
+VARIABLES: tuple[Variable, ...] = (
+    DIRECTORY,
+    DATABASE_URL,
+    STORAGE_URL,
+    QUOTA,
+    LEASE,
+    UPLOAD_EXPIRY,
+    ALLOW_SOURCE_HOSTS,
+    ALLOWED_HOSTS,
+    PUBLIC_URL,
+    FORWARDED_ALLOW_IPS,
+    SERVER_URL,
+    USER_ID,
+    API_KEY,
+    CLUSTER_ID,
+    Variable("HTTPS_PROXY", Part.NETWORK, "[Proxy](cli.md#through-a-proxy) for addresses with `https://`", "none"),
+    Variable("HTTP_PROXY", Part.NETWORK, "The same for `http://`", "none", "`http://proxy.example:3128`"),
+    Variable("ALL_PROXY", Part.NETWORK, "The same for both, where the variable above is not set", "none"),
+    Variable("NO_PROXY", Part.NETWORK, "Hosts and networks that are asked directly", "none", "`127.0.0.1,10.0.0.0/8`"),
+    Variable(
+        "SSL_CERT_FILE",
+        Part.NETWORK,
+        "File of the authorities that may vouch for a server with `https://`",
+        "those of the Python package certifi",
+    ),
+    Variable("AWS_ACCESS_KEY_ID", Part.BUCKETS, "Key that requests are signed with", _KEYLESS),
+    Variable("AWS_SECRET_ACCESS_KEY", Part.BUCKETS, "Its secret", _KEYLESS),
+    Variable("AWS_SESSION_TOKEN", Part.BUCKETS, "Token of a temporary key", "none"),
+    Variable("AWS_WEB_IDENTITY_TOKEN_FILE", Part.BUCKETS, "File of the token that stands for a role of AWS", _KEYLESS),
+    Variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", Part.BUCKETS, "Where a container of AWS gets its key", _KEYLESS),
+    Variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", Part.BUCKETS, "The same, as a whole address", _KEYLESS),
+    Variable(
+        "AWS_SKIP_SIGNATURE",
+        Part.BUCKETS,
+        "`true` makes requests anonymous; `false` signs them with the role of the machine where no key is set",
+        "signed where a key is set",
+    ),
+    Variable("AWS_REGION", Part.BUCKETS, "Region of the buckets", "`us-east-1`", "`eu-central-1`"),
+    Variable("AWS_DEFAULT_REGION", Part.BUCKETS, "The same, where `AWS_REGION` is not set", "`us-east-1`"),
+    Variable("AWS_ENDPOINT_URL_S3", Part.BUCKETS, "Address of the service", "AWS", "`https://s3.example.com`"),
+    Variable("AWS_ENDPOINT_URL", Part.BUCKETS, "The same, where the variable above is not set", "AWS"),
+    Variable("AWS_ENDPOINT", Part.BUCKETS, "The same, where neither is set", "AWS"),
+    DEBUG,
+    Variable("TERM", Part.OUTPUT, "`dumb` prints the headers of tables plainly", "headers are bold at a terminal"),
+)

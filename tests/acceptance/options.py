@@ -6,6 +6,7 @@ from typing import cast
 
 import pytest
 
+FASTEST_FIRST = ("cli-embedded", "api", "cli", "ui")
 OF_A_SERVER = ("api", "cli", "ui")  # cli-embedded would test the software of this machine
 
 
@@ -17,6 +18,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         " from GRID_OTHER_USER_ID and GRID_OTHER_API_KEY",
     )
     group.addoption("--grid-cli", metavar="PATH", help="another executable that speaks the same commands")
+    group.addoption(
+        "--one-surface",
+        action="store_true",
+        help="run each scenario on the fastest surface that it has, and fork all commands from a loaded process",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -29,3 +35,22 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("--url needs a user of that server: set GRID_USER_ID and GRID_API_KEY.")
     if config.getoption("--url") and not config.getoption("surface") and not config.getoption("issue"):
         config.option.surface = list(OF_A_SERVER)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep each scenario, and each row of its examples, on the fastest of its surfaces, if asked to."""
+    if not config.getoption("--one-surface"):
+        return
+    found: dict[tuple[str, str], list[pytest.Item]] = {}
+    for item in items:
+        if surface := surface_of(item):
+            found.setdefault((item.path.name, item.name.replace(surface, "", 1)), []).append(item)
+    fastest = {id(min(same, key=lambda item: FASTEST_FIRST.index(surface_of(item)))) for same in found.values()}
+    items[:] = [item for item in items if not surface_of(item) or id(item) in fastest]
+
+
+def surface_of(item: pytest.Item) -> str:
+    """The surface that a test of a scenario runs on; "" for any other test."""
+    callspec = getattr(item, "callspec", None)
+    return str(callspec.params.get("surface_name", "")) if callspec else ""

@@ -40,19 +40,21 @@ class ServerProcess:
     settings: Mapping[str, str] = field(default_factory=dict)
     url: str = ""
     operated: Mapping[str, str] = field(default_factory=dict)
-    _process: subprocess.Popen[str] | None = field(default=None, init=False)
+    _process: warm.Process | subprocess.Popen[str] | None = field(default=None, init=False)
 
-    def start(self) -> None:
-        """Start, at the same address as before if there was one; returns when it answers."""
+    def start(self, *, typed: bool = False) -> None:
+        """Start, at the same address as before if there was one; returns when it answers.
+
+        `typed` starts it as an operator does, in a process that loads itself.
+        """
         port = self.url.rpartition(":")[2] or "0"
-        command = [self.grid, "serve", "--port", port]
         with (self.folder / "serve.log").open("a") as log:
-            self._process = subprocess.Popen(
-                command, env=self._environment(), stdout=subprocess.PIPE, stderr=log, text=True
-            )
+            words = ("serve", "--port", port)
+            begin = warm.type_in if typed else warm.start
+            self._process = begin(self.grid, words, self._environment(), self.folder, stderr=log)
         assert self._process.stdout
         ready = self._process.stdout.readline()
-        found = re.search(r" (?:is|listening) at (http://127\.0\.0\.1:\d+) \(", ready)
+        found = re.search(r" (?:running at|listening on) (http://127\.0\.0\.1:\d+) \(", ready)
         assert found, f"grid serve said {ready!r}; its log is in {self.folder}"
         self.url = found[1]
 

@@ -1,151 +1,245 @@
 """Commands without the time that a process takes to load itself.
 
-What a scenario is about is typed as a person types it: a process of its own; so are commands that a test kills, starves
-or races. Set-up, and the many wordings and answers of the tests of reliability, run the same executable in a process
-that is forked from one with its modules loaded: a fifth of the time. Only the project's own `grid` is kept so: an
-edition, or a fault, has to be there before the modules are.
+What a scenario is about is typed as a person types it: a process that loads itself. All other commands of the tests,
+servers too, run the same executable in a process that is forked from one with its modules loaded, which takes a fifth
+of the time: it is killed, interrupted and waited for as any other. So are an edition and a fault of
+tests/reliability/faults.py: each names what it replaces where it is looked up. Which commands of a scenario are typed
+as a person types them is decided in `acceptance.typed`.
 """
 
 from __future__ import annotations
 
 import atexit
-import gc
-import importlib
 import json
 import os
-import runpy
 import selectors
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from functools import cache
+from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TextIO
+from types import TracebackType
+from typing import IO, Any
 
 from acceptance import executables
+from acceptance.loaded import NUMBER
 
-_LOADED = ("grid_datastores.cli", "grid_datastores.gateway.embedded", "sqlalchemy.dialects.sqlite")
 _PATIENCE = 120  # seconds
+_CHUNK = 65536  # bytes
+_running: dict[tuple[str, ...], _Loaded] = {}  # by prefix
 
 
 def run(
-    grid: str, words: tuple[str, ...], environment: Mapping[str, str], folder: Path
+    grid: str, words: tuple[str, ...], environment: Mapping[str, str], folder: Path, **how: Any
 ) -> subprocess.CompletedProcess[str]:
     """What this command says, typed in this folder."""
-    if grid == executables.own():
-        return _own().run(words, environment, folder)
-    return subprocess.run(
-        [grid, *words],
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=_PATIENCE,
+    with start(grid, words, environment, folder, **how) as process:
+        try:
+            out, err = process.communicate(timeout=_PATIENCE)
+        except BaseException:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(words, process.wait(), out, err)
+
+
+def start(
+    grid: str,
+    words: tuple[str, ...],
+    environment: Mapping[str, str],
+    folder: Path,
+    *,
+    prefix: tuple[str, ...] = (),
+    stdin: Any = subprocess.DEVNULL,
+    stdout: Any = subprocess.PIPE,
+    stderr: Any = subprocess.PIPE,
+    encoding: str = "utf-8",
+) -> Process | subprocess.Popen[str]:
+    """A command that is under way. The prefix is a command that changes how a process begins, or what it may do."""
+    if executables.can_be_loaded(grid):
+        loaded = _loaded(prefix)
+        return loaded.start([grid, *words], environment, folder, encoding, (stdin, stdout, stderr))
+    return type_in(
+        grid, words, environment, folder, prefix=prefix, stdin=stdin, stdout=stdout, stderr=stderr, encoding=encoding
     )
 
 
-@dataclass(frozen=True)
-class _Command:
-    """What to type, and the files for what it says."""
+def type_in(
+    grid: str,
+    words: tuple[str, ...],
+    environment: Mapping[str, str],
+    folder: Path,
+    *,
+    prefix: tuple[str, ...] = (),
+    stdin: Any = subprocess.DEVNULL,
+    stdout: Any = subprocess.PIPE,
+    stderr: Any = subprocess.PIPE,
+    encoding: str = "utf-8",
+) -> subprocess.Popen[str]:
+    """The same, in a process that loads itself."""
+    return subprocess.Popen(
+        [*prefix, grid, *words],
+        cwd=folder,
+        env=environment,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        encoding=encoding,
+    )
 
-    words: tuple[str, ...]
-    environment: dict[str, str]
-    folder: str
-    out: str
-    err: str
 
+class Process:
+    """A forked process, with what the tests use of `subprocess.Popen`."""
 
-class _Warm:
-    """A process that waits for commands; it ends with the one that started it."""
+    def __init__(self, args: list[str], end: socket.socket, streams: list[IO[str] | None]) -> None:
+        self.args = args
+        self.returncode: int | None = None
+        self.stdin, self.stdout, self.stderr = streams
+        self._end = end
+        self.pid = self._number(_PATIENCE)
 
-    def __init__(self) -> None:
-        self._one_at_a_time = threading.Lock()
-        environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "PYTHONPATH": str(executables.TESTS)}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "acceptance.warm"],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+    def poll(self) -> int | None:
+        """The exit code, if it has ended."""
+        with suppress(subprocess.TimeoutExpired):
+            return self.wait(0)
+        return None
 
-    def run(
-        self, words: tuple[str, ...], environment: Mapping[str, str], folder: Path
-    ) -> subprocess.CompletedProcess[str]:
-        with self._one_at_a_time, TemporaryDirectory() as said:
-            out, err = Path(said, "out"), Path(said, "err")
-            try:
-                code = self._ask(_Command(words, dict(environment), str(folder), str(out), str(err)))
-            except BaseException:
-                self._give_up()
-                raise
-            return subprocess.CompletedProcess(words, code, out.read_text(), err.read_text())
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit code, once it has ended."""
+        if self.returncode is None:
+            self.returncode = self._number(timeout)
+            self._end.close()
+        return self.returncode
 
-    def _ask(self, command: _Command) -> int:
-        assert self._process.stdin
-        assert self._process.stdout
-        print(json.dumps(asdict(command)), file=self._process.stdin, flush=True)
+    def communicate(self, timeout: float | None = None) -> tuple[str | None, str | None]:
+        """What it has printed and nobody has read yet, once it has ended."""
+        self._close(self.stdin)
+        said: dict[IO[str], bytes] = {stream: b"" for stream in (self.stdout, self.stderr) if stream}
         with selectors.DefaultSelector() as selector:
-            selector.register(self._process.stdout, selectors.EVENT_READ)
-            assert selector.select(_PATIENCE), f"It has not ended: {command}"
-        code = self._process.stdout.readline()
-        assert code, f"Nobody is there any more to type: {command}"
-        return int(code)
+            for stream in said:
+                selector.register(stream, selectors.EVENT_READ)
+            while selector.get_map():
+                if not (ready := selector.select(timeout)):
+                    raise subprocess.TimeoutExpired(self.args, timeout or 0)
+                for key, _ in ready:
+                    chunk = os.read(key.fd, _CHUNK)
+                    said[key.fileobj] += chunk
+                    if not chunk:
+                        selector.unregister(key.fileobj)
+        self.wait(timeout)
+        self._close(*said)
+        out, err = (_text(stream, said[stream]) if stream else None for stream in (self.stdout, self.stderr))
+        return out, err
 
-    def _give_up(self) -> None:
-        """End it, and what it is at; the next command starts another."""
-        _own.cache_clear()
-        atexit.unregister(self.end)
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.communicate()
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it."""
+        self.send_signal(signal.SIGKILL)
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close(self.stdin, self.stdout, self.stderr)
+        self.wait()
+
+    def _number(self, timeout: float | None) -> int:
+        """The next number that the loaded process writes: the process id, then the exit code."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._end, selectors.EVENT_READ)
+            if not selector.select(timeout):
+                raise subprocess.TimeoutExpired(self.args, timeout or 0)
+        number = self._end.recv(NUMBER.size)
+        assert number, f"The loaded process is not there any more: {self.args}"
+        return int(NUMBER.unpack(number)[0])
+
+    def _close(self, *streams: IO[str] | None) -> None:
+        for stream in streams:
+            if stream:
+                with suppress(BrokenPipeError):
+                    stream.close()
+
+
+def _text(stream: IO[str], printed: bytes) -> str:
+    return printed.decode(stream.encoding).replace("\r\n", "\n").replace("\r", "\n")
+
+
+class _Loaded:
+    """The process that forks; it ends with the one that started it."""
+
+    def __init__(self, prefix: tuple[str, ...]) -> None:
+        self._one_at_a_time = threading.Lock()
+        self._asks, asked = socket.socketpair()
+        environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "PYTHONPATH": str(executables.TESTS)}
+        command = [*prefix, sys.executable, "-m", "acceptance.loaded", str(asked.fileno())]
+        with asked:
+            self._process = subprocess.Popen(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[asked.fileno()],
+                start_new_session=True,
+            )
+        atexit.register(self.end)
+
+    def start(
+        self, args: list[str], environment: Mapping[str, str], folder: Path, encoding: str, streams: tuple[Any, ...]
+    ) -> Process:
+        ours, theirs = zip(*(_stream(number, given, encoding) for number, given in enumerate(streams)), strict=True)
+        end, told = socket.socketpair()
+        grid, *words = args
+        command = {"grid": grid, "words": words, "environment": dict(environment), "folder": str(folder)}
+        line = json.dumps(command).encode() + b"\n"
+        try:
+            with self._one_at_a_time:
+                sent = socket.send_fds(self._asks, [line], [*theirs, told.fileno()])
+                self._asks.sendall(line[sent:])
+        finally:
+            told.close()
+            for number, given in zip(theirs, streams, strict=True):
+                if number != given:
+                    os.close(number)
+        return Process(args, end, list(ours))
 
     def end(self) -> None:
-        """Let it go: nothing more will be typed."""
-        self._process.communicate(timeout=_PATIENCE)
+        """Let it go, with all that it is at: nothing more will be typed."""
+        atexit.unregister(self.end)
+        self._asks.close()
+        self._process.wait(_PATIENCE)
 
 
-@cache
-def _own() -> _Warm:
-    started = _Warm()
-    atexit.register(started.end)
-    return started
+def _stream(number: int, given: Any, encoding: str) -> tuple[IO[str] | None, int]:
+    """Our side of a standard stream, if we have one, and the descriptor of the other side."""
+    if given == subprocess.DEVNULL:
+        return None, os.open(os.devnull, os.O_RDWR)
+    if given != subprocess.PIPE:
+        return None, given if isinstance(given, int) else os.dup(given.fileno())
+    read, write = os.pipe()
+    if number == 0:
+        return os.fdopen(write, "w", encoding=encoding), read
+    return os.fdopen(read, encoding=encoding), write
 
 
-def _serve(asked: TextIO, answers: TextIO) -> None:
-    """Answer each line with an exit code."""
-    for module in _LOADED:
-        importlib.import_module(module)
-    gc.freeze()
-    for line in asked:
-        if (child := os.fork()) == 0:
-            _become(_Command(**json.loads(line)))
-            return
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), file=answers, flush=True)
+def _loaded(prefix: tuple[str, ...]) -> _Loaded:
+    if prefix not in _running:
+        _running[prefix] = _Loaded(prefix)
+    return _running[prefix]
 
 
-def _become(command: _Command) -> None:
-    """Be the executable from now on."""
-    _redirect(0, os.devnull, os.O_RDONLY)
-    _redirect(1, command.out, os.O_WRONLY | os.O_CREAT)
-    _redirect(2, command.err, os.O_WRONLY | os.O_CREAT)
-    os.chdir(command.folder)
-    os.environ.clear()
-    os.environ.update(command.environment)
-    sys.argv = [executables.own(), *command.words]
-    runpy.run_path(sys.argv[0], run_name="__main__")
-
-
-def _redirect(descriptor: int, path: str, how: int) -> None:
-    opened = os.open(path, how, 0o600)
-    os.dup2(opened, descriptor)
-    os.close(opened)
-
-
-if __name__ == "__main__":
-    _serve(sys.stdin, os.fdopen(os.dup(1), "w"))
+def end_those_with_a_prefix() -> None:
+    """Let go of the loaded processes that began in a way of their own."""
+    for prefix in [prefix for prefix in _running if prefix]:
+        _running.pop(prefix).end()

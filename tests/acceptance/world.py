@@ -25,8 +25,7 @@ from acceptance.surfaces.api import ApiSurface
 from acceptance.surfaces.browsing import Chromium, chromium
 from acceptance.surfaces.cli import CliSurface
 from acceptance.surfaces.ui import UiSurface
-from browser import find_browser, missing
-from debian import needed
+from browser import find_browser, missing, needed
 from living_spec.recorder import Recorder
 
 _SHOWN_URL = "http://127.0.0.1:8000"
@@ -222,7 +221,7 @@ def target(
         yield Target(url.rstrip("/"), None)
         return
     process = ServerProcess(grid, tmp_path_factory.mktemp("server"), origins.environment)
-    process.start()
+    process.start(typed=not pytestconfig.getoption("--one-surface"))
     yield Target(process.url, process)
     process.stop()
 

@@ -66,7 +66,7 @@ def served() -> Iterator[str]:
     process = subprocess.Popen([GRID, "serve", "--port", "0"], stdout=subprocess.PIPE, text=True)
     assert process.stdout
     try:
-        yield process.stdout.readline().split(" is at http://")[1].split()[0]
+        yield process.stdout.readline().split(" is running at http://")[1].split()[0]
     finally:
         process.terminate()
         process.communicate()

@@ -111,7 +111,7 @@ def looked_up_too_early() -> Iterator[Change]:
 def dead_run_holds() -> Iterator[Change]:
     live = [state.value for state in WorkloadState if state.live]
     yield put(HOLDING, lambda now: schema.workloads.c.state.in_(live))
-    yield put(f"{WORKLOADS}.end_lapsed", lambda self, lives: None)
+    yield put(f"{WORKLOADS}.end_expired_runs", lambda self, is_alive: None)
 
 
 @defect("in-use-dead-holder", "nobody set another time, and a Run may miss its heartbeat for 100 minutes", "api")
@@ -131,4 +131,4 @@ def lease_too_long() -> Iterator[Change]:
 @defect("in-use-dead-holder", "a Run that lives does not renew its lease, by heartbeat or otherwise")
 def heartbeat_ignored() -> Iterator[Change]:
     yield put(f"{WORKLOADS}.heartbeat", lambda self, user, run_id: self.get(user, WorkloadKind.RUN, run_id))
-    yield put("grid_datastores.service.run_locks:LivingRuns.lives", lambda self, run: False)
+    yield put("grid_datastores.service.run_locks:RunLocks.is_alive", lambda self, run: False)

@@ -18,7 +18,7 @@ import pytest
 from acceptance.server import ServerProcess
 from reliability.hostile import Client
 from reliability.machine import Machine, folder_of
-from reliability.sources.s3 import S3
+from reliability.sources.s3 import PAGE, S3
 
 
 @pytest.fixture(scope="session")
@@ -74,6 +74,7 @@ def stocked(machine: Machine) -> Machine:
 def s3_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server process that speaks S3."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment["MOTO_S3_DEFAULT_MAX_KEYS"] = str(PAGE)
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
@@ -95,7 +96,7 @@ def s3(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3]:
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    with httpx.Client(base_url=s3_url) as client:
+    with httpx.Client(base_url=s3_url, timeout=60) as client:
         server = S3(client)
         server.reset()
         yield server

@@ -14,6 +14,7 @@ from acceptance import warm
 from acceptance.server import Credentials, ServerProcess
 from acceptance.waiting import wait_until
 
+Process = warm.Process | subprocess.Popen[str]
 _POWERLESS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
 
 
@@ -85,10 +86,21 @@ class Machine:
         return given | self.extra | extra
 
     def start(
-        self, *words: str | bytes, env: Mapping[str, str] | None = None, powerless: bool = False, **how: Any
-    ) -> subprocess.Popen[str]:
+        self,
+        *words: str | bytes,
+        env: Mapping[str, str] | None = None,
+        prefix: tuple[str, ...] = (),
+        powerless: bool = False,
+        **streams: Any,
+    ) -> Process:
         """A command that is under way; a powerless one obeys the permissions of files also where root runs it."""
-        prefix = _POWERLESS if powerless and os.geteuid() == 0 else ()
+        given = tuple(map(os.fsdecode, words))
+        power = _POWERLESS if powerless and os.geteuid() == 0 else ()
+        environment = self.environment(**(env or {}))
+        return warm.start(self.grid, given, environment, self.home, prefix=(*power, *prefix), **streams)
+
+    def execute(self, *words: str | bytes, env: Mapping[str, str] | None = None, **how: Any) -> subprocess.Popen[str]:
+        """A command that is under way in a process that loads itself, set up as `subprocess.Popen` sets one up."""
         ways: dict[str, Any] = {
             "cwd": self.home,
             "env": self.environment(**(env or {})),
@@ -97,15 +109,11 @@ class Machine:
             "stderr": subprocess.PIPE,
             "text": True,
         }
-        return subprocess.Popen([*prefix, self.grid, *words], **(ways | how))
+        return subprocess.Popen([self.grid, *words], **(ways | how))
 
     def run(self, *words: str | bytes, env: Mapping[str, str] | None = None, **how: Any) -> Said:
-        """A command and all that it said; a process of its own where a test says how it is to be."""
-        typed = tuple(word for word in words if isinstance(word, str))
-        if how or len(typed) < len(words):
-            return finished(self.start(*words, env=env, **how))
-        done = warm.run(self.grid, typed, self.environment(**(env or {})), self.home)
-        return Said(done.returncode, done.stdout, done.stderr)
+        """A command and all that it said."""
+        return finished(self.start(*words, env=env, **how))
 
     def create(self, folder: Path | str, name: str = "data") -> int:
         """A version of this folder; its number."""
@@ -147,7 +155,7 @@ class Machine:
         return frozenset(path.name for path in self.storage.iterdir()) if self.storage.exists() else frozenset()
 
 
-def finished(process: subprocess.Popen[str]) -> Said:
+def finished(process: Process) -> Said:
     """What a command came to, once it has ended."""
     try:
         out, err = process.communicate(timeout=60)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reliability.machine import Machine, folder_of
+from reliability.machine import Machine, finished, folder_of
 
 NOT_NUMBERS = ["0", "01", "latest", "all", "-1", "1.0", "9" * 30, "2147483648", "", "¹"]
 NOT_NAMES = ["a/b", "../data", "a b", "a.csv", "🐧", "d" * 300, "-data", "", "Data"]
@@ -55,7 +55,9 @@ def test_sessions_that_are_not_there_and_names_that_are_none_are_told(stocked: M
 
 @pytest.mark.parametrize("quota", ["none", "0", "-1", "1.5", "9" * 5000])
 def test_a_quota_that_is_no_number_is_told(embedded: Machine, quota: str) -> None:
-    embedded.run("datastore", env={"GRID_QUOTA": quota}).refused("GRID_QUOTA is", "whole number from 1 on", code=2)
+    embedded.run("datastore", env={"GRID_QUOTA": quota}).refused(
+        "GRID_QUOTA is", "It must be a whole number from 1 to 999999999.", code=2
+    )
     assert not embedded.directory.exists()
 
 
@@ -67,7 +69,7 @@ def test_a_download_never_writes_into_what_is_there(stocked: Machine) -> None:
     (stocked.home / "dangling").symlink_to("nowhere")
     for there in ("full", "file", "empty", "dangling", ".", "/"):
         said = stocked.run("datastore", "download", "--name", "data", "--version", "1", "--to", there)
-        said.refused("is there already")
+        said.refused("already exists")
     said = stocked.run("datastore", "download", "--name", "data", "--version", "1", "--to", "")
     said.refused("--to", "Give the folder to make; it is empty.", code=2)
     for nowhere in ("no/parent", "file/below", "d" * 256):
@@ -82,12 +84,12 @@ def test_a_download_never_writes_into_what_is_there(stocked: Machine) -> None:
 def test_an_output_that_nobody_reads_is_no_traceback(stocked: Machine, tmp_path: Path) -> None:
     before = stocked.state()
     for words in ("", "-o json", "files --name data --version 1", "show --name data --version 1", "--help"):
-        said = stocked.run("-c", f'"$0" datastore {words} | head -0', stocked.grid, executable="/bin/sh")
+        said = finished(stocked.execute("-c", f'"$0" datastore {words} | head -0', stocked.grid, executable="/bin/sh"))
         assert said.err == "", said
-    closed = stocked.run("-c", 'exec "$0" datastore >&-', stocked.grid, executable="/bin/sh")
+    closed = finished(stocked.execute("-c", 'exec "$0" datastore >&-', stocked.grid, executable="/bin/sh"))
     assert (closed.code, closed.err) == (0, ""), closed
     with Path("/dev/full").open("w") as full:
-        stocked.run("datastore", stdout=full).refused("no space left")
+        finished(stocked.execute("datastore", stdout=full)).refused("No space left")
     stocked.nothing_changed(before)
 
 
@@ -121,5 +123,5 @@ def test_a_catalog_elsewhere_is_one_of_sqlite(embedded: Machine) -> None:
 @pytest.mark.parametrize("words", [("datastore",), ("serve", "--port", "0")])
 def test_storage_that_would_not_be_used_is_told(embedded: Machine, words: tuple[str, ...]) -> None:
     said = embedded.run(*words, env={"GRID_STORAGE_URL": "s3://bucket"})
-    said.refused("GRID_STORAGE_URL is set, but the data can only be kept in a local folder: unset it", code=2)
+    said.refused("GRID_STORAGE_URL is set, but the data can only be stored in a local folder. Unset it", code=2)
     assert list(embedded.home.iterdir()) == []

@@ -69,7 +69,7 @@ def test_a_server_that_is_not_there_is_told(home: Machine) -> None:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         for words in [*COMMANDS, ("login", "--url", url, "--username", "ana", "--key", "k")]:
-            _run(home, url, *words).refused(f"No server answers at {url}; nothing was done.")
+            _run(home, url, *words).refused(f"No server answers at {url}. Nothing was done.")
     assert _left(home) == ["source"]
 
 
@@ -79,7 +79,7 @@ def test_a_server_that_is_not_there_is_told(home: Machine) -> None:
 def test_an_address_that_is_none_is_told(home: Machine, url: str) -> None:
     for words in (("datastore",), ("login", "--url", url, "--username", "ana", "--key", "k")):
         said = _run(home, url, *words)
-        said.refused("is not a server's address", code=2)
+        said.refused("is not the address of a server", code=2)
     assert _left(home) == ["source"]
 
 
@@ -108,7 +108,7 @@ def test_a_server_that_gives_no_receipt_has_deleted(home: Machine, nonsense: Non
     nonsense.body = json.dumps({"datastores": [ONE_VERSION]}).encode()
     nonsense.special[f"/datastores/{ONE_VERSION['id']}"] = b"{}"
     said = _run(home, nonsense.url, *COMMANDS[5]).done()
-    assert said == "Deleted version 1 of data. This cannot be undone. The server gives no receipt.\n"
+    assert said == "Deleted version 1 of data. This cannot be undone. The server gave no receipt.\n"
     assert json.loads(_run(home, nonsense.url, *COMMANDS[5], "-o", "json").done()) == {
         **{"name": "data", "version": 1, "deleted": True, "dryRun": False}
     }
@@ -131,7 +131,7 @@ def test_a_receipt_with_a_path_for_an_id_removes_nothing(home: Machine, nonsense
     receipt = json.dumps({"receipt": {**_RECEIPT, "id": name}}).encode()
     nonsense.special[f"/datastores/{ONE_VERSION['id']}"] = receipt
     said = _run(home, nonsense.url, *COMMANDS[5])
-    said.refused("is not understood", "It is not known whether it was deleted")
+    said.refused("is not understood", "It is unknown whether the version was deleted")
     assert (precious / "a").read_bytes() == b"1"
 
 
@@ -139,7 +139,7 @@ def test_a_receipt_of_another_version_is_not_believed(home: Machine, nonsense: N
     nonsense.body = json.dumps({"datastores": [ONE_VERSION]}).encode()
     receipt = json.dumps({"receipt": {**_RECEIPT, "id": "a", "version": 2}}).encode()
     nonsense.special[f"/datastores/{ONE_VERSION['id']}"] = receipt
-    _run(home, nonsense.url, *COMMANDS[5]).refused("It is not known whether it was deleted")
+    _run(home, nonsense.url, *COMMANDS[5]).refused("It is unknown whether the version was deleted")
 
 
 @pytest.mark.parametrize("status", [302, 401, 404, 418, 500])
@@ -167,7 +167,7 @@ def test_a_connection_that_ends_in_the_middle_is_told(home: Machine, nonsense: N
     nonsense.body, nonsense.cut = b'{"datastores": [', True
     _run(home, nonsense.url, "datastore").refused("stopped answering.")
     nonsense.special["/v1/auth/user"] = b'{"id": "ana"}'
-    _run(home, nonsense.url, *COMMANDS[2]).refused("stopped answering. It is not known whether it was done")
+    _run(home, nonsense.url, *COMMANDS[2]).refused("stopped answering. It is unknown whether the change was made")
     del nonsense.special["/v1/auth/user"]
     said = _run(home, nonsense.url, "login", "--url", nonsense.url, "--username", "ana", "--key", "k")
     said.refused("stopped answering.")
@@ -187,7 +187,7 @@ def test_a_redirection_is_not_followed_and_no_key_goes_along(home: Machine, nons
 def test_a_proxy_that_wants_tls_is_told_with_its_address(home: Machine, nonsense: Nonsense) -> None:
     login = ("login", "--url", nonsense.url, "--username", "a", "--key", "k")
     nonsense.status, nonsense.headers = 301, {"Location": "https://127.0.0.1/v1/auth/login"}
-    _run(home, nonsense.url, *login).refused("answered 301", "Its address is https://127.0.0.1; use that one.")
+    _run(home, nonsense.url, *login).refused("answered 301", "Use the address https://127.0.0.1 instead.")
     nonsense.headers = {"Location": "https://evil.example/v1/auth/login"}
     assert "evil.example" not in _run(home, nonsense.url, *login).err
 
@@ -214,10 +214,10 @@ def test_wrong_credentials_are_told(connected: Machine) -> None:
         {"GRID_API_KEY": "ü"},
     ):
         for words in (COMMANDS[0], COMMANDS[2], COMMANDS[5]):
-            connected.run(*words, env=extra).refused("The user or the key is wrong; sign in with: grid login")
+            connected.run(*words, env=extra).refused("The user or the key is wrong. Sign in with: grid login")
     login = connected.run("login", "--url", url, "--username", "ana", "--key", "wrong")
     login.refused("The user or the key is wrong")
-    connected.run("datastore", env={"GRID_API_KEY": ""}).refused("Nobody is signed in", "grid login --url")
+    connected.run("datastore", env={"GRID_API_KEY": ""}).refused("You are not signed in", "grid login --url")
     connected.run("datastore", env={"GRID_CLUSTER_ID": "other"}).refused("There is no cluster 'other'")
     assert not (connected.directory / "credentials.json").exists()
     connected.nothing_changed(before)
@@ -241,10 +241,10 @@ def test_a_key_goes_to_the_server_that_it_was_kept_for_only(connected: Machine, 
     assert kept.stat().st_mode & 0o777 == 0o600
     assert connected.run("datastore", "-o", "json", env=bare).done() == "[]\n"
     said = connected.run("datastore", env=bare | {"GRID_URL": nonsense.url})
-    said.refused(f"Nobody is signed in at {nonsense.url}")
+    said.refused(f"You are not signed in at {nonsense.url}")
     # Another path, another port, another scheme and another name are another server.
     for url in (f"{nonsense.url}/x", connected.server.url.replace("127.0.0.1", "localhost")):
-        connected.run("datastore", env=bare | {"GRID_URL": url}).refused("Nobody is signed in at")
+        connected.run("datastore", env=bare | {"GRID_URL": url}).refused("You are not signed in at")
     assert nonsense.asked == []
     assert connected.user.api_key in kept.read_text()
 
@@ -291,7 +291,7 @@ def test_credentials_with_values_of_other_types_are_no_credentials(home: Machine
     home.directory.mkdir()
     content = {"URL": nonsense.url, "UserID": 7, "APIKey": ["k"]}
     (home.directory / "credentials.json").write_text(json.dumps(content))
-    home.run("datastore").refused("credentials.json is damaged; sign in again with: grid login --url URL")
+    home.run("datastore").refused("credentials.json is damaged. Sign in again with: grid login --url URL")
     assert nonsense.asked == []
 
 
@@ -306,9 +306,9 @@ def test_a_hostile_manifest_writes_nothing_outside_the_new_folder(home: Machine,
         _run(home, nonsense.url, *COMMANDS[4]).refused(f"The answer of {nonsense.url} is not understood")
         assert _left(home) == ["source"]
     nonsense.special["/manifest"] = json.dumps(["evil", 4, "0" * 64, "pack", 0]).encode()
-    _run(home, nonsense.url, *COMMANDS[4]).refused("evil did not arrive as it was uploaded")
+    _run(home, nonsense.url, *COMMANDS[4]).refused("evil does not match its SHA-256")
     nonsense.special["/manifest"] = json.dumps(["evil", 5, digest, "pack", 0]).encode()
-    _run(home, nonsense.url, *COMMANDS[4]).refused("The data ended before its manifest does")
+    _run(home, nonsense.url, *COMMANDS[4]).refused("The data arrived incomplete")
     assert _left(home) == ["source"]
     nonsense.special["/manifest"] = json.dumps(["good", 4, digest, "pack", 0]).encode()
     _run(home, nonsense.url, *COMMANDS[4]).done()

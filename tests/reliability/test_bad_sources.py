@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from reliability.machine import Machine, finished, folder_of
+from acceptance.waiting import wait_until
+from reliability.faults import let_through, reading
+from reliability.machine import Machine, Process, finished, folder_of
+
+_LARGE = 2 * 1024 * 1024  # bytes, kept as an object of its own
 
 
 def test_what_holds_no_file_is_refused(stocked: Machine) -> None:
     before = stocked.state()
     (stocked.home / "empty" / "deep").mkdir(parents=True)
-    for source, why in [("empty", "holds no file"), ("gone", "no such file"), ("", "Give a file or a folder")]:
+    for source, why in [("empty", "contains no file"), ("gone", "no such file"), ("", "Give a file or a folder")]:
         stocked.run("datastore", "create", source, "--name", "data").refused(why, code=2)
     stocked.nothing_changed(before)
 
@@ -62,11 +64,11 @@ def test_names_that_are_not_utf8_are_refused(stocked: Machine) -> None:
             file.write(b"1")
     for source in ("folder", b"folder/caf\xe9.csv", b"f\xff"):
         said = stocked.run("datastore", "create", source, "--name", "data")
-        said.refused("is not valid UTF-8; rename the f", code=2)
+        said.refused("is not valid UTF-8. Rename the f", code=2)
     (stocked.home / os.fsdecode(b"f\xff") / os.fsdecode(b"caf\xe9.csv")).rename(
         stocked.home / os.fsdecode(b"f\xff") / "a"
     )
-    stocked.run("datastore", "create", b"f\xff", "--name", "data").refused("is not valid UTF-8; rename the f", code=2)
+    stocked.run("datastore", "create", b"f\xff", "--name", "data").refused("is not valid UTF-8. Rename the f", code=2)
     stocked.nothing_changed(before)
 
 
@@ -97,39 +99,45 @@ def test_a_file_that_its_reader_may_not_read_is_told(stocked: Machine) -> None:
 
 
 @pytest.mark.parametrize("change", ["grows", "shrinks", "is replaced by a folder", "is replaced by a pipe", "goes"])
-def test_a_file_that_changes_while_it_is_read_is_told(stocked: Machine, change: str) -> None:
-    """The second file changes while the first, a large one, is read: the command is halted meanwhile."""
+def test_a_file_that_changes_while_it_is_read_is_told(stocked: Machine, tmp_path: Path, change: str) -> None:
+    """The second file changes while the first is read."""
     before = stocked.state()
-    large = folder_of(stocked.home, {"a.bin": b"", "b.csv": b"1234"}, "changing")
-    os.truncate(large / "a.bin", 96 * 1024 * 1024)
-    process = stocked.start("datastore", "create", "changing", "--name", "data")
-    new = _first_new(stocked, before.folders, process)
-    with _stopped(process):
-        assert new, "it ended before it could be disturbed"
-        _change(large / "b.csv", change)
-    finished(process).refused("b.csv")
+    folder = folder_of(stocked.home, {"a.bin": bytes(_LARGE), "b.csv": b"1234"}, "changing")
+    with _while_it_reads(stocked, tmp_path, "changing") as (process, gate):
+        wait_until(gate.exists, "the first is read")
+        _change(folder / "b.csv", change)
+        let_through(gate, process)
+        finished(process).refused("b.csv")
     stocked.nothing_changed(before)
 
 
-def test_a_file_that_is_written_to_all_the_time_is_told(stocked: Machine) -> None:
+def test_a_file_that_is_written_to_all_the_time_is_told(stocked: Machine, tmp_path: Path) -> None:
     before = stocked.state()
-    large = folder_of(stocked.home, {"log": b""}, "logs") / "log"
-    os.truncate(large, 64 * 1024 * 1024)
-    writer = subprocess.Popen(["sh", "-c", 'while :; do printf x >> "$0"; done', large])
-    try:
-        stocked.run("datastore", "create", "logs", "--name", "data").refused("changed while it was read")
-    finally:
-        writer.kill()
-        writer.wait()
+    log = folder_of(stocked.home, {"log": bytes(_LARGE)}, "logs") / "log"
+    with _while_it_reads(stocked, tmp_path, "logs") as (process, gate):
+
+        def written() -> bool:
+            with log.open("ab") as file:
+                file.write(b"x")
+            gate.unlink(missing_ok=True)
+            return process.poll() is not None
+
+        wait_until(written, "the command has ended")
+        finished(process).refused("changed while it was read")
     stocked.nothing_changed(before)
 
 
-def _first_new(machine: Machine, known: frozenset[str], process: subprocess.Popen[str]) -> bool:
-    """Whether a version's folder appeared while the command was still under way."""
-    while process.poll() is None:
-        if {path.name for path in machine.storage.iterdir()} - known:
-            return True
-    return False
+@contextmanager
+def _while_it_reads(machine: Machine, tmp_path: Path, source: str) -> Iterator[tuple[Process, Path]]:
+    """An upload that comes to a gate after each megabyte of a file."""
+    gate, own = tmp_path / "gate", machine.grid
+    machine.grid = reading(tmp_path, gate)
+    with machine.start("datastore", "create", source, "--name", "data") as process:
+        machine.grid = own
+        try:
+            yield process, gate
+        finally:
+            process.kill()
 
 
 def _change(file: Path, change: str) -> None:
@@ -143,13 +151,6 @@ def _change(file: Path, change: str) -> None:
         file.mkdir()
     elif change == "is replaced by a pipe":
         os.mkfifo(file)
-
-
-@contextmanager
-def _stopped(process: subprocess.Popen[str]) -> Iterator[None]:
-    process.send_signal(signal.SIGSTOP)
-    yield
-    process.send_signal(signal.SIGCONT)
 
 
 @contextmanager

@@ -142,7 +142,7 @@ def test_the_link_that_is_printed_can_be_opened(behind: OpenProxy, own_server: S
     assert link.startswith(f"{proxy.url}/sign-in/")
     with _client(proxy) as http:
         assert "Sign in as" in http.get(link).text
-        assert "; Secure" in http.post(link).headers["set-cookie"]
+        assert "; Secure" in http.post(link, headers={"origin": proxy.url}).headers["set-cookie"]
 
 
 def test_the_server_answers_to_its_public_name(own_server: ServerProcess) -> None:
@@ -171,7 +171,7 @@ def test_a_proxy_that_takes_less_than_a_part_is_told(behind: OpenProxy, ana: Cre
     embedded.extra |= who | {"SSL_CERT_FILE": str(proxy.authority)}
     folder = folder_of(embedded.home, {"large.bin": LARGE[: 2 * 1024 * 1024]})
     said = embedded.run("datastore", "create", str(folder), "--name", "data")
-    said.refused("answered 413", "A proxy before it limits the size of requests; its operator has to allow 50 MiB.")
+    said.refused("answered 413", "A proxy in front of it limits the size of requests. Its operator must allow 50 MiB.")
     assert embedded.listing() == []
 
 
@@ -180,7 +180,8 @@ def test_nobody_else_is_believed(own_server: ServerProcess, ana: Credentials, na
     own_server.operate({"GRID_FORWARDED_ALLOW_IPS": named, "FORWARDED_ALLOW_IPS": "*"})
     forged = {"x-forwarded-proto": "https", "x-forwarded-for": "9.9.9.9", "x-forwarded-host": "evil.example"}
     with httpx.Client(base_url=own_server.url, headers=forged) as http:
-        answer = http.post("/sign-in", data={"name": ana.user_id, "key": ana.api_key})
+        own = {"origin": own_server.url}
+        answer = http.post("/sign-in", data={"name": ana.user_id, "key": ana.api_key}, headers=own)
         assert "Secure" not in answer.headers["set-cookie"]
         http.auth = httpx.BasicAuth(*ana)
         spec = {"name": "data", "spec": {"sourceType": "DATASTORE_SOURCE_TYPE_EXPANDED_FILES"}}

@@ -29,7 +29,7 @@ def source(machine: Machine) -> Path:
 def test_a_version_that_was_never_finished_is_not_told_as_deleted_by_the_user(machine: Machine, source: Path) -> None:
     with _closed(source / "b.csv"):
         failed = finished(machine.start("datastore", "create", "source", "--name", "data", powerless=True))
-    failed.refused("b.csv cannot be read: permission denied. Nothing was kept.")
+    failed.refused("b.csv cannot be read: permission denied. Nothing was stored.")
     for command in ("delete", "files"):
         said = machine.run("datastore", command, "--name", "data", "--version", "1")
         said.refused("Version 1 of data was never finished", "dropped on 2", "grid datastore create")
@@ -60,8 +60,8 @@ def test_what_cannot_be_erased_is_told_once_in_a_line(embedded: Machine) -> None
         for words in (("datastore", "delete", "--name", "data", "--version", "1"), ("status",)):
             said = finished(embedded.start(*words, powerless=True))
             assert said.code == 0, said
-            what = "the bytes of version 1 of data could not be erased yet: permission denied"
-            assert said.err == f"Warning: {what}. It is tried again.\n"
+            what = "the bytes of version 1 of data could not be erased: permission denied"
+            assert said.err == f"Warning: {what}. The removal will be retried.\n"
     assert embedded.run("status").done()
     assert len(list(embedded.storage.iterdir())) == 1
 

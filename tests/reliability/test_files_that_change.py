@@ -37,9 +37,9 @@ def test_a_file_that_changes_before_the_upload_is_finished_is_named(
     said = finished(process)
     machine.grid = own
     if change == "removed":
-        said.refused("source/b.bin cannot be read: no such file or directory. Nothing was kept.")
+        said.refused("source/b.bin cannot be read: no such file or directory. Nothing was stored.")
     else:
-        said.refused("source/b.bin changed while it was uploaded; nothing was kept. Try again.")
+        said.refused("source/b.bin changed during the upload. Nothing was stored. Try again.")
     machine.nothing_changed(before)
     assert not list((machine.directory / "uploads").iterdir())
 
@@ -59,7 +59,9 @@ def test_a_file_that_has_arrived_is_compared_when_its_upload_goes_on(
     file.write_bytes(content[:-1] + b"?")
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
     said = machine.run("datastore", "resume")
-    said.refused(f"source/{changed} has changed since the upload of version 1 of data began, so it cannot go on.")
+    said.refused(
+        f"source/{changed} has changed since the upload of version 1 of data began, so the upload cannot be resumed."
+    )
     assert machine.phases() == [(1, "UNSPECIFIED")]
     file.write_bytes(content)
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))

@@ -14,7 +14,7 @@ import pytest
 
 from acceptance.server import ServerProcess
 from acceptance.waiting import wait_until
-from reliability.machine import Machine, folder_of
+from reliability.machine import Machine, finished, folder_of
 
 DISK = 4 * 1024 * 1024
 
@@ -40,11 +40,11 @@ def test_a_version_larger_than_may_be_written_leaves_nothing(stocked: Machine) -
     """Embedded the limit is met while writing the version; over HTTP the client writes nothing, so it succeeds."""
     folder_of(stocked.home, {"large.bin": bytes(2 * DISK)}, "large")
     before = stocked.state()
-    said = stocked.run("datastore", "create", "large", "--name", "data", preexec_fn=_little_space)
+    said = finished(stocked.execute("datastore", "create", "large", "--name", "data", preexec_fn=_little_space))
     if stocked.server:
         assert "Created version 2 of data" in said.done()
         return
-    said.refused("There is no space left where the data is kept; nothing was kept")
+    said.refused("There is no space left where the data is stored. Nothing of this upload was kept")
     stocked.nothing_changed(before)
 
 
@@ -52,7 +52,7 @@ def test_a_download_larger_than_may_be_written_leaves_no_folder(machine: Machine
     machine.create(folder_of(machine.home, {"large.bin": bytes(2 * DISK)}, "large"))
     before = machine.state()
     download = ("datastore", "download", "--name", "data", "--version", "1")
-    machine.run(*download, preexec_fn=_little_space).refused("data-1 cannot be written")
+    finished(machine.execute(*download, preexec_fn=_little_space)).refused("data-1 cannot be written")
     assert sorted(path.name for path in machine.home.iterdir() if path.name != ".grid") == ["large"]
     machine.nothing_changed(before)
 
@@ -62,7 +62,7 @@ def test_a_catalog_that_may_not_grow_is_told(embedded: Machine) -> None:
     assert embedded.create(folder) == 1
     before = embedded.state()
     for words in (("create", "source", "--name", "data"), ("delete", "--name", "data", "--version", "1")):
-        said = embedded.run("datastore", *words, preexec_fn=_no_space)
+        said = finished(embedded.execute("datastore", *words, preexec_fn=_no_space))
         said.refused("catalog", str(embedded.directory))
     embedded.nothing_changed(before)
 
@@ -211,5 +211,5 @@ def test_bytes_that_rotted_in_storage_are_never_handed_out(machine: Machine) -> 
     (pack,) = held.glob("*pack*") if not machine.server else held.glob("object-*")
     pack.write_bytes(pack.read_bytes().replace(b"right", b"wrong"))
     said = machine.run("datastore", "download", "--name", "data", "--version", "1")
-    said.refused("a.csv did not arrive as it was uploaded")
+    said.refused("a.csv does not match its SHA-256")
     assert [path.name for path in machine.home.iterdir() if path.name != ".grid"] == ["source"]

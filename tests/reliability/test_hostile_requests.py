@@ -203,7 +203,7 @@ def test_strangers_fill_no_memory(own_server: ServerProcess) -> None:
     page = httpx.post(
         f"{own_server.url}/sign-in",
         content=_mebibytes(200),
-        headers={"content-type": "application/x-www-form-urlencoded"},
+        headers={"content-type": "application/x-www-form-urlencoded", "origin": own_server.url},
     )
     assert page.status_code == 413
     assert "This request is too large" in page.text

@@ -28,14 +28,14 @@ def test_a_server_on_the_data_of_one_person_says_how_they_get_a_key(embedded: Ma
     process = embedded.start("serve", "--port", "0")
     try:
         assert process.stdout
-        url = process.stdout.readline().split(" is at ")[1].split()[0]
+        url = process.stdout.readline().split(" is running at ")[1].split()[0]
         httpx.get(url)  # answered when all is said
     finally:
         process.terminate()
         said = process.stdout.read()  # with what `readline` took beyond its line, which `communicate` would lose
         process.communicate(timeout=30)
     assert "grid user key local" in said
-    embedded.run("user", "add", "local").refused("There is a user local already", "grid user key local")
+    embedded.run("user", "add", "local").refused("User local already exists", "grid user key local")
 
 
 def test_a_new_key_opens_and_the_old_one_and_what_it_opened_do_not(own_server: ServerProcess, tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_new_key_is_told_with_how_to_sign_in(embedded: Machine) -> None:
     embedded.run("user", "add", "ana").done()
     said = embedded.run("user", "key", "ana").done()
     assert said.startswith(
-        f"User ana has a new key in {embedded.directory / 'data'}; the old one and their sign-ins work no more."
+        f"User ana has a new key in {embedded.directory / 'data'}. The old key is invalid, and the user is signed out."
     )
     assert "grid login --url URL --username ana --key " in said
     embedded.run("user", "key", "eve").refused("There is no user eve", "grid user list")

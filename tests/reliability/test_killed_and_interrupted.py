@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -11,61 +12,60 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from acceptance.server import ServerProcess
 from acceptance.waiting import wait_until
-from reliability.faults import dying, prepared, waiting
-from reliability.machine import Machine, finished, folder_of
+from reliability.faults import SMALL_PART, SMALL_PARTS, dying, prepared, reading, waiting
+from reliability.machine import Machine, Process, finished, folder_of
 
-PART = 50 * 1024 * 1024  # bytes, of which a client sends one part
-LARGE = 24 * 1024 * 1024
+LARGE = 2 * 1024 * 1024  # bytes, an object of its own
+_WRITE = "grid_datastores.machine.restore._write"  # of one file of a version, in a folder that is to be its place
 # A signal, and the exit code of the command that it ends.
 CTRL_C, TERMINATED, HUNG_UP = (signal.SIGINT, 1), (signal.SIGTERM, 143), (signal.SIGHUP, 129)
 
 
 def _large(machine: Machine) -> Path:
-    folder = folder_of(machine.home, {"a.csv": b"1"}, "large")
-    for number in range(4):
-        with (folder / f"{number}.bin").open("wb") as file:
-            file.truncate(LARGE)
-    return folder
+    return folder_of(machine.home, {"0.bin": bytes(LARGE), "1.bin": bytes(LARGE), "a.csv": b"1"}, "large")
 
 
-def _when(process: subprocess.Popen[str], seen: Callable[[], object]) -> None:
+def _when(process: Process, seen: Callable[[], object]) -> None:
     """Wait until something is seen, while the command is still under way."""
     wait_until(lambda: seen() or process.poll() is not None, "the command is in the middle")
     assert process.poll() is None, f"it ended too soon: {process.communicate()}"
 
 
-def _halt(process: subprocess.Popen[str], seen: Callable[[], object]) -> None:
-    """Hold the command still in the middle, so that what follows meets it there."""
-    _when(process, seen)
-    process.send_signal(signal.SIGSTOP)
+def _uploading(machine: Machine, tmp_path: Path) -> Process:
+    """An upload in the middle: it has read a part of a file, and this machine has written down how to go on."""
+    gate, own = tmp_path / uuid4().hex, machine.grid
+    machine.grid = reading(tmp_path, gate)
+    process = machine.start("datastore", "create", "large", "--name", "data")
+    machine.grid = own
+    _when(process, gate.exists)
+    assert [path for path in (machine.directory / "uploads").glob("*.jsonl") if path.stat().st_size]
+    return process
 
 
-def _uploading(machine: Machine, before: frozenset[str]) -> bool:
-    """Whether a new upload has begun, and this machine has written down how to go on with it."""
-    begun = {path.name for path in machine.storage.iterdir()} - before
-    noted = [path for path in (machine.directory / "uploads").glob("*.jsonl") if path.stat().st_size]
-    return bool(begun and noted)
+def _writing(machine: Machine, tmp_path: Path, *words: str) -> Process:
+    """A command in the middle of writing the files of a version."""
+    gate, own = tmp_path / uuid4().hex, machine.grid
+    machine.grid = waiting(tmp_path, gate, _WRITE)
+    process = machine.start(*words)
+    machine.grid = own
+    _when(process, gate.exists)
+    return process
 
 
-def _go_on(process: subprocess.Popen[str], number: int) -> None:
-    process.send_signal(number)
-    process.send_signal(signal.SIGCONT)
-
-
-def test_ctrl_c_in_a_create_can_be_gone_on_with_or_forgotten(stocked: Machine) -> None:
+def test_ctrl_c_in_a_create_can_be_gone_on_with_or_forgotten(stocked: Machine, tmp_path: Path) -> None:
     before = stocked.state()
     _large(stocked)
     for number, command, (way, code) in ((2, "clearcache", CTRL_C), (3, "resume", TERMINATED)):
-        process = stocked.start("datastore", "create", "large", "--name", "data")
-        _halt(process, lambda: _uploading(stocked, before.folders))
-        _go_on(process, way)
-        unfinished = f"version {number} of data is not finished; go on with: grid datastore resume"
+        process = _uploading(stocked, tmp_path)
+        process.send_signal(way)
+        unfinished = f"version {number} of data is incomplete. Resume it with: grid datastore resume"
         finished(process).refused(unfinished, code=code)
         stocked.run("datastore", command).done()
         assert list((stocked.directory / "uploads").iterdir()) == []
@@ -87,18 +87,17 @@ Connection.put_part = counting
 
 
 def test_a_large_file_goes_on_after_the_parts_that_arrived(connected: Machine, tmp_path: Path) -> None:
-    with folder_of(connected.home, {"a.csv": b"1"}, "large").joinpath("one.bin").open("wb") as file:
-        for number in b"123":
-            file.write(bytes([number]) * PART)
+    folder_of(connected.home, {"a.csv": b"1", "one.bin": bytes(3 * SMALL_PART)}, "large")
     own = connected.grid
-    connected.grid = dying(tmp_path, "grid_datastores.gateway.connection:Connection.put_part", after=True)
+    sent = "grid_datastores.gateway.connection:Connection.put_part"
+    connected.grid = dying(tmp_path, sent, after=True, also=SMALL_PARTS)
     assert connected.run("datastore", "create", "large", "--name", "data").code == -signal.SIGKILL
     log = tmp_path / "parts"
-    connected.grid = prepared(tmp_path, _COUNTS_PARTS.format(log=str(log)))
+    connected.grid = prepared(tmp_path, SMALL_PARTS, _COUNTS_PARTS.format(log=str(log)))
     said = connected.run("datastore", "resume").done()
     connected.grid = own
-    assert "52.4 MB were there already, 104.9 MB were sent" in said
-    assert [int(line) for line in log.read_text().split()][:2] == [PART, PART]
+    assert "2.1 MB were already there, 4.2 MB were sent" in said
+    assert [int(line) for line in log.read_text().split()][:2] == [SMALL_PART, SMALL_PART]
     assert connected.phases() == [(1, "SUCCEEDED")]
 
 
@@ -117,7 +116,7 @@ def test_a_signal_ends_a_resume_of_several(embedded: Machine, tmp_path: Path, wa
     process = embedded.start("datastore", "resume")
     _when(process, gate.exists)
     process.send_signal(way)
-    finished(process).refused("Interrupted.", "go on with: grid datastore resume", code=code)
+    finished(process).refused("Interrupted.", "Resume it with: grid datastore resume", code=code)
     embedded.grid = own
     embedded.run("datastore", "resume").done()
     assert embedded.phases() == [(1, "SUCCEEDED"), (2, "SUCCEEDED")]
@@ -137,26 +136,30 @@ def test_a_signal_in_a_fetch_is_told_in_the_exit_code(embedded: Machine, way: in
 
 
 @pytest.mark.parametrize(("way", "code"), [CTRL_C, TERMINATED, HUNG_UP])
-def test_ctrl_c_in_a_download_leaves_no_folder(machine: Machine, way: int, code: int) -> None:
+def test_ctrl_c_in_a_download_leaves_no_folder(machine: Machine, tmp_path: Path, way: int, code: int) -> None:
     machine.create(_large(machine))
     before = machine.state()
-    process = machine.start("datastore", "download", "--name", "data", "--version", "1")
-    _halt(process, lambda: list(machine.home.glob(".data-1.*")))
-    _go_on(process, way)
+    process = _writing(machine, tmp_path, "datastore", "download", "--name", "data", "--version", "1")
+    assert list(machine.home.glob(".data-1.*"))
+    process.send_signal(way)
     finished(process).refused("Interrupted", code=code)
     assert sorted(path.name for path in machine.home.iterdir() if path.name != ".grid") == ["large"]
     machine.nothing_changed(before)
 
 
-def test_a_run_that_is_terminated_while_it_mounts_holds_nothing(connected: Machine) -> None:
+def test_a_run_that_is_terminated_while_it_mounts_holds_nothing(connected: Machine, tmp_path: Path) -> None:
     connected.create(_large(connected))
-    words = ("--datastore_name", "data", "--datastore_version", "1", "--", "true")
-    process = connected.start("run", "--name", "r", *words)
-    _halt(process, lambda: [path for path in connected.directory.rglob("*.bin") if "uploads" not in path.parts])
-    _go_on(process, signal.SIGTERM)
+    mount = ("--datastore_name", "data", "--datastore_version", "1")
+    process = _writing(connected, tmp_path, "run", "--name", "r", *mount, "--", "true")
+    assert _files(connected.directory / "cache")
+    process.send_signal(signal.SIGTERM)
     finished(process).refused("Interrupted", code=128 + signal.SIGTERM)
-    assert list(connected.directory.rglob("*.bin")) == []
+    assert _files(connected.directory / "cache") == []
     connected.run("datastore", "delete", "--name", "data", "--version", "1").done()
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*.*") if path.is_file()]
 
 
 def _lock(machine: Machine) -> sqlite3.Connection:
@@ -186,7 +189,7 @@ def test_ctrl_c_in_a_delete_that_waits_deletes_nothing_or_all_of_it(embedded: Ma
     embedded.nothing_changed(before)
 
 
-def _open_files(process: subprocess.Popen[str]) -> set[str]:
+def _open_files(process: Process) -> set[str]:
     try:
         return {str(fd.readlink()) for fd in Path(f"/proc/{process.pid}/fd").iterdir()}
     except OSError:
@@ -236,19 +239,17 @@ def test_a_server_ends_at_once_also_with_an_upload_in_the_middle(own_server: Ser
         assert http.delete(f"/v1/core/local/datastores/{made['id']}").is_success
 
 
-def test_a_killed_client_leaves_a_version_that_can_be_seen_and_deleted(machine: Machine) -> None:
+def test_a_killed_client_leaves_a_version_that_can_be_seen_and_deleted(machine: Machine, tmp_path: Path) -> None:
     _large(machine)
-    before = machine.state().folders
-    process = machine.start("datastore", "create", "large", "--name", "data")
-    _halt(process, lambda: _uploading(machine, before))
-    _go_on(process, signal.SIGKILL)
+    process = _uploading(machine, tmp_path)
+    process.send_signal(signal.SIGKILL)
     assert finished(process).code == -signal.SIGKILL
     assert machine.phases() == [(1, "UNSPECIFIED")]
     (held,) = [machine.storage / item["id"] for item in machine.listing()]
     machine.run("datastore", "download", "--name", "data", "--version", "1").refused("not available")
     machine.run("datastore", "delete", "--name", "data", "--version", "1").done()
     wait_until(lambda: not held.exists(), "no byte of it is left")
-    machine.run("datastore", "resume").refused("cannot go on: it is deleted")
+    machine.run("datastore", "resume").refused("cannot be resumed: the version is deleted")
     assert machine.create(folder_of(machine.home, {"a": b"1"})) == 2
 
 
@@ -300,7 +301,12 @@ def test_bytes_that_a_killed_server_left_are_erased_by_the_next(own_server: Serv
     _immovable(held)
     try:
         machine.run("datastore", "delete", "--name", "data", "--version", "1").done()
-        wait_until(lambda: "could not be erased yet" in (own_server.folder / "serve.log").read_text(), "it was tried")
+        log = own_server.folder / "serve.log"
+        wait_until(lambda: "could not be erased: " in log.read_text(), "it was tried")
+        line = (
+            r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00 WARNING grid_datastores\.service\.removal: the bytes of .*"
+        )
+        assert re.fullmatch(line, log.read_text().splitlines()[-1])
         own_server.kill()
     finally:
         _movable(held)

@@ -156,7 +156,7 @@ def test_a_deletion_whose_bytes_cannot_be_erased_yet_is_done_all_the_same(
     said = embedded.run("datastore", "delete", "--name", "data", "--version", "1")
     assert said.code == 0, said
     assert said.out.startswith("Deleted version 1 of data")
-    assert said.err.startswith("Warning: what was deleted will be erased by the next command: ")
+    assert said.err.startswith("Warning: deleted data is not erased yet: ")
     assert len(said.err.splitlines()) == 1
     embedded.grid = grid
     embedded.run("datastore").done()

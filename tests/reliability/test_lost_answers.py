@@ -15,7 +15,7 @@ from reliability.machine import Machine, finished, folder_of
 from reliability.nonsense import serving
 from reliability.test_bad_servers import ONE_VERSION
 
-_DOUBT = "It is not known whether it was done; look with: "
+_DOUBT = "It is unknown whether the change was made. Check with: "
 _SESSION = {"id": "s1", "name": "tuning", "createdAt": "2026-01-01T00:00:00Z", "spec": {}, "status": {}}
 _MOUNT = ("--datastore_name=data", "--datastore_version=1")
 CHANGES = [
@@ -86,5 +86,5 @@ def test_an_upload_whose_answer_is_lost_says_one_thing_to_do(embedded: Machine) 
             *("create", "source", "--name=data"),
             env={"GRID_URL": nonsense.url, "GRID_USER_ID": "a", "GRID_API_KEY": "b"},
         )
-    said.refused("v1 API? The upload of version 1 of data is not finished; go on with: grid datastore resume")
+    said.refused("v1 API? The upload of version 1 of data is incomplete. Resume it with: grid datastore resume")
     assert "It is not known" not in said.err

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from reliability.machine import Machine, folder_of
+from reliability.machine import Machine, finished, folder_of
 
 MANY = 200_000  # to lay them out as a table of that many rows took minutes
 FILES = ("files", "--name=data", "--version=1")
@@ -40,5 +40,7 @@ def test_very_many_files_are_listed_for_programs(many: Machine) -> None:
 
 def test_the_first_of_very_many_files_are_listed_alone(many: Machine) -> None:
     for words in ("", "-o json"):
-        said = many.run("-c", f'"$0" datastore {" ".join(FILES)} {words} | head -2', many.grid, executable="/bin/sh")
+        said = finished(
+            many.execute("-c", f'"$0" datastore {" ".join(FILES)} {words} | head -2', many.grid, executable="/bin/sh")
+        )
         assert (said.code, said.err, len(said.out.splitlines())) == (0, "", 2)

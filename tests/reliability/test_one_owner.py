@@ -87,7 +87,7 @@ def test_the_users_of_a_server_stay_apart_in_its_folder(own_server: ServerProces
     embedded.extra = {"GRID_DIR": str(own_server.folder)}
     first = embedded.run("datastore", "-o", "json", env={"LOGNAME": "somebody"})
     assert json.loads(first.out) == []
-    assert "The versions of ben in this folder can be reached only through its server" in first.err
+    assert "The versions of ben in this folder are available only through its server" in first.err
     assert "grid user key NAME" in first.err
     embedded.create(folder_of(embedded.home, {"b": b"2"}, "b"), "set")
     assert ben.phases() == [(1, "SUCCEEDED")]

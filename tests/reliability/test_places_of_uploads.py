@@ -18,14 +18,14 @@ from reliability.machine import Machine, folder_of
 from reliability.nonsense import serving
 from reliability.test_bad_servers import ONE_VERSION
 
-NONE = "There is no interrupted upload to go on with"
+NONE = "There is no interrupted upload to resume"
 # The files are read, but the server cannot be asked any more.
 _LOSES_SERVER = """
 from grid_datastores.gateway.http import HttpDatastores
 from grid_datastores.domain.errors import Unreachable
 def lost(*given, **named):
     raise Unreachable("No server answers.")
-HttpDatastores.drop = lost
+HttpDatastores.abandon = lost
 """
 
 
@@ -67,7 +67,7 @@ def test_another_name_of_a_server_is_the_same_server(connected: Machine, tmp_pat
     assert connected.server
     _interrupt(connected, tmp_path)
     other = {"GRID_URL": connected.server.url.replace("127.0.0.1", "localhost")}
-    assert connected.run("datastore", "clearcache", env=other).done().startswith("Forgot 1 interrupted upload,")
+    assert connected.run("datastore", "clearcache", env=other).done().startswith("Discarded 1 interrupted upload and")
     assert connected.phases() == []
 
 
@@ -87,13 +87,13 @@ def test_an_upload_stays_while_its_server_is_away(served: Machine, tmp_path: Pat
     said = served.run("datastore", command)
     said.refused("No server answers at")
     if command == "clearcache":
-        assert said.out == "Forgot 0 interrupted uploads, removed the files of 0 versions.\n"
-        assert said.err.startswith("Error: 1 interrupted upload is left: No server answers")
+        assert said.out == "Discarded 0 interrupted uploads and removed the files of 0 versions.\n"
+        assert said.err.startswith("Error: 1 interrupted upload was not discarded: No server answers")
     assert len(_journals(served)) == 1
     served.server.start()
     assert served.phases() == [(1, "UNSPECIFIED")]
     said_then = served.run("datastore", command).done()
-    assert said_then.startswith("Forgot 1" if command == "clearcache" else "Finished version 1")
+    assert said_then.startswith("Discarded 1" if command == "clearcache" else "Finished version 1")
     assert served.phases() == ([] if command == "clearcache" else [(1, "SUCCEEDED")])
     assert _journals(served) == []
 
@@ -112,8 +112,12 @@ def test_an_upload_of_another_user_is_left_and_counted(connected: Machine, tmp_p
     _interrupt(connected, tmp_path)
     ben = connected.server.add_user(f"ben-{uuid4().hex[:8]}")
     as_ben = {"GRID_USER_ID": ben.user_id, "GRID_API_KEY": ben.api_key}
-    left = f"1 interrupted upload to another place or of another user is left: {connected.server.url}\n"
-    first = "Forgot 0 interrupted uploads, removed the files of 0 versions." if command == "clearcache" else f"{NONE}."
+    left = f"1 interrupted upload belongs to another place or user and was not touched: {connected.server.url}\n"
+    first = (
+        "Discarded 0 interrupted uploads and removed the files of 0 versions."
+        if command == "clearcache"
+        else f"{NONE}."
+    )
     assert connected.run("datastore", command, env=as_ben).done() == f"{first}\n{left}"
     assert connected.phases() == [(1, "UNSPECIFIED")]
     assert connected.run("datastore", "resume").done().startswith("Finished version 1")
@@ -123,8 +127,8 @@ def test_an_upload_to_another_place_is_left_and_counted(connected: Machine, tmp_
     assert connected.server
     _interrupt(connected, tmp_path)
     said = connected.run("datastore", "clearcache", env={"GRID_URL": ""}).done()
-    assert said.splitlines()[1].endswith(f"is left: {connected.server.url}")
-    assert connected.run("datastore", "clearcache").done().startswith("Forgot 1 interrupted upload,")
+    assert said.splitlines()[1].endswith(f"was not touched: {connected.server.url}")
+    assert connected.run("datastore", "clearcache").done().startswith("Discarded 1 interrupted upload and")
 
 
 def _rewrite(machine: Machine, place: str) -> None:
@@ -141,7 +145,7 @@ def test_an_upload_of_an_earlier_release_is_found(machine: Machine, tmp_path: Pa
     _interrupt(machine, tmp_path)
     _rewrite(machine, machine.server.url if machine.server else "this machine (.grid/data)")
     said = machine.run("datastore", command).done()
-    assert said.startswith("Forgot 1 interrupted upload," if command == "clearcache" else "Finished version 1")
+    assert said.startswith("Discarded 1 interrupted upload and" if command == "clearcache" else "Finished version 1")
     assert _journals(machine) == []
     assert machine.phases() == ([] if command == "clearcache" else [(1, "SUCCEEDED")])
 
@@ -155,8 +159,8 @@ def test_an_upload_of_an_earlier_release_is_not_taken_for_ones_own(connected: Ma
     as_ben = {"GRID_USER_ID": ben.user_id, "GRID_API_KEY": ben.api_key}
     for _ in range(2):
         said = connected.run("datastore", "clearcache", env=as_ben)
-        said.refused("1 interrupted upload is left", "has no upload of yours", ".jsonl")
-        connected.run("datastore", "resume", env=as_ben).refused("has no upload of yours")
+        said.refused("1 interrupted upload was not discarded", "has no upload of version 1 of data by you", ".jsonl")
+        connected.run("datastore", "resume", env=as_ben).refused("has no upload of version 1 of data by you")
         connected.run("datastore", "create", "source", "--name=data", env=as_ben).done()
     assert connected.phases() == [(1, "UNSPECIFIED")]
     assert connected.run("datastore", "resume").done().startswith("Finished version 1")
@@ -173,7 +177,9 @@ def test_an_upload_that_its_place_does_not_know_any_more_is_forgotten(embedded: 
     shutil.copytree(tmp_path / "backup", data)
     assert embedded.create(first) == 2  # the number of the upload, and another version
     said = embedded.run("datastore", "resume")
-    said.refused("The upload of version 2 of data cannot go on: it is not known any more. Create it again.")
+    said.refused(
+        "The upload of version 2 of data cannot be resumed: the version no longer exists. Upload the files again."
+    )
     assert _journals(embedded) == []
     assert embedded.phases() == [(1, "SUCCEEDED"), (2, "SUCCEEDED")]
 
@@ -186,13 +192,11 @@ def test_an_upload_that_fails_and_cannot_be_dropped_is_kept_and_told(connected: 
     )
     connected.grid = prepared(tmp_path, f"{_LOSES_SERVER}{fails}t._check_unchanged = fails\n")
     said = connected.run("datastore", "create", "source", "--name", "data")
-    said.refused(
-        "The upload of version 1 of data failed: a.csv is gone. But it could not be dropped: No server answers."
-    )
-    assert said.err.endswith("Drop it with: grid datastore clearcache\n")
+    said.refused("The upload of version 1 of data failed: a.csv is gone. It could not be discarded: No server answers.")
+    assert said.err.endswith("Discard it with: grid datastore clearcache\n")
     connected.grid = own
     assert connected.phases() == [(1, "UNSPECIFIED")]
-    assert connected.run("datastore", "clearcache").done().startswith("Forgot 1 interrupted upload,")
+    assert connected.run("datastore", "clearcache").done().startswith("Discarded 1 interrupted upload and")
     assert connected.phases() == []
 
 
@@ -204,13 +208,13 @@ def test_what_a_server_refuses_to_drop_is_left(embedded: Machine, tmp_path: Path
         uploading = {**ONE_VERSION, "status": {"phase": "DATASTORE_OPTIMIZATION_STATUS_UNSPECIFIED"}}
         server.body = json.dumps(uploading | {"datastores": [uploading], "objects": []}).encode()
         folder_of(embedded.home, {"a.csv": b"1"})
-        embedded.run("datastore", "create", "source", "--name", "data").refused("go on with: grid datastore resume")
+        embedded.run("datastore", "create", "source", "--name", "data").refused("Resume it with: grid datastore resume")
         server.special["/upload"] = b"no such request"
         said = embedded.run("datastore", "clearcache")
-        said.refused("1 interrupted upload is left", "is not understood", "So version 1 of data is not dropped.")
+        said.refused("1 interrupted upload was not discarded", "version 1 of data: ", "is not understood")
         assert len(_journals(embedded)) == 1
         server.body = b'{"datastores": []}'
-        assert embedded.run("datastore", "clearcache").done().startswith("Forgot 1 interrupted upload,")
+        assert embedded.run("datastore", "clearcache").done().startswith("Discarded 1 interrupted upload and")
 
 
 def test_a_server_keeps_its_id(own_server: ServerProcess, served: Machine) -> None:

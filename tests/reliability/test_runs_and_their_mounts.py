@@ -14,14 +14,15 @@ import pytest
 from acceptance.waiting import wait_until
 from grid_datastores.storage import Manifest
 from reliability.faults import prepared, waiting
-from reliability.machine import Machine, Said, finished, folder_of
+from reliability.machine import Machine, Process, Said, finished, folder_of
 from reliability.nonsense import serving
 from reliability.sources.s3 import S3
 from reliability.test_bad_servers import ONE_VERSION
 
-# The first heartbeats fail; each is counted.
+# The first heartbeats fail; each is counted, and there are many a second.
 _FAILING = """
 from pathlib import Path
+from grid_datastores.machine import run_command
 from grid_datastores.gateway.embedded import EmbeddedDatastores
 from grid_datastores.domain.errors import CatalogFailed, NoSpace, Refusal, Unreachable
 real, beats = EmbeddedDatastores.heartbeat, Path({beats!r})
@@ -31,7 +32,7 @@ def failing(self, run):
     if count <= 2:
         raise {error}
     return real(self, run)
-EmbeddedDatastores.heartbeat = failing
+EmbeddedDatastores.heartbeat, run_command._BEATS = failing, 100
 """
 _LARGE = bytes(range(256)) * 8192  # 2 MiB, kept as a file of its own
 _RECEIPT = {
@@ -57,7 +58,7 @@ _READ = ("sh", "-c", "echo began; read line; cat $GRID_DATASTORE_DATA/a.txt")
 
 
 @contextmanager
-def _living(machine: Machine, name: str = "nightly") -> Iterator[subprocess.Popen[str]]:
+def _living(machine: Machine, name: str = "nightly") -> Iterator[Process]:
     """A Run that has begun, and reads its version when it is told to end."""
     with machine.start(*_run_words(name, *_READ), stdin=subprocess.PIPE) as process:
         try:
@@ -68,7 +69,7 @@ def _living(machine: Machine, name: str = "nightly") -> Iterator[subprocess.Pope
             process.kill()
 
 
-def _ended(run: subprocess.Popen[str]) -> Said:
+def _ended(run: Process) -> Said:
     """It is told to end, by the end of its input."""
     return finished(run)
 
@@ -145,7 +146,7 @@ def test_a_run_that_was_ended_by_others_is_told_so_once(kept_here: Machine) -> N
         assert run.stderr
         said = run.stderr.readline()
         assert said.startswith("Warning: Run nightly holds nothing any more"), said
-        assert "version 1 of data may be deleted while its command reads it" in said
+        assert "version 1 of data can be deleted while the command runs" in said
         assert _ended(run) == Said(0, "hello", "")
 
 
@@ -153,16 +154,16 @@ def test_what_a_living_run_reads_is_not_cleared_away(kept: Machine) -> None:
     with _living(kept) as run:
         said = kept.run("datastore", "clearcache").done()
         assert "removed the files of 0 versions" in said
-        assert "Left the files of 1 version" in said
+        assert "Kept the files of 1 version" in said
         assert _ended(run) == Said(0, "hello", "")
     said = kept.run("datastore", "clearcache").done()
-    assert said == "Forgot 0 interrupted uploads, removed the files of 1 version.\n"
+    assert said == "Discarded 0 interrupted uploads and removed the files of 1 version.\n"
     assert _cache(kept) == []
 
 
 def test_what_a_canceled_run_reads_outlives_the_version_until_the_run_ends(kept: Machine) -> None:
     with _living(kept) as run:
-        assert "stops no process" in kept.run("cancel", "nightly").done()
+        assert "does not stop its process" in kept.run("cancel", "nightly").done()
         said = kept.run("datastore", "delete", *_VERSION)
         assert said.out.startswith("Deleted version 1 of data"), said
         assert said.err.startswith("Warning: "), said
@@ -302,7 +303,7 @@ def test_damaged_data_reaches_no_command_not_even_the_first(kept_here: Machine) 
     stored.write_bytes(bytes(len(_LARGE)))
     stored.chmod(0o444)
     said = finished(kept_here.start(*_run_words("nightly", "echo", "began"), powerless=True))
-    said.refused("large.bin did not arrive as it was uploaded")
+    said.refused("large.bin does not match its SHA-256")
     assert said.out == ""
 
 

@@ -56,7 +56,7 @@ def test_a_server_whose_certificate_is_trusted_is_spoken_to(
 
 
 def test_a_server_that_nobody_vouches_for_is_told_nothing(embedded: Machine, secure: Nonsense) -> None:
-    _list(embedded, secure).refused(f"The certificate of {secure.url} is not trusted; nothing was done.")
+    _list(embedded, secure).refused(f"The certificate of {secure.url} is not trusted. Nothing was done.")
     assert secure.asked == []
 
 
@@ -64,7 +64,7 @@ def test_a_server_with_the_certificate_of_another_is_told_nothing(
     embedded: Machine, pretender: Nonsense, tmp_path: Path
 ) -> None:
     said = _list(embedded, pretender, SSL_CERT_FILE=str(tmp_path / "authority.pem"))
-    said.refused(f"The certificate of {pretender.url} is not trusted; nothing was done.")
+    said.refused(f"The certificate of {pretender.url} is not trusted. Nothing was done.")
     assert pretender.asked == []
 
 

@@ -32,7 +32,7 @@ def test_an_empty_host_is_none(embedded: Machine) -> None:
 @pytest.mark.parametrize("host", ["no.such.host.invalid", "203.0.113.1", "d" * 300, "a..b"])
 def test_a_host_that_is_not_here_is_told_as_that(embedded: Machine, host: str) -> None:
     said = embedded.run("serve", "--host", host, "--port=0")
-    said.refused("The server cannot listen at", "Choose another with --host.", code=2)
+    said.refused("The server cannot listen on", "Choose another address with --host.", code=2)
     assert not embedded.directory.exists()
 
 
@@ -40,11 +40,13 @@ def test_a_port_in_use_is_a_failure(embedded: Machine) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         said = embedded.run("serve", f"--port={port}")
-    said.refused(f"The server cannot listen at 127.0.0.1:{port}: address already in use. Choose another with --port.")
+    said.refused(
+        f"The server cannot listen on 127.0.0.1:{port}: address already in use. Choose another port with --port."
+    )
 
 
 def test_the_link_of_a_server_that_listens_everywhere_can_be_opened(embedded: Machine) -> None:
     with _serving(embedded, "--host=0.0.0.0") as (ready, _, link):
-        assert " is at http://127.0.0.1:" in ready
+        assert " is running at http://127.0.0.1:" in ready
         assert link.strip().startswith("http://127.0.0.1:")
         assert httpx.get(link.strip()).is_success

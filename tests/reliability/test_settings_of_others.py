@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 
 from acceptance.server import ServerProcess, trusted
 from acceptance.waiting import wait_until
-from reliability.faults import prepared
+from reliability.faults import Clocks, let_through, prepared, reading
 from reliability.hostile import Client
 from reliability.machine import Machine, finished, folder_of
 
@@ -79,9 +80,8 @@ class _Served:
 
     def expiry(self) -> int:
         """The upload's own, in seconds; a start of the server says only when it was active last."""
-        with closing(sqlite3.connect(self.server.folder / "data" / "catalog.sqlite")) as catalog:
-            query = "SELECT expiry_seconds FROM versions WHERE id = ?"
-            return int(catalog.execute(query, (self.upload.rpartition("/")[2],)).fetchone()[0])
+        query = "SELECT expiry_seconds FROM versions WHERE id = ?"
+        return int(_stored(self.server, query, self.upload.rpartition("/")[2]))
 
 
 @pytest.fixture
@@ -115,56 +115,55 @@ def test_no_command_ends_what_a_server_with_other_settings_lets_live(served: _Se
     assert served.client.http.delete(served.version).status_code == 409
 
 
-_EXPIRY = 3  # seconds
-_SLOW = """
-import pathlib, time
-from grid_datastores.sources.local import LocalFile
-gate = pathlib.Path({gate!r})
-chunks = LocalFile.chunks
-def slowly(file):
-    for chunk in chunks(file):
-        gate.touch()
-        while gate.exists():
-            time.sleep(0.01)
-        yield chunk
-LocalFile.chunks = slowly
-"""
+_EXPIRY = 100  # seconds
 
 
-def test_a_file_that_takes_longer_than_the_expiry_arrives(embedded: Machine, tmp_path: Path) -> None:
+@pytest.fixture
+def clocks(tmp_path: Path) -> Clocks:
+    """Those of all that takes part."""
+    return Clocks(tmp_path)
+
+
+def test_a_file_that_takes_longer_than_the_expiry_arrives(embedded: Machine, tmp_path: Path, clocks: Clocks) -> None:
     """Other commands run meanwhile, which drop uploads that have expired."""
     gate = tmp_path / "gate"
-    folder_of(embedded.home, {"large.bin": bytes(64 * 1024 * 1024)})
+    folder_of(embedded.home, {"large.bin": bytes(4 * 1024 * 1024)})
     embedded.extra = {"GRID_UPLOAD_EXPIRY": str(_EXPIRY)}
-    usual, embedded.grid = embedded.grid, prepared(tmp_path, _SLOW.format(gate=str(gate)))
-    began = time.monotonic()
+    embedded.grid = reading(tmp_path, gate, also=clocks.code)
     with embedded.start("datastore", "create", "source", "--name", "data") as upload:
-        embedded.grid = usual
+        embedded.grid = prepared(tmp_path, clocks.code)
         try:
-            while time.monotonic() < began + 2 * _EXPIRY:
+            for _ in range(4):
                 wait_until(lambda: gate.exists() or upload.poll() is not None, "the next megabyte is read")
+                clocks.go(0.6 * _EXPIRY)
                 assert embedded.phases() == [(1, "UNSPECIFIED")], "it is uploading"
                 gate.unlink()
-            while upload.poll() is None:
-                gate.unlink(missing_ok=True)
+            let_through(gate, upload)
             assert finished(upload).done().startswith("Created version 1 of data")
         finally:
             upload.kill()
     assert embedded.phases() == [(1, "SUCCEEDED")]
 
 
-def test_a_part_that_takes_longer_than_the_expiry_arrives(own_server: ServerProcess, embedded: Machine) -> None:
+def test_a_part_that_takes_longer_than_the_expiry_arrives(
+    own_server: ServerProcess, embedded: Machine, tmp_path: Path, clocks: Clocks
+) -> None:
+    embedded.grid = own_server.grid = prepared(tmp_path, clocks.code)
     own_server.operate({"GRID_UPLOAD_EXPIRY": str(_EXPIRY)})
     client = Client(own_server, own_server.add_user("ana"))
     version = client.begin()
     upload = client.announce(version)
     embedded.extra = {"GRID_DIR": str(own_server.folder)}
-    began = time.monotonic()
+
+    active_at = partial(_stored, own_server, "SELECT active_at FROM versions")
 
     def slowly() -> Iterator[bytes]:
-        while time.monotonic() < began + 2 * _EXPIRY:
+        for _ in range(4):
+            clocks.go(0.6 * _EXPIRY)
+            before = active_at()
             yield bytes(64 * 1024)
-            embedded.run("datastore")
+            wait_until(lambda before=before: active_at() != before, "they have arrived")
+            embedded.run("datastore").done()
             phase = client.http.get(version).raise_for_status().json()["status"]["phase"]
             assert phase == "DATASTORE_OPTIMIZATION_STATUS_UNSPECIFIED", phase
 
@@ -198,5 +197,9 @@ def test_a_server_does_not_fail_a_run_that_lives_on_its_machine(own_server: Serv
 
 def _state(server: ServerProcess, run: str) -> str:
     """As the catalog stores it; a command would look after the Run."""
+    return _stored(server, "SELECT state FROM workloads WHERE name = ?", run)
+
+
+def _stored(server: ServerProcess, query: str, *given: str) -> str:
     with closing(sqlite3.connect(server.folder / "data" / "catalog.sqlite")) as catalog:
-        return str(catalog.execute("SELECT state FROM workloads WHERE name = ?", (run,)).fetchone()[0])
+        return str(catalog.execute(query, given).fetchone()[0])

@@ -20,7 +20,7 @@ _BARE = {"GRID_USER_ID": "", "GRID_API_KEY": ""}
 
 
 def test_who_signs_in_may_stand_in_the_environment(connected: Machine, login: list[str]) -> None:
-    assert "Signed in at" in connected.run(*login).done()
+    assert "Signed in to" in connected.run(*login).done()
     assert connected.user
     assert connected.user.api_key in (connected.directory / "credentials.json").read_text()
     connected.run(*login, env={"GRID_API_KEY": ""}).refused("Give your API key", "--key -", "GRID_API_KEY", code=2)
@@ -42,7 +42,7 @@ def test_the_key_is_read_from_the_standard_input(connected: Machine, login: list
     process = connected.start(*words, env=_BARE, stdin=subprocess.PIPE)
     out, err = process.communicate(f"{connected.user.api_key}\n", timeout=60)
     assert (process.returncode, err) == (0, ""), out
-    assert out.startswith("Signed in at")
+    assert out.startswith("Signed in to")
     connected.run(*words, env=_BARE).refused("Give your API key", code=2)
 
 
@@ -50,7 +50,7 @@ def test_the_key_is_asked_for_at_a_terminal_and_not_shown(connected: Machine, lo
     assert connected.user
     ours, theirs = os.openpty()
     words = [*login, "--username", connected.user.user_id, "--key", "-"]
-    process = connected.start(*words, env=_BARE, stdin=theirs, stderr=theirs, start_new_session=True)
+    process = connected.execute(*words, env=_BARE, stdin=theirs, stderr=theirs, start_new_session=True)
     os.close(theirs)
     shown = b""
     while b": " not in shown:
@@ -69,7 +69,8 @@ def test_what_goes_before_the_credentials_is_told(connected: Machine, login: lis
     env = {"GRID_URL": "http://127.0.0.1:1", "GRID_API_KEY": "old", "GRID_USER_ID": "", "GRID_CLUSTER_ID": "local"}
     said = connected.run(*words, env=env)
     assert said.code == 0, said
-    assert said.err == "Warning: GRID_URL and GRID_API_KEY are set and go before what was just kept; unset them.\n"
+    warning = "Warning: GRID_URL and GRID_API_KEY are set and override these credentials."
+    assert said.err == f"{warning} To use the credentials, unset them.\n"
 
 
 def test_an_address_below_that_of_a_server_is_told(connected: Machine) -> None:
@@ -87,9 +88,9 @@ def test_signing_out_removes_what_was_kept(connected: Machine, login: list[str])
     connected.run(*login).done()
     kept = connected.directory / "credentials.json"
     said = connected.run("logout", env={"GRID_URL": ""}).done()
-    assert said.startswith(f"Signed out of {connected.server.url}, where you were {connected.user.user_id}")
+    assert said.startswith(f"Signed out of {connected.server.url} (you were {connected.user.user_id})")
     assert not kept.exists()
-    assert connected.run("logout", env={"GRID_URL": ""}).done() == "Nobody was signed in; there is nothing to remove.\n"
+    assert connected.run("logout", env={"GRID_URL": ""}).done() == "You were not signed in. Nothing was changed.\n"
     kept.write_text("{")
     assert "removed" in connected.run("logout", env={"GRID_URL": ""}).done()
     assert not kept.exists()

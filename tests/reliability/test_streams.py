@@ -6,12 +6,14 @@ import json
 import os
 import re
 import signal
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
 import httpx
 import pytest
 
+from acceptance import warm
 from reliability.machine import Machine, Said, finished, folder_of
 
 FOLDER = "数据 é"
@@ -30,9 +32,23 @@ LOCALES = {
 CLOSED = [" ".join(closed) for closed in product(("", "<&-"), ("", ">&-"), ("", "2>&-"))][1:]
 
 
-def _typed(machine: Machine, locale: str, *words: str) -> Said:
+@pytest.fixture(autouse=True)
+def _no_more_loaded() -> Iterator[None]:
+    """A loaded process has the streams that it began with, so that each test has one of its own."""
+    yield
+    warm.end_those_with_a_prefix()
+
+
+def _typed(machine: Machine, locale: str, *words: str | bytes) -> Said:
     environment, encoding = LOCALES[locale]
-    return finished(machine.start(*words, env=environment, encoding=encoding))
+    begun = ("env", *(f"{name}={value}" for name, value in environment.items()))
+    return finished(machine.start(*words, env=environment, prefix=begun, encoding=encoding))
+
+
+def _typed_anew(machine: Machine, locale: str, *words: str) -> Said:
+    """The same in a process that loads itself, as one does that a person types."""
+    environment, encoding = LOCALES[locale]
+    return finished(machine.execute(*words, env=environment, encoding=encoding))
 
 
 def _printed(locale: str, text: str) -> str:
@@ -58,7 +74,9 @@ def _does_all(machine: Machine, locale: str) -> None:
     def read(*words: str) -> object:
         return json.loads(typed(*words, "-o", "json"))
 
-    created = json.loads(typed("datastore", "create", FOLDER, "--name=data", "-o", "json"))
+    created = json.loads(
+        _typed_anew(machine, locale, "datastore", "create", FOLDER, "--name=data", "-o", "json").done()
+    )
     assert created["spec"]["source"] == str(folder)
     assert "Created version 2" in typed("datastore", "create", FOLDER, "--name=data")
     shown = _printed(locale, str(folder))
@@ -98,16 +116,19 @@ def test_every_refusal_is_told_in_any_locale(embedded: Machine, locale: str) -> 
 @pytest.mark.parametrize("locale", LOCALES)
 def test_a_name_that_is_not_utf_8_is_printed(embedded: Machine, locale: str) -> None:
     embedded.create(folder_of(embedded.home, {"a.csv": b"1"}))
-    environment, encoding = LOCALES[locale]
-    words = (b"datastore", b"download", *(word.encode() for word in ONE), b"--to=copy\xff")
-    said = finished(embedded.start(*words, env=environment, encoding=encoding))
+    said = _typed(embedded, locale, "datastore", "download", *ONE, b"--to=copy\xff")
     assert said.done() == "Downloaded version 1 of data to copy\\udcff: 1 file, 1 byte.\n"
     assert Path(os.fsdecode(bytes(embedded.home) + b"/copy\xff/a.csv")).read_bytes() == b"1"
 
 
 def _closing(machine: Machine, closed: str, *words: str) -> Said:
     """What the command says with these streams closed."""
-    return machine.run("-c", f'exec "$0" "$@" {closed}', machine.grid, *words, executable="/bin/sh")
+    return machine.run(*words, prefix=("sh", "-c", f'exec "$@" {closed}', "sh"))
+
+
+def _closing_anew(machine: Machine, closed: str, *words: str) -> Said:
+    """The same in a process that loads itself, as one does that a person types."""
+    return finished(machine.execute("-c", f'exec "$0" "$@" {closed}', machine.grid, *words, executable="/bin/sh"))
 
 
 @pytest.mark.parametrize("closed", CLOSED)
@@ -125,8 +146,8 @@ def _does_what_it_does(machine: Machine, closed: str) -> None:
     lost = ">&-" in closed.split()
     changed = 3 if lost else 0
 
-    def typed(*words: str) -> int:
-        said = _closing(machine, closed, *words)
+    def typed(*words: str, anew: bool = False) -> int:
+        said = (_closing_anew if anew else _closing)(machine, closed, *words)
         assert "Traceback" not in said.err, said
         assert "GRID_DEBUG" not in said.err, said
         assert ("standard output is closed" in said.err) == (said.code == 3 and "2>&-" not in closed), said
@@ -138,7 +159,7 @@ def _does_what_it_does(machine: Machine, closed: str) -> None:
     assert [item["status"]["phase"].rpartition("_")[2] for item in states] == ["FAILED", "SUCCEEDED"]
     for words in (("datastore",), ("session",), ("status",), ("datastore", "files", *ONE), ("--help",)):
         assert typed(*words) == 0
-    assert typed("datastore", "create", "source", "--name=data") == changed
+    assert typed("datastore", "create", "source", "--name=data", anew=True) == changed
     assert typed("session", "create", "s", *MOUNTED) == changed
     assert typed("datastore", "delete", *ONE) == 1
     assert typed("datastore", "delete", "--name=data") == 2
@@ -156,13 +177,13 @@ def test_a_key_that_cannot_be_read_is_missing(embedded: Machine) -> None:
 @pytest.mark.parametrize("redirected", [">&-", ">/dev/full"])
 def test_a_server_serves_although_its_link_cannot_be_printed(embedded: Machine, redirected: str) -> None:
     command = f'exec "$0" serve --port 0 {redirected}'
-    with embedded.start("-c", command, embedded.grid, executable="/bin/sh") as process:
+    with embedded.execute("-c", command, embedded.grid, executable="/bin/sh") as process:
         try:
             assert process.stderr
             said = process.stderr.readline()
-            found = re.match(r"Grid Datastores is at (http://\S+)\. That could not be printed: .*", said)
+            found = re.match(r"Grid Datastores is running at (http://\S+)\. The result could not be printed: .*", said)
             assert found, said
-            assert said.endswith(" Make a new key with: grid user key admin\n")
+            assert said.endswith(" Create a new key with: grid user key admin\n")
             assert httpx.get(f"{found[1]}/sign-in").is_success
         finally:
             process.send_signal(signal.SIGTERM)
@@ -172,10 +193,11 @@ def test_a_server_serves_although_its_link_cannot_be_printed(embedded: Machine, 
 def test_a_key_that_cannot_be_printed_can_be_made_again(embedded: Machine) -> None:
     for words in (("add", "ben"), ("add", "eve", "-o", "json"), ("key", "ben")):
         with Path("/dev/full").open("w") as full:
-            said = embedded.run("user", *words, stdout=full)
+            said = finished(embedded.execute("user", *words, stdout=full))
         assert said.code == 3, said
         assert said.err.endswith(
-            f"That could not be printed: no space left on device. Make a new key with: grid user key {words[1]}\n"
+            "The result could not be printed: no space left on device."
+            f" Create a new key with: grid user key {words[1]}\n"
         )
     assert embedded.run("user", "list").done().count("\n") == 3
 
@@ -186,7 +208,7 @@ def test_a_message_that_cannot_be_printed_changes_no_exit_code(embedded: Machine
     commands = [(("datastore", "show", "--name=no", "--version=1"), 1), (("datastore", "show"), 2), (("datastore",), 0)]
     with Path("/dev/full").open("w") as full:
         for words, code in commands:
-            assert machine.run(*words, stderr=full).code == code
-        both = machine.run("datastore", "delete", *ONE, stdout=full, stderr=full)
+            assert finished(machine.execute(*words, stderr=full)).code == code
+        both = finished(machine.execute("datastore", "delete", *ONE, stdout=full, stderr=full))
     assert both.code == 3
     assert machine.phases() == []

@@ -31,7 +31,7 @@ def _in_terminal(machine: Machine, words: tuple[str, ...], width: int, stream: s
     """What the command shows in a terminal of this many columns."""
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
-    process = machine.start(*words, env={"TERM": "xterm-256color", **env}, **{stream: theirs})
+    process = machine.execute(*words, env={"TERM": "xterm-256color", **env}, **{stream: theirs})
     os.close(theirs)
     said = finished(process)
     assert said.code == 0, said

@@ -18,7 +18,7 @@ from reliability.machine import Machine, folder_of
 from reliability.nonsense import Nonsense, serving
 
 ROOT = Path(__file__).parents[2]
-NOT_HTTP = "does not name an HTTP proxy. Give its address, for example http://proxy.example:3128, or unset"
+NOT_HTTP = "is not the address of an HTTP proxy. Set it, for example to http://proxy.example:3128, or unset it."
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_a_proxy_may_speak_tls_itself(signed_in: Machine, secure: Nonsense, cert
         signed_in.run("datastore", env={"HTTPS_PROXY": proxy.url}).done()
         assert proxy.asked == [f"CONNECT {_host(secure.url)}"]
         said = signed_in.run("datastore", env={"HTTPS_PROXY": proxy.url, "SSL_CERT_FILE": ""})
-        said.refused(f"{secure.url} cannot be reached through the proxy {proxy.url}, which HTTPS_PROXY names")
+        said.refused(f"{secure.url} cannot be reached through the proxy {proxy.url} (from HTTPS_PROXY)")
     assert len(secure.asked) == 1
 
 
@@ -125,10 +125,10 @@ def test_what_is_no_exception_goes_through_the_proxy(signed_in: Machine, proxy: 
 )
 def test_what_is_no_proxy_is_told(signed_in: Machine, secure: Nonsense, value: str) -> None:
     said = signed_in.run("datastore", env={"HTTPS_PROXY": f"{value.replace('//', '//ana:secret@')}"})
-    said.refused(f"HTTPS_PROXY {NOT_HTTP} HTTPS_PROXY.", code=2)
+    said.refused(f"HTTPS_PROXY {NOT_HTTP}", code=2)
     assert "secret" not in said.err
     said = signed_in.run("datastore", env={"all_proxy": value})
-    said.refused(f"all_proxy {NOT_HTTP} all_proxy.", code=2)
+    said.refused(f"all_proxy {NOT_HTTP}", code=2)
     assert secure.asked == []
     signed_in.run("datastore", env={"HTTPS_PROXY": value, "NO_PROXY": "127.0.0.1"}).done()
 
@@ -137,7 +137,7 @@ def test_a_proxy_that_does_not_answer_is_told(signed_in: Machine, secure: Nonsen
     nobody = f"127.0.0.1:{free_port()}"
     said = signed_in.run("datastore", env={"HTTPS_PROXY": f"http://ana:secret@{nobody}"})
     said.refused(
-        f"{secure.url} cannot be reached through the proxy http://{nobody}, which HTTPS_PROXY names; nothing was done."
+        f"{secure.url} cannot be reached through the proxy http://{nobody} (from HTTPS_PROXY). Nothing was done."
     )
     assert "secret" not in said.err
 
@@ -147,7 +147,7 @@ def test_a_proxy_that_refuses_is_told(signed_in: Machine, secure: Nonsense, prox
     proxy.refusal = status
     for words in (["datastore"], ["session", "delete", "tuning"]):
         said = signed_in.run(*words, env={"HTTPS_PROXY": proxy.url})
-        said.refused(f"{secure.url} cannot be reached through the proxy {proxy.url}, which HTTPS_PROXY names: {status}")
+        said.refused(f"{secure.url} cannot be reached through the proxy {proxy.url} (from HTTPS_PROXY): {status}")
     assert secure.asked == []
 
 
@@ -167,5 +167,5 @@ def test_a_certificate_that_is_not_trusted_is_told_through_a_proxy_too(
 ) -> None:
     del signed_in.extra["SSL_CERT_FILE"]
     said = signed_in.run("datastore", env={"HTTPS_PROXY": proxy.url})
-    said.refused(f"The certificate of {secure.url} is not trusted; nothing was done.")
+    said.refused(f"The certificate of {secure.url} is not trusted. Nothing was done.")
     assert secure.asked == []

@@ -16,7 +16,7 @@ FINISH = (
     "grid_datastores.gateway.http:HttpDatastores.finish",
 )
 FORGET = (
-    "grid_datastores.machine.upload_journal:Journal.forget"  # all is finished; the client has still to write that down
+    "grid_datastores.machine.upload_journal:Journal.delete"  # all is finished; the client has still to write that down
 )
 # Something between client and server answers for the server, once, after all was sent and taken.
 _GATEWAY = """
@@ -65,7 +65,7 @@ def test_one_bad_answer_at_the_end_of_an_upload_does_not_undo_it(
     folder_of(connected.home, {"a.csv": b"1,2\n"})
     connected.grid = prepared(tmp_path, _GATEWAY.format(status=status))
     said = connected.run("datastore", "create", "source", "--name=data")
-    said.refused("version 1 of data is not finished; go on with: grid datastore resume")
+    said.refused("version 1 of data is incomplete. Resume it with: grid datastore resume")
     connected.grid = grid
     connected.run("datastore", "resume").done()
     assert connected.phases() == [(1, "SUCCEEDED")]
@@ -78,8 +78,8 @@ def test_an_upload_that_is_under_way_is_left_alone_by_other_commands(ready: Mach
     process = ready.start("datastore", "create", "source", "--name=data")
     wait_until(lambda: gate.exists() or process.poll() is not None, "it is about to say its last word")
     ready.grid = grid
-    assert "(1 upload under way)" in ready.run("datastore", "resume").done()
-    assert "(1 upload under way)" in ready.run("datastore", "clearcache").done()
+    assert "(1 upload still running)" in ready.run("datastore", "resume").done()
+    assert "(1 upload still running)" in ready.run("datastore", "clearcache").done()
     gate.unlink()
     finished(process).done()
     _is_whole(ready)

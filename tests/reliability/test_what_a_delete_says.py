@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from acceptance import executables
-from reliability.machine import Machine, Said, folder_of
+from reliability.machine import Machine, Said, finished, folder_of
 from reliability.nonsense import serving
 
 DELETE = ("datastore", "delete", "--name=data")
@@ -40,7 +40,7 @@ def _told(said: Said) -> list[dict[str, Any]]:
 
 def test_each_of_several_versions_is_told_in_json(filled: Machine) -> None:
     said = filled.run(*DELETE, "--version=1", "--version=2", "--version=9", "-o", "json")
-    said.refused("1 of 3 versions was deleted; each stands for itself.")
+    said.refused("1 of 3 versions was deleted.")
     gone, used, unknown = _told(said)
     assert (gone["version"], gone["deleted"], gone["quotaAfter"]["used"], "reason" in gone) == (1, True, 2, False)
     assert (used["version"], used["deleted"], used["reason"]) == (2, False, "DATASTORE_IN_USE")
@@ -78,7 +78,7 @@ def test_one_refusal_alone_is_told_in_json_too(filled: Machine, how: tuple[str, 
 def test_several_are_told_each_for_itself(filled: Machine) -> None:
     said = filled.run(*DELETE, "--version=1", "--version=2", "--version=3")
     said_lines = said.err.splitlines()
-    assert said_lines[-1] == "Error: 2 of 3 versions were deleted; each stands for itself."
+    assert said_lines[-1] == "Error: 2 of 3 versions were deleted."
     assert said_lines[0].endswith("Nothing of it was deleted.")
     assert "Nothing was deleted" not in said.err
     assert said.out.count("Kept version 2 (") == 2
@@ -87,7 +87,7 @@ def test_several_are_told_each_for_itself(filled: Machine) -> None:
 def test_what_is_asked_for_several_is_what_would_happen(filled: Machine) -> None:
     both = (*DELETE, "--version=1", "--version=3")
     text = filled.run(*both, "--dry-run").done()
-    assert text.count("It would keep version 2 (") == 2
+    assert text.count("Deleting it would keep version 2 (") == 2
     asked = _told(filled.run(*both, "--dry-run", "-o", "json"))
     done = _told(filled.run(*both, "-o", "json"))
     for one, other in zip(asked, done, strict=True):
@@ -101,8 +101,8 @@ def test_what_is_asked_for_several_is_what_would_happen(filled: Machine) -> None
 
 def test_what_is_refused_of_several_that_are_only_asked_for(filled: Machine) -> None:
     said = filled.run(*DELETE, "--version=1", "--version=2", "--dry-run")
-    assert said.err.splitlines()[-1] == "Error: 1 of 2 versions can be deleted; each stands for itself."
-    assert said.out.count("It would keep versions 2 (") == 1
+    assert said.err.splitlines()[-1] == "Error: 1 of 2 versions can be deleted."
+    assert said.out.count("Deleting it would keep versions 2 (") == 1
 
 
 def test_a_version_that_has_failed_is_not_kept(embedded: Machine) -> None:
@@ -122,7 +122,7 @@ def test_a_version_that_has_failed_is_not_kept(embedded: Machine) -> None:
 def test_what_cannot_be_printed_is_done_and_told(filled: Machine, how: tuple[str, ...]) -> None:
     with Path("/dev/full").open("w") as full:
         said = filled.run(*DELETE, "--version=1", "--version=3", *how, stdout=full)
-    assert said.err == "Deleted versions 1 and 3 of data. That could not be printed: no space left on device.\n"
+    assert said.err == "Deleted versions 1 and 3 of data. The result could not be printed: no space left on device.\n"
     assert said.code == 3
     assert filled.phases() == [(2, "SUCCEEDED")]
 
@@ -131,9 +131,9 @@ def test_what_is_refused_and_cannot_be_printed_is_refused(filled: Machine) -> No
     with Path("/dev/full").open("w") as full:
         said = filled.run(*DELETE, "--version=1", "--version=2", stdout=full)
         assert said.code == 1
-        assert "Deleted version 1 of data. That could not be printed" in said.err
-        assert said.err.splitlines()[-1] == "Error: 1 of 2 versions was deleted; each stands for itself."
-        filled.run(*DELETE, "--version=3", "--dry-run", stdout=full).refused("no space left on device")
+        assert "Deleted version 1 of data. The result could not be printed" in said.err
+        assert said.err.splitlines()[-1] == "Error: 1 of 2 versions was deleted."
+        filled.run(*DELETE, "--version=3", "--dry-run", stdout=full).refused("No space left on device")
     assert filled.phases() == [(2, "SUCCEEDED"), (3, "SUCCEEDED")]
 
 
@@ -141,10 +141,10 @@ def test_a_session_that_cannot_be_told_is_there(filled: Machine) -> None:
     words = ("session", "create", "second", "--datastore_name=data", "--datastore_version=1")
     for command, told in ((words, "running"), (("session", "delete", "second"), "deleted")):
         with Path("/dev/full").open("w") as full:
-            said = filled.run(*command, stdout=full)
+            said = finished(filled.execute(*command, stdout=full))
         assert said.code == 3
         assert said.err.startswith(f"Session second is {told}")
-        assert said.err.endswith("That could not be printed: no space left on device.\n")
+        assert said.err.endswith("The result could not be printed: no space left on device.\n")
 
 
 def test_a_deletion_is_told_although_a_mount_cannot_be_removed(filled: Machine, tmp_path: Path) -> None:

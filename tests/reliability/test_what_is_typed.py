@@ -49,7 +49,7 @@ def test_json_that_the_group_was_told_goes_to_its_command(stocked: Machine) -> N
     assert json.loads(stocked.run("session", "-o", "json", "list").done()) == []
     assert stocked.run("datastore", "-o", "json", "list", "-o", "text").done().startswith("NAME")
     said = stocked.run("datastore", "-o", "json", "download", "--name=data", "--version=1")
-    said.refused("download prints no JSON", code=2)
+    said.refused("download cannot print JSON", code=2)
     assert not (stocked.home / "data-1").exists()
 
 
@@ -60,7 +60,7 @@ def test_the_version_is_told(embedded: Machine) -> None:
 def test_the_status_lists_runs(machine: Machine) -> None:
     (machine.home / "a.csv").write_text("1")
     machine.create("a.csv")
-    assert "No Run is at work" in machine.run("status").done()
+    assert "No Run is running" in machine.run("status").done()
     script = '"$0" status; "$0" status -o json'
     said = machine.run("run", "--name=nightly", *_MOUNT, "sh", "-c", script, machine.grid).done()
     lines = said.partition("{\n")[0].splitlines()
@@ -68,7 +68,7 @@ def test_the_status_lists_runs(machine: Machine) -> None:
     assert "version 1 of data" in lines[-1]
     [run] = json.loads("{" + said.partition("{")[2])["runs"]
     assert (run["name"], run["status"]["phase"]) == ("nightly", "RUN_STATE_RUNNING")
-    assert "No Run is at work" in machine.run("status").done()
+    assert "No Run is running" in machine.run("status").done()
     assert "nightly  succeeded" in machine.run("status", "--all").done()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -41,3 +42,25 @@ def test_no_input_is_put_into_a_script() -> None:
     """It would be run as one."""
     for path in WORKFLOWS:
         assert [step["run"] for step in steps(path) if "${{" in step.get("run", "")] == []
+
+
+def test_ci_runs_every_python_that_the_package_supports() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    oldest = project["project"]["requires-python"].removeprefix(">=")
+    pythons = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text("utf-8"))["jobs"]["ci"]["strategy"]["matrix"]
+    assert pythons["python"] == ["3.11", "3.12", "3.13", "3.14"]
+    assert pythons["python"][0] == oldest
+    assert project["tool"]["ruff"]["target-version"] == f"py{oldest.replace('.', '')}"
+
+
+def test_every_hook_before_a_commit_calls_what_is_there() -> None:
+    """And each hook passes on this tree, or is one of `make checks`."""
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))
+    hooks = [hook for repository in config["repos"] for hook in repository["hooks"]]
+    assert [hook["id"] for hook in hooks if hook["language"] != "system"] == []
+    checks = (ROOT / "Makefile").read_text("utf-8")
+    for hook in hooks:
+        program, *words = hook["entry"].split()
+        assert (ROOT / program).exists(), hook["id"]
+        assert [word for word in words if word.startswith("tools/") and not (ROOT / word).is_file()] == []
+        assert hook.get("stages") or hook["entry"].replace(".venv/bin/", "$(BIN)/") in checks

@@ -1,44 +1,204 @@
-"""What each kind of refusal says, read from the sources: its messages, with … for what differs."""
+"""What each kind of refusal says: real messages, of calls that are refused on datastores in a temporary folder."""
 
 from __future__ import annotations
 
-import ast
+import errno
+import os
 from collections import defaultdict
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+from unittest.mock import patch
 
-import grid_datastores
-from grid_datastores.domain.errors import Refusal
+from grid_datastores.domain.errors import (
+    CrossOriginForm,
+    HostRefused,
+    InUse,
+    NotFound,
+    NotUnderstood,
+    QuotaReached,
+    Refusal,
+    TooLarge,
+    TooManyAttempts,
+)
+from grid_datastores.domain.model import Holder, Quota, Source, SourceKind, VersionRef, WorkloadKind, WorkloadState
+from grid_datastores.domain.naming import check_name, parse_number
+from grid_datastores.gateway.connection import Connection
+from grid_datastores.gateway.credentials import find_server
+from grid_datastores.gateway.embedded import EmbeddedDatastores
+from grid_datastores.machine import uploads
+from grid_datastores.service import open_service
+from grid_datastores.service.run_locks import RunLocks
+from grid_datastores.settings import QUOTA, Limits, Settings
+from grid_datastores.sources import parse_source, scan
+from grid_datastores.storage.space import TO_FETCH, raising_no_space
 
-_SOURCES = Path(grid_datastores.__file__).parent
-_KINDS = {Refusal.__name__} | {kind.__name__ for kind in Refusal.__subclasses__()}
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from grid_datastores.domain.model import User, Version
+    from grid_datastores.service import Service
+
+_NAME = "my-training-data"
+_SECOND = VersionRef(_NAME, 2)
+_NOW = datetime(2022, 5, 4, 9, 30, tzinfo=UTC)
+_URL = "https://grid.example"
+_SHOWN = Path("/home/ana")  # for the temporary folder
 
 
-def messages() -> dict[str, list[str]]:
-    """By the name of the kind, in the order of the files."""
-    found: dict[str, dict[str, None]] = defaultdict(dict)
-    for path in sorted(_SOURCES.rglob("*.py")):
-        tree = ast.parse(path.read_text("utf-8"))
-        _collect(tree, "", found)
-    return {kind: list(texts) for kind, texts in found.items()}
+@dataclass(frozen=True, slots=True)
+class _Home:
+    """A folder with the datastores of a user, who has two versions and a version that waits for its data."""
+
+    folder: Path
+    settings: Settings
+    service: Service
+    user: User
+    datastores: EmbeddedDatastores
+    first: Version
+    second: Version
+    waiting: Version
+
+    def create(self, progress: Callable[[int], object] = lambda _count: None) -> Version:
+        """One more version of the folder with data."""
+        data = scan(str(self.folder / "data"))
+        return uploads.create(self.datastores, self.settings.directory, _NAME, data, progress)
 
 
-def _collect(node: ast.AST, inside: str, found: dict[str, dict[str, None]]) -> None:
-    """Walk down; `cls(…)` in a class of refusals makes one of these."""
-    if isinstance(node, ast.ClassDef):
-        inside = node.name
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
-        kind = inside if node.func.id == "cls" else node.func.id
-        text = _text(node.args[0])
-        if kind in _KINDS and text.strip("… "):
-            found[kind][text] = None
-    for child in ast.iter_child_nodes(node):
-        _collect(child, inside, found)
+def messages() -> Mapping[type[Refusal], Sequence[str]]:
+    """The messages by kind. Raises `AssertionError` if an example is not refused."""
+    found: dict[type[Refusal], list[str]] = defaultdict(list)
+    with _home() as home:
+        for example in (*_OF_VALUES, *_AT_HOME):
+            kind, message = _refused(example, home)
+            found[kind].append(message.replace(str(home.folder), str(_SHOWN)))
+    return found
 
 
-def _text(node: ast.expr) -> str:
-    if isinstance(node, ast.Constant):
-        return " ".join(str(node.value).split())
-    if isinstance(node, ast.JoinedStr):
-        parts = (str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
-        return " ".join("".join(parts).split())
-    return "…"
+def _refused(example: Callable[[_Home], object], home: _Home) -> tuple[type[Refusal], str]:
+    """Not the refusal itself: its traceback would keep the journal of an interrupted upload open."""
+    try:
+        answer = example(home)
+    except Refusal as refusal:
+        return type(refusal), refusal.message
+    assert isinstance(answer, Refusal), f"Not refused: {answer!r}"
+    return type(answer), answer.message
+
+
+@contextmanager
+def _home() -> Iterator[_Home]:
+    kept = {name: text for name, text in os.environ.items() if not name.lower().endswith("_proxy")}
+    with TemporaryDirectory() as name, patch.dict(os.environ, kept, clear=True):
+        folder = Path(name)
+        settings = Settings(folder / ".grid", folder / ".grid" / "data" / "catalog.sqlite", Limits())
+        (folder / "data").mkdir()
+        (folder / "data" / "birds.csv").write_text("a,b\n", "utf-8")
+        service = open_service(settings, wake_workers=lambda: None, clock=lambda: _NOW)
+        with closing(service.context.catalog):
+            user = service.accounts.local("ana")
+            runs = RunLocks(settings.data / "runs")
+            datastores = EmbeddedDatastores(service, user, settings.data, runs)
+            waiting = datastores.begin("birds", Source(SourceKind.FILES, str(folder / "data")))
+            home = _Home(folder, settings, service, user, datastores, waiting, waiting, waiting)
+            yield replace(home, first=home.create(), second=home.create())
+
+
+def _holders() -> list[Holder]:
+    since = datetime(2022, 5, 4, 8, 15, tzinfo=UTC)
+    return [
+        Holder(WorkloadKind.SESSION, "1", "tuning", WorkloadState.PAUSED, since),
+        Holder(WorkloadKind.RUN, "2", "train", WorkloadState.RUNNING, _NOW),
+    ]
+
+
+def _without_server(_home: _Home) -> object:
+    with closing(Connection("http://127.0.0.1:9", None)) as connection:
+        return connection.call("GET", "/v1/core/sessions")
+
+
+def _signed_in_nowhere(home: _Home) -> object:
+    with patch.dict(os.environ, {"GRID_URL": _URL}):
+        return find_server(home.settings)
+
+
+def _interrupted(home: _Home) -> object:
+    def interrupt(_count: int) -> None:
+        raise KeyboardInterrupt
+
+    return home.create(interrupt)
+
+
+def _changed(home: _Home) -> object:
+    return home.create(lambda _count: (home.folder / "data" / "birds.csv").write_text("a,b,c\n", "utf-8"))
+
+
+def _full(_home: _Home) -> object:
+    with raising_no_space(TO_FETCH):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _ended_run(home: _Home) -> object:
+    run = home.datastores.start(WorkloadKind.RUN, "train", {home.second.ref: ""})
+    home.datastores.end(run, WorkloadState.SUCCEEDED)
+    return home.datastores.set_state(WorkloadKind.RUN, "train", WorkloadState.CANCELED)
+
+
+def _deleted_twice(home: _Home) -> object:
+    home.datastores.delete(home.first.ref)
+    return home.datastores.delete(home.first.ref)
+
+
+def _without_bytes(home: _Home) -> object:
+    storage = home.service.context.storage
+    storage.erase(home.second.id)
+    return home.datastores.manifest(home.second)
+
+
+def _no_catalog(home: _Home) -> object:
+    folder = home.folder / "catalog"
+    folder.mkdir()
+    return open_service(replace(home.settings, catalog=folder), wake_workers=lambda: None)
+
+
+_OF_VALUES: tuple[Callable[[_Home], object], ...] = (
+    lambda _: check_name("My Training Data"),
+    lambda _: parse_number("latest"),
+    lambda _: parse_source("ftp://files.example/birds.zip"),
+    lambda _: QUOTA.parse(QUOTA.name, "many"),
+    lambda _: TooManyAttempts.wait(240),
+    lambda _: HostRefused.of("grid.internal"),
+    lambda _: TooLarge.than(1024 * 1024),
+    lambda _: CrossOriginForm.at(_URL),
+    lambda _: NotFound.version(_SECOND, [1, 3]),
+    lambda _: NotFound.version(_SECOND, []),
+    lambda _: NotFound.id("datastore", "b1946ac9"),
+    lambda _: InUse.of(_SECOND, _holders()[:1]),
+    lambda _: InUse.of(_SECOND, [*_holders(), replace(_holders()[1], id="3", name="train-again")]),
+    lambda _: QuotaReached.of(Quota(50, 50), [VersionRef("birds", 1), VersionRef(_NAME, 1)]),
+    lambda _: QuotaReached.of(Quota(50, 50), []),
+    lambda _: NotUnderstood.of(_URL),
+    lambda _: scan("/data/birds"),
+    _without_server,
+    _full,
+)
+
+# In this order: the later ones change what the earlier ones need.
+_AT_HOME: tuple[Callable[[_Home], object], ...] = (
+    _signed_in_nowhere,
+    lambda home: home.service.accounts.sign_in("ana", "wrong"),
+    lambda home: home.datastores.start(WorkloadKind.SESSION, "tuning", {home.waiting.ref: ""}),
+    lambda home: home.datastores.manifest(home.waiting),
+    lambda home: home.service.uploads.complete(home.user, home.waiting.id),
+    lambda home: home.service.uploads.announce(home.user, home.first.id, {"a": 1}),
+    lambda home: [home.datastores.start(WorkloadKind.SESSION, "tuning", {home.second.ref: ""}) for _ in range(2)],
+    lambda home: home.datastores.set_state(WorkloadKind.RUN, "train", WorkloadState.CANCELED),
+    _ended_run,
+    _interrupted,
+    _changed,
+    _deleted_twice,
+    _without_bytes,
+    _no_catalog,
+)

@@ -23,7 +23,7 @@ def openapi() -> dict[str, Any]:
         os.environ.pop("GRID_DATABASE_URL", None)
         settings = read_settings()
         Path(folder).mkdir(exist_ok=True)
-        service = open_service(settings, queued=lambda: None)
+        service = open_service(settings, wake_workers=lambda: None)
         try:
             return create_app(service).openapi()
         finally:

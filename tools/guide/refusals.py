@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import inspect
 import re
+from typing import TYPE_CHECKING
 
 from grid_datastores.domain import errors
 from grid_datastores.domain.errors import Refusal
 from guide.messages import messages
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _RULES = re.compile(r" \(rules? ([a-z-]+(?:, [a-z-]+)*)\)")
-_FEW = 3
 
 TO_DO: dict[type[Refusal], str] = {
     errors.InvalidInput: "Correct what you typed; the message says how it has to look.",
@@ -18,7 +21,7 @@ TO_DO: dict[type[Refusal], str] = {
     errors.TooManyAttempts: "Wait as long as it says; nobody else has to. Then sign in with the right key.",
     errors.HostRefused: "Open the address that `grid serve` prints, or ask its operator to allow the name.",
     errors.TooLarge: "Send the data in parts, as `grid datastore create` does, or ask for fewer things in one request.",
-    errors.FormRefused: "Open the page again, in the browser that you are signed in with, and repeat it there.",
+    errors.CrossOriginForm: "Open the page again, in the browser that you are signed in with, and repeat it there.",
     errors.NotFound: "Check the name and the number and, with `grid status`, the server and the user: versions of other"
     " users are not found, either.",
     errors.AlreadyDeleted: "Nothing. If you need the data again, upload it again: it becomes a new version.",
@@ -43,21 +46,20 @@ TO_DO: dict[type[Refusal], str] = {
 def write() -> str:
     """A section each, in the order of `errors`."""
     said = messages()
-    return "\n".join(_section(kind, said.get(kind.__name__, [])) for kind in Refusal.__subclasses__())
+    return "\n".join(_section(kind, said[kind]) for kind in Refusal.__subclasses__())
 
 
-def _section(kind: type[Refusal], said: list[str]) -> str:
+def _section(kind: type[Refusal], said: Sequence[str]) -> str:
     why = inspect.getdoc(kind) or ""
     rules = [name for found in _RULES.findall(why) for name in found.split(", ")]
-    quoted = [f"- {_literal(text)}" for text in said]
-    shown = quoted if len(quoted) <= _FEW else ['??? note "What it says"', "", *(f"    {line}" for line in quoted)]
     lines = [
         f"### `{kind.reason}` {{ #{kind.reason.lower().replace('_', '-')} }}",
         "",
         _RULES.sub("", why),
         "",
-        *(["It says:", ""] if 0 < len(quoted) <= _FEW else []),
-        *shown,
+        "For example:",
+        "",
+        *(f"- {_literal(text)}" for text in said),
         "",
         f"**What to do:** {TO_DO[kind]}",
         "",
@@ -69,4 +71,6 @@ def _section(kind: type[Refusal], said: list[str]) -> str:
 
 
 def _literal(text: str) -> str:
-    return re.sub(r"[*_`<>\[\]{}#]", lambda match: f"&#{ord(match[0])};", text)
+    """The text, unchanged by Markdown, with its line breaks."""
+    escaped = re.sub(r"[*_`<>\[\]{}#]", lambda match: f"&#{ord(match[0])};", text)
+    return escaped.replace("\n  ", "<br>&emsp;")

@@ -1,19 +1,16 @@
-"""The environment variables of a server and of a folder on this machine, from the text of `read_settings`."""
+"""The environment variables, from the table in `grid_datastores.settings`."""
 
 from __future__ import annotations
 
-import inspect
-import re
-
-from grid_datastores.settings import read_settings
-
-_VARIABLE = re.compile(r"(GRID_[A-Z_]+): (.*?) \(([^()]*)\)\.", re.DOTALL)
+from grid_datastores.settings import VARIABLES, Part, Variable
 
 
 def write() -> str:
-    """A table: variable, what it is, what it is when left out."""
-    text = " ".join(inspect.getdoc(read_settings).split())  # type: ignore[union-attr]
-    rows = [
-        f"| `{name}` | {what} | {default.removeprefix('default ')} |" for name, what, default in _VARIABLE.findall(text)
-    ]
-    return "\n".join(["| Variable | What it is | When left out |", "| --- | --- | --- |", *rows, ""])
+    """A heading and a table for each part of `VARIABLES`."""
+    return "\n".join(_table(part, [variable for variable in VARIABLES if variable.part is part]) for part in Part)
+
+
+def _table(part: Part, variables: list[Variable]) -> str:
+    rows = [f"| `{one.name}` | {one.meaning} | {one.unset} | {one.example} |" for one in variables]
+    header = ["| Variable | Meaning | If not set | Example |", "| --- | --- | --- | --- |"]
+    return "\n".join([f"### {part}", "", *header, *rows, ""])

@@ -47,8 +47,8 @@ class Catalog:
     `frozen` is one that this process cannot write, or only came `to_look` at: it stays as it is.
     """
 
-    def __init__(self, path: Path, *, to_look: bool = False) -> None:
-        self.frozen = to_look or (path.exists() and not _can_be_written(path))
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.frozen = read_only or (path.exists() and not _can_be_written(path))
         self._path = path
         self._reserve = Reserve(path)
         self._engine = _frozen(path) if self.frozen else _sqlite(path)

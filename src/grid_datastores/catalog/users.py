@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, insert, select, update
 
 from grid_datastores.catalog import schema
-from grid_datastores.domain.secrets import secret_digest
 from grid_datastores.domain.model import User
+from grid_datastores.domain.secrets import secret_digest
 
 if TYPE_CHECKING:
     from datetime import datetime

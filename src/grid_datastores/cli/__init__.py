@@ -1,4 +1,4 @@
-"""The command line. Its modules import click and nothing heavy; a command imports what it needs when it runs."""
+"""The command line. Its modules import only click at the top; a command imports the rest when it runs."""
 
 from grid_datastores.cli.main import cli, main
 

@@ -1,4 +1,4 @@
-"""`grid datastore`: list, create, look into, download and delete versions."""
+"""`grid datastore`: list, create, show, download and delete versions."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ import click
 
 from grid_datastores.cli.options import (
     DatastoreName,
+    NewFolder,
+    OnceOption,
     SourceLocation,
     name_option,
-    once,
     output_option,
     pass_output_on,
     version_option,
     version_ref,
 )
 from grid_datastores.cli.output import (
+    echo_result,
+    fallback_to_stderr,
+    format_time,
     print_json,
     print_json_list,
     print_rows,
     print_table,
     progress,
-    say_done,
-    told,
     waiting,
-    when,
 )
 from grid_datastores.cli.resuming import clearcache, resume
 from grid_datastores.cli.tables import Column
@@ -37,21 +38,15 @@ from grid_datastores.domain.text import counted, plain, size
 if TYPE_CHECKING:
     from grid_datastores.domain.model import Details, FileEntry, Source, Version
 
-# As wide as a size and a short digest, so that no row waits for the longest path, which ends the line.
+# Fixed widths, so that rows are printed as they arrive. PATH is the last column and may be wider.
 _FILE_COLUMNS = [Column("BYTES", 15, right=True), Column("SHA-256", 12), Column("PATH", 1024)]
-
-
-def _new_folder(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> str | None:
-    if "" in values:
-        raise click.BadParameter("Give the folder to make; it is empty.", ctx=ctx, param=param)
-    return once(ctx, param, values)
 
 
 @click.group(invoke_without_command=True)
 @output_option
 @click.pass_context
 def datastore(ctx: click.Context, output: str) -> None:
-    """Work with datastores. Without a command: list them."""
+    """Work with datastores. Without a command, list your versions."""
     if ctx.invoked_subcommand is None:
         _list(output)
     else:
@@ -65,7 +60,7 @@ for command in (resume, clearcache):
 @datastore.command("list")
 @output_option
 def list_command(output: str) -> None:
-    """List your versions, by name and number."""
+    """List your versions, sorted by name and number."""
     _list(output)
 
 
@@ -73,21 +68,20 @@ def list_command(output: str) -> None:
 @click.argument("source", type=SourceLocation())
 @click.option(
     "--name",
+    cls=OnceOption,
     type=DatastoreName(),
-    multiple=True,
-    callback=once,
-    help="Name of the datastore; made from the source when left out.",
+    help="Name of the datastore. Default: a name made from SOURCE.",
 )
-@click.option("--no-copy", is_flag=True, help="Only refer to the objects of a bucket; they stay where they are.")
+@click.option("--no-copy", is_flag=True, help="Refer to the objects in a bucket instead of copying them.")
 @output_option
 def create(source: str, name: str | None, no_copy: bool, output: str) -> None:
-    """Make a new version from SOURCE.
+    """Create a new version from SOURCE.
 
-    SOURCE is a file or a folder, an http(s) URL of a .zip or .tar.gz, which is fetched and extracted, or an
-    s3://bucket/prefix, whose objects are copied; the key of one object will do.
+    SOURCE is one of: a file or a folder; an http(s) URL of a .zip or .tar.gz, which is downloaded and extracted; an
+    s3://bucket/prefix or the key of one object, whose objects are copied.
 
-    Every upload under a name makes a new version: 1, 2, 3, and so on. Nothing of an upload that fails is kept; one
-    that is interrupted goes on with `grid datastore resume`.
+    Each upload under a name creates a new version: 1, 2, 3, and so on. A failed upload stores nothing. To resume an
+    interrupted upload, use `grid datastore resume`.
     """
     from grid_datastores.domain.model import SourceKind
     from grid_datastores.domain.naming import name_from_source
@@ -95,22 +89,21 @@ def create(source: str, name: str | None, no_copy: bool, output: str) -> None:
 
     parsed = parse_source(source, no_copy)
     local = parsed.kind is SourceKind.FILES
-    name_from = _name_from_path if local else name_from_source
-    wanted = name_from(source) if name is None else name
-    version = _upload(source, wanted) if local else _fetch(parsed, wanted)
-    held = f"{counted(version.file_count, 'file')}, {size(version.size_bytes)}"
-    done = f"Created version {version.ref.number} of {version.ref.name}: {held}."
+    default_name = _name_from_path if local else name_from_source
+    chosen_name = default_name(source) if name is None else name
+    version = _upload(source, chosen_name) if local else _fetch(parsed, chosen_name)
+    done = f"Created version {version.ref.number} of {version.ref.name}: {_content_text(version)}."
     if output == "text":
-        say_done(done)
+        echo_result(done)
         return
     from grid_datastores.wire.datastores import version_out
 
-    with told(done):
+    with fallback_to_stderr(done):
         print_json(version_out(version, ""))
 
 
 def _name_from_path(source: str) -> str:
-    """The name as it was typed, also of a link; '.' and '..' stand for the folder that they lead to."""
+    """Return the name made from the path as typed, without following a link. Resolve paths that end in '.' or '..'."""
     from grid_datastores.domain.naming import name_from_folder, name_from_source
 
     typed = source.rstrip("/").rsplit("/", 1)[-1] not in ("", ".", "..")
@@ -127,10 +120,10 @@ def _upload(source: str, name: str) -> Version:
 
     settings = read_settings()
     if source:
-        # Of a loop of links, which `Path.resolve` would not bear, nothing is left to say here.
+        # `realpath`, because `Path.resolve` raises on a loop of links, which `scan` reports better.
         own = (settings.data, settings.catalog, credentials_file(settings))
-        given, directory, *kept = (Path(os.path.realpath(path)) for path in (source, settings.directory, *own))
-        check_source_place(given, directory, kept)
+        folder, directory, *protected = (Path(os.path.realpath(path)) for path in (source, settings.directory, *own))
+        check_source_place(folder, directory, protected)
     data = scan(source)
     with open_datastores() as datastores, progress(f"Creating {name}", data.size_bytes) as advance:
         return uploads.create(datastores, settings.directory, name, data, advance)
@@ -139,7 +132,7 @@ def _upload(source: str, name: str) -> Version:
 def _fetch(source: Source, name: str) -> Version:
     from grid_datastores.machine import uploads
 
-    with open_datastores() as datastores, waiting(f"Fetching {source.location}"):
+    with open_datastores() as datastores, waiting(f"Downloading {source.location}"):
         return uploads.fetch(datastores, name, source)
 
 
@@ -148,7 +141,7 @@ def _fetch(source: Source, name: str) -> Version:
 @version_option
 @output_option
 def show(name: str, version: int, output: str) -> None:
-    """Show all that is known of a version: its source, size, who uses it, what happened to it."""
+    """Show the details of a version: its source, size, users and history. This works for deleted versions too."""
     with open_datastores() as datastores:
         details = datastores.details(version_ref(name, version))
     if output == "json":
@@ -164,7 +157,7 @@ def show(name: str, version: int, output: str) -> None:
 @version_option
 @output_option
 def files(name: str, version: int, output: str) -> None:
-    """List the files of a version, with their sizes in bytes."""
+    """List the files of a version with their sizes in bytes."""
     with open_datastores() as datastores:
         found = datastores.files(datastores.find(version_ref(name, version)))
         if output == "json":
@@ -191,13 +184,12 @@ def _file_out(file: FileEntry) -> dict[str, object]:
 @click.option(
     "--to",
     "destination",
-    type=click.Path(),
-    multiple=True,
-    callback=_new_folder,
-    help="Folder to make; NAME-VERSION when left out.",
+    cls=OnceOption,
+    type=NewFolder(),
+    help="New folder for the files. Default: NAME-VERSION.",
 )
 def download(name: str, version: int, destination: str | None) -> None:
-    """Download a version's files into a new folder, checked byte for byte."""
+    """Download a version's files into a new folder, and verify their checksums."""
     from grid_datastores.machine import uploads
     from grid_datastores.settings import read_settings
 
@@ -207,8 +199,11 @@ def download(name: str, version: int, destination: str | None) -> None:
         total = datastores.find(ref).size_bytes
         with progress(f"Downloading {ref}", total) as advance:
             found = uploads.download(datastores, read_settings().directory, ref, target, advance)
-    held = f"{counted(found.file_count, 'file')}, {size(found.size_bytes)}"
-    say_done(f"Downloaded version {version} of {name} to {target}: {held}.")
+    echo_result(f"Downloaded version {version} of {name} to {target}: {_content_text(found)}.")
+
+
+def _content_text(version: Version) -> str:
+    return f"{counted(version.file_count, 'file')}, {size(version.size_bytes)}"
 
 
 def _list(output: str) -> None:
@@ -220,7 +215,7 @@ def _list(output: str) -> None:
         print_json([version_out(version, "") for version in versions])
         return
     if not versions:
-        click.echo("You have no versions. Make one with: grid datastore create FOLDER --name NAME")
+        click.echo("You have no versions. Create one with: grid datastore create FOLDER --name NAME")
         return
     print_table(
         ["NAME", "VERSION", "PHASE", "FILES", "SIZE", "CREATED", "SOURCE"],
@@ -245,22 +240,22 @@ def _print_details(details: Details) -> None:
         ("Name", version.ref.name),
         ("Version", str(version.ref.number)),
         ("Phase", version.phase.value + (f": {version.message}" if version.message else "")),
-        ("Source", f"{version.source.location or 'not told'} ({version.source.kind.how})"),
+        ("Source", f"{version.source.location or 'unknown'} ({version.source.kind.how})"),
         ("Files", str(version.file_count)),
         ("Size", f"{size(version.size_bytes)} ({version.size_bytes} bytes)"),
         ("Fingerprint", version.fingerprint or "-"),
-        ("Created", when(version.created_at)),
-        ("Last used", f"{when(version.last_used_at)} {version.last_used_by}".strip()),
+        ("Created", format_time(version.created_at)),
+        ("Last used", f"{format_time(version.last_used_at)} {version.last_used_by}".strip()),
     ]
     if version.deleted_at:
-        lines.append(("Deleted", f"{when(version.deleted_at)}{version.deleted_how}"))
-        lines.append(("Bytes gone", when(version.bytes_gone_at)))
+        lines.append(("Deleted", f"{format_time(version.deleted_at)}{version.deleted_how}"))
+        lines.append(("Bytes gone", format_time(version.bytes_gone_at)))
     for holder in details.holders:
-        lines.append(("In use by", f"{holder.kind} {holder.name} ({holder.state} since {when(holder.since)})"))
+        lines.append(("In use by", f"{holder.kind} {holder.name} ({holder.state} since {format_time(holder.since)})"))
     for label, text in lines:
         click.echo(f"{label + ':':<13}{plain(text)}")
     click.echo("History:")
     for event in details.history:
-        who = f" by {event.actor}" if event.actor else ""
-        what = f": {event.message}" if event.message else ""
-        click.echo(f"  {when(event.at)}  {event.kind}{who}{plain(what)}")
+        actor = f" by {event.actor}" if event.actor else ""
+        message = f": {event.message}" if event.message else ""
+        click.echo(f"  {format_time(event.at)}  {event.kind}{actor}{plain(message)}")

@@ -1,28 +1,29 @@
-"""`grid datastore delete`: exactly the versions that are named."""
+"""`grid datastore delete`: deletes the named versions and no others (rule delete-exactly-one)."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
 
 from grid_datastores.cli.options import VersionNumber, name_option, output_option, version_ref
-from grid_datastores.cli.output import UNPRINTED, print_json, say, told
+from grid_datastores.cli.output import EXIT_UNPRINTED, echo, fallback_to_stderr, print_json, warn
 from grid_datastores.cli.target import open_datastores
 from grid_datastores.domain.errors import InUse, Refusal
 from grid_datastores.domain.text import COPIES, counted, size
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from grid_datastores.domain.model import Quota, Receipt, VersionRef
     from grid_datastores.gateway.protocol import Datastores
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
-    """What came of one version: a refusal, or a receipt, which not every server gives."""
+class _Result:
+    """The result for one version: a refusal or a receipt. Some servers delete without giving a receipt."""
 
     ref: VersionRef
     receipt: Receipt | None = None
@@ -37,181 +38,198 @@ class _Answer:
     type=VersionNumber(),
     required=True,
     multiple=True,
-    help="Number of the version; repeat it to delete several, each with its own verdict.",
+    help="Number of the version. Repeat the option to delete several versions.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would happen; delete nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would happen, but delete nothing.")
 @output_option
 def delete(name: str, versions: tuple[int, ...], dry_run: bool, output: str) -> None:
-    """Delete exactly the versions that are named. This is immediate and cannot be undone.
+    """Delete the versions that you name, and no others. Deletion is immediate and cannot be undone.
 
-    It is refused while a Session or Run uses the version, and the refusal names who. There is no prompt.
+    A version that a Session or Run uses is not deleted; the error names each Session and Run and how to end it. There
+    is no prompt.
 
-    With -o json a version is an object, several are a list of them. Each has name, version, deleted (true, false, or
-    null where a lost answer leaves it unknown) and dryRun. With the receipt come id, source, sourceType, fileCount,
-    sizeBytes, deletedAt, kept, quotaBefore and quotaAfter; with a refusal reason, message and holders.
+    With -o json, one version prints an object and several print a list of objects. Each has name, version, deleted
+    (true, false, or null if the answer was lost and the result is unknown) and dryRun. A receipt adds id, source,
+    sourceType, fileCount, sizeBytes, deletedAt, kept, quotaBefore and quotaAfter; a refusal adds reason, message and
+    holders.
 
-    All is deleted first and printed then. Exit codes: 0 done; 1 one or more were refused; 2 usage; 3 all were deleted,
-    but that could not be printed, as standard error says.
+    The command prints after all deletions. Exit codes: 0 all deleted; 1 at least one refused; 2 usage error; 3 all
+    deleted, but the result could not be printed (see standard error).
     """
     refs = [version_ref(name, number) for number in dict.fromkeys(versions)]
-    answers: list[_Answer] = []
-    with open_datastores() as datastores:
+    results: list[_Result] = []
+    with open_datastores() as datastores, _erasing_afterwards(datastores):
         try:
             for ref in refs:
-                answers.append(_answer(datastores, ref, dry_run))
-        finally:  # also when the rest is interrupted: what is deleted is told
-            code = _tell(datastores, _together(answers, dry_run), dry_run, output, alone=len(refs) == 1)
-    _refuse([answer.refusal for answer in answers if answer.refusal], len(refs), dry_run)
+                results.append(_delete(datastores, ref, dry_run))
+        finally:  # an interrupted command still reports the versions that it deleted
+            code = _report(datastores, _combined(results, dry_run), dry_run, output, single=len(refs) == 1)
+    _raise_refusals([result.refusal for result in results if result.refusal], len(refs), dry_run)
     if code:
         raise click.exceptions.Exit(code)
 
 
-def _answer(datastores: Datastores, ref: VersionRef, dry_run: bool) -> _Answer:
-    """Delete it, or only ask."""
+@contextmanager
+def _erasing_afterwards(datastores: Datastores) -> Iterator[None]:
+    """Erase the bytes of the deleted versions after the results are printed, so that the user need not wait."""
+    try:
+        yield
+    finally:
+        datastores.erase_deleted()
+
+
+def _delete(datastores: Datastores, ref: VersionRef, dry_run: bool) -> _Result:
+    """Delete the version, or with `dry_run` only ask for the verdict. Return the result."""
     try:
         if not dry_run:
-            return _Answer(ref, datastores.delete(ref))
+            return _Result(ref, datastores.delete(ref))
         verdict = datastores.verdict(ref)
     except Refusal as error:
-        return _Answer(ref, refusal=error)
+        return _Result(ref, refusal=error)
     if verdict.refusal:
-        return _Answer(ref, refusal=InUse(verdict.refusal))
-    return _Answer(ref, verdict.receipt)
+        return _Result(ref, refusal=InUse(verdict.refusal))
+    return _Result(ref, verdict.receipt)
 
 
-def _refuse(refusals: Sequence[Refusal], asked: int, dry_run: bool) -> None:
-    """End with what was refused, if anything."""
+def _raise_refusals(refusals: Sequence[Refusal], requested: int, dry_run: bool) -> None:
+    """Raise the refusal of a single version, or one `Refusal` that counts the deleted versions. Do nothing if none."""
     if not refusals:
         return
-    if asked == 1:
+    if requested == 1:
         raise refusals[0]
-    done = asked - len(refusals)
-    what = "can be deleted" if dry_run else "was deleted" if done == 1 else "were deleted"
-    raise Refusal(f"{done} of {counted(asked, 'version')} {what}; each stands for itself.")
+    done = requested - len(refusals)
+    verb = "can be deleted" if dry_run else "was deleted" if done == 1 else "were deleted"
+    raise Refusal(f"{done} of {counted(requested, 'version')} {verb}.")
 
 
-def _together(answers: Sequence[_Answer], dry_run: bool) -> list[_Answer]:
-    """The receipts when all of them count: none keeps what another takes, asked for or done."""
-    gone = {answer.ref.number for answer in answers if not answer.refusal}
+def _combined(results: Sequence[_Result], dry_run: bool) -> list[_Result]:
+    """Return the results with receipts that take all deletions of this command into account.
+
+    No receipt lists a version as kept that another one deletes. In a dry run the quotas decrease from one receipt to
+    the next, as they would in a deletion.
+    """
+    deleted = {result.ref.number for result in results if not result.refusal}
     freed = 0
-    adjusted: list[_Answer] = []
-    for answer in answers:
-        receipt = answer.receipt
+    combined: list[_Result] = []
+    for result in results:
+        receipt = result.receipt
         if receipt:
             earlier = freed if dry_run else 0
             freed += receipt.quota_before.used - receipt.quota_after.used
             receipt = replace(
                 receipt,
-                kept=tuple(version for version in receipt.kept if version.number not in gone),
-                quota_before=_less(receipt.quota_before, earlier),
-                quota_after=_less(receipt.quota_after, earlier),
+                kept=tuple(version for version in receipt.kept if version.number not in deleted),
+                quota_before=_reduced(receipt.quota_before, earlier),
+                quota_after=_reduced(receipt.quota_after, earlier),
             )
-        adjusted.append(replace(answer, receipt=receipt))
-    return adjusted
+        combined.append(replace(result, receipt=receipt))
+    return combined
 
 
-def _less(quota: Quota, places: int) -> Quota:
-    return replace(quota, used=quota.used - places)
+def _reduced(quota: Quota, count: int) -> Quota:
+    return replace(quota, used=quota.used - count)
 
 
-def _tell(datastores: Datastores, answers: Sequence[_Answer], dry_run: bool, output: str, *, alone: bool) -> int:
-    """Print all answers; an exit code other than 0 where that failed and something is deleted."""
+def _report(datastores: Datastores, results: Sequence[_Result], dry_run: bool, output: str, *, single: bool) -> int:
+    """Print all results and erase this machine's copies of the deleted versions.
+
+    Return the exit code: `EXIT_UNPRINTED` if versions were deleted and stdout failed, otherwise 0.
+    """
     code = 0
-    done = [answer for answer in answers if not answer.refusal]
+    done = [result for result in results if not result.refusal]
     try:
         if dry_run or not done:
-            _print(datastores, answers, dry_run, output, alone=alone)
+            _print(datastores, results, dry_run, output, single=single)
         else:
-            with told(_summary(done)):
-                _print(datastores, answers, dry_run, output, alone=alone)
+            with fallback_to_stderr(_summary(done)):
+                _print(datastores, results, dry_run, output, single=single)
     except click.exceptions.Exit:
-        code = UNPRINTED
-    if output == "text" and not alone:
-        for answer in answers:
-            if answer.refusal:
-                click.echo(f"Error: {answer.refusal.message}", err=True)
+        code = EXIT_UNPRINTED
+    if output == "text" and not single:
+        for result in results:
+            if result.refusal:
+                click.echo(f"Error: {result.refusal.message}", err=True)
     if not dry_run:
         _erase_copies(datastores, done)
     return code
 
 
-def _summary(done: Sequence[_Answer]) -> str:
-    *most, last = (str(answer.ref.number) for answer in done)
+def _summary(done: Sequence[_Result]) -> str:
+    *most, last = (str(result.ref.number) for result in done)
     numbers = f"versions {', '.join(most)} and {last}" if most else f"version {last}"
     return f"Deleted {numbers} of {done[0].ref.name}."
 
 
-def _print(datastores: Datastores, answers: Sequence[_Answer], dry_run: bool, output: str, *, alone: bool) -> None:
+def _print(datastores: Datastores, results: Sequence[_Result], dry_run: bool, output: str, *, single: bool) -> None:
     if output == "json":
-        items = [_json(datastores, answer, dry_run) for answer in answers]
+        items = [_json(datastores, result, dry_run) for result in results]
         if items:
-            print_json(items[0] if alone else items)
+            print_json(items[0] if single else items)
         return
-    for answer in answers:
-        if not answer.refusal:
-            _print_answer(answer, dry_run)
+    for result in results:
+        if not result.refusal:
+            _print_result(result, dry_run)
 
 
-def _print_answer(answer: _Answer, dry_run: bool) -> None:
-    ref, receipt = answer.ref, answer.receipt
+def _print_result(result: _Result, dry_run: bool) -> None:
+    ref, receipt = result.ref, result.receipt
     if receipt is None:
-        say(f"Deleted {ref}. This cannot be undone. The server gives no receipt.")
+        echo(f"Deleted {ref}. This cannot be undone. The server gave no receipt.")
         return
     if dry_run:
-        say(f"V{str(ref)[1:]} can be deleted: {_gone(receipt)}. Nothing was deleted.")
-        say(f"It would keep {_kept(receipt)}.")
+        echo(f"V{str(ref)[1:]} can be deleted: {_content_text(receipt)}. Nothing was deleted.")
+        echo(f"Deleting it would keep {_kept_text(receipt)}.")
         return
     before, after = receipt.quota_before, receipt.quota_after
-    say(f"Deleted {ref}: {_gone(receipt)}. This cannot be undone.")
-    say(f"Kept {_kept(receipt)}.")
-    say(f"You have {after.used} of {after.limit} versions now, {before.used} before.")
+    echo(f"Deleted {ref}: {_content_text(receipt)}. This cannot be undone.")
+    echo(f"Kept {_kept_text(receipt)}.")
+    echo(f"You have {after.used} of {after.limit} versions now, {before.used} before.")
     if receipt.may_have_copies:
-        say(COPIES)
+        echo(COPIES)
 
 
-def _erase_copies(datastores: Datastores, done: Sequence[_Answer]) -> None:
-    """Erase the copies that Runs made on this machine; the deletion is done, whatever becomes of that."""
-    for answer in done:
-        if not _erase_copy(datastores, answer):
-            click.echo(
-                f"Warning: the files that a Run has of {answer.ref} on this machine are in use or cannot be removed."
-                " They are erased when that Run ends, or by the next grid command that can.",
-                err=True,
+def _erase_copies(datastores: Datastores, done: Sequence[_Result]) -> None:
+    """Erase the copies that Runs made on this machine. If that fails, warn: the deletion itself is done."""
+    for result in done:
+        if not _erase_copy(datastores, result):
+            warn(
+                f"the files that a Run has of {result.ref} on this machine are in use or cannot be removed."
+                " They are erased when that Run ends, or by the next grid command that can."
             )
 
 
-def _erase_copy(datastores: Datastores, answer: _Answer) -> bool:
-    """Whether no copy is left on this machine. Without a receipt, it is known by its name and number."""
+def _erase_copy(datastores: Datastores, result: _Result) -> bool:
+    """Return whether this machine has no copy left. Without a receipt, the copy is found by name and number."""
     from grid_datastores.machine.leftovers import erase_copies
     from grid_datastores.machine.mounts import unmount
     from grid_datastores.settings import read_settings
 
     directory = read_settings().directory
-    if answer.receipt:
-        return unmount(directory, answer.receipt.id)
+    if result.receipt:
+        return unmount(directory, result.receipt.id)
     try:
-        return erase_copies(directory, datastores, answer.ref)
-    except Refusal:  # the place does not say which one it is; the next command asks again
+        return erase_copies(directory, datastores, result.ref)
+    except Refusal:  # the server cannot say which version it was; the next command asks again
         return False
 
 
-def _json(datastores: Datastores, answer: _Answer, dry_run: bool) -> dict[str, object]:
+def _json(datastores: Datastores, result: _Result, dry_run: bool) -> dict[str, object]:
     from grid_datastores.wire.datastores import receipt_out
 
-    ref, receipt, refusal = answer.ref, answer.receipt, answer.refusal
-    told: dict[str, object] = {"name": ref.name, "version": ref.number, "deleted": not dry_run, "dryRun": dry_run}
+    ref, receipt, refusal = result.ref, result.receipt, result.refusal
+    item: dict[str, object] = {"name": ref.name, "version": ref.number, "deleted": not dry_run, "dryRun": dry_run}
     if receipt:
-        told |= {**receipt_out(receipt)}
-        return told | {"deletedAt": None} if dry_run else told
+        item |= {**receipt_out(receipt)}
+        return item | {"deletedAt": None} if dry_run else item
     if refusal:
         holders = _holders(datastores, ref) if isinstance(refusal, InUse) else []
-        told |= {"deleted": None if refusal.doubt else False, "reason": refusal.reason, "message": refusal.message}
-        told["holders"] = holders
-    return told
+        item |= {"deleted": None if refusal.doubt else False, "reason": refusal.reason, "message": refusal.message}
+        item["holders"] = holders
+    return item
 
 
 def _holders(datastores: Datastores, ref: VersionRef) -> list[object]:
-    """Who uses the version now; none where the server does not tell."""
+    """Return the version's current holders, or an empty list if the server does not list them."""
     from grid_datastores.wire.datastores import holder_out
 
     try:
@@ -220,14 +238,14 @@ def _holders(datastores: Datastores, ref: VersionRef) -> list[object]:
         return []
 
 
-def _gone(receipt: Receipt) -> str:
-    held = f"{counted(receipt.file_count, 'file')}, {size(receipt.size_bytes)}"
+def _content_text(receipt: Receipt) -> str:
+    content = f"{counted(receipt.file_count, 'file')}, {size(receipt.size_bytes)}"
     if receipt.source.kind.value == "reference":
-        return f"a reference to {held} in {receipt.source.location}, which stay there"
-    return held
+        return f"a reference to {content} in {receipt.source.location}, which stay there"
+    return content
 
 
-def _kept(receipt: Receipt) -> str:
+def _kept_text(receipt: Receipt) -> str:
     if not receipt.kept:
         return f"no other version of {receipt.ref.name}"
     versions = ", ".join(f"{version.number} ({version.fingerprint[:8] or 'not finished'})" for version in receipt.kept)

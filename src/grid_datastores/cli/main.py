@@ -1,8 +1,7 @@
-"""The `grid` command and how it reports every failure: one sentence on stderr and an exit code, never a traceback."""
+"""The `grid` command. It reports every failure as one sentence on stderr and an exit code, never as a traceback."""
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import IO
 
@@ -10,43 +9,42 @@ import click
 
 from grid_datastores.cli.datastore import datastore
 from grid_datastores.cli.deletion import delete
-from grid_datastores.cli.output import forget, why
+from grid_datastores.cli.output import redirect_to_devnull
 from grid_datastores.cli.running import run
 from grid_datastores.cli.server import serve, user
 from grid_datastores.cli.session import cancel, session
 from grid_datastores.cli.signing import login, logout
 from grid_datastores.cli.status import status
 from grid_datastores.domain.errors import InterruptedInDoubt, Refusal
-from grid_datastores.domain.text import plain
-from grid_datastores.system.signals import code_of_signal, raise_when_terminated
+from grid_datastores.domain.text import os_sentence, plain
+from grid_datastores.system.signals import raise_on_termination, signal_exit_code
 
 
 class _Failure(click.ClickException):
     """A failure that click shows as one sentence."""
 
     def __init__(self, message: str, exit_code: int) -> None:
-        # Paths and a server's words stay text; the lines of a refusal's own list are indented by two.
+        # Escape control characters in paths and in a server's messages, but keep the indented lists of refusals.
         super().__init__("\n  ".join(plain(line) for line in message.split("\n  ")))
         self._exit_code = exit_code
 
     def show(self, file: IO[str] | None = None) -> None:
-        """One sentence on stderr, then the exit code that the refusal documents."""
+        """Print the message on stderr and exit with the refusal's exit code."""
         super().show(file)
         sys.exit(self._exit_code)
 
 
 class _Grid(click.Group):
     def invoke(self, ctx: click.Context) -> object:
-        raise_when_terminated()
+        raise_on_termination()
         try:
             return super().invoke(ctx)
         except Refusal as error:
-            raise _Failure(error.message, code_of_signal(error) or error.exit_code) from error
+            raise _Failure(error.message, signal_exit_code(error) or error.exit_code) from error
         except InterruptedInDoubt as error:
-            raise _Failure(str(error), code_of_signal(error) or 1) from None
+            raise _Failure(str(error), signal_exit_code(error) or 1) from None
         except KeyboardInterrupt as error:
-            said = "Interrupted before the command was finished."
-            raise _Failure(said, code_of_signal(error) or 1) from None
+            raise _Failure("Interrupted before the command finished.", signal_exit_code(error) or 1) from None
 
 
 @click.group(cls=_Grid, context_settings={"help_option_names": ["-h", "--help"]})
@@ -54,7 +52,7 @@ class _Grid(click.Group):
 def cli() -> None:
     """Keep datasets as versions of datastores, use them in Sessions and Runs, and delete exactly one.
 
-    Works on this machine, or on a server after `grid login` or where GRID_URL says so.
+    Commands work on this machine. After `grid login`, or with GRID_URL set, they work on a server.
     """
 
 
@@ -64,24 +62,29 @@ for command in (datastore, session, run, cancel, serve, login, logout, status, u
 
 
 def main() -> None:
-    """Run the command line; the only place where an unforeseen error is told."""
+    """Run the command line. This is the only place that reports unexpected errors."""
     try:
         cli()
     except BrokenPipeError:
-        forget(sys.stdout)
+        redirect_to_devnull(sys.stdout)
         sys.exit(1)
     except OSError as error:
-        if os.environ.get("GRID_DEBUG"):
+        if _debugging():
             raise
-        where = f" ({plain(str(error.filename))})" if error.filename else ""
-        click.echo(f"Error: This machine says: {why(error)}{where}.", err=True)
-        forget(sys.stdout)
+        click.echo(f"Error: {plain(os_sentence(error))}", err=True)
+        redirect_to_devnull(sys.stdout)
         sys.exit(1)
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
-        if os.environ.get("GRID_DEBUG"):
+        if _debugging():
             raise
-        said = plain(" ".join(str(error).split())) or type(error).__name__
-        click.echo(f"Error: {said} (set GRID_DEBUG=1 to see where)", err=True)
+        text = plain(" ".join(str(error).split())) or type(error).__name__
+        click.echo(f"Error: {text} (for a traceback, set GRID_DEBUG=1)", err=True)
         sys.exit(1)
+
+
+def _debugging() -> bool:
+    from grid_datastores.settings import DEBUG
+
+    return bool(DEBUG.given())

@@ -1,15 +1,16 @@
-"""The options that commands share. A name or a number that cannot be one is a usage error, exit code 2."""
+"""The options that commands share. An invalid name or number is a usage error, exit code 2."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from grid_datastores.domain.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
+    from os import PathLike
 
     from click.shell_completion import CompletionItem
 
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
 
 
 class VersionNumber(click.ParamType[int]):
-    """A version's number; there is no default, and no word for the latest (rule no-default-version)."""
+    """A version's number. There is no default and no "latest" (rule no-default-version)."""
 
     name = "number"
 
     def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The number, or a usage error."""
+        """Return the number, or fail with a usage error."""
         from grid_datastores.domain.naming import parse_number
 
         try:
@@ -37,18 +38,19 @@ class VersionNumber(click.ParamType[int]):
         param: click.Parameter,  # noqa: ARG002 - click's signature
         incomplete: str,
     ) -> list[CompletionItem]:
-        """The numbers that the datastore has."""
-        given = ctx.params.get("name") or ctx.params.get("datastore")
-        name = given[0] if isinstance(given, tuple) else given
-        return _items(lambda them: (str(v.ref.number) for v in them.versions() if v.ref.name == name), incomplete)
+        """Complete the numbers of the datastore's versions."""
+        name = ctx.params.get("name") or ctx.params.get("datastore")
+        return _complete(
+            lambda opened: (str(v.ref.number) for v in opened.versions() if v.ref.name == name), incomplete
+        )
 
     def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:  # noqa: ARG002
-        """What to say when it is left out."""
-        return "Give the number of the version; nothing stands for the latest or all."
+        """Return the message for a missing number."""
+        return 'Give the number of the version. There is no "latest" or "all".'
 
 
 class DatastoreName(click.ParamType[str]):
-    """A datastore's name."""
+    """The name of a datastore."""
 
     name = "name"
 
@@ -58,11 +60,11 @@ class DatastoreName(click.ParamType[str]):
         param: click.Parameter,  # noqa: ARG002
         incomplete: str,
     ) -> list[CompletionItem]:
-        """The names that there are."""
-        return _items(lambda them: (version.ref.name for version in them.versions()), incomplete)
+        """Complete the names of the user's datastores."""
+        return _complete(lambda opened: (version.ref.name for version in opened.versions()), incomplete)
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The name, or a usage error."""
+        """Return the name, or fail with a usage error."""
         from grid_datastores.domain.naming import check_name
 
         try:
@@ -72,7 +74,7 @@ class DatastoreName(click.ParamType[str]):
 
 
 class WorkloadName(click.ParamType[str]):
-    """The name of a Session or a Run that there is; completes those that have not ended."""
+    """The name of an existing Session or Run."""
 
     name = "name"
 
@@ -85,15 +87,27 @@ class WorkloadName(click.ParamType[str]):
         param: click.Parameter,  # noqa: ARG002
         incomplete: str,
     ) -> list[CompletionItem]:
-        """The names that there are."""
+        """Complete the names of those that have not ended."""
         from grid_datastores.domain.model import WorkloadKind
 
         kind = WorkloadKind(self._kind)
-        return _items(lambda them: (item.name for item in them.workloads(kind) if item.state.live), incomplete)
+        return _complete(lambda opened: (item.name for item in opened.workloads(kind) if item.state.live), incomplete)
+
+
+class NewFolder(click.Path):
+    """The path of a folder to make."""
+
+    def convert(
+        self, value: str | PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | PathLike[str]:
+        """The path, or a usage error when it is empty."""
+        if value == "":
+            self.fail("The folder name is empty. Give the name of a new folder.", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 class SourceLocation(click.ParamType[str]):
-    """A file, a folder or an address; the shell completes files."""
+    """A file, a folder, a URL or a bucket."""
 
     name = "source"
 
@@ -103,73 +117,76 @@ class SourceLocation(click.ParamType[str]):
         param: click.Parameter,  # noqa: ARG002
         incomplete: str,
     ) -> list[CompletionItem]:
-        """Left to the shell."""
+        """Let the shell complete the paths of files."""
         from click.shell_completion import CompletionItem
 
         return [CompletionItem(incomplete, type="file")]
 
 
-def _items(ask: Callable[[Datastores], Iterable[str]], incomplete: str) -> list[CompletionItem]:
-    """What there is and begins so; nothing where that cannot be had, as a shell is no place for an error."""
+def _complete(list_values: Callable[[Datastores], Iterable[str]], incomplete: str) -> list[CompletionItem]:
+    """Return the values that start with `incomplete`. On any error return none, because a shell cannot show errors."""
     from click.shell_completion import CompletionItem
 
-    from grid_datastores.cli.target import open_to_look
+    from grid_datastores.cli.target import open_for_completion
 
     try:
-        with open_to_look() as datastores:
-            values = dict.fromkeys(ask(datastores)) if datastores else {}
+        with open_for_completion() as datastores:
+            values = dict.fromkeys(list_values(datastores)) if datastores else {}
     except Exception:
         return []
     return [CompletionItem(value) for value in values if value.startswith(incomplete)]
 
 
 def version_ref(name: str, number: int) -> VersionRef:
-    """The name and number together."""
+    """Return the version's name and number as one value."""
     from grid_datastores.domain.model import VersionRef
 
     return VersionRef(name, number)
 
 
-def once(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> str | None:
-    """The one value of an option; where it is given twice, no value is better than a wrong one."""
-    if len(values) > 1:
-        raise click.BadParameter("given more than once; give it once.", param=param)
-    return values[0] if values else None
+class OnceOption(click.Option):
+    """An option with one value. Given twice, it is a usage error; click alone would take the last value."""
+
+    def __init__(self, names: Sequence[str], **attributes: Any) -> None:  # noqa: ANN401 - click's
+        super().__init__(names, multiple=True, **attributes)
+
+    def process_value(self, ctx: click.Context, value: object) -> object:
+        """The value; None when the option is not given."""
+        values = super().process_value(ctx, value)
+        if len(values) > 1:
+            raise click.BadParameter("given more than once; give it once.", ctx=ctx, param=self)
+        return values[0] if values else None
 
 
 def pass_output_on(ctx: click.Context, output: str) -> None:
-    """How to print, told to a group, holds for its command, unless that says something else itself."""
+    """Make the group's --output the default of its command. Raises a usage error if the command prints no JSON."""
     name = ctx.invoked_subcommand or ""
     command = ctx.command.get_command(ctx, name) if isinstance(ctx.command, click.Group) else None
     if command and output != "text" and not any(option.name == "output" for option in command.params):
-        raise click.UsageError(f"{name} prints no JSON; leave -o json out.")
+        raise click.UsageError(f"{name} cannot print JSON. Leave out -o json.")
     ctx.default_map = {name: {"output": output}}
 
 
-name_option = click.option(
-    "--name", type=DatastoreName(), required=True, multiple=True, callback=once, help="Name of the datastore."
-)
+name_option = click.option("--name", cls=OnceOption, type=DatastoreName(), required=True, help="Name of the datastore.")
 version_option = click.option(
-    "--version", type=VersionNumber(), required=True, multiple=True, callback=once, help="Number of the version."
+    "--version", cls=OnceOption, type=VersionNumber(), required=True, help="Number of the version."
 )
 mounted_name_option = click.option(
     "--datastore_name",
     "datastore",
+    cls=OnceOption,
     type=DatastoreName(),
     required=True,
-    multiple=True,
-    callback=once,
     help="Datastore to mount.",
 )
 mounted_version_option = click.option(
     "--datastore_version",
     "version",
+    cls=OnceOption,
     type=VersionNumber(),
     required=True,
-    multiple=True,
-    callback=once,
-    help="Version of it to mount.",
+    help="Number of the version to mount.",
 )
 output_option = click.option(
-    "-o", "--output", type=click.Choice(["text", "json"]), default="text", help="How to print.", show_default=True
+    "-o", "--output", type=click.Choice(["text", "json"]), default="text", help="Output format.", show_default=True
 )

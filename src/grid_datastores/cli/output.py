@@ -1,4 +1,4 @@
-"""How things are printed: sentences, tables, JSON. What comes from outside prints as text, never as a control code."""
+"""Print sentences, tables and JSON. Control characters in names and locations are printed as escapes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from grid_datastores.cli.tables import fitting, lines
-from grid_datastores.domain.text import plain
+from grid_datastores.domain.text import os_reason, plain
 from grid_datastores.system.streams import escaped, stdout_takes_all, stdout_was_closed
 
 if TYPE_CHECKING:
@@ -23,85 +23,89 @@ if TYPE_CHECKING:
 
     from grid_datastores.cli.tables import Column
 
-_AT_ONCE = 100  # lines that are shown one by one; then as many as the buffer holds
+_FLUSHED_LINES = 100  # lines that are flushed one by one; later lines are buffered
 
-UNPRINTED = 3  # the exit code where all was done, and could not be printed
+EXIT_UNPRINTED = 3  # exit code: everything was done, but the result could not be printed
 
 
 @contextmanager
-def told(done: str, advice: str = "") -> Iterator[None]:
-    """Print what is `done` already. Where stdout takes nothing, stderr says so with the advice; the exit code is 3."""
+def fallback_to_stderr(result: str, advice: str = "") -> Iterator[None]:
+    """Print the result of a finished change in this context.
+
+    If stdout fails, print `result` and the advice on stderr and raise `Exit` with `EXIT_UNPRINTED`.
+    """
     try:
         yield
         if stdout_was_closed():
             raise OSError(errno.EBADF, "Standard output is closed")
     except OSError as error:
-        forget(sys.stdout)
-        click.echo(f"{plain(done)} That could not be printed: {why(error)}.{advice}", err=True)
-        raise click.exceptions.Exit(UNPRINTED) from error
+        redirect_to_devnull(sys.stdout)
+        text = f"{plain(result)} The result could not be printed: {os_reason(error)}.{advice}"
+        click.echo(text, err=True)
+        raise click.exceptions.Exit(EXIT_UNPRINTED) from error
 
 
-def say_done(*sentences: str) -> None:
-    """Print sentences that say what was done, a line each."""
-    with told(" ".join(sentences)):
+def echo_result(*sentences: str) -> None:
+    """Print the sentences that describe a finished change, one per line. See `fallback_to_stderr`."""
+    with fallback_to_stderr(" ".join(sentences)):
         for sentence in sentences:
-            say(sentence)
+            echo(sentence)
 
 
-def say(text: str) -> None:
+def echo(text: str) -> None:
     """Print a line."""
     click.echo(plain(text))
 
 
-def why(error: OSError) -> str:
-    """What the machine says, as a part of a sentence."""
-    return (error.strerror or str(error)).lower()
+def warn(message: str) -> None:
+    """Print a warning on stderr."""
+    click.echo(f"Warning: {plain(message)}", err=True)
 
 
-def forget(stream: TextIO) -> None:
-    """Whoever read our output is gone; writing the rest at exit would fail again."""
+def redirect_to_devnull(stream: TextIO) -> None:
+    """Discard what is still buffered for the stream. Otherwise Python would report the same failure again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def print_json(value: object) -> None:
-    """The value as JSON on stdout."""
+    """Print the value as JSON."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=not stdout_takes_all()))
 
 
 def print_json_list(values: Iterable[object]) -> None:
-    """The values as one JSON array on stdout, a line each, while they come."""
+    """Print the values as one JSON array, one per line, as they arrive."""
     in_ascii = not stdout_takes_all()
-    _print_lines(_array(json.dumps(value, ensure_ascii=in_ascii) for value in values))
+    _print_lines(_json_array(json.dumps(value, ensure_ascii=in_ascii) for value in values))
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table on stdout, its columns as wide as their widest cells."""
-    cells = [[_shown(cell) for cell in row] for row in rows]
+    """Print a table. Each column is as wide as its widest cell."""
+    cells = [[_printable(cell) for cell in row] for row in rows]
     print_rows(fitting(headers, cells), cells)
 
 
 def print_rows(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
-    """A table on stdout, its rows while they come. The first is awaited, so that a refusal prints nothing."""
+    """Print a table, its rows as they arrive. Fetch the first row before the headers, so that a refusal prints none."""
     rows = iter(rows)
     rows = chain([*islice(rows, 1)], rows)
     at_terminal = sys.stdout.isatty()
-    room = shutil.get_terminal_size().columns if at_terminal else None  # a pipe is as wide as its longest line
+    width = shutil.get_terminal_size().columns if at_terminal else None  # lines in a pipe are never folded
     bold = at_terminal and os.environ.get("TERM") != "dumb"
-    _print_lines(lines(columns, ([_shown(cell) for cell in row] for row in rows), room, bold=bold))
+    _print_lines(lines(columns, ([_printable(cell) for cell in row] for row in rows), width, bold=bold))
 
 
 def _print_lines(lines: Iterable[str]) -> None:
     try:
         for number, line in enumerate(lines):
             sys.stdout.write(f"{line}\n")
-            if number < _AT_ONCE:
+            if number < _FLUSHED_LINES:
                 sys.stdout.flush()
     finally:
         sys.stdout.flush()
 
 
-def _array(items: Iterator[str]) -> Iterator[str]:
-    """The lines of a JSON array of these items."""
+def _json_array(items: Iterator[str]) -> Iterator[str]:
+    """Yield the lines of a JSON array of these items, which are JSON already."""
     item = next(items, None)
     if item is None:
         yield "[]"
@@ -114,13 +118,13 @@ def _array(items: Iterator[str]) -> Iterator[str]:
     yield "]"
 
 
-def _shown(text: str) -> str:
-    """The text as stdout prints it, so that its width is known."""
+def _printable(text: str) -> str:
+    """Return the text exactly as stdout prints it, so that its width can be measured."""
     return escaped(plain(text))
 
 
-def when(at: datetime | None) -> str:
-    """A time as people read it, or a dash."""
+def format_time(at: datetime | None) -> str:
+    """Return the time in UTC, to the second, or a dash for None."""
     from grid_datastores.domain.errors import moment
 
     return moment(at) if at else "-"
@@ -128,19 +132,22 @@ def when(at: datetime | None) -> str:
 
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
-    """A sign of life on stderr, where a person can see it, while something takes its time."""
+    """Show a spinner on stderr until the context ends, if stderr is a terminal."""
     if not sys.stderr.isatty():
         yield
         return
     from rich.console import Console
 
-    with Console(stderr=True).status(plain(what), spinner="line"):  # in ASCII, for every terminal
+    with Console(stderr=True).status(plain(what), spinner="line"):  # "line" is ASCII, which every terminal can show
         yield
 
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[int], object]]:
-    """A progress bar of `total` bytes on stderr, where a person can see it."""
+    """Show a progress bar on stderr, if stderr is a terminal. Yield a function that advances it.
+
+    `total` and the function's argument are in bytes.
+    """
     if not sys.stderr.isatty():
         yield lambda _count: None
         return

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from grid_datastores.cli.output import progress, say, say_done
+from grid_datastores.cli.output import echo, echo_result, progress
 from grid_datastores.cli.target import open_datastores
 from grid_datastores.domain.errors import Refusal
 from grid_datastores.domain.text import counted, size
@@ -17,76 +17,79 @@ if TYPE_CHECKING:
 
     from grid_datastores.domain.model import Version
     from grid_datastores.gateway.protocol import Datastores
-    from grid_datastores.machine.upload_journal import Interrupted, Journal
+    from grid_datastores.machine.upload_journal import InterruptedUploads, Journal
 
 
 @click.command()
 def resume() -> None:
-    """Go on with the uploads that were interrupted on this machine, where they stopped.
+    """Resume the uploads that were interrupted on this machine.
 
-    What was to be fetched without a server is fetched again.
+    An interrupted upload continues where it stopped. An interrupted download from a URL or a bucket starts again.
     """
-    from grid_datastores.machine.upload_journal import interrupted
+    from grid_datastores.machine.upload_journal import find_interrupted
     from grid_datastores.settings import read_settings
 
     refusals: list[Refusal] = []
     with open_datastores() as datastores:
-        found = interrupted(read_settings().directory, datastores.identity)
+        found = find_interrupted(read_settings().directory, datastores.identity)
         fetches = datastores.interrupted_fetches()
         finished: list[str] = []
         try:
-            tried = [_fetch_again(datastores, version, finished, refusals) for version in fetches]
+            attempted = [_fetch_again(datastores, version, finished, refusals) for version in fetches]
             for journal in found.journals:
-                _go_on(datastores, journal, finished, refusals)
-        finally:  # also when the rest is interrupted
-            code = _print_done(finished)
-    if not found.journals and not any(tried):
-        say(f"There is no interrupted upload to go on with{_under_way(found)}.")
-    _say_elsewhere(found)
-    _refuse(refusals)
+                _resume_upload(datastores, journal, finished, refusals)
+        finally:  # an interrupted command still reports the uploads that it finished
+            code = _echo_finished(finished)
+    if not found.journals and not any(attempted):
+        echo(f"There is no interrupted upload to resume{_running_note(found)}.")
+    _echo_elsewhere(found)
+    _raise_refusals(refusals)
     if code:
         raise click.exceptions.Exit(code)
 
 
-def _print_done(finished: Sequence[str]) -> int:
-    """Print these sentences; the exit code 3 where stdout takes nothing, which hides no refusal that follows."""
+def _echo_finished(finished: Sequence[str]) -> int:
+    """Print these sentences. Return the exit code: 3 if stdout fails. Do not raise, because refusals may follow."""
     try:
         if finished:
-            say_done(*finished)
+            echo_result(*finished)
     except click.exceptions.Exit as unprinted:
         return unprinted.exit_code
     return 0
 
 
 def _fetch_again(datastores: Datastores, version: Version, finished: list[str], refusals: list[Refusal]) -> bool:
-    """Whether it came to an end here, be it a failure; False where another process is fetching it."""
+    """Download the version's data again. Return False if another process is already downloading it.
+
+    Append to `finished` or, on failure, to `refusals`.
+    """
     from grid_datastores.machine import uploads
 
     try:
-        fetched = uploads.fetch_again(datastores, version)
+        fetched = uploads.resume_fetch(datastores, version)
     except Refusal as error:
-        _note(error, refusals)
+        _collect(error, refusals)
         return True
     if fetched:
         finished.append(f"Finished {fetched.ref}.")
     return fetched is not None
 
 
-def _go_on(datastores: Datastores, journal: Journal, finished: list[str], refusals: list[Refusal]) -> None:
+def _resume_upload(datastores: Datastores, journal: Journal, finished: list[str], refusals: list[Refusal]) -> None:
     from grid_datastores.machine import uploads
 
     try:
-        with progress(f"Resuming {journal.ref}", journal.size_bytes + journal.arrived_bytes) as advance:
+        with progress(f"Resuming {journal.ref}", journal.size_bytes + journal.stored_bytes) as advance:
             resumed = uploads.resume(datastores, journal, advance)
     except Refusal as error:
-        _note(error, refusals)
+        _collect(error, refusals)
         return
-    sent = size(resumed.version.size_bytes - resumed.skipped)
-    finished.append(f"Finished {journal.ref}: {size(resumed.skipped)} were there already, {sent} were sent.")
+    sent = size(resumed.version.size_bytes - resumed.skipped_bytes)
+    finished.append(f"Finished {journal.ref}: {size(resumed.skipped_bytes)} were already there, {sent} were sent.")
 
 
-def _note(error: Refusal, refusals: list[Refusal]) -> None:
-    """The other uploads can go on all the same, unless the command was interrupted."""
+def _collect(error: Refusal, refusals: list[Refusal]) -> None:
+    """Keep the refusal for the end of the command, so that the other uploads continue. Raise it after Ctrl-C."""
     if isinstance(error.__cause__, KeyboardInterrupt):
         raise error
     refusals.append(error)
@@ -94,9 +97,10 @@ def _note(error: Refusal, refusals: list[Refusal]) -> None:
 
 @click.command()
 def clearcache() -> None:
-    """Forget interrupted uploads, which cannot go on then, and remove the files that Runs left on this machine.
+    """Discard interrupted uploads, and remove the files that Runs left on this machine.
 
-    What a Run uses is left, and so are uploads that are under way, and those to another place or of another user.
+    A discarded upload cannot be resumed. Files that a Run uses are kept. Running uploads and uploads to another server
+    or of another user are kept too.
     """
     from grid_datastores.machine.mounts import clear_mounts
     from grid_datastores.settings import read_settings
@@ -104,57 +108,62 @@ def clearcache() -> None:
     directory = read_settings().directory
     refusals: list[Refusal] = []
     with open_datastores() as datastores:
-        found, forgotten = _forget_all(datastores, directory, refusals)
-    removed, left = clear_mounts(directory)
-    said = f"Forgot {counted(forgotten, 'interrupted upload')}{_under_way(found)}"
-    said += f", removed the files of {counted(removed, 'version')}."
-    if left:
-        said += f" Left the files of {counted(left, 'version')}, which are in use or cannot be removed."
-    say_done(said)
-    _say_elsewhere(found)
-    _refuse(refusals)
+        found, discarded = _discard_all(datastores, directory, refusals)
+    removed, kept = clear_mounts(directory)
+    text = f"Discarded {counted(discarded, 'interrupted upload')}{_running_note(found)}"
+    text += f" and removed the files of {counted(removed, 'version')}."
+    if kept:
+        text += f" Kept the files of {counted(kept, 'version')}, which are in use or cannot be removed."
+    echo_result(text)
+    _echo_elsewhere(found)
+    _raise_refusals(refusals)
 
 
-def _forget_all(datastores: Datastores, directory: Path, refusals: list[Refusal]) -> tuple[Interrupted, int]:
-    """The uploads that were interrupted, and how many are forgotten now; what keeps the others goes to `refusals`."""
+def _discard_all(datastores: Datastores, directory: Path, refusals: list[Refusal]) -> tuple[InterruptedUploads, int]:
+    """Discard the interrupted uploads. Return them and the number discarded. Append a refusal for the others."""
     from grid_datastores.machine import uploads
-    from grid_datastores.machine.upload_journal import Interrupted, count_journals, interrupted
+    from grid_datastores.machine.upload_journal import InterruptedUploads, count_journals, find_interrupted
 
     try:
-        found = interrupted(directory, datastores.identity)
+        found = find_interrupted(directory, datastores.identity)
     except Refusal as error:
-        refusals.append(_left(count_journals(directory), error))
-        return Interrupted(), 0
+        refusals.append(_not_discarded(count_journals(directory), error))
+        return InterruptedUploads(), 0
     kept = 0
     for journal in found.journals:
         try:
-            uploads.forget(datastores, journal)
+            uploads.discard(datastores, journal)
         except Refusal as error:
             refusals.append(error)
             kept += 1
     if kept:
-        refusals[:] = [_left(kept, *refusals)]
+        refusals[:] = [_not_discarded(kept, *refusals)]
     return found, len(found.journals) - kept
 
 
-def _left(count: int, *refusals: Refusal) -> Refusal:
-    why = " ".join(dict.fromkeys(error.message for error in refusals))
-    return Refusal(f"{counted(count, 'interrupted upload')} {'is' if count == 1 else 'are'} left: {why}")
+def _not_discarded(count: int, *refusals: Refusal) -> Refusal:
+    reasons = " ".join(dict.fromkeys(error.message for error in refusals))
+    return Refusal(f"{counted(count, 'interrupted upload')} {_was(count)} not discarded: {reasons}")
 
 
-def _say_elsewhere(found: Interrupted) -> None:
-    """Count the uploads that this command has nothing to do with, by their places."""
-    places = [journal.words for journal in found.elsewhere]
-    for words in dict.fromkeys(places):
-        count = places.count(words)
-        verb = "is" if count == 1 else "are"
-        say(f"{counted(count, 'interrupted upload')} to another place or of another user {verb} left: {words}")
+def _echo_elsewhere(found: InterruptedUploads) -> None:
+    """Print how many uploads this command did not touch, per server or folder that they belong to."""
+    places = [journal.place_name for journal in found.elsewhere]
+    for place in dict.fromkeys(places):
+        count = places.count(place)
+        verb = "belongs" if count == 1 else "belong"
+        uploads = counted(count, "interrupted upload")
+        echo(f"{uploads} {verb} to another place or user and {_was(count)} not touched: {place}")
 
 
-def _under_way(found: Interrupted) -> str:
-    return f" ({counted(found.busy, 'upload')} under way)" if found.busy else ""
+def _was(count: int) -> str:
+    return "was" if count == 1 else "were"
 
 
-def _refuse(refusals: Sequence[Refusal]) -> None:
+def _running_note(found: InterruptedUploads) -> str:
+    return f" ({counted(found.in_progress, 'upload')} still running)" if found.in_progress else ""
+
+
+def _raise_refusals(refusals: Sequence[Refusal]) -> None:
     if refusals:
         raise Refusal("\n  ".join(error.message for error in refusals))

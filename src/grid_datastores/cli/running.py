@@ -1,4 +1,4 @@
-"""`grid run`: a command here, as a Run that holds a version while it lives."""
+"""`grid run`: run a command on this machine, as a Run that holds a version until the command ends."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from functools import partial
 
 import click
 
-from grid_datastores.cli.options import mounted_name_option, mounted_version_option, once, version_ref
-from grid_datastores.cli.output import progress
+from grid_datastores.cli.options import OnceOption, mounted_name_option, mounted_version_option, version_ref
+from grid_datastores.cli.output import progress, warn
 from grid_datastores.cli.target import open_datastores
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
-@click.option("--name", required=True, multiple=True, callback=once, help="Name of the Run.")
+@click.option("--name", cls=OnceOption, required=True, help="Name of the Run.")
 @mounted_name_option
 @mounted_version_option
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(name: str, datastore: str, version: int, command: tuple[str, ...]) -> None:
-    """Run COMMAND here with a version mounted read-only.
+    """Run COMMAND on this machine with a version mounted read-only.
 
-    The options stand before COMMAND; what follows it is its own. A -- before it does no harm.
+    Give the options before COMMAND, with an optional -- between them. Everything after COMMAND is passed to it.
 
-    Anywhere in COMMAND, {NAME} stands for the folder of the datastore of that name; GRID_DATASTORE_NAME in its
-    environment says it, too. The version is held while the command lives. The exit code is the command's.
+    In COMMAND, {NAME} is replaced by the folder of the datastore with that name. The environment variable
+    GRID_DATASTORE_NAME has the same path. The version cannot be deleted until COMMAND ends. The exit code is that of
+    COMMAND.
     """
     from grid_datastores.machine.run_command import run_command
     from grid_datastores.settings import read_settings
@@ -31,9 +32,5 @@ def run(name: str, datastore: str, version: int, command: tuple[str, ...]) -> No
     ref = version_ref(datastore, version)
     with open_datastores() as datastores:
         mounting = partial(progress, f"Mounting {ref}")
-        code = run_command(datastores, read_settings().directory, name, ref, command, mounting, _warn)
+        code = run_command(datastores, read_settings().directory, name, ref, command, mounting, warn)
     sys.exit(code)
-
-
-def _warn(message: str) -> None:
-    click.echo(f"Warning: {message}", err=True)

@@ -1,4 +1,4 @@
-"""`grid session` and `grid cancel`: workloads and the versions that they hold."""
+"""`grid session` and `grid cancel`: start, list and end workloads, which keep their versions from deletion."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from grid_datastores.cli.options import (
+    OnceOption,
     WorkloadName,
     mounted_name_option,
     mounted_version_option,
-    once,
     output_option,
     pass_output_on,
 )
-from grid_datastores.cli.output import print_json, print_table, say_done, when
+from grid_datastores.cli.output import echo_result, format_time, print_json, print_table
 from grid_datastores.cli.target import open_datastores
 
 if TYPE_CHECKING:
@@ -48,28 +48,27 @@ def list_command(output: str) -> None:
 @click.option(
     "--datastore_mount_dir",
     "path",
-    multiple=True,
-    callback=once,
-    help="Where to mount it; /datastores/NAME when left out.",
+    cls=OnceOption,
+    help="Path to mount it at. Default: /datastores/NAME.",
 )
 def create(name: str, datastore: str, version: int, path: str | None) -> None:
-    """Start a Session with a version mounted; it holds the version until it is deleted."""
+    """Start a Session with a version mounted. The version cannot be deleted until you delete the Session."""
     from grid_datastores.domain.model import VersionRef, WorkloadKind
 
     with open_datastores() as datastores:
         started = datastores.start(WorkloadKind.SESSION, name, {VersionRef(datastore, version): path or ""})
     mount = started.mounts[0]
-    say_done(f"Session {name} is running, with {mount.ref} at {mount.path}.")
+    echo_result(f"Session {name} is running, with {mount.ref} at {mount.path}.")
 
 
 @session.command()
 @click.argument("name", type=WorkloadName("Session"))
 def pause(name: str) -> None:
-    """Pause a Session; it still holds what it mounts."""
+    """Pause a Session. You still cannot delete the versions that it mounts."""
     from grid_datastores.domain.model import WorkloadState
 
-    _set(name, WorkloadState.PAUSED)
-    say_done(f"Session {name} is paused; it still holds what it mounts.")
+    _set_state(name, WorkloadState.PAUSED)
+    echo_result(f"Session {name} is paused. The versions that it mounts are still in use.")
 
 
 @session.command()
@@ -78,32 +77,32 @@ def resume(name: str) -> None:
     """Resume a paused Session."""
     from grid_datastores.domain.model import WorkloadState
 
-    _set(name, WorkloadState.RUNNING)
-    say_done(f"Session {name} is running.")
+    _set_state(name, WorkloadState.RUNNING)
+    echo_result(f"Session {name} is running.")
 
 
 @session.command()
 @click.argument("name", type=WorkloadName("Session"))
 def delete(name: str) -> None:
-    """End a Session; what it mounted is released."""
+    """Delete a Session and release the versions that it mounts."""
     from grid_datastores.domain.model import WorkloadState
 
-    ended = _set(name, WorkloadState.DELETED)
-    say_done(f"Session {name} is deleted; it released {_mounted(ended)}.")
+    ended = _set_state(name, WorkloadState.DELETED)
+    echo_result(f"Session {name} is deleted. It released {_mounted(ended)}.")
 
 
 @click.command()
 @click.argument("name", type=WorkloadName("Run"))
 def cancel(name: str) -> None:
-    """Cancel a Run; what it mounted is released. This stops no process: what the Run started goes on."""
+    """Cancel a Run and release the versions that it mounts. This does not stop the Run's process."""
     from grid_datastores.domain.model import WorkloadKind, WorkloadState
 
     with open_datastores() as datastores:
         ended = datastores.set_state(WorkloadKind.RUN, name, WorkloadState.CANCELED)
-    say_done(f"Run {name} is canceled; it released {_mounted(ended)}. This stops no process.")
+    echo_result(f"Run {name} is canceled. It released {_mounted(ended)}. This does not stop its process.")
 
 
-def _set(name: str, state: WorkloadState) -> Workload:
+def _set_state(name: str, state: WorkloadState) -> Workload:
     from grid_datastores.domain.model import WorkloadKind
 
     with open_datastores() as datastores:
@@ -133,14 +132,14 @@ def _list(output: str) -> None:
 
 
 def print_workloads(workloads: Sequence[Workload]) -> None:
-    """A table of Sessions or Runs, with what they mount."""
+    """Print a table of Sessions or Runs and the versions that they mount."""
     print_table(
         ["NAME", "STATE", "SINCE", "MOUNTS"],
         [
             [
                 item.name,
                 item.state.value,
-                when(item.state_since),
+                format_time(item.state_since),
                 ", ".join(f"{mount.ref} at {mount.path}" for mount in item.mounts) or "-",
             ]
             for item in workloads

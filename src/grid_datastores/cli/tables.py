@@ -1,4 +1,4 @@
-"""Tables as lines of text: a row is printed as soon as it is known, and no line is wider than the terminal."""
+"""Format tables as lines of text that are never wider than the terminal."""
 
 from __future__ import annotations
 
@@ -10,47 +10,50 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-_GAP = 2  # blanks between two columns
-_LEAST_WIDTH = 12  # cells for the column that folds
+_GAP = 2  # spaces between two columns
+_MIN_FOLDED_WIDTH = 12  # terminal cells
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its header, and its width in terminal cells, which numbers fill from the right."""
+    """A column: its header, its width in terminal cells, and whether it is right-aligned, as numbers are."""
 
     header: str
     width: int
     right: bool = False
 
-    def filled(self, text: str) -> str:
-        """The text, padded to the width."""
-        blanks = " " * (self.width - cells(text))
-        return blanks + text if self.right else text + blanks
+    def pad(self, text: str) -> str:
+        """Return the text, padded to the column's width."""
+        padding = " " * (self.width - cells(text))
+        return padding + text if self.right else text + padding
 
 
 def fitting(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Column]:
-    """Columns as wide as their widest cells."""
+    """Return columns that are as wide as their widest cells."""
     return [Column(column[0], max(map(cells, column))) for column in zip(headers, *rows, strict=True)]
 
 
-def lines(columns: Sequence[Column], rows: Iterable[Sequence[str]], room: int | None, *, bold: bool) -> Iterator[str]:
-    """The lines of a table. Without `room`, the cells that a line may have, each row is one line.
+def lines(
+    columns: Sequence[Column], rows: Iterable[Sequence[str]], max_width: int | None, *, bold: bool
+) -> Iterator[str]:
+    """Return the lines of a table. `max_width` is in terminal cells; None makes each row one line.
 
-    The widest column folds where the room is narrow. Where that is not enough, each row is a list of its cells.
+    In a narrow terminal, the widest column is folded. If that is not enough, each row becomes a list of its cells,
+    one per line.
     """
-    if room is None:
+    if max_width is None:
         return _table(columns, rows, bold=bold)
     widths = [column.width for column in columns]
     folding = widths.index(max(widths))
-    left = room - sum(widths) - _GAP * (len(widths) - 1) + widths[folding]
-    if left < min(widths[folding], _LEAST_WIDTH):
-        return _records(columns, rows, room, bold=bold)
+    left = max_width - sum(widths) - _GAP * (len(widths) - 1) + widths[folding]
+    if left < min(widths[folding], _MIN_FOLDED_WIDTH):
+        return _records(columns, rows, max_width, bold=bold)
     narrowed = [*columns[:folding], replace(columns[folding], width=left), *columns[folding + 1 :]]
     return _table(narrowed, _folded(rows, folding, left), bold=bold)
 
 
 def cells(text: str) -> int:
-    """How many cells of a terminal the text takes; Chinese characters and emoji take two each."""
+    """Return the text's width in terminal cells. Chinese characters and emoji take two cells each."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len
@@ -59,20 +62,20 @@ def cells(text: str) -> int:
 
 
 def _table(columns: Sequence[Column], rows: Iterable[Sequence[str]], *, bold: bool) -> Iterator[str]:
-    headers = _line(_filled(columns, [column.header for column in columns]))
+    headers = _line(_padded(columns, [column.header for column in columns]))
     yield click.style(headers, bold=True) if bold else headers
     for row in rows:
-        yield _line(_filled(columns, row))
+        yield _line(_padded(columns, row))
 
 
-def _filled(columns: Sequence[Column], row: Sequence[str]) -> list[str]:
-    """The cells of a row, padded up to the last, which ends the line."""
-    filled = [column.filled(cell) for column, cell in zip(columns[:-1], row[:-1], strict=True)]
-    return [*filled, columns[-1].filled(row[-1]) if columns[-1].right else row[-1]]
+def _padded(columns: Sequence[Column], row: Sequence[str]) -> list[str]:
+    """Return the row with its cells padded. The last cell is padded only if it is right-aligned."""
+    padded = [column.pad(cell) for column, cell in zip(columns[:-1], row[:-1], strict=True)]
+    return [*padded, columns[-1].pad(row[-1]) if columns[-1].right else row[-1]]
 
 
 def _folded(rows: Iterable[Sequence[str]], folding: int, width: int) -> Iterator[Sequence[str]]:
-    """The rows, with further rows for what one cell holds beyond the width."""
+    """Yield the rows, and after a row whose folded cell is too wide, further rows with the rest of the cell."""
     for row in rows:
         first, *further = _chopped(row[folding], width)
         yield [first if number == folding else cell for number, cell in enumerate(row)]
@@ -80,12 +83,12 @@ def _folded(rows: Iterable[Sequence[str]], folding: int, width: int) -> Iterator
             yield [part if number == folding else "" for number in range(len(row))]
 
 
-def _records(columns: Sequence[Column], rows: Iterable[Sequence[str]], room: int, *, bold: bool) -> Iterator[str]:
-    """A row as lines, each a header and its cell; an empty line between two rows."""
+def _records(columns: Sequence[Column], rows: Iterable[Sequence[str]], max_width: int, *, bold: bool) -> Iterator[str]:
+    """Yield one line for each cell, with its header before it, and an empty line between two rows."""
     longest = max(len(column.header) for column in columns)
     headers = [column.header.ljust(longest) for column in columns]
     shown = [click.style(header, bold=True) if bold else header for header in headers]
-    width = max(2, room - longest - _GAP)  # the widest character takes two
+    width = max(2, max_width - longest - _GAP)  # the widest character takes two cells
     for number, row in enumerate(rows):
         if number:
             yield ""
@@ -100,7 +103,7 @@ def _line(parts: Sequence[str]) -> str:
 
 
 def _chopped(text: str, width: int) -> list[str]:
-    """The text in pieces of at most this width; one empty piece for an empty text."""
+    """Return the text in pieces of at most this width. An empty text gives one empty piece."""
     if text.isascii():
         return [text[start : start + width] for start in range(0, len(text), width)] or [""]
     from rich.cells import chop_cells

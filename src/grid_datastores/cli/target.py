@@ -1,4 +1,4 @@
-"""Where a command works: on the server that the settings name, else on this machine."""
+"""Open the datastores that a command works on: those of the configured server, or those on this machine."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ if TYPE_CHECKING:
 
     from grid_datastores.gateway.protocol import Datastores
 
-_PATIENCE = 2.0  # seconds that a server has to answer what nobody typed: the Tab key, what is left on this machine
+_BACKGROUND_TIMEOUT = 2.0  # seconds for requests that no command asks for: completion, erasing leftovers
 
 
 @contextmanager
 def open_datastores() -> Iterator[Datastores]:
-    """The user's datastores, there or here. What earlier commands left on this machine is erased first."""
+    """Open the user's datastores and close them at the end. First erase what earlier commands left on this machine."""
+    from grid_datastores.cli.logs import log_sentences
     from grid_datastores.gateway.credentials import find_server
     from grid_datastores.machine.leftovers import erase_leftovers
     from grid_datastores.settings import read_settings
 
+    log_sentences()
     settings = read_settings()
     server = find_server(settings)
     datastores: Datastores
@@ -35,15 +37,18 @@ def open_datastores() -> Iterator[Datastores]:
         if server is None:
             erase_leftovers(settings.directory, lambda: nullcontext(datastores))
         else:
-            erase_leftovers(settings.directory, lambda: closing(HttpDatastores(server, _PATIENCE)))
+            erase_leftovers(settings.directory, lambda: closing(HttpDatastores(server, _BACKGROUND_TIMEOUT)))
         yield datastores
     finally:
         datastores.close()
 
 
 @contextmanager
-def open_to_look() -> Iterator[Datastores | None]:
-    """The same, to complete a word: None where nothing is kept yet. It makes and tidies nothing, and soon gives up."""
+def open_for_completion() -> Iterator[Datastores | None]:
+    """Open the user's datastores to complete a word, or yield None if this machine has none yet.
+
+    This creates and erases nothing, and requests time out after two seconds.
+    """
     from grid_datastores.gateway.credentials import find_server
     from grid_datastores.settings import read_settings
 
@@ -51,13 +56,13 @@ def open_to_look() -> Iterator[Datastores | None]:
     server = find_server(settings)
     datastores: Datastores | None
     if server is None:
-        from grid_datastores.gateway.embedded import open_to_look as here
+        from grid_datastores.gateway.embedded import open_read_only
 
-        datastores = here(settings)
+        datastores = open_read_only(settings)
     else:
         from grid_datastores.gateway.http import HttpDatastores
 
-        datastores = HttpDatastores(server, _PATIENCE)
+        datastores = HttpDatastores(server, _BACKGROUND_TIMEOUT)
     try:
         yield datastores
     finally:

@@ -111,11 +111,19 @@ class TooLarge(Refusal):
         return cls(f"This request is too large: at most {most:,} bytes are taken here; nothing was done.")
 
 
-class FormRefused(Refusal):
-    """A form that was not sent from a page of the session it comes with."""
+class CrossOriginForm(Refusal):
+    """A form that was not sent from a page of this server: another site may have sent it in your name (CSRF)."""
 
-    reason = "FORM_NOT_YOURS"
+    reason = "CROSS_ORIGIN_FORM"
     status = 403
+
+    @classmethod
+    def at(cls, address: str) -> CrossOriginForm:
+        """Says at which address of the server its pages can be opened."""
+        return cls(
+            "This form was not sent from a page of this server, so nothing was done."
+            f" Open {address} and repeat it there."
+        )
 
 
 class NotFound(Refusal):

@@ -116,7 +116,7 @@ class Version:
 
 
 ETAG = "etag:"
-REFERENCE_ALONE = "ref-alone"  # the object of a reference to one object: its key is the location itself
+SINGLE_REFERENCE = "ref-alone"  # the object of a reference to one object: its key is the location itself
 
 
 @dataclass(frozen=True, slots=True)

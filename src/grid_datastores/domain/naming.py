@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 NAME_LENGTH = 63
-_SHOWN = 20  # characters of an owner's name that become part of another name
+_SHOWN = 20  # characters of a name or value that become part of a name or message
+_DIGITS = 9  # of a whole number
 LOCATION_LENGTH = 2048  # characters
 LARGEST_NUMBER = 2**31 - 1
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?")
@@ -73,6 +74,13 @@ def parse_number(text: str) -> int:
         return int(text)
     shown = text if len(text) <= 20 else f"{text[:20]}…"
     raise InvalidInput(f"{shown!r} is not a version: give its number, 1 or more. Nothing stands for latest or all.")
+
+
+def whole_number(text: str, what: str, least: int = 0) -> int:
+    """The whole number, of at most nine digits; the message names `what` it is the value of."""
+    if text.isascii() and text.isdigit() and len(text) <= _DIGITS and int(text) >= least:
+        return int(text)
+    raise InvalidInput(f"{what} is {text[:_SHOWN]!r}. It must be a whole number from {least} to {10**_DIGITS - 1}.")
 
 
 def is_id(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""How sizes and counts are told: the same on the command line and on the pages."""
+"""How sizes, counts and errors of the operating system are written: the same on every surface."""
 
 from __future__ import annotations
 
@@ -31,3 +31,15 @@ def plain(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def os_reason(error: OSError) -> str:
+    """Why the operating system refused, as part of a sentence: "no such file or directory"."""
+    return (error.strerror or str(error)).lower()
+
+
+def os_sentence(error: OSError) -> str:
+    """The same as a sentence, with the path that it is about: "No such file or directory: PATH."."""
+    reason = os_reason(error)
+    where = f": {error.filename}" if error.filename else ""
+    return f"{reason[:1].upper()}{reason[1:]}{where}."

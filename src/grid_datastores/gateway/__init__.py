@@ -1,1 +1,1 @@
-"""The `Datastores` protocol and its two implementations: embedded, and over HTTP."""
+"""The `Datastores` protocol and its two implementations: in this process (embedded), and over HTTP."""

@@ -1,4 +1,4 @@
-"""Speaking to a server: one call, one answer, and every way in which that can fail in one sentence."""
+"""HTTP requests to a server. Every failure becomes a refusal with one message."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)  # seconds
 _CHANGING = {"POST", "PUT", "DELETE"}
-_LOOK = {"/sessions": "grid session", "/runs": "grid status"}  # by a part of the path; else grid datastore
-_SENDING = "http11.send_request"  # how the transport's trace begins, once a request is on its way
+_CHECK_COMMANDS = {"/sessions": "grid session", "/runs": "grid status"}  # by a part of the path
+_SENDING = "http11.send_request"  # the prefix of the trace events that httpcore emits when it sends a request
 
 
 class _Trace:
-    """Whether anything of the request was sent; what asks a proxy for a tunnel is not of it."""
+    """A trace callback for httpx that records whether the request was sent. The CONNECT of a proxy does not count."""
 
     def __init__(self) -> None:
         self.sent = False
@@ -33,16 +33,16 @@ class _Trace:
 
 
 class Connection:
-    """One server, with credentials that are sent to it and to nobody else."""
+    """A connection to one server. The credentials are sent to no other server."""
 
-    def __init__(self, url: str, credentials: tuple[str, str] | None, patience: float | None = None) -> None:
-        """`patience` is how many seconds the server has to answer; without it, as long as an answer can take."""
+    def __init__(self, url: str, credentials: tuple[str, str] | None, timeout: float | None = None) -> None:
+        """Open the connection. With a `timeout` in seconds, requests are not retried."""
         self.url = url
-        timeout, retries = (TIMEOUT, 1) if patience is None else (httpx.Timeout(patience), 0)
+        limit, retries = (TIMEOUT, 1) if timeout is None else (httpx.Timeout(timeout), 0)
         transport = Transport(retries)
-        self._http = httpx.Client(base_url=url, auth=credentials, timeout=timeout, transport=transport)
-        # Addresses that the server hands out carry their own permission, and may be of another host.
-        self._bare = httpx.Client(timeout=TIMEOUT, transport=transport)
+        self._http = httpx.Client(base_url=url, auth=credentials, timeout=limit, transport=transport)
+        # Presigned addresses need no credentials, and can be on another host that must not see them.
+        self._http_without_credentials = httpx.Client(timeout=TIMEOUT, transport=transport)
 
     def call(
         self,
@@ -53,25 +53,25 @@ class Connection:
         content: bytes | None = None,
         query: Mapping[str, str | Sequence[str]] | None = None,
     ) -> object:
-        """The JSON that the operation answers; raises the refusal that the server told."""
+        """Send a request and return the JSON of the response. Raises the refusal that the server sent."""
         doubt = _doubt(method, path)
         with self._failures(doubt) as trace:
             answer = self._http.request(
                 method, path, json=json, content=content, params=query, extensions={"trace": trace}
             )
             _check(answer, self.url, doubt)
-            with understood(self.url, doubt):
+            with raising_not_understood(self.url, doubt):
                 return answer.json() if answer.content else {}
 
     def read(self, path: str) -> bytes:
-        """The bytes that the operation answers."""
+        """Return the bytes of the response."""
         with self._failures():
             answer = self._http.get(path)
         _check(answer, self.url)
         return answer.content
 
     def stream(self, path: str) -> Iterator[bytes]:
-        """The bytes that the operation answers, as they come."""
+        """Yield the bytes of the response as they arrive."""
         with self._failures(), self._http.stream("GET", path) as answer:
             if not answer.is_success:
                 answer.read()
@@ -79,16 +79,16 @@ class Connection:
             yield from answer.iter_bytes()
 
     def put_part(self, address: str, data: bytes) -> str:
-        """Send one part to the address that the server gave for it; answers its ETag."""
+        """Send one part to its presigned address and return its ETag."""
         with self._failures():
-            answer = self._bare.put(address, content=data)
+            answer = self._http_without_credentials.put(address, content=data)
         _check(answer, self.url)
         return str(answer.headers.get("etag", ""))
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close all connections."""
         self._http.close()
-        self._bare.close()
+        self._http_without_credentials.close()
 
     @contextmanager
     def _failures(self, doubt: str = "") -> Iterator[_Trace]:
@@ -101,45 +101,50 @@ class Connection:
             raise InterruptedInDoubt(f"Interrupted.{doubt}") from error
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             if is_untrusted(error):
-                asked = error.request.url
+                requested = error.request.url
                 raise Unreachable(
-                    f"The certificate of {asked.scheme}://{asked.netloc.decode()} is not trusted; nothing was done."
-                    " If it should be, name the file of its authority with SSL_CERT_FILE."
+                    f"The certificate of {requested.scheme}://{requested.netloc.decode()} is not trusted."
+                    " Nothing was done. If you trust its authority, set SSL_CERT_FILE to the authority's certificate."
                 ) from error
             raise Unreachable(
-                f"No server answers at {self.url}; nothing was done. Is it running? (grid serve)"
+                f"No server answers at {self.url}. Nothing was done."
+                " If the server should run on this machine, start it with: grid serve"
             ) from error
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-            raise Unreachable(f"{self.url} is not a server's address: {error}.") from error
+            raise Unreachable(f"{self.url} is not the address of a server: {error}.") from error
         except httpx.TransportError as error:
             raise Unreachable(f"The server at {self.url} stopped answering.", doubt=doubt) from error
 
 
 def _doubt(method: str, path: str) -> str:
-    """What to say of a change whose answer is lost; nothing is changed by signing in."""
+    """Return the end of the message for a change whose response is lost, or "" for a request that changes nothing."""
     if method not in _CHANGING or path.startswith("/v1/auth/"):
         return ""
-    look = next((command for part, command in _LOOK.items() if part in path), "grid datastore")
-    return f" It is not known whether it was done; look with: {look}"
+    check = next((command for part, command in _CHECK_COMMANDS.items() if part in path), "grid datastore")
+    return f" It is unknown whether the change was made. Check with: {check}"
 
 
 @contextmanager
-def understood(url: str, doubt: str = "") -> Iterator[None]:
-    """What a server answers may be anything."""
+def raising_not_understood(url: str, doubt: str = "") -> Iterator[None]:
+    """Raise `NotUnderstood` if the block cannot parse the response, because any server may have sent it."""
     try:
         yield
     except (LookupError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise NotUnderstood.of(url, doubt) from error
 
 
-def _secure_address(answer: httpx.Response) -> str:
-    """Where a proxy redirects to because it wants TLS; empty for any other answer, as a key goes to no other host."""
-    to = answer.next_request.url if answer.next_request else httpx.URL()
-    upgraded = (answer.url.scheme, to.scheme) == ("http", "https") and to.host == answer.url.host
-    return f"https://{to.netloc.decode('ascii')}" if upgraded else ""
+def _https_address(answer: httpx.Response) -> str:
+    """Return the HTTPS address to which the server redirects on the same host, else "".
+
+    Redirects to other hosts are ignored, because the key must not be sent there.
+    """
+    target = answer.next_request.url if answer.next_request else httpx.URL()
+    upgraded = (answer.url.scheme, target.scheme) == ("http", "https") and target.host == answer.url.host
+    return f"https://{target.netloc.decode('ascii')}" if upgraded else ""
 
 
 def _check(answer: httpx.Response, url: str, doubt: str = "") -> None:
+    """Raise the refusal that an unsuccessful response describes, or one with its status if it describes none."""
     if answer.is_success:
         return
     try:
@@ -150,11 +155,11 @@ def _check(answer: httpx.Response, url: str, doubt: str = "") -> None:
             raise TypeError
         refusal = by_reason(detail.get("reason", ""), message)
     except (LookupError, ValueError, TypeError, AttributeError, RecursionError):
-        said = f"The server at {url} answered {answer.status_code} {answer.reason_phrase}."
-        if answer.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE:  # the server itself says more
-            said += " A proxy before it limits the size of requests; its operator has to allow 50 MiB."
-        if secure := _secure_address(answer):
-            said += f" Its address is {secure}; use that one."
-        passing = answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS
-        refusal = Unreachable(said, doubt=doubt) if passing else Refusal(said, {"status": str(answer.status_code)})
+        text = f"The server at {url} answered {answer.status_code} {answer.reason_phrase}."
+        if answer.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE:  # the server itself would describe the refusal
+            text += " A proxy in front of it limits the size of requests. Its operator must allow 50 MiB."
+        if address := _https_address(answer):
+            text += f" Use the address {address} instead."
+        transient = answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS
+        refusal = Unreachable(text, doubt=doubt) if transient else Refusal(text, {"status": str(answer.status_code)})
     raise refusal

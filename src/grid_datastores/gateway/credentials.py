@@ -1,23 +1,25 @@
-"""Which server the CLI speaks to, and as whom: from the environment, else from what `grid login` kept."""
+"""The server and user of a command: from the environment, else from the credentials that `grid login` stored."""
 
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from grid_datastores.domain.errors import InvalidInput, NotSignedIn, SourceFailed
 from grid_datastores.domain.naming import is_id
+from grid_datastores.domain.text import os_reason
+from grid_datastores.settings import API_KEY, CLUSTER_ID, SERVER_URL, USER_ID
+from grid_datastores.system.files import replacing, sync_folder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from grid_datastores.settings import Settings
 
-_FILE = "credentials.json"  # the keys UserID and APIKey are those of Grid's own client
-LOCAL = "local"  # the cluster, when nobody says which
+_FILE = "credentials.json"  # Grid's own client reads the same file and keys
+DEFAULT_CLUSTER = "local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,127 +33,129 @@ class Server:
 
 
 def credentials_file(settings: Settings) -> Path:
-    """Where `grid login` keeps them."""
+    """Return the path of the file in which `grid login` stores the credentials."""
     return settings.directory / _FILE
 
 
 def find_server(settings: Settings) -> Server | None:
-    """The server to speak to; None is this machine. GRID_URL set to nothing means this machine, too.
+    """Return the server, or None for this machine, also if GRID_URL is empty.
 
-    GRID_USER_ID, GRID_API_KEY and GRID_CLUSTER_ID go before what was kept, which is not read where it is not needed.
-    Raises `NotSignedIn` without credentials,
-    also when they were kept for another server: a key is sent to no server but its own.
+    GRID_USER_ID, GRID_API_KEY and GRID_CLUSTER_ID take precedence over the stored credentials, which are only read if
+    necessary. Raises `NotSignedIn` if there are no credentials for this server. Those of another server are not used:
+    a key is only sent to its own server.
     """
-    url = os.environ.get("GRID_URL")
-    user_id, api_key = os.environ.get("GRID_USER_ID", ""), os.environ.get("GRID_API_KEY", "")
-    kept = None if url == "" or (url and user_id and api_key) else _read(settings)
-    url = url if url is not None else kept.url if kept else ""
+    url = SERVER_URL.given()
+    user_id, api_key = USER_ID.given() or "", API_KEY.given() or ""
+    stored = None if url == "" or (url and user_id and api_key) else _read(settings)
+    url = url if url is not None else stored.url if stored else ""
     if not url:
         return None
-    url = checked_url(url)
-    if kept and kept.url == url:
-        user_id, api_key = user_id or kept.user_id, api_key or kept.api_key
+    url = normalize_url(url)
+    if stored and stored.url != url:
+        stored = None
+    if stored:
+        user_id, api_key = user_id or stored.user_id, api_key or stored.api_key
     if not user_id or not api_key:
-        raise NotSignedIn(f"Nobody is signed in at {url}; sign in with: grid login --url {url}")
-    return Server(url, user_id, api_key, _asked_cluster() or (kept.cluster if kept and kept.url == url else LOCAL))
+        raise NotSignedIn(f"You are not signed in at {url}. Sign in with: grid login --url {url}")
+    return Server(url, user_id, api_key, _cluster_variable() or (stored.cluster if stored else DEFAULT_CLUSTER))
 
 
-def keep(settings: Settings, server: Server) -> Path:
-    """Keep the credentials for later commands, readable by their owner only; says where."""
+def store_credentials(settings: Settings, server: Server) -> Path:
+    """Store the credentials for later commands in a file that only its owner can read. Return its path."""
     content = {"UserID": server.user_id, "APIKey": server.api_key, "URL": server.url, "Cluster": server.cluster}
     path = credentials_file(settings)
     try:
         settings.directory.mkdir(parents=True, exist_ok=True)
-        descriptor, aside = tempfile.mkstemp(prefix=f".{_FILE}.", dir=settings.directory)
-        try:
-            with os.fdopen(descriptor, "w") as file:
-                json.dump(content, file, indent=2)
-            Path(aside).replace(path)
-        except BaseException:
-            Path(aside).unlink(missing_ok=True)
-            raise
+        with replacing(path, 0o600) as file:
+            file.write(json.dumps(content, indent=2).encode())
+        sync_folder(settings.directory)
     except OSError as error:
-        raise SourceFailed(f"{path} cannot be written: {(error.strerror or str(error)).lower()}.") from error
+        raise SourceFailed(f"{path} cannot be written: {os_reason(error)}.") from error
     return path
 
 
 @dataclass(frozen=True, slots=True)
-class Forgotten:
-    """The credentials that were removed; no address and user where they were damaged."""
+class RemovedCredentials:
+    """The credentials that were removed. `url` and `user_id` are empty if the file was damaged."""
 
     path: Path
     url: str
     user_id: str
 
 
-def forget(settings: Settings) -> Forgotten | None:
-    """Remove what was kept; None where nothing was."""
+def remove_credentials(settings: Settings) -> RemovedCredentials | None:
+    """Remove the stored credentials and return them, or None if there were none."""
     path = credentials_file(settings)
     try:
-        kept = _read(settings)
+        stored = _read(settings)
     except NotSignedIn:  # damaged
-        kept = None
+        stored = None
     try:
         path.unlink()
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise SourceFailed(f"{path} cannot be removed: {(error.strerror or str(error)).lower()}.") from error
-    return Forgotten(path, kept.url if kept else "", kept.user_id if kept else "")
+        raise SourceFailed(f"{path} cannot be removed: {os_reason(error)}.") from error
+    return RemovedCredentials(path, stored.url if stored else "", stored.user_id if stored else "")
 
 
-def overriding(server: Server, name: str) -> list[str]:
-    """The variables that go before what was kept for the server and this name of its user, and say something else."""
-    kept = {
-        "GRID_URL": (server.url, f"{server.url}/"),
-        "GRID_USER_ID": (server.user_id, name, ""),
-        "GRID_API_KEY": (server.api_key, ""),
-        "GRID_CLUSTER_ID": (server.cluster, ""),
+def overriding_variables(server: Server, name: str) -> list[str]:
+    """Return the environment variables that override the stored credentials of the user `name` with other values."""
+    same_values = {
+        SERVER_URL: (None, server.url, f"{server.url}/"),
+        USER_ID: (None, server.user_id, name, ""),
+        API_KEY: (None, server.api_key, ""),
+        CLUSTER_ID: (None, server.cluster, ""),
     }
-    return [variable for variable, same in kept.items() if os.environ.get(variable, same[0]) not in same]
+    return [variable.name for variable, same in same_values.items() if variable.given() not in same]
 
 
-def checked_url(url: str) -> str:
-    """The address without a slash at its end; raises `InvalidInput` when it cannot be a server's."""
+def normalize_url(url: str) -> str:
+    """Return the address without trailing slashes. Raises `InvalidInput` if it is not an HTTP address."""
     try:
         parts = urlsplit(url)
-        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
-        known = False
-    if not known or not url.isprintable() or " " in url:
-        raise InvalidInput(f"{url!r} is not a server's address; it is like http://127.0.0.1:8000.")
+        valid = False
+    if not valid or not url.isprintable() or " " in url:
+        raise InvalidInput(
+            f"{url!r} is not the address of a server. Give it in full, for example http://127.0.0.1:8000."
+        )
     return url.rstrip("/")
 
 
-def _asked_cluster() -> str:
-    asked = os.environ.get("GRID_CLUSTER_ID", "")
-    if asked and not is_id(asked):
+def _cluster_variable() -> str:
+    cluster = CLUSTER_ID.given() or ""
+    if cluster and not is_id(cluster):
         raise InvalidInput(
-            f"GRID_CLUSTER_ID is {asked[:60]!r}, which is not the id of a cluster; leave it out for local."
+            f"{CLUSTER_ID.name} is not a cluster id: {cluster[:60]!r}. Unset it to use the cluster {DEFAULT_CLUSTER}."
         )
-    return asked
+    return cluster
 
 
 def _read(settings: Settings) -> Server | None:
-    """What `keep` kept; half of it is no answer, as the commands would work on this machine unawares."""
+    """Return the stored credentials, or None if there is no file.
+
+    Raises `NotSignedIn` for a damaged file. Ignoring it would make commands work on this machine instead of the server.
+    """
     path = credentials_file(settings)
     try:
         content = json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise SourceFailed(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.") from error
+        raise SourceFailed(f"{path} cannot be read: {os_reason(error)}.") from error
     except (ValueError, RecursionError) as error:
         raise _damaged(path) from error
     if not isinstance(content, dict):
         raise _damaged(path)
-    words = [content.get(key) for key in ("URL", "UserID", "APIKey")]
-    url, user_id, api_key = (word if isinstance(word, str) else "" for word in words)
-    cluster = content.get("Cluster") or LOCAL
+    values = [content.get(key) for key in ("URL", "UserID", "APIKey")]
+    url, user_id, api_key = (value if isinstance(value, str) else "" for value in values)
+    cluster = content.get("Cluster") or DEFAULT_CLUSTER
     if not (url and user_id and api_key and isinstance(cluster, str) and is_id(cluster)):
         raise _damaged(path)
     return Server(url, user_id, api_key, cluster)
 
 
 def _damaged(path: Path) -> NotSignedIn:
-    return NotSignedIn(f"{path} is damaged; sign in again with: grid login --url URL")
+    return NotSignedIn(f"{path} is damaged. Sign in again with: grid login --url URL")

@@ -1,4 +1,4 @@
-"""`Datastores` in this process, on a folder of this machine: no server, no web framework."""
+"""`Datastores` in this process, with the data in a folder of this machine. Loads no web framework."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from grid_datastores.domain.errors import NotFound, NotThatState, Refusal
 from grid_datastores.domain.model import Phase, Place
 from grid_datastores.domain.rules import available
+from grid_datastores.domain.text import os_sentence
 from grid_datastores.service import open_service
-from grid_datastores.service.run_locks import LivingRuns
+from grid_datastores.service.run_locks import RunLocks
 from grid_datastores.storage import LocalStorage
 
 if TYPE_CHECKING:
@@ -37,50 +38,50 @@ if TYPE_CHECKING:
     from grid_datastores.settings import Settings
     from grid_datastores.storage import Manifest, ObjectSink
 
-_LONGEST_PERSON = 63  # characters
+_MAX_USER_NAME = 63  # characters
 _log = logging.getLogger(__name__)
-_HERE = "this machine"
+_THIS_MACHINE = "this machine"
 
 
 def open_embedded(settings: Settings) -> EmbeddedDatastores:
-    """The datastores in a folder of this machine, which has one owner. What a killed process left is tidied up first.
+    """Return the datastores in the settings' folder, after cleaning up what killed processes left there.
 
-    In a folder that cannot be written, reading works, and everything else is refused.
+    If the folder is read-only, commands that read work, and all others are refused.
     """
-    service = open_service(settings, queued=lambda: None)
-    runs = LivingRuns(settings.data / "runs")
-    writes = not service.context.catalog.frozen
-    if writes:
-        service.tidy(runs.lives)
-    return EmbeddedDatastores(service, service.accounts.local(_person()), settings.data, runs, tidies=writes)
+    service = open_service(settings, wake_workers=lambda: None)
+    runs = RunLocks(settings.data / "runs")
+    writable = not service.read_only
+    if writable:
+        service.tidy(runs.is_alive)
+    return EmbeddedDatastores(service, service.accounts.local(_user_name()), settings.data, runs, writable=writable)
 
 
-def open_to_look(settings: Settings) -> EmbeddedDatastores | None:
-    """The same, only to look: nothing is made, brought up to date or tidied. None where nothing is stored yet."""
-    if not settings.catalog.is_file() or not LocalStorage.exists_in(settings.data):
+def open_read_only(settings: Settings) -> EmbeddedDatastores | None:
+    """Return the datastores without changing anything on disk, or None if nothing is stored yet."""
+    if not settings.catalog.is_file() or not (LocalStorage.exists_in(settings.data) and settings.scratch.is_dir()):
         return None
-    service = open_service(settings, queued=lambda: None, to_look=True)
-    if user := service.accounts.local_to_look(_person()):
-        return EmbeddedDatastores(service, user, settings.data, LivingRuns(settings.data / "runs"), tidies=False)
-    service.context.catalog.close()
+    service = open_service(settings, wake_workers=lambda: None, read_only=True)
+    if user := service.accounts.find_local(_user_name()):
+        return EmbeddedDatastores(service, user, settings.data, RunLocks(settings.data / "runs"), writable=False)
+    service.close()
     return None
 
 
 class EmbeddedDatastores:
     """See `Datastores`."""
 
-    fetches_here = True
+    fetches_in_process = True
 
-    def __init__(self, service: Service, user: User, folder: Path, runs: LivingRuns, *, tidies: bool = True) -> None:
+    def __init__(self, service: Service, user: User, folder: Path, runs: RunLocks, *, writable: bool = True) -> None:
         self._service = service
         self._runs = runs
-        self._tidies = tidies
+        self._writable = writable
         self._user = user
-        self.place = f"{_HERE} ({folder})"
+        self.place_name = f"{_THIS_MACHINE} ({folder})"
 
     def identity(self) -> Place:
-        """The folder has one user; uploads of its server's users go on over HTTP, in another way."""
-        return Place(f"{self._service.copies.place_id()}/{_HERE}", self.place, (_HERE,))
+        """See `Datastores`. Differs from the identity of a server on the same folder, whose users are others."""
+        return Place(f"{self._service.copies.place_id()}/{_THIS_MACHINE}", self.place_name, (_THIS_MACHINE,))
 
     def deleted(self, version_ids: Collection[str]) -> Collection[str]:
         return self._service.copies.deleted(self._user, version_ids)
@@ -107,12 +108,12 @@ class EmbeddedDatastores:
         return self._service.reading.object(self._user, version.id, name)[1]
 
     def local_object(self, version: Version, name: str) -> Path | None:
-        return self._service.context.storage.place(version.id, name)
+        return self._service.reading.local_path(version.id, name)
 
     def begin(self, name: str, source: Source) -> Version:
         return self._service.uploads.begin(self._user, name, source)
 
-    def sink(self, version: Version, _skipped: Callable[[int], object]) -> ObjectSink:
+    def sink(self, version: Version, _on_skipped: Callable[[int], object]) -> ObjectSink:
         return self._service.uploads.sink(self._user, version.id)
 
     def keep_active(self, version: Version) -> None:
@@ -126,14 +127,14 @@ class EmbeddedDatastores:
         self._service.finishing.finish_waiting(only=version.id, actor=self._user.name)
         return available(self._service.reading.get(self._user, version.id))
 
-    def order(self, version: Version) -> None:
+    def start_fetch(self, version: Version) -> None:
         self._service.uploads.complete(self._user, version.id)
 
     def interrupted_fetches(self) -> Sequence[Version]:
         return [version for version in self.versions() if version.phase is Phase.OPTIMIZING]
 
-    def drop(self, version: Version) -> None:
-        self._service.uploads.drop(self._user, version.id)
+    def abandon(self, version: Version) -> None:
+        self._service.uploads.abandon(self._user, version.id)
 
     def delete(self, ref: VersionRef) -> Receipt:
         return self._service.deletion.delete(self._user, self._id(ref))
@@ -147,7 +148,7 @@ class EmbeddedDatastores:
         paths = {self._id(ref): path for ref, path in mounts.items()}
         workload = self._service.workloads.start(self._user, kind, name, paths, leased=leased)
         if leased:
-            self._runs.hold(workload)
+            self._runs.acquire(workload)
         return workload
 
     def heartbeat(self, run: Workload) -> Workload:
@@ -160,30 +161,31 @@ class EmbeddedDatastores:
     def workloads(self, kind: WorkloadKind) -> Sequence[Workload]:
         return self._service.workloads.list(self._user, kind)
 
-    def set_state(self, kind: WorkloadKind, name: str, wanted: WorkloadState) -> Workload:
+    def set_state(self, kind: WorkloadKind, name: str, state: WorkloadState) -> Workload:
         workload = self._service.workloads.named(self._user, kind, name)
-        return self._service.workloads.set_state(self._user, kind, workload.id, wanted)
+        return self._service.workloads.set_state(self._user, kind, workload.id, state)
+
+    def erase_deleted(self) -> None:
+        """See `Datastores`. If this fails, the next command retries."""
+        try:
+            if self._writable:
+                self._service.erase_deleted()
+        except (Refusal, OSError) as error:
+            reason = error.message if isinstance(error, Refusal) else os_sentence(error)
+            _log.warning("deleted data is not erased yet: %s The next command retries.", reason)
 
     def close(self) -> None:
-        """Erase what was deleted, as far as that is possible now. The next command erases the rest."""
-        try:
-            self._runs.release()
-            if self._tidies:
-                self._service.tidy(self._runs.lives)
-        except (Refusal, OSError) as error:
-            said = error.message if isinstance(error, Refusal) else f"{(error.strerror or str(error)).lower()}."
-            _log.warning("Warning: what was deleted will be erased by the next command: %s", said)
-        finally:
-            self._service.context.catalog.close()
+        self._runs.release()
+        self._service.close()
 
     def _id(self, ref: VersionRef) -> str:
         return self._service.reading.find(self._user, ref).id
 
 
-def _person() -> str:
-    """Who types the command, as the operating system names them: what the history says of who did something."""
+def _user_name() -> str:
+    """Return the name of the operating system's user, which the history of a version shows."""
     try:
         name = getpass.getuser()
-    except (OSError, KeyError):  # the user has a number only
+    except (OSError, KeyError):  # the user id has no name
         name = ""
-    return "".join(filter(str.isprintable, name))[:_LONGEST_PERSON].strip() or f"uid {os.getuid()}"
+    return "".join(filter(str.isprintable, name))[:_MAX_USER_NAME].strip() or f"uid {os.getuid()}"

@@ -1,4 +1,4 @@
-"""The same use cases over HTTP."""
+"""`Datastores` on a server, over HTTP."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, cast
 from grid_datastores.domain.errors import InvalidInput, NotFound, NotThatState, NotUnderstood, Refusal
 from grid_datastores.domain.model import Place, Quota, Version, WorkloadKind, WorkloadState
 from grid_datastores.domain.rules import available, choose_named
-from grid_datastores.gateway.connection import Connection, understood
-from grid_datastores.gateway.credentials import LOCAL, Server
+from grid_datastores.gateway.connection import Connection, raising_not_understood
+from grid_datastores.gateway.credentials import DEFAULT_CLUSTER, Server
 from grid_datastores.gateway.http_uploads import HttpSink
 from grid_datastores.storage.manifest import Manifest, read_files
 from grid_datastores.wire import datastores as wire
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
     from grid_datastores.storage import ObjectSink
     from grid_datastores.wire import accounts
 
-_FIRST_WAIT, _LONGEST_WAIT = 0.02, 1.0  # seconds between two looks at a version that is being finished
+_MIN_POLL_INTERVAL, _MAX_POLL_INTERVAL = 0.02, 1.0  # seconds
 _STATES = {WorkloadKind.SESSION: workload_wire.SESSION_STATES, WorkloadKind.RUN: workload_wire.RUN_STATES}
 
 
 def sign_in(url: str, name: str, key: str) -> Server:
-    """Ask the server who this is; raises `NotSignedIn` when the name or key is wrong."""
+    """Sign in and return the server with the user's id. Raises `NotSignedIn` if the name or key is wrong."""
     connection = Connection(url, None)
     try:
-        with _found(url):
+        with _explaining_not_found(url):
             connection.call("POST", "/v1/auth/login", json={"username": name, "apiKey": key})
         signed = Connection(url, (name, key))
         try:
             user = cast("accounts.UserResponse", signed.call("GET", "/v1/auth/user"))
             clusters = cast("accounts.ListClustersResponse", signed.call("GET", "/v1/core/clusters"))
-            with understood(url):
-                return Server(url, user["id"], key, id_in(clusters["defaultCluster"] or LOCAL))
+            with raising_not_understood(url):
+                return Server(url, user["id"], key, id_in(clusters["defaultCluster"] or DEFAULT_CLUSTER))
         finally:
             signed.close()
     finally:
@@ -48,8 +48,8 @@ def sign_in(url: str, name: str, key: str) -> Server:
 
 
 @contextmanager
-def _found(url: str) -> Iterator[None]:
-    """A server of Grid's v1 API knows the address of its sign-in."""
+def _explaining_not_found(url: str) -> Iterator[None]:
+    """Extend the refusal of a server that does not know the path: it cannot be a Grid server."""
     try:
         yield
     except Refusal as error:
@@ -61,41 +61,42 @@ def _found(url: str) -> Iterator[None]:
 class HttpDatastores:
     """See `Datastores`."""
 
-    fetches_here = False
+    fetches_in_process = False
 
-    def __init__(self, server: Server, patience: float | None = None) -> None:
-        self._connection = Connection(server.url, (server.user_id, server.api_key), patience)
+    def __init__(self, server: Server, timeout: float | None = None) -> None:
+        self._connection = Connection(server.url, (server.user_id, server.api_key), timeout)
         self._cluster = server.cluster
         self._user_id = server.user_id
         self._identity: Place | None = None
-        self.place = server.url
+        self.place_name = server.url
 
     def identity(self) -> Place:
-        """The id that the server keeps, and the user's; a server that keeps none is known by its address."""
+        """See `Datastores`. If the server has no place id, its address takes the id's role."""
         if self._identity is None:
-            kept, user = self._ask_identity()
-            named = f"{self.place}/{user}"
-            earlier = (self.place, named) if kept else (self.place,)
-            self._identity = Place(f"{kept}/{user}" if kept else named, self.place, earlier)
+            place_id, user_id = self._request_identity()
+            by_address = f"{self.place_name}/{user_id}"
+            earlier = (self.place_name, by_address) if place_id else (self.place_name,)
+            self._identity = Place(f"{place_id}/{user_id}" if place_id else by_address, self.place_name, earlier)
         return self._identity
 
-    def _ask_identity(self) -> tuple[str, str]:
+    def _request_identity(self) -> tuple[str, str]:
+        """Return the ids of the place and the user. Servers of Grid's own API send no place id: ""."""
         try:
             answer = cast("accounts.UserResponse", self._connection.call("GET", "/v1/auth/user"))
         except Refusal as error:
             if error.metadata.get("status") != "404":
                 raise
             return "", self._user_id
-        with understood(self.place):
-            kept = answer.get("placeId")
-            return id_in(kept) if kept is not None else "", id_in(answer["id"])
+        with raising_not_understood(self.place_name):
+            place_id = answer.get("placeId")
+            return id_in(place_id) if place_id is not None else "", id_in(answer["id"])
 
     def deleted(self, version_ids: Collection[str]) -> Collection[str]:
         found: set[str] = set()
         for ids in _batches(sorted(version_ids)):
             path = f"/v1/core/{self._cluster}/deletions"
             answer = cast("wire.DeletedResponse", self._connection.call("GET", path, query={"id": ids}))
-            with understood(self.place):
+            with raising_not_understood(self.place_name):
                 found.update(id_in(version_id) for version_id in answer["deleted"])
         return found & set(version_ids)
 
@@ -103,17 +104,17 @@ class HttpDatastores:
         return self._list({})
 
     def quota(self) -> Quota:
-        with understood(self.place):
+        with raising_not_understood(self.place_name):
             answer = cast("accounts.Quota", self._connection.call("GET", f"/v1/core/{self._cluster}/quota"))
             return Quota(int(answer["used"]), int(answer["limit"]))
 
     def details(self, ref: VersionRef) -> Details:
         answer = self._connection.call("GET", f"{self._path(ref)}/details")
-        with understood(self.place):
+        with raising_not_understood(self.place_name):
             return wire.details_in(cast("wire.DetailsResponse", answer))
 
     def find(self, ref: VersionRef) -> Version:
-        """The version, deleted or not. A server that knows no such query is asked for all, and chosen from."""
+        """See `Datastores`. Filters the response, because some servers ignore the query and return all versions."""
         query = {"name": ref.name, "version": str(ref.number), "includeDeleted": "true"}
         if found := [version for version in self._list(query) if version.ref == ref]:
             return found[0]
@@ -124,13 +125,13 @@ class HttpDatastores:
         try:
             return Manifest.decode(data)
         except InvalidInput as error:
-            raise NotUnderstood.of(self.place) from error
+            raise NotUnderstood.of(self.place_name) from error
 
     def files(self, version: Version) -> Iterator[FileEntry]:
         try:
             yield from read_files(self._connection.stream(f"{self._path_of(version)}/manifest"))
         except InvalidInput as error:
-            raise NotUnderstood.of(self.place) from error
+            raise NotUnderstood.of(self.place_name) from error
 
     def read_object(self, version: Version, name: str) -> Iterator[bytes]:
         return self._connection.stream(f"{self._path_of(version)}/objects/{name}")
@@ -146,14 +147,14 @@ class HttpDatastores:
             "clusterId": self._cluster,
         }
         created = self._connection.call("POST", self._versions_path(), json={"name": name, "spec": spec})
-        with understood(self.place):
+        with raising_not_understood(self.place_name):
             return wire.version_in(cast("wire.Datastore", created))
 
-    def sink(self, version: Version, skipped: Callable[[int], object]) -> ObjectSink:
-        return HttpSink(self._connection, self._path_of(version), skipped)
+    def sink(self, version: Version, on_skipped: Callable[[int], object]) -> ObjectSink:
+        return HttpSink(self._connection, self._path_of(version), on_skipped)
 
     def keep_active(self, version: Version) -> None:
-        with suppress(Refusal):  # a server of Grid's own may refuse to be told of no object
+        with suppress(Refusal):  # servers of Grid's own API may refuse an empty list of objects
             path = f"{self._path_of(version)}/presigned-urls/completed"
             self._connection.call("POST", path, json={"objects": []})
 
@@ -161,26 +162,28 @@ class HttpDatastores:
         path = self._path_of(version)
         self._connection.call("PUT", f"{path}/manifest", content=manifest.encode())
         self._connection.call("POST", f"{path}/completed", json={})
-        return self._finished(path)
+        return self._wait_until_finished(path)
 
     def wait(self, version: Version) -> Version:
-        return self._finished(self._path_of(version))
+        return self._wait_until_finished(self._path_of(version))
 
-    def order(self, version: Version) -> None:
+    def start_fetch(self, version: Version) -> None:
         self._connection.call("POST", f"{self._path_of(version)}/completed", json={})
 
     def interrupted_fetches(self) -> Sequence[Version]:
         return []
 
-    def drop(self, version: Version) -> None:
+    def abandon(self, version: Version) -> None:
         with suppress(NotFound):
             self._connection.call("DELETE", f"{self._path_of(version)}/upload")
 
     def delete(self, ref: VersionRef) -> Receipt | None:
         answer = cast("wire.DeleteDatastoreResponse", self._connection.call("DELETE", self._path(ref)))
-        if answer == {}:  # all that Grid's own API answers
+        if answer == {}:  # servers of Grid's own API send no receipt
             return None
-        with understood(self.place, " It is not known whether it was deleted; look with: grid datastore"):
+        with raising_not_understood(
+            self.place_name, " It is unknown whether the version was deleted. Check with: grid datastore"
+        ):
             receipt = wire.receipt_in(answer["receipt"])
             if receipt.ref != ref:
                 raise ValueError
@@ -188,7 +191,7 @@ class HttpDatastores:
 
     def verdict(self, ref: VersionRef) -> Verdict:
         answer = self._connection.call("GET", f"{self._path(ref)}/deletion")
-        with understood(self.place):
+        with raising_not_understood(self.place_name):
             return wire.verdict_in(cast("wire.VerdictResponse", answer))
 
     def start(
@@ -208,20 +211,23 @@ class HttpDatastores:
 
     def end(self, run: Workload, state: WorkloadState) -> None:
         with suppress(NotThatState, NotFound):
-            self._step(run, state)
+            self._change_state(run, state)
 
     def workloads(self, kind: WorkloadKind) -> Sequence[Workload]:
         answer = self._connection.call("GET", self._workloads_path(kind))
-        with understood(self.place):
+        with raising_not_understood(self.place_name):
             listed = cast("dict[str, list[workload_wire.Session | workload_wire.Run]]", answer)
             return [workload_wire.workload_in(item, kind) for item in listed[f"{kind.lower()}s"]]
 
-    def set_state(self, kind: WorkloadKind, name: str, wanted: WorkloadState) -> Workload:
+    def set_state(self, kind: WorkloadKind, name: str, state: WorkloadState) -> Workload:
         workload = choose_named(self.workloads(kind), kind, name)
-        if wanted is WorkloadState.DELETED:
+        if state is WorkloadState.DELETED:
             self._connection.call("DELETE", f"{self._workloads_path(kind)}/{workload.id}")
             return workload
-        return self._step(workload, wanted)
+        return self._change_state(workload, state)
+
+    def erase_deleted(self) -> None:
+        """Do nothing, because the server erases deleted versions itself."""
 
     def close(self) -> None:
         self._connection.close()
@@ -240,26 +246,26 @@ class HttpDatastores:
 
     def _list(self, query: Mapping[str, str]) -> list[Version]:
         answer = cast("wire.ListDatastoresResponse", self._connection.call("GET", self._versions_path(), query=query))
-        with understood(self.place):
+        with raising_not_understood(self.place_name):
             return [wire.version_in(item) for item in answer["datastores"]]
 
-    def _finished(self, path: str) -> Version:
-        wait = _FIRST_WAIT
+    def _wait_until_finished(self, path: str) -> Version:
+        interval = _MIN_POLL_INTERVAL
         while True:
-            with understood(self.place):
+            with raising_not_understood(self.place_name):
                 version = wire.version_in(cast("wire.Datastore", self._connection.call("GET", path)))
             if not version.phase.unfinished:
                 return available(version)
-            time.sleep(wait)
-            wait = min(2 * wait, _LONGEST_WAIT)
+            time.sleep(interval)
+            interval = min(2 * interval, _MAX_POLL_INTERVAL)
 
-    def _step(self, workload: Workload, wanted: WorkloadState) -> Workload:
+    def _change_state(self, workload: Workload, state: WorkloadState) -> Workload:
         path = f"{self._workloads_path(workload.kind)}/{workload.id}"
-        body = {"spec": {"desiredState": _STATES[workload.kind][wanted]}}
+        body = {"spec": {"desiredState": _STATES[workload.kind][state]}}
         return self._workload(self._connection.call("PUT", path, json=body), workload.kind)
 
     def _workload(self, answer: object, kind: WorkloadKind) -> Workload:
-        with understood(self.place):
+        with raising_not_understood(self.place_name):
             return workload_wire.workload_in(cast("workload_wire.Session | workload_wire.Run", answer), kind)
 
 

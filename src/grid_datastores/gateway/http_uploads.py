@@ -1,4 +1,4 @@
-"""Sending objects: part by part, to the addresses that the server gives."""
+"""Upload objects to a server, in parts, to presigned addresses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from hashlib import md5
 from typing import TYPE_CHECKING, cast
 
-from grid_datastores.gateway.connection import understood
+from grid_datastores.gateway.connection import raising_not_understood
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -14,21 +14,25 @@ if TYPE_CHECKING:
     from grid_datastores.gateway.connection import Connection
     from grid_datastores.wire.uploads import UploadObjects
 
-PART = 50 * 1024 * 1024  # bytes, as in Grid's own client
+PART_SIZE = 50 * 1024 * 1024  # bytes, the same as in Grid's own client
 
 
 class HttpSink:
-    """The objects of one version on a server, at this path of the API; `skipped` hears of bytes that were there."""
+    """Uploads the objects of one version. See `ObjectSink`."""
 
-    def __init__(self, connection: Connection, path: str, skipped: Callable[[int], object]) -> None:
+    def __init__(self, connection: Connection, path: str, on_skipped: Callable[[int], object]) -> None:
+        """Upload to the version at this path of the API.
+
+        Calls `on_skipped` with the size of each part that the server already has.
+        """
         self._connection = connection
         self._path = path
-        self._skipped = skipped
+        self._on_skipped = on_skipped
 
     @contextmanager
     def object(self, name: str, size: int | None) -> Iterator[_Object]:
-        """An object that is sent part by part while it is written, when its size is known, else at its end."""
-        target = _Object(self._connection, self._path, name, self._skipped)
+        """Open a new object for writing. If its size is unknown, it is sent when the context ends."""
+        target = _Object(self._connection, self._path, name, self._on_skipped)
         if size is not None:
             target.announce(size)
         yield target
@@ -36,40 +40,40 @@ class HttpSink:
 
 
 class _Object:
-    def __init__(self, connection: Connection, path: str, name: str, skipped: Callable[[int], object]) -> None:
+    def __init__(self, connection: Connection, path: str, name: str, on_skipped: Callable[[int], object]) -> None:
         self._connection = connection
         self._path = path
         self._name = name
-        self._skipped = skipped
-        self._waiting = bytearray()
+        self._on_skipped = on_skipped
+        self._buffer = bytearray()
         self._upload_id: str | None = None
         self._urls: dict[str, str] = {}
-        self._there: dict[str, str] = {}
+        self._stored: dict[str, str] = {}
         self._etags: list[str] = []
 
     def announce(self, size: int) -> None:
-        """Ask for the addresses of its parts; an empty object has one part."""
-        wanted = {"key": self._name, "partCount": str(max(1, -(-size // PART)))}
-        answer = self._connection.call("POST", f"{self._path}/presigned-urls", json={"objects": [wanted]})
-        with understood(self._connection.url):
+        """Request the addresses of the parts. An empty object has one part."""
+        request = {"key": self._name, "partCount": str(max(1, -(-size // PART_SIZE)))}
+        answer = self._connection.call("POST", f"{self._path}/presigned-urls", json={"objects": [request]})
+        with raising_not_understood(self._connection.url):
             announced = cast("UploadObjects", answer)["objects"][0]
             self._upload_id = announced["uploadId"]
             self._urls = {url["partNumber"]: url["url"] for url in announced["urls"]}
-            self._there = {url["partNumber"]: url["etag"] for url in announced["urls"] if "etag" in url}
+            self._stored = {url["partNumber"]: url["etag"] for url in announced["urls"] if "etag" in url}
 
     def write(self, data: bytes) -> None:
-        """More of it."""
-        self._waiting += data
+        """Add data to the object, and send the parts that are full."""
+        self._buffer += data
         if self._upload_id is not None:
             self._send_full_parts()
 
     def finish(self) -> None:
-        """Send what is left, and say that it is all there."""
+        """Send the last part and complete the object."""
         if self._upload_id is None:
-            self.announce(len(self._waiting))
+            self.announce(len(self._buffer))
         self._send_full_parts()
-        if self._waiting or not self._etags:
-            self._send(bytes(self._waiting))
+        if self._buffer or not self._etags:
+            self._send(bytes(self._buffer))
         completed = {
             "key": self._name,
             "uploadId": self._upload_id,
@@ -79,17 +83,17 @@ class _Object:
         self._connection.call("POST", path, json={"objects": [completed]})
 
     def _send_full_parts(self) -> None:
-        while len(self._waiting) > PART:
-            part, self._waiting = bytes(self._waiting[:PART]), self._waiting[PART:]
+        while len(self._buffer) > PART_SIZE:
+            part, self._buffer = bytes(self._buffer[:PART_SIZE]), self._buffer[PART_SIZE:]
             self._send(part)
 
     def _send(self, part: bytes) -> None:
         number = str(len(self._etags) + 1)
-        with understood(self._connection.url):
+        with raising_not_understood(self._connection.url):
             address = self._urls[number]
-        etag = self._there.get(number)
+        etag = self._stored.get(number)
         if etag is not None and etag == f'"{md5(part, usedforsecurity=False).hexdigest()}"':
-            self._skipped(len(part))
+            self._on_skipped(len(part))
         else:
             etag = self._connection.put_part(address, part)
         self._etags.append(etag)

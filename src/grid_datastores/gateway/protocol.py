@@ -1,4 +1,4 @@
-"""What the CLI works on: one protocol, with two implementations (`embedded` here, `client` over HTTP)."""
+"""The protocol through which the CLI uses datastores. Its implementations are in `embedded` and `http`."""
 
 from __future__ import annotations
 
@@ -26,98 +26,104 @@ if TYPE_CHECKING:
 
 
 class Datastores(Protocol):
-    """One user's versions and workloads. Every method raises the `Refusal` that documents why it did nothing."""
+    """One user's versions and workloads. A method that cannot do its work changes nothing and raises a `Refusal`."""
 
     @property
-    def place(self) -> str:
-        """Where the versions are kept, as a person would say it."""
+    def place_name(self) -> str:
+        """The server's address, or this machine and the folder, for messages."""
 
     @property
-    def fetches_here(self) -> bool:
-        """Whether an archive or a bucket is fetched by this process; a server goes on without it."""
+    def fetches_in_process(self) -> bool:
+        """Whether fetching an archive or a bucket stops when this process ends. A server continues."""
 
     def identity(self) -> Place:
-        """Which place this is, and for whom. A server is asked once."""
+        """Return the place and user of these datastores. Sends at most one request."""
 
     def deleted(self, version_ids: Collection[str]) -> Collection[str]:
-        """Those of the versions that are deleted, or not this user's. Refused where a server cannot say."""
+        """Return the ids of the versions that are deleted or not the user's. Raises a `Refusal` on some servers."""
 
     def versions(self) -> Sequence[Version]:
-        """The versions that are there, by name and number."""
+        """Return the versions that are not deleted, by name and number."""
 
     def quota(self) -> Quota:
-        """How many versions the user has, and may have."""
+        """Return how many versions the user has, and the maximum."""
 
     def find(self, ref: VersionRef) -> Version:
-        """A version, deleted or not."""
+        """Return a version, even if it is deleted. Raises `NotFound`."""
 
     def details(self, ref: VersionRef) -> Details:
-        """All that is known of a version, deleted or not."""
+        """Return a version with its holders and history, even if it is deleted. Raises `NotFound`."""
 
     def manifest(self, version: Version) -> Manifest:
-        """The files of a version."""
+        """Return the version's manifest."""
 
     def files(self, version: Version) -> Iterator[FileEntry]:
-        """The files of a version by path, as their list arrives."""
+        """Yield the version's files by path, without waiting for the whole list."""
 
     def read_object(self, version: Version, name: str) -> Iterator[bytes]:
-        """The bytes of one object that the manifest names."""
+        """Yield the bytes of an object that the manifest lists."""
 
     def local_object(self, version: Version, name: str) -> Path | None:
-        """Where that object lies, if it lies on this machine."""
+        """Return the object's path, or None if it is not on this machine."""
 
     def begin(self, name: str, source: Source) -> Version:
-        """A new version that takes objects."""
+        """Create a version that accepts objects. It counts against the quota."""
 
-    def sink(self, version: Version, skipped: Callable[[int], object]) -> ObjectSink:
-        """Where the objects of a version that is begun go; `skipped` hears of bytes that had arrived before."""
+    def sink(self, version: Version, on_skipped: Callable[[int], object]) -> ObjectSink:
+        """Return the sink for the version's objects. Calls `on_skipped` with the bytes that need not be sent again."""
 
     def keep_active(self, version: Version) -> None:
         """Keep an upload from expiring while nothing is sent. Best effort."""
 
     def finish(self, version: Version, manifest: Manifest) -> Version:
-        """All objects are there: the version, once it is available."""
+        """Publish the version after all its objects were written. Return it once it is available."""
 
-    def order(self, version: Version) -> None:
-        """Have the service fetch a version of an archive or a bucket that is begun; `wait` waits for it."""
+    def start_fetch(self, version: Version) -> None:
+        """Have the service fetch the archive or bucket of a begun version. `wait` waits for the end."""
 
     def wait(self, version: Version) -> Version:
-        """The version, once it is available: its data has all arrived, or is fetched. Raises `SourceFailed`."""
+        """Return the version once it is available. Raises `SourceFailed` if it cannot be finished or fetched."""
 
     def interrupted_fetches(self) -> Sequence[Version]:
-        """The versions whose fetching ended with a process; none on a server, which goes on by itself."""
+        """Return the versions whose fetch ended with its process. A server resumes fetches itself: none."""
 
-    def drop(self, version: Version) -> None:
-        """Erase a version that is not finished, and leave a finished one as it is.
+    def abandon(self, version: Version) -> None:
+        """Erase an unfinished version. Does nothing to a finished one.
 
-        Raises the `Refusal` that kept it from being asked or done; then the version may still exist.
+        After a `Refusal`, for example if the server does not answer, the version may still exist.
         """
 
     def delete(self, ref: VersionRef) -> Receipt | None:
-        """Delete exactly this version, now and for ever; None where Grid's API gives no receipt."""
+        """Delete exactly this version, irreversibly (rule delete-exactly-one).
+
+        Return None if the server sends no receipt.
+        """
 
     def verdict(self, ref: VersionRef) -> Verdict:
-        """What `delete` would answer at this moment."""
+        """Return what `delete` would do now, without deleting anything."""
 
     def start(
         self, kind: WorkloadKind, name: str, mounts: Mapping[VersionRef, str], *, leased: bool = False
     ) -> Workload:
-        """A running workload with these versions mounted, each at its path ("" for the usual one).
+        """Start a workload with these versions mounted, each at its path ("" for the default path).
 
-        A leased one holds only as long as `heartbeat` is called in time.
+        A leased workload holds its versions only while `heartbeat` is called before its lease expires.
         """
 
     def heartbeat(self, run: Workload) -> Workload:
-        """The Run is alive."""
+        """Renew the Run's lease. Raises `NotThatState` if the Run has ended."""
 
     def end(self, run: Workload, state: WorkloadState) -> None:
-        """This Run has come to that end, and no other of its name; one that has ended already is left as it is."""
+        """Record that this Run, identified by its id, has ended. Does nothing if it has already ended."""
 
     def workloads(self, kind: WorkloadKind) -> Sequence[Workload]:
-        """The workloads of this kind, oldest first."""
+        """Return the workloads of this kind, oldest first."""
 
-    def set_state(self, kind: WorkloadKind, name: str, wanted: WorkloadState) -> Workload:
-        """Pause, resume or end the workload of this name."""
+    def set_state(self, kind: WorkloadKind, name: str, state: WorkloadState) -> Workload:
+        """Pause, resume or end the workload with this name, and return it."""
+
+    def erase_deleted(self) -> None:
+        """Erase the bytes of deleted versions now (rule delete-removes-bytes). A server does this itself."""
 
     def close(self) -> None:
-        """Finish what is under way and let go."""
+        """Close connections and the catalog, and release the locks of Runs."""

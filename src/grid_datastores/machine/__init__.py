@@ -1,1 +1,1 @@
-"""What happens on this machine: uploads, Runs, mounts and restoring."""
+"""The work that must run on the user's machine: uploads, Runs, mounts and restoring."""

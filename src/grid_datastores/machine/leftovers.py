@@ -1,7 +1,8 @@
-"""What earlier commands left on this machine, erased by the next one: it never fails or waits for that.
+"""Erase what earlier commands left on this machine (rule delete-removes-bytes).
 
-These are the folders of downloads that were killed, and copies that Runs made of versions that are deleted since (rule
-delete-removes-bytes). Nothing is imported where nothing is left.
+This covers the folders of killed downloads and the copies that Runs made of versions that are now deleted. It is best
+effort: the current command neither fails nor waits because of it. The imports are local, because most commands find
+nothing to erase.
 """
 
 from __future__ import annotations
@@ -20,40 +21,43 @@ if TYPE_CHECKING:
     from grid_datastores.gateway.protocol import Datastores
 
 
-def erase_leftovers(directory: Path, place: Callable[[], AbstractContextManager[Datastores]]) -> None:
-    """Erase what is left below the settings' directory; `place` is opened only to be asked about copies."""
+def erase_leftovers(directory: Path, connect: Callable[[], AbstractContextManager[Datastores]]) -> None:
+    """Erase all leftovers below the settings directory. Calls `connect` only if this machine has copies."""
     with suppress(OSError, Refusal):
-        if _holds_any(directory / "unfinished-downloads"):
+        if _has_entries(directory / "unfinished-downloads"):
             from grid_datastores.machine.staging import erase_abandoned
 
             erase_abandoned(directory)
-        if _holds_any(directory / "cache"):
-            with place() as datastores:
+        if _has_entries(directory / "cache"):
+            with connect() as datastores:
                 _erase_deleted(directory, datastores)
 
 
 def erase_copies(directory: Path, datastores: Datastores, ref: VersionRef) -> bool:
-    """Erase the copies that this machine has of a deleted version; answers whether none is left."""
-    from grid_datastores.machine.mounts import copies, unmount
+    """Erase this machine's copies of a deleted version. Return whether all were erased."""
+    from grid_datastores.machine.mounts import find_copies, unmount
 
-    found = [copy for copy in copies(directory)[0] if copy.ref == ref]
-    here = datastores.identity().id if found else ""
-    erased = [unmount(directory, copy.version_id) for copy in found if copy.place == here]
+    found = [copy for copy in find_copies(directory)[0] if copy.ref == ref]
+    place_id = datastores.identity().id if found else ""
+    erased = [unmount(directory, copy.version_id) for copy in found if copy.place_id == place_id]
     return all(erased)
 
 
 def _erase_deleted(directory: Path, datastores: Datastores) -> None:
-    """This place is asked about the copies of its versions; those without a note are erased: a Run makes them again."""
-    from grid_datastores.machine.mounts import copies, unmount
+    """Erase the copies of versions that these datastores have deleted, and all copies of unknown origin.
 
-    noted, unknown = copies(directory)
-    for version_id in unknown:
+    A Run can make a copy of unknown origin again.
+    """
+    from grid_datastores.machine.mounts import find_copies, unmount
+
+    known, unknown_ids = find_copies(directory)
+    for version_id in unknown_ids:
         unmount(directory, version_id)
-    here = datastores.identity().id if noted else ""
-    if ids := {copy.version_id for copy in noted if copy.place == here}:
+    place_id = datastores.identity().id if known else ""
+    if ids := {copy.version_id for copy in known if copy.place_id == place_id}:
         for version_id in datastores.deleted(ids):
             unmount(directory, version_id)
 
 
-def _holds_any(folder: Path) -> bool:
+def _has_entries(folder: Path) -> bool:
     return folder.is_dir() and any(folder.iterdir())

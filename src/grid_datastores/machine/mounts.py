@@ -1,15 +1,17 @@
-"""Mounting on this machine: a version's files in a folder that can only be read, checked by the fingerprint.
+"""Mount versions on this machine: write a version's files into a read-only folder and verify them.
 
-Large files of a version that is kept here are linked to where they lie, so nothing is copied, unless this user could
-write through the link, as root can; the rest is written once. The folder is named by the version's id: another version
-never shares it, and deleting the version removes it.
+The folder's name is the version's id, so no other version shares it, and deleting the version removes it. If this
+machine stores the version, large files become symbolic links to the stored objects instead of copies. This does not
+apply to a user who can write through the links, such as root.
 
-Two locks lie beside the folder. Who uses the folder shares one of them for as long; who removes or renews the folder
-holds it alone, and never waits for it: what is in use stays. The other is a gate: one at a time looks what is there,
-and acts on it.
+Two lock files lie beside the folder:
 
-A note beside the folder says which version of which place it is a copy of, so that the copy can be erased when the
-version is deleted elsewhere (rule delete-removes-bytes).
+- `ID.lock`: users of the folder hold a shared lock. To remove or rewrite the folder, a process takes the exclusive
+  lock without waiting, so a folder in use stays.
+- `ID.gate`: an exclusive lock, so that only one process at a time examines the folder and acts on the result.
+
+The note `ID.place` records the version and where it is stored. With it, the copy can be erased after the version was
+deleted from another machine (rule delete-removes-bytes).
 """
 
 from __future__ import annotations
@@ -26,8 +28,8 @@ from grid_datastores.domain.errors import Damaged, NotUnderstood
 from grid_datastores.domain.model import ETAG, VersionRef
 from grid_datastores.domain.naming import is_id
 from grid_datastores.machine.restore import check_all_written, restore
-from grid_datastores.machine.staging import remove_tree
-from grid_datastores.system.file_locks import alone, shared
+from grid_datastores.system.file_locks import exclusive_lock, shared_lock
+from grid_datastores.system.files import remove_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,25 +39,28 @@ if TYPE_CHECKING:
     from grid_datastores.gateway.protocol import Datastores
     from grid_datastores.storage import Manifest
 
-_CHUNK = 1024 * 1024  # bytes
+_CHUNK_SIZE = 1024 * 1024  # bytes
 _EXECUTE = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
-CACHE = "cache"
-_NOTE, _GATE = ".place", ".gate"
+CACHE = "cache"  # the folder in the settings directory
+_NOTE_SUFFIX, _GATE_SUFFIX = ".place", ".gate"
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A version's files that mounting wrote on this machine, and the id of the place that keeps the version."""
+    """A mounted copy of a version's files on this machine, and the id of the place that stores the version."""
 
     version_id: str
-    place: str
+    place_id: str
     ref: VersionRef
 
 
 def mount_folder(directory: Path, version: Version) -> Path:
-    """Where the version is mounted, below the settings' directory; refused where its id could lead elsewhere."""
+    """Return the folder for the version below the settings directory.
+
+    Raises `NotUnderstood` for a malformed id, which could lead out of the directory.
+    """
     if not is_id(version.id):
-        raise NotUnderstood(f"{version.id[:60]!r} is not the id of a version; nothing was mounted.")
+        raise NotUnderstood(f"The server sent a malformed version id: {version.id[:60]!r}. Nothing was mounted.")
     return directory / CACHE / version.id
 
 
@@ -63,101 +68,108 @@ def mount_folder(directory: Path, version: Version) -> Path:
 def mounted(
     datastores: Datastores, directory: Path, version: Version, progress: Callable[[int], object]
 ) -> Iterator[Path]:
-    """The folder with the version's files, made when it is not there or not what it should be; kept while it is used.
+    """Mount the version and yield its folder, which cannot be removed until the context ends.
 
-    Raises `Damaged` when it is not what it should be and somebody else uses it.
+    Rewrites the folder if its files differ from the manifest. Raises `Damaged` if another Run uses such a folder.
     """
     folder = mount_folder(directory, version)
     manifest = datastores.manifest(version)
-    place = datastores.identity().id
+    place_id = datastores.identity().id
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with ExitStack() as use:
-        with alone(_gate(folder), wait=True):
-            _write_note(folder, Copy(version.id, place, version.ref))  # first: there is no copy without one
-            if not (folder.exists() and _holds(folder, manifest)):
-                _renew(datastores, version, manifest, directory, progress)
-            use.enter_context(shared(_lock(folder)))
+    with ExitStack() as stack:
+        with exclusive_lock(_gate_path(folder), wait=True):
+            _write_note(folder, Copy(version.id, place_id, version.ref))  # first: every copy needs a note
+            if not (folder.exists() and _matches(folder, manifest)):
+                _rewrite(datastores, version, manifest, directory, progress)
+            stack.enter_context(shared_lock(_lock_path(folder)))
         yield folder
 
 
 def unmount(directory: Path, version_id: str) -> bool:
-    """Remove what mounting left, if anything; answers whether nothing is left. What is in use is left.
+    """Remove the version's copy from this machine. Return False if it is in use or cannot be removed.
 
-    What mounting did not make is never removed: the settings' directory may be one with people's own files.
+    Removes only what `mounted` created, because the settings directory can also contain the user's own files.
     """
     if not is_id(version_id):
-        return True  # nothing was mounted by such a name
+        return True  # `mounted` refuses such an id
     folder = directory / CACHE / version_id
     try:
-        if _is_made_here(folder):
-            with alone(_gate(folder), wait=False), alone(_lock(folder), wait=False):
-                for path in _leftovers(folder):
+        if _was_mounted(folder):
+            with exclusive_lock(_gate_path(folder), wait=False), exclusive_lock(_lock_path(folder), wait=False):
+                for path in _existing_paths(folder):
                     _remove(path)
-    except OSError:  # in use, or not ours to remove
+    except OSError:  # in use, or without permission
         return False
     return True
 
 
 def clear_mounts(directory: Path) -> tuple[int, int]:
-    """Remove all that mounting left and nobody uses; answers of how many versions, and of how many it stays."""
+    """Remove all copies that are not in use. Return how many versions' copies were removed, and how many remain."""
     ids = _mounted_ids(directory)
-    holding = {version_id for version_id in ids if (directory / CACHE / version_id).is_dir()}
+    with_files = {version_id for version_id in ids if (directory / CACHE / version_id).is_dir()}
     removed = {version_id: unmount(directory, version_id) for version_id in ids}
-    told = [done for version_id, done in removed.items() if version_id in holding]
-    return told.count(True), told.count(False)
+    results = [done for version_id, done in removed.items() if version_id in with_files]
+    return results.count(True), results.count(False)
 
 
-def copies(directory: Path) -> tuple[list[Copy], list[str]]:
-    """The copies below the settings' directory, and the ids of those without a note, made by an earlier release."""
-    noted = {version_id: _read_note(directory / CACHE / version_id) for version_id in _mounted_ids(directory)}
-    return [copy for copy in noted.values() if copy], [version_id for version_id, copy in noted.items() if not copy]
+def find_copies(directory: Path) -> tuple[list[Copy], list[str]]:
+    """Return the copies below the settings directory, and the version ids of copies without a readable note.
+
+    Earlier releases wrote no note.
+    """
+    notes = {version_id: _read_note(directory / CACHE / version_id) for version_id in _mounted_ids(directory)}
+    return [copy for copy in notes.values() if copy], [version_id for version_id, copy in notes.items() if not copy]
 
 
 def _mounted_ids(directory: Path) -> list[str]:
-    """The ids of the versions that mounting has made anything of, sorted."""
-    ids = {path.stem for path in (directory / CACHE).glob("*") if path.suffix in (_NOTE, _GATE)}
-    return sorted(each for each in ids if is_id(each) and _is_made_here(directory / CACHE / each))
+    """Return the ids of the versions that were mounted on this machine, sorted."""
+    ids = {path.stem for path in (directory / CACHE).glob("*") if path.suffix in (_NOTE_SUFFIX, _GATE_SUFFIX)}
+    return sorted(each for each in ids if is_id(each) and _was_mounted(directory / CACHE / each))
 
 
-def _is_made_here(folder: Path) -> bool:
-    """Whether mounting made it: it has an empty gate, which is made first and removed last, or a note."""
-    gate = _gate(folder)
-    gated = gate.is_file() and not gate.is_symlink() and gate.stat().st_size == 0
-    return gated or _read_note(folder) is not None
+def _was_mounted(folder: Path) -> bool:
+    """Return whether `mounted` created the folder: it has a note, or a gate, which is created first and removed last.
+
+    A gate is an empty file. Other files of that name belong to the user.
+    """
+    gate = _gate_path(folder)
+    has_gate = gate.is_file() and not gate.is_symlink() and gate.stat().st_size == 0
+    return has_gate or _read_note(folder) is not None
 
 
 def _write_note(folder: Path, copy: Copy) -> None:
     if _read_note(folder) == copy:
         return
-    fields = {"place": copy.place, "name": copy.ref.name, "number": copy.ref.number}
-    _note(folder).write_text(json.dumps(fields))  # under the gate: nobody reads half of it
+    fields = {"place": copy.place_id, "name": copy.ref.name, "number": copy.ref.number}
+    _note_path(folder).write_text(json.dumps(fields))  # no need for an atomic write: the caller holds the gate
 
 
 def _read_note(folder: Path) -> Copy | None:
-    """The copy in this folder; None where there is no note, or none that can be read."""
+    """Return the copy that the folder's note describes, or None if the note is missing or unreadable."""
     try:
-        fields = json.loads(_note(folder).read_bytes())
+        fields = json.loads(_note_path(folder).read_bytes())
         return Copy(folder.name, str(fields["place"]), VersionRef(str(fields["name"]), int(fields["number"])))
     except (OSError, ValueError, LookupError, TypeError):
         return None
 
 
-def _note(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}{_NOTE}")
+def _note_path(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}{_NOTE_SUFFIX}")
 
 
-def _gate(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}{_GATE}")
+def _gate_path(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}{_GATE_SUFFIX}")
 
 
-def _lock(folder: Path) -> Path:
+def _lock_path(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.lock")
 
 
-def _leftovers(folder: Path) -> list[Path]:
-    """The folder, what was written aside and never became it, the note, and at last the locks."""
-    aside = folder.parent.glob(f".{folder.name}.*")
-    return [path for path in (folder, *aside, _note(folder), _lock(folder), _gate(folder)) if os.path.lexists(path)]
+def _existing_paths(folder: Path) -> list[Path]:
+    """Return the folder, its staging folders, its note and its locks, as far as they exist, in order of removal."""
+    staging = folder.parent.glob(f".{folder.name}.*")
+    paths = (folder, *staging, _note_path(folder), _lock_path(folder), _gate_path(folder))
+    return [path for path in paths if os.path.lexists(path)]
 
 
 def _remove(path: Path) -> None:
@@ -167,7 +179,7 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
-def _renew(
+def _rewrite(
     datastores: Datastores,
     version: Version,
     manifest: Manifest,
@@ -176,39 +188,42 @@ def _renew(
 ) -> None:
     folder = mount_folder(directory, version)
     try:
-        with alone(_lock(folder), wait=False):
+        with exclusive_lock(_lock_path(folder), wait=False):
             if folder.exists():
                 remove_tree(folder)
-            refused = restore(
+            rejected = restore(
                 manifest,
                 lambda name: datastores.read_object(version, name),
                 folder,
                 progress,
-                lambda file: _place(datastores, version, file),
+                lambda file: _link_target(datastores, version, file),
                 directory=directory,
             )
-            if refused:  # a Run reads all of a version, or none of it
+            if rejected:  # a Run must never see an incomplete version
                 remove_tree(folder)
-            check_all_written(refused, len(manifest.files), folder)
+            check_all_written(rejected, len(manifest.files), folder)
             _make_read_only(folder)
     except BlockingIOError as error:
         raise Damaged(
-            f"The files in {folder} are not those of {version.ref}, and another Run uses them, so they stay."
-            " Try again when it has ended."
+            f"The files in {folder} differ from {version.ref}, but another Run is using them. Nothing was changed."
+            " Try again when that Run has ended."
         ) from error
 
 
-def _place(datastores: Datastores, version: Version, file: FileEntry) -> Path | None:
-    """Where the file lies whole and can be linked to: nobody must be able to write through the link."""
+def _link_target(datastores: Datastores, version: Version, file: FileEntry) -> Path | None:
+    """Return the stored object to link to, or None if the file must be copied.
+
+    The object must have the file's exact contents and attributes, and this user must not be able to write to it.
+    """
     path = datastores.local_object(version, file.object)
     if path is None or file.offset or not path.is_file() or _writable(path):
         return None
     same_time = file.modified in (None, path.stat().st_mtime_ns)
-    return path if same_time and _may_run(path, file) and _is_file(path, file) else None
+    return path if same_time and _has_mode(path, file) and _has_contents(path, file) else None
 
 
 def _writable(path: Path) -> bool:
-    return os.access(path, os.W_OK)  # root may write any file
+    return os.access(path, os.W_OK)  # also true for root and a read-only file
 
 
 def _make_read_only(folder: Path) -> None:
@@ -220,32 +235,33 @@ def _make_read_only(folder: Path) -> None:
             path.chmod(0o555)
 
 
-def _holds(folder: Path, manifest: Manifest) -> bool:
-    """Whether the folder holds exactly what the manifest lists, byte for byte as far as it knows the bytes."""
+def _matches(folder: Path, manifest: Manifest) -> bool:
+    """Return whether the folder has exactly the manifest's files and empty folders, with the same contents."""
     paths = {path: path.relative_to(folder).as_posix() for path in folder.rglob("*")}
-    files = {inside for path, inside in paths.items() if not path.is_dir()}
-    empty = {inside for path, inside in paths.items() if path.is_dir() and not any(path.iterdir())}
+    files = {relative for path, relative in paths.items() if not path.is_dir()}
+    empty = {relative for path, relative in paths.items() if path.is_dir() and not any(path.iterdir())}
     return (
         files == {file.path for file in manifest.files}
         and empty == set(manifest.folders)
-        and all(_may_run(folder / file.path, file) for file in manifest.files)
-        and all(_is_file(folder / file.path, file) for file in manifest.files)
+        and all(_has_mode(folder / file.path, file) for file in manifest.files)
+        and all(_has_contents(folder / file.path, file) for file in manifest.files)
     )
 
 
-def _may_run(path: Path, file: FileEntry) -> bool:
-    """Whether the file on this disk is executable exactly where the manifest says so."""
+def _has_mode(path: Path, file: FileEntry) -> bool:
+    """Return whether the file on disk is executable if, and only if, the manifest says so."""
     try:
         return bool(path.stat().st_mode & _EXECUTE) == file.executable
-    except OSError:  # a link that leads nowhere any more
+    except OSError:  # for example a dangling link
         return False
 
 
-def _is_file(path: Path, file: FileEntry) -> bool:
+def _has_contents(path: Path, file: FileEntry) -> bool:
+    """Return whether the file on disk has the manifest's SHA-256, and no writable file is linked."""
     if path.is_symlink() and _writable(path):
         return False
     try:
-        if file.sha256.startswith(ETAG):  # of a reference the contents are not known, only that the file came whole
+        if file.sha256.startswith(ETAG):  # the manifest of a reference has no SHA-256, so only the size can be compared
             return path.stat().st_size == file.size
         return _digest(path) == file.sha256
     except OSError:
@@ -255,6 +271,6 @@ def _is_file(path: Path, file: FileEntry) -> bool:
 def _digest(path: Path) -> str:
     digest = sha256()
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
+        while chunk := file.read(_CHUNK_SIZE):
             digest.update(chunk)
     return digest.hexdigest()

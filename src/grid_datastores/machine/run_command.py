@@ -1,4 +1,4 @@
-"""Running a command here as a Run: it holds its version while it lives, by a lease that a heartbeat renews."""
+"""Run a command on this machine as a Run, which holds its version with a lease that heartbeats renew."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from grid_datastores.domain.model import Version, VersionRef, Workload
     from grid_datastores.gateway.protocol import Datastores
 
-_BEATS = 4  # heartbeats a lease: three may be lost
+_HEARTBEATS_PER_LEASE = 4  # so that three in a row can fail
 _FORWARDED = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -40,46 +40,47 @@ def run_command(
     progress: Callable[[int], AbstractContextManager[Callable[[int], object]]],
     warn: Callable[[str], object],
 ) -> int:
-    """Run the command with the version mounted, as the Run of this name; answers the command's exit code.
+    """Mount the version, run the command as a Run with this name, and return the command's exit code.
 
-    {NAME} in it stands for the folder of the version, and GRID_DATASTORE_NAME in its environment says it, too.
-    `progress` shows the mounting of so many bytes, `warn` a sentence. Raises `InvalidInput` for a command that cannot
-    be run; one that is in the version can only be looked for once that is mounted.
+    `{NAME}` in the command is replaced by the version's folder, which is also in the environment variable
+    GRID_DATASTORE_NAME. `progress` shows a progress bar for the given number of bytes, `warn` prints a sentence.
+    Raises `InvalidInput` if the program cannot be found or is not executable. A program inside the version is only
+    checked after the version is mounted.
     """
     placeholder = f"{{{ref.name}}}"
     if placeholder not in command[0]:
-        _program(command[0])
-    place = Path(os.path.realpath(directory))  # told to others, and to the command
-    version = _find(datastores, place, ref)
-    folder = mount_folder(place, version)
+        _find_program(command[0])
+    real_directory = Path(os.path.realpath(directory))  # the folder is shown to others and passed to the command
+    version = _find_version(datastores, real_directory, ref)
+    folder = mount_folder(real_directory, version)
     run = datastores.start(WorkloadKind.RUN, name, {ref: str(folder)}, leased=True)
     code = 1
     try:
-        with _heart(datastores, run, warn), ExitStack() as mounts:
+        with _heartbeats(datastores, run, warn), ExitStack() as mounts:
             with progress(version.size_bytes) as advance:
-                mounts.enter_context(mounted(datastores, place, version, advance))
-            first, *arguments = (word.replace(placeholder, str(folder)) for word in command)
-            code = _execute([_program(first), *arguments], {_variable(ref.name): str(folder)})
+                mounts.enter_context(mounted(datastores, real_directory, version, advance))
+            program, *arguments = (argument.replace(placeholder, str(folder)) for argument in command)
+            code = _execute([_find_program(program), *arguments], {_variable(ref.name): str(folder)})
     finally:
         _end(datastores, run, WorkloadState.SUCCEEDED if code == 0 else WorkloadState.FAILED, warn)
-        if _is_gone(datastores, ref):
-            unmount(place, version.id)
+        if _is_deleted(datastores, ref):
+            unmount(real_directory, version.id)
     return code
 
 
-def _program(word: str) -> str:
-    """The path of the program. Raises `InvalidInput` where there is none."""
-    if program := shutil.which(word):
+def _find_program(name: str) -> str:
+    """Return the program's path. Raises `InvalidInput` if it does not exist or is not executable."""
+    if program := shutil.which(name):
         return program
-    why = "it is not executable" if Path(word).is_file() else "there is no such command"
-    raise InvalidInput(f"{word!r} cannot be run: {why}.")
+    reason = "it is not executable" if Path(name).is_file() else "there is no such command"
+    raise InvalidInput(f"{name!r} cannot be run: {reason}.")
 
 
-def _find(datastores: Datastores, directory: Path, ref: VersionRef) -> Version:
-    """The version. What this machine has of one that is deleted is erased (rule delete-removes-bytes)."""
+def _find_version(datastores: Datastores, directory: Path, ref: VersionRef) -> Version:
+    """Return the version. If it is deleted, erase this machine's copy (rule delete-removes-bytes)."""
     try:
         version = datastores.find(ref)
-    except NotFound:  # as a server says of a deleted one that keeps no record of it
+    except NotFound:  # some servers keep no record of deleted versions
         erase_copies(directory, datastores, ref)
         raise
     if version.phase is Phase.DELETED:
@@ -87,13 +88,13 @@ def _find(datastores: Datastores, directory: Path, ref: VersionRef) -> Version:
     return version
 
 
-def _is_gone(datastores: Datastores, ref: VersionRef) -> bool:
-    """Whether the version was deleted while the command lived, as it can be when the Run lost its hold."""
+def _is_deleted(datastores: Datastores, ref: VersionRef) -> bool:
+    """Return whether the version was deleted during the Run, which is possible after the Run's lease has expired."""
     try:
         return datastores.find(ref).phase is Phase.DELETED
     except NotFound:
         return True
-    except Refusal:  # it cannot be asked now; what is left is cleared away by `grid datastore clearcache`
+    except Refusal:  # unknown; a later command or `grid datastore clearcache` removes the copy
         return False
 
 
@@ -102,13 +103,13 @@ def _variable(name: str) -> str:
 
 
 def _execute(command: Sequence[str], environment: dict[str, str]) -> int:
-    """The exit code of the command; 128 and the signal's number when a signal ended it, as shells say."""
+    """Run the command and return its exit code, or 128 plus the signal's number if a signal ended it."""
     with subprocess.Popen(command, env=os.environ | environment) as process:  # noqa: S603 - what the user typed
 
         def forward(number: int, _frame: FrameType | None) -> None:
             process.send_signal(number)
 
-        # At a terminal, Ctrl-C reaches the command by itself.
+        # A terminal sends Ctrl-C to the command, too, so forwarding it would interrupt the command twice.
         interrupt = signal.SIG_IGN if sys.stdin.isatty() else forward
         before = {number: signal.signal(number, forward) for number in _FORWARDED}
         before[signal.SIGINT] = signal.signal(signal.SIGINT, interrupt)
@@ -121,23 +122,23 @@ def _execute(command: Sequence[str], environment: dict[str, str]) -> int:
 
 
 @contextmanager
-def _heart(datastores: Datastores, run: Workload, warn: Callable[[str], object]) -> Iterator[None]:
-    """Renew the Run's lease from a thread, four times a lease."""
-    lease = run.lease_seconds or DEFAULT_LEASE  # another server may not tell
+def _heartbeats(datastores: Datastores, run: Workload, warn: Callable[[str], object]) -> Iterator[None]:
+    """Send heartbeats from a thread until the context ends. Warn once if the Run has ended or its lease expired."""
+    lease = run.lease_seconds or DEFAULT_LEASE  # other servers may send no lease
     stopped = threading.Event()
 
-    def beat() -> None:
-        while not stopped.wait(lease / _BEATS):
+    def send_heartbeats() -> None:
+        while not stopped.wait(lease / _HEARTBEATS_PER_LEASE):
             try:
                 datastores.heartbeat(run)
-            except (NotThatState, NotFound) as error:  # it was ended, or given up for dead
+            except (NotThatState, NotFound) as error:  # the Run was cancelled, or its lease expired
                 versions = ", ".join(str(mount.ref) for mount in run.mounts)
-                warn(f"{error.message} From now on {versions} may be deleted while its command reads it.")
+                warn(f"{error.message} Its command continues, but {versions} can be deleted while the command runs.")
                 return
-            except Exception:  # noqa: S112 - whatever it was, the next beat may get through
+            except Exception:  # noqa: S112 - the next heartbeat may succeed
                 continue
 
-    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread = threading.Thread(target=send_heartbeats, name="heartbeat", daemon=True)
     thread.start()
     try:
         yield
@@ -150,4 +151,4 @@ def _end(datastores: Datastores, run: Workload, state: WorkloadState, warn: Call
     try:
         datastores.end(run, state)
     except Refusal as error:
-        warn(f"The Run's end could not be told: {error.message}")
+        warn(f"The end of the Run could not be recorded: {error.message}")

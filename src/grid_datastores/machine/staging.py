@@ -1,38 +1,39 @@
-"""Folders that are written beside their destination and renamed when they are complete.
+"""Staging folders: written beside their destination and renamed to it when they are complete.
 
-A process that is killed cannot remove its folder. So each folder is noted below the settings' directory, in a file that
-the process keeps locked while it lives; the next command erases the folders whose notes nobody holds.
+A killed process cannot remove its staging folder. Each process therefore writes the folder's path into a note below the
+settings directory and locks the note. The next command erases the folders whose notes are no longer locked.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import stat
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from grid_datastores.system.file_locks import alone
+from grid_datastores.system.file_locks import exclusive_lock
+from grid_datastores.system.files import append_durably, remove_tree
 
 NOTES = "unfinished-downloads"
-_NOTE = re.compile(r"[0-9a-f]{16}")  # what is named otherwise is not of grid
-_MARK = 16  # hexadecimal digits that end the name of a folder, and are the name of its note
-_LONGEST_NAME = 255  # bytes
+_NOTE_NAME = re.compile(r"[0-9a-f]{16}")  # other files are not notes and stay
+_MARK_LENGTH = 16  # hexadecimal digits; the mark is the note's name and ends the folder's name
+_MAX_NAME_BYTES = 255
 
 
-class FolderAside:
-    """A new, empty folder beside `destination`, noted below `directory`. Raises `OSError` when it cannot be made."""
+class StagingFolder:
+    """A new, empty folder beside `destination`, with a note below the settings directory `directory`."""
 
     def __init__(self, directory: Path, destination: Path) -> None:
-        mark = uuid4().hex[:_MARK]
-        room = _LONGEST_NAME - len(f"..{mark}")
-        name = os.fsencode(destination.name)[:room].decode("utf-8", "ignore")
+        """Create the folder and its note. Raises `OSError` if the folder cannot be created."""
+        mark = uuid4().hex[:_MARK_LENGTH]
+        max_bytes = _MAX_NAME_BYTES - len(f"..{mark}")
+        name = os.fsencode(destination.name)[:max_bytes].decode("utf-8", "ignore")
         self.path = destination.parent / f".{name}.{mark}"
         self._note = directory / NOTES / mark
         self._lock = ExitStack()
         try:
-            with suppress(OSError):  # where no note can be written, only a killed process leaves its folder
+            with suppress(OSError):  # without a note, the folder only remains if this process is killed
                 self._write_note()
             self.path.mkdir()
         except BaseException:
@@ -40,7 +41,7 @@ class FolderAside:
             raise
 
     def discard(self) -> None:
-        """Remove the folder, unless it was renamed. Its note stays where that fails: the next command tries again."""
+        """Remove the folder, unless it was renamed. If this fails, the note stays and the next command retries."""
         with self._lock, suppress(OSError):
             if os.path.lexists(self.path):
                 remove_tree(self.path)
@@ -48,49 +49,32 @@ class FolderAside:
 
     def _write_note(self) -> None:
         self._note.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock.enter_context(alone(self._note, wait=True))
-        with self._note.open("wb") as file:
-            file.write(os.fsencode(self.path.absolute()))
-            file.flush()
-            os.fsync(file.fileno())
+        self._lock.enter_context(exclusive_lock(self._note, wait=True))
+        append_durably(self._note, os.fsencode(self.path.absolute()))
 
 
 def erase_abandoned(directory: Path) -> None:
-    """Erase the folders of processes that were killed. What cannot be erased now is left to the next command."""
+    """Erase the staging folders of killed processes. If this fails for a folder, the next command retries."""
     with suppress(OSError):
-        notes = [path for path in (directory / NOTES).iterdir() if _NOTE.fullmatch(path.name)]
+        notes = [path for path in (directory / NOTES).iterdir() if _NOTE_NAME.fullmatch(path.name)]
         for note in notes:
-            with suppress(OSError):  # its process lives, or the folder cannot be removed now
+            with suppress(OSError):  # its process is running, or the folder cannot be removed now
                 _erase(note)
 
 
 def _erase(note: Path) -> None:
-    with alone(note, wait=False):
-        text = os.fsdecode(note.read_bytes())  # empty where the process was killed before it had a folder
+    """Erase the folder of this note, then the note. Raises `BlockingIOError` if the note's process is running."""
+    with exclusive_lock(note, wait=False):
+        text = os.fsdecode(note.read_bytes())  # empty if the process was killed before it wrote the note
         folder = Path(text)
         if text and not _is_marked(folder, note.name):
             return
         if text and folder.is_dir() and not folder.is_symlink():
             remove_tree(folder)
-        if not text or folder.parent.is_dir():  # else its disk may come back
+        if not text or folder.parent.is_dir():  # otherwise its disk may only be disconnected
             note.unlink()
 
 
 def _is_marked(folder: Path, mark: str) -> bool:
-    """Whether the name of the folder has the mark of the note: whatever else a note names is left alone."""
+    """Return whether the folder's name ends with the note's mark. Other paths in a note must not be erased."""
     return folder.is_absolute() and folder.name.startswith(".") and folder.name.endswith(f".{mark}")
-
-
-def remove_tree(folder: Path) -> None:
-    """Remove a folder, also one that can only be read. Not recursive: folders nest deeper than Python calls."""
-    folders = [folder]
-    for each in folders:
-        each.chmod(stat.S_IRWXU)
-        with os.scandir(each) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(Path(entry.path))
-                else:
-                    Path(entry.path).unlink()
-    for each in reversed(folders):
-        each.rmdir()

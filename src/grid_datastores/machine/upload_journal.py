@@ -1,7 +1,7 @@
-"""Journals: what this machine knows of uploads under way, so that an interrupted one can go on (rule upload-resumed).
+"""Journals of uploads in progress, so that an interrupted upload can be resumed (rule upload-resumed).
 
-One file an upload, JSON lines: a header with the version and the files as they were scanned, then a line an object
-that has arrived. A line is written after its object is safe, so a journal never promises too much.
+Each upload has one file of JSON lines: a header with the version and its files as they were scanned, then one line for
+each stored object. An object's line is written after the object is durable, so the journal never lists a missing one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import SourceFailed
 from grid_datastores.domain.model import FileEntry, VersionRef
-from grid_datastores.system.file_locks import lock, locked
+from grid_datastores.domain.text import os_reason
+from grid_datastores.system.file_locks import try_lock, wait_for_lock
+from grid_datastores.system.files import append_durably
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,35 +26,38 @@ if TYPE_CHECKING:
     from grid_datastores.sources import LocalSource
 
 _FOLDER = "uploads"
-_OLD_ROW = 4  # columns
+_COLUMNS_WITHOUT_ATTRIBUTES = 4  # of a file's row in journals of earlier releases
 
 
 @dataclass(slots=True)
 class Journal:
-    """One upload under way: from where, into which version, and the objects that have arrived."""
+    """The journal of one upload: its source, its version, and the stored objects.
+
+    While a process works on the upload, it keeps the journal's file open and locked.
+    """
 
     path: Path
-    place: str  # the id of the place, or how an earlier release named it
-    words: str  # the place, for people
+    place_id: str  # in journals of earlier releases: the address or the folder
+    place_name: str  # for messages
     version_id: str
     ref: VersionRef
     location: str
-    files: list[list[object]]
-    held: int  # the open file, locked by the process that works on the upload
+    files: list[list[object]]  # path, size in bytes, modification time
+    lock_descriptor: int
     objects: dict[str, list[FileEntry]] = field(default_factory=dict)
 
     @property
     def size_bytes(self) -> int:
-        """The bytes of all files."""
+        """Return the size of all files in bytes."""
         return sum(size for _path, size, _changed in self.files if isinstance(size, int))
 
     @property
-    def arrived_bytes(self) -> int:
-        """The bytes of the files that have arrived."""
+    def stored_bytes(self) -> int:
+        """Return the size in bytes of the files in stored objects."""
         return sum(entry.size for entries in self.objects.values() for entry in entries)
 
     def record(self, name: str, entries: Sequence[FileEntry]) -> None:
-        """This object has arrived, with these files."""
+        """Record durably that this object is stored and contains these files."""
         self.objects[name] = list(entries)
         rows = [
             [entry.path, entry.size, entry.sha256, entry.offset, entry.executable, entry.modified] for entry in entries
@@ -60,38 +65,42 @@ class Journal:
         _append(self.path, {"object": name, "files": rows})
 
     def same_files(self, data: LocalSource) -> bool:
-        """Whether the files are still as they were when the upload began."""
-        return self.files == _scanned(data)
+        """Return whether the files have the same paths, sizes and times as when the upload began."""
+        return self.files == _file_rows(data)
 
-    def forget(self) -> None:
-        """The upload is finished, or given up."""
+    def delete(self) -> None:
+        """Delete the journal and release its lock, because the upload is finished or discarded."""
         self.path.unlink(missing_ok=True)
-        os.close(self.held)
+        os.close(self.lock_descriptor)
 
 
 @dataclass(frozen=True, slots=True)
-class Interrupted:
-    """The interrupted uploads to one place, oldest first; those to other places; how many others are under way."""
+class InterruptedUploads:
+    """The interrupted uploads of this machine, oldest first, and the number of uploads in progress.
+
+    `elsewhere` has the uploads to other places or of other users.
+    """
 
     journals: Sequence[Journal] = ()
     elsewhere: Sequence[Journal] = ()
-    busy: int = 0
+    in_progress: int = 0
 
 
 def begin_journal(directory: Path, place: Place, version: Version, data: LocalSource) -> Journal:
-    """A journal of a new upload, below the settings' directory."""
+    """Create and lock the journal of a new upload below the settings directory. Raises `SourceFailed`."""
     path = directory / _FOLDER / f"{version.id}.jsonl"
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        held = os.open(path, os.O_RDONLY | os.O_CREAT, 0o600)
-        lock(held)  # another command may be looking at it
+        descriptor = os.open(path, os.O_RDONLY | os.O_CREAT, 0o600)
+        wait_for_lock(descriptor)  # another command may hold it briefly, in `find_interrupted`
         location = data.source.location
-        journal = Journal(path, place.id, place.words, version.id, version.ref, location, _scanned(data), held)
+        files = _file_rows(data)
+        journal = Journal(path, place.id, place.words, version.id, version.ref, location, files, descriptor)
         _append(
             path,
             {
-                "place": journal.place,
-                "words": journal.words,
+                "place": journal.place_id,
+                "words": journal.place_name,
                 "version": version.id,
                 "name": version.ref.name,
                 "number": version.ref.number,
@@ -100,63 +109,68 @@ def begin_journal(directory: Path, place: Place, version: Version, data: LocalSo
             },
         )
     except OSError as error:
-        raise SourceFailed(f"{path} cannot be written: {(error.strerror or str(error)).lower()}.") from error
+        raise SourceFailed(f"{path} cannot be written: {os_reason(error)}.") from error
     return journal
 
 
-def interrupted(directory: Path, identity: Callable[[], Place]) -> Interrupted:
-    """The uploads that were interrupted on this machine. Until they are closed, nobody else goes on with those here.
+def find_interrupted(directory: Path, identity: Callable[[], Place]) -> InterruptedUploads:
+    """Return the interrupted uploads of this machine. Ignores damaged journals.
 
-    The place is asked for its identity only where there is an upload. Damaged journals are left out.
+    The journals to the place of `identity` stay locked, so that no other process resumes them. Calls `identity`, which
+    can send a request, only if there is a journal.
     """
-    paths = sorted(_journals(directory / _FOLDER), key=_changed)
+    paths = sorted(_journal_paths(directory / _FOLDER), key=_modified_at)
     if not paths:
-        return Interrupted()
+        return InterruptedUploads()
     place = identity()
-    here: list[Journal] = []
+    journals: list[Journal] = []
     elsewhere: list[Journal] = []
-    busy = 0
+    in_progress = 0
     for path in paths:
         with suppress(FileNotFoundError):
-            held = os.open(path, os.O_RDONLY)
-            if not locked(held):
-                busy += 1
-                os.close(held)
-            elif (journal := _read(path, held)) is not None and _is_at(journal, place):
-                here.append(journal)
+            descriptor = os.open(path, os.O_RDONLY)
+            if not try_lock(descriptor):
+                in_progress += 1
+                os.close(descriptor)
+            elif (journal := _read(path, descriptor)) is not None and _belongs_to(journal, place):
+                journals.append(journal)
             else:
-                os.close(held)
+                os.close(descriptor)
                 elsewhere += [journal] if journal else []
-    return Interrupted(here, elsewhere, busy)
+    return InterruptedUploads(journals, elsewhere, in_progress)
 
 
 def count_journals(directory: Path) -> int:
-    """How many uploads have a journal on this machine, to whatever place."""
-    return len(_journals(directory / _FOLDER))
+    """Return the number of journals on this machine, for all places and users."""
+    return len(_journal_paths(directory / _FOLDER))
 
 
-def _is_at(journal: Journal, place: Place) -> bool:
-    """An earlier release named a place by its address, or by the path of a folder: that of this machine is this one."""
-    return journal.place == place.id or journal.place.partition(" (")[0] in place.earlier
+def _belongs_to(journal: Journal, place: Place) -> bool:
+    """Return whether the upload went to this place.
+
+    Journals of earlier releases have the server's address, or "this machine (FOLDER)", instead of an id.
+    """
+    return journal.place_id == place.id or journal.place_id.partition(" (")[0] in place.earlier
 
 
-def _journals(folder: Path) -> list[Path]:
+def _journal_paths(folder: Path) -> list[Path]:
     try:
         return [path for path in folder.iterdir() if path.suffix == ".jsonl"]
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise SourceFailed(f"{folder} cannot be read: {(error.strerror or str(error)).lower()}.") from error
+        raise SourceFailed(f"{folder} cannot be read: {os_reason(error)}.") from error
 
 
-def _changed(path: Path) -> float:
+def _modified_at(path: Path) -> float:
     try:
         return path.stat().st_mtime
-    except FileNotFoundError:  # finished meanwhile
+    except FileNotFoundError:  # another process has just finished this upload
         return 0
 
 
-def _read(path: Path, held: int) -> Journal | None:
+def _read(path: Path, lock_descriptor: int) -> Journal | None:
+    """Return the journal, or None if it is damaged. Ignores a last line that was not completely written."""
     try:
         lines = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.endswith("}")]
         head, *rows = lines
@@ -168,24 +182,30 @@ def _read(path: Path, held: int) -> Journal | None:
             VersionRef(str(head["name"]), int(head["number"])),
             str(head["location"]),
             head["files"],
-            held,
+            lock_descriptor,
         )
         for row in rows:
             name = str(row["object"])
             journal.objects[name] = [
                 FileEntry(
-                    str(file), _number(size), str(digest), name, _number(offset), executable is True, _whole(modified)
+                    str(file),
+                    _number(size),
+                    str(digest),
+                    name,
+                    _number(offset),
+                    executable is True,
+                    _optional_number(modified),
                 )
-                for file, size, digest, offset, executable, modified in map(_attributed, row["files"])
+                for file, size, digest, offset, executable, modified in map(_with_attributes, row["files"])
             ]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return journal
 
 
-def _attributed(row: list[object]) -> list[object]:
-    """The row of a file; an earlier release kept no attributes, and `resume` looks at the file again."""
-    return row if len(row) > _OLD_ROW else [*row, False, None]
+def _with_attributes(row: list[object]) -> list[object]:
+    """Return a file's row with its attributes. `resume` reads missing ones, of earlier releases, from the file."""
+    return row if len(row) > _COLUMNS_WITHOUT_ATTRIBUTES else [*row, False, None]
 
 
 def _number(value: object) -> int:
@@ -194,17 +214,13 @@ def _number(value: object) -> int:
     raise TypeError(value)
 
 
-def _whole(value: object) -> int | None:
+def _optional_number(value: object) -> int | None:
     return None if value is None else _number(value)
 
 
 def _append(path: Path, row: object) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    append_durably(path, f"{json.dumps(row)}\n".encode())
 
 
-def _scanned(data: LocalSource) -> list[list[object]]:
+def _file_rows(data: LocalSource) -> list[list[object]]:
     return [[file.path, file.size, file.modified] for file in data.files]

@@ -1,4 +1,4 @@
-"""Moving a version's bytes: creating one, going on with an interrupted upload, downloading, here and over HTTP."""
+"""Create, resume, fetch and download versions, with either implementation of `Datastores`."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ from grid_datastores.domain.errors import (
     show_command,
 )
 from grid_datastores.domain.model import Phase
+from grid_datastores.domain.text import os_reason, os_sentence
 from grid_datastores.machine.restore import check_all_written, check_new, restore
 from grid_datastores.machine.upload_journal import begin_journal
 from grid_datastores.sources import scan
 from grid_datastores.storage import Manifest, pack
-from grid_datastores.system.signals import interrupts_held
+from grid_datastores.system.signals import defer_interrupts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,33 +37,36 @@ if TYPE_CHECKING:
     from grid_datastores.sources import LocalSource
 
 
-_BETWEEN = 5.0  # seconds between two signs of activity while files are compared
+_ACTIVITY_INTERVAL = 5.0  # seconds between reports of activity while files are verified
 
-# What says nothing about the upload itself: it can go on later.
-_PASSING = (Unreachable, NotUnderstood, CatalogFailed)
+# After these refusals, the upload itself is intact and can be resumed.
+_TRANSIENT = (Unreachable, NotUnderstood, CatalogFailed)
 
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """A version that is available now, and the bytes that had not to be sent again."""
+    """A resumed upload, now available, and the number of bytes that were not sent again."""
 
     version: Version
-    skipped: int
+    skipped_bytes: int
 
 
 def create(
     datastores: Datastores, directory: Path, name: str, data: LocalSource, progress: Callable[[int], object]
 ) -> Version:
-    """A new version of these files. When it is interrupted it can go on; when it fails, nothing of it is left."""
+    """Upload these files as a new version and return it.
+
+    Raises `UploadInterrupted` if the upload can be resumed. After any other failure, nothing of it remains.
+    """
     version: Version | None = None
     place = datastores.identity()
     try:
-        with interrupts_held():
+        with defer_interrupts():
             version = datastores.begin(name, data.source)
             try:
                 journal = begin_journal(directory, place, version, data)
             except BaseException as error:
-                _drop(datastores, version, error, delete_command(version.ref))
+                _abandon(datastores, version, error, delete_command(version.ref))
                 version = None
                 raise
     except KeyboardInterrupt as error:
@@ -73,85 +77,90 @@ def create(
 
 
 def resume(datastores: Datastores, journal: Journal, progress: Callable[[int], object]) -> Resumed:
-    """Go on with an interrupted upload. `progress` hears of bytes read again, to compare them, and of bytes sent.
+    """Resume an interrupted upload. `progress` counts the bytes that are read to verify them, and the bytes sent.
 
-    Raises `SourceFailed` where a file is not what it was, or the version can take no more data.
+    Raises `SourceFailed` if a file has changed, or if the version takes no more data (rule version-immutable).
     """
-    version = _find(datastores, journal)
+    version = _find_version(datastores, journal)
     if version is None or version.phase not in (Phase.UPLOADING, Phase.OPTIMIZING, Phase.AVAILABLE):
-        journal.forget()
-        state = version.phase if version else "not known any more"
-        raise SourceFailed(f"The upload of {journal.ref} cannot go on: it is {state}. Create it again.")
+        journal.delete()
+        state = f"is {version.phase}" if version else "no longer exists"
+        raise SourceFailed(
+            f"The upload of {journal.ref} cannot be resumed: the version {state}. Upload the files again."
+        )
     if version.phase is not Phase.UPLOADING:
         finished = datastores.wait(version)
-        journal.forget()
+        journal.delete()
         return Resumed(finished, finished.size_bytes)
     data = scan(journal.location)
     if not journal.same_files(data):
-        raise _changed(journal, journal.location)
-    arrived = journal.arrived_bytes
-    _compare_arrived(journal, data, _keeping_active(datastores, version, progress))
-    _attribute(journal, data)
+        raise _source_changed(journal, journal.location)
+    stored = journal.stored_bytes
+    _verify_stored(journal, data, _keeping_active(datastores, version, progress))
+    _update_attributes(journal, data)
     sent = _send(datastores, journal, version, data, progress)
-    # What surrounds small files in their pack has arrived, too, and is not of the version.
-    return Resumed(sent.version, min(arrived + sent.skipped, sent.version.size_bytes))
+    # `skipped_bytes` includes the tar headers and padding of packs, so the sum can exceed the version's size.
+    return Resumed(sent.version, min(stored + sent.skipped_bytes, sent.version.size_bytes))
 
 
-def forget(datastores: Datastores, journal: Journal) -> None:
-    """Drop an interrupted upload where it was sent to, then forget it here.
+def discard(datastores: Datastores, journal: Journal) -> None:
+    """Abandon an interrupted upload and delete its journal.
 
-    Raises `Refusal` when the place cannot drop it; the journal is kept.
+    Raises a `Refusal` if the upload cannot be abandoned. The journal then stays.
     """
-    version = _find(datastores, journal)
+    version = _find_version(datastores, journal)
     if version and version.phase.unfinished:
         try:
-            datastores.drop(version)
+            datastores.abandon(version)
         except Refusal as error:
-            raise Refusal(f"{error.message} So {journal.ref} is not dropped.") from error
-    journal.forget()
+            raise Refusal(f"{journal.ref}: {error.message}") from error
+    journal.delete()
 
 
 def fetch(datastores: Datastores, name: str, source: Source) -> Version:
-    """A new version of an archive or a bucket. Where the command is interrupted, the answer says what goes on."""
+    """Have the service fetch an archive or a bucket as a new version, and return it once it is available.
+
+    Raises `UploadInterrupted` if the version may still become available.
+    """
     version: Version | None = None
     try:
-        with interrupts_held():
-            version = _order(datastores, name, source)
+        with defer_interrupts():
+            version = _start_fetch(datastores, name, source)
         fetched = datastores.wait(version)
-    except (KeyboardInterrupt, *_PASSING) as error:
+    except (KeyboardInterrupt, *_TRANSIENT) as error:
         if version is None:
             raise
-        raise _not_fetched(datastores, error, version) from error
-    _fetch_others(datastores)
+        raise _fetch_interrupted(datastores, error, version) from error
+    _resume_other_fetches(datastores)
     return fetched
 
 
-def _order(datastores: Datastores, name: str, source: Source) -> Version:
-    """A new version that the service is told to fetch; where it cannot be told, the version is dropped."""
+def _start_fetch(datastores: Datastores, name: str, source: Source) -> Version:
+    """Begin a version and have the service fetch it. If this fails, abandon the version."""
     version = datastores.begin(name, source)
     try:
-        datastores.order(version)
+        datastores.start_fetch(version)
     except BaseException as error:
-        _drop(datastores, version, error, delete_command(version.ref))
+        _abandon(datastores, version, error, delete_command(version.ref))
         raise
     return version
 
 
-def fetch_again(datastores: Datastores, version: Version) -> Version | None:
-    """Fetch a version whose fetching was interrupted; None where another process is fetching it."""
+def resume_fetch(datastores: Datastores, version: Version) -> Version | None:
+    """Fetch a version whose fetch was interrupted. Return None if another process is fetching it."""
     try:
         return datastores.wait(version)
     except NotReadable:
         return None
-    except (KeyboardInterrupt, *_PASSING) as error:
-        raise _not_fetched(datastores, error, version) from error
+    except (KeyboardInterrupt, *_TRANSIENT) as error:
+        raise _fetch_interrupted(datastores, error, version) from error
 
 
-def _fetch_others(datastores: Datastores) -> None:
-    """Fetch what interrupted commands were fetching. What was asked for is done, whatever comes of these."""
+def _resume_other_fetches(datastores: Datastores) -> None:
+    """Resume the fetches of interrupted commands. Best effort: the current command has already succeeded."""
     for version in datastores.interrupted_fetches():
         try:
-            fetch_again(datastores, version)
+            resume_fetch(datastores, version)
         except UploadInterrupted:
             return
         except Refusal:
@@ -161,17 +170,18 @@ def _fetch_others(datastores: Datastores) -> None:
 def download(
     datastores: Datastores, directory: Path, ref: VersionRef, destination: Path, progress: Callable[[int], object]
 ) -> Version:
-    """The version's files in a new folder, checked byte for byte. When it fails, no folder is left.
+    """Download and verify the version's files into a new folder. Return the version.
 
-    Files whose names the destination does not take are left out, and named by `SourceFailed` at the end.
+    If this fails, no folder remains, with one exception: if the file system rejects some names, the other files are
+    written, and `SourceFailed` lists these names.
     """
     check_new(destination)
     version = datastores.find(ref)
     manifest = datastores.manifest(version)
-    refused = restore(
+    rejected = restore(
         manifest, lambda name: datastores.read_object(version, name), destination, progress, directory=directory
     )
-    check_all_written(refused, len(manifest.files), destination)
+    check_all_written(rejected, len(manifest.files), destination)
     return version
 
 
@@ -187,20 +197,20 @@ def _send(
         manifest = Manifest.of(packed, data.folders)
         _check_unchanged(data)
         finished = datastores.finish(version, manifest)
-    except (KeyboardInterrupt, *_PASSING) as error:
+    except (KeyboardInterrupt, *_TRANSIENT) as error:
         raise _interrupted(_why(error), version) from error
     except BaseException as error:
-        _drop(datastores, version, error, "grid datastore clearcache")
-        journal.forget()
+        _abandon(datastores, version, error, "grid datastore clearcache")
+        journal.delete()
         raise
-    journal.forget()
+    journal.delete()
     return Resumed(finished, sum(skipped))
 
 
-def _find(datastores: Datastores, journal: Journal) -> Version | None:
-    """The journal's version; None where the place knows it no more.
+def _find_version(datastores: Datastores, journal: Journal) -> Version | None:
+    """Return the journal's version, or None if it no longer exists.
 
-    Raises `NotFound` where the journal does not say whose the version is: it may be another user's.
+    Raises `NotFound` if the version may belong to another user, because an earlier release wrote the journal.
     """
     try:
         version = datastores.find(journal.ref)
@@ -209,83 +219,83 @@ def _find(datastores: Datastores, journal: Journal) -> Version | None:
     if version and version.id == journal.version_id:
         return version
     renamed = next((one for one in datastores.versions() if one.id == journal.version_id), None)
-    if renamed:  # as when the folder of several owners got one
+    if renamed:  # for example when the owners of an embedded folder were merged
         return renamed
-    if journal.place != datastores.identity().id:
+    if journal.place_id != datastores.identity().id:
         raise NotFound(
-            f"{journal.words} has no upload of yours for {journal.ref}. If no other user needs it, delete"
+            f"{journal.place_name} has no upload of {journal.ref} by you. If no other user needs the journal, delete"
             f" {journal.path}"
         )
     return None
 
 
-def _compare_arrived(journal: Journal, data: LocalSource, progress: Callable[[int], object]) -> None:
-    """Read the files that have arrived again: each has to be what arrived, byte for byte."""
-    arrived = {entry.path: entry.sha256 for entries in journal.objects.values() for entry in entries}
+def _verify_stored(journal: Journal, data: LocalSource, progress: Callable[[int], object]) -> None:
+    """Check that the files in stored objects still have the same contents. Raises `SourceFailed`."""
+    digests = {entry.path: entry.sha256 for entries in journal.objects.values() for entry in entries}
     for file in data.files:
-        if file.path not in arrived:
+        if file.path not in digests:
             continue
         digest = sha256()
         for chunk in file.chunks():
             digest.update(chunk)
             progress(len(chunk))
-        if digest.hexdigest() != arrived[file.path]:
-            raise _changed(journal, file.location)
+        if digest.hexdigest() != digests[file.path]:
+            raise _source_changed(journal, file.location)
 
 
 def _keeping_active(
     datastores: Datastores, version: Version, progress: Callable[[int], object]
 ) -> Callable[[int], object]:
-    """`progress`, which also keeps the upload from expiring while nothing is sent (rule upload-resumed)."""
+    """Return a `progress` that also keeps the upload from expiring while nothing is sent (rule upload-resumed)."""
     datastores.keep_active(version)
     last = monotonic()
 
-    def heard(count: int) -> None:
+    def advance(count: int) -> None:
         nonlocal last
-        if monotonic() - last >= _BETWEEN:
+        if monotonic() - last >= _ACTIVITY_INTERVAL:
             datastores.keep_active(version)
             last = monotonic()
         progress(count)
 
-    return heard
+    return advance
 
 
-def _attribute(journal: Journal, data: LocalSource) -> None:
-    """The files that have arrived have the attributes of the files here."""
+def _update_attributes(journal: Journal, data: LocalSource) -> None:
+    """Take the attributes of stored files from the files on this machine, because old journals have none."""
     files = {file.path: file for file in data.files}
     for name, entries in journal.objects.items():
-        found = [(entry, files[entry.path]) for entry in entries]
+        pairs = [(entry, files[entry.path]) for entry in entries]
         journal.objects[name] = [
-            replace(entry, executable=file.executable, modified=file.modified) for entry, file in found
+            replace(entry, executable=file.executable, modified=file.modified) for entry, file in pairs
         ]
 
 
 def _check_unchanged(data: LocalSource) -> None:
-    """Every file still has the size and the time that it had when it was read."""
+    """Raise `SourceFailed` if a file's size or modification time has changed since it was scanned."""
     for file in data.files:
         try:
             now = Path(file.location).lstat()
         except OSError as error:
-            raise SourceFailed(f"{file.location} cannot be read: {_said_by(error)}. Nothing was kept.") from error
+            raise SourceFailed(f"{file.location} cannot be read: {os_reason(error)}. Nothing was stored.") from error
         if (now.st_size, now.st_mtime_ns) != (file.size, file.modified):
-            raise SourceFailed(f"{file.location} changed while it was uploaded; nothing was kept. Try again.")
+            raise SourceFailed(f"{file.location} changed during the upload. Nothing was stored. Try again.")
 
 
-def _drop(datastores: Datastores, version: Version, error: BaseException, command: str) -> None:
-    """Drop a version that failed with this error. Raises what both say where the version cannot be dropped."""
+def _abandon(datastores: Datastores, version: Version, error: BaseException, command: str) -> None:
+    """Abandon a version that failed with this error. Raises a `Refusal` with both reasons if that fails, too."""
     try:
-        datastores.drop(version)
-    except Refusal as trouble:
+        datastores.abandon(version)
+    except Refusal as second:
         raise Refusal(
-            f"The upload of {version.ref} failed: {_why(error)} But it could not be dropped: {trouble.said}"
-            f" Drop it with: {command}"
+            f"The upload of {version.ref} failed: {_why(error)} It could not be discarded: {second.said}"
+            f" Discard it with: {command}"
         ) from error
 
 
-def _changed(journal: Journal, location: str) -> SourceFailed:
+def _source_changed(journal: Journal, location: str) -> SourceFailed:
     return SourceFailed(
-        f"{location} has changed since the upload of {journal.ref} began, so it cannot go on."
-        " Forget it with: grid datastore clearcache"
+        f"{location} has changed since the upload of {journal.ref} began, so the upload cannot be resumed."
+        " Discard it with: grid datastore clearcache"
     )
 
 
@@ -296,27 +306,23 @@ def _why(error: BaseException) -> str:
         case Refusal():
             return error.said
         case OSError():
-            return f"{_said_by(error)}."
+            return os_sentence(error)
         case _:
             return f"{error}."
 
 
-def _said_by(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
-
-
 def _interrupted(why: str, version: Version) -> UploadInterrupted:
-    return UploadInterrupted(f"{why} The upload of {version.ref} is not finished; go on with: grid datastore resume")
+    return UploadInterrupted(f"{why} The upload of {version.ref} is incomplete. Resume it with: grid datastore resume")
 
 
-def _not_fetched(datastores: Datastores, error: BaseException, version: Version) -> UploadInterrupted:
+def _fetch_interrupted(datastores: Datastores, error: BaseException, version: Version) -> UploadInterrupted:
     why, ref = _why(error), version.ref
-    if datastores.fetches_here:
+    if datastores.fetches_in_process:
         return UploadInterrupted(
-            f"{why} The fetch of {ref} is not finished, and it takes a place of your quota. Go on with"
-            f" grid datastore resume, or give it up with: {delete_command(ref)}"
+            f"{why} The fetch of {ref} is incomplete, and the version counts against your quota. Resume it with"
+            f" grid datastore resume, or discard it with: {delete_command(ref)}"
         )
     return UploadInterrupted(
-        f"{why} The server goes on fetching {ref}. Look with {show_command(ref)}, or stop it with:"
+        f"{why} The server continues to fetch {ref}. Check it with {show_command(ref)}, or cancel it with:"
         f" {delete_command(ref)}"
     )

@@ -1,4 +1,4 @@
-"""The one form of every error of the API."""
+"""Build the error responses of the API, which all have the same form."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def json_error(status: int, code: int, message: str, reason: str, metadata: dict[str, str]) -> JSONResponse:
-    """Exactly one detail with the message: the stock client shows that one to its user."""
+    """Return an error response. It has exactly one detail, which Grid's own client shows to its user."""
     body: Error = {
         "code": code,
         "message": message,
@@ -26,5 +26,5 @@ def json_error(status: int, code: int, message: str, reason: str, metadata: dict
 
 
 def json_refusal(refusal: Refusal) -> JSONResponse:
-    """What the API says of a refusal."""
+    """Return the API's response for a refusal."""
     return json_error(refusal.status, refusal.code, refusal.message, refusal.reason, refusal.metadata)

@@ -1,4 +1,4 @@
-"""The web application: the API and the pages, and what they say of errors."""
+"""The web application: the API, the pages, and the responses for errors."""
 
 from __future__ import annotations
 
@@ -27,27 +27,28 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-class _Guarded(FastAPI):
-    """With the guard before everything, also before what answers when something breaks."""
+class _GuardedApp(FastAPI):
+    """An app whose outermost middleware is the guard, so that it also sees requests that fail."""
 
     def build_middleware_stack(self) -> ASGIApp:
-        """All that a request goes through."""
+        """Return the middleware stack, wrapped in the guard."""
         return Guard(super().build_middleware_stack(), self.state.hosts)
 
 
 def create_app(service: Service, hosts: Hosts | None = None, public_url: str = "") -> FastAPI:
-    """The HTTP API and the web UI on this service, for requests to these hosts (this machine, when left out).
+    """Return the app with the HTTP API and the web UI of this service.
 
-    `public_url` is where clients reach it; when it is empty, each request tells.
+    It answers requests for these hosts, by default those of this machine. `public_url` is the URL at which clients
+    reach the server; if it is empty, the URL is taken from each request.
     """
-    app = _Guarded(
+    app = _GuardedApp(
         title="Grid Datastores",
-        summary="Grid's v1 API, as far as datastores, Sessions and Runs go, with a few operations beside it.",
+        summary="Grid's v1 API for datastores, Sessions and Runs, with a few additional operations.",
         version="v1",
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        responses={"default": {"model": Error, "description": "Nothing was done; `message` says why."}},
+        responses={"default": {"model": Error, "description": "The request was refused. `message` gives the reason."}},
     )
     app.state.grid = State(service, service.accounts.signing_key())
     for router in (
@@ -67,10 +68,10 @@ def create_app(service: Service, hosts: Hosts | None = None, public_url: str = "
     app.state.public_url = public_url
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _malformed)
-    app.add_exception_handler(HTTPException, _no_such_operation)
-    app.add_exception_handler(UnicodeEncodeError, _half_a_character)
-    app.add_exception_handler(ClientDisconnect, _gone)
-    app.add_exception_handler(Exception, _broken)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(UnicodeEncodeError, _lone_surrogate)
+    app.add_exception_handler(ClientDisconnect, _client_disconnected)
+    app.add_exception_handler(Exception, _unexpected_error)
     return app
 
 
@@ -84,12 +85,12 @@ def _malformed(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    message = f"The request is not well formed: {place}: {first['msg']}."
+    location = ".".join(str(part) for part in first["loc"])
+    message = f"The request is malformed at {location}: {first['msg']}. Nothing was done."
     return _refused(request, InvalidInput(message))
 
 
-def _no_such_operation(request: Request, error: Exception) -> Response:
+def _http_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     if error.status_code == TooLarge.status:
@@ -97,30 +98,31 @@ def _no_such_operation(request: Request, error: Exception) -> Response:
     if _is_page(request):
         return ui.no_such_page(request, error.status_code)
     if error.status_code == HTTPStatus.BAD_REQUEST:
-        message = "The request is not well formed: its body cannot be read."
+        message = "The request is malformed: its body cannot be read. Nothing was done."
         return json_error(error.status_code, INVALID_ARGUMENT, message, InvalidInput.reason, {})
     code = NOT_FOUND if error.status_code == HTTPStatus.NOT_FOUND else INVALID_ARGUMENT
-    message = f"There is no operation {request.method} {request.url.path}; nothing was done."
+    message = f"There is no operation {request.method} {request.url.path}. Nothing was done."
     return json_error(error.status_code, code, message, "NO_SUCH_OPERATION", {})
 
 
-def _half_a_character(request: Request, _error: Exception) -> Response:
-    return _refused(request, InvalidInput("The request is not well formed: it holds half a character."))
+def _lone_surrogate(request: Request, _error: Exception) -> Response:
+    message = "The request is malformed: it contains half of a surrogate pair. Nothing was done."
+    return _refused(request, InvalidInput(message))
 
 
-def _gone(_request: Request, _error: Exception) -> Response:
-    """Nobody is left to read an answer."""
+def _client_disconnected(_request: Request, _error: Exception) -> Response:
+    """Return a response that nobody receives, so that a closed connection is not logged as an error."""
     return Response(status_code=HTTPStatus.BAD_REQUEST)
 
 
-def _broken(request: Request, _error: Exception) -> Response:
+def _unexpected_error(request: Request, _error: Exception) -> Response:
     _log.error("%s %s failed", request.method, request.url.path)
-    message = "Something broke in the server; its log says what. It is safe to try again."
+    message = "The server failed unexpectedly. Its log has the details. It is safe to retry."
     if _is_page(request):
-        return ui.broken(request, message)
+        return ui.unexpected_error(request, message)
     return json_error(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL, message, "INTERNAL", {})
 
 
 def _is_page(request: Request) -> bool:
-    """Whether a person asked, in a browser: everything outside of the API is a page."""
+    """Return whether the request is for a page. Every path outside the API is a page."""
     return not request.url.path.startswith(("/v1/", "/graphql"))

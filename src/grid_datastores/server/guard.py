@@ -1,4 +1,4 @@
-"""What stands before every request: the name that it was sent to, its size, and headers that keep browsers careful."""
+"""Check every request before the app sees it: its host name and size. Set security headers on every response."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# Scripts, styles and pictures of this server only, none of them inside a page; nothing may frame a page.
+# Only scripts, styles and images of this server, none of them inline. No other site may frame a page.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -29,54 +29,54 @@ _HEADERS = {
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    # Forms of these pages have to tell where they come from, to no other site.
+    # The forms of these pages send their URL to this server, which needs it, and to no other site.
     "Referrer-Policy": "same-origin",
 }
 
-_MOST = 1024 * 1024  # bytes of a request, which may be read before anybody knows whose it is
-_MOST_OBJECTS = 16 * 1024 * 1024  # where objects and their parts are listed
+_MAX_BODY = 1024 * 1024  # bytes; a body may be read before the user is known
+_MAX_OBJECTS_BODY = 16 * 1024 * 1024  # bytes, for requests that list objects and their parts
 _OBJECTS = re.compile(r"/v1/core/[^/]+/datastores/[^/]+/presigned-urls(/completed)?")
-# What comes in pieces, each of them used up before the next: parts, manifests, and the files of a form.
+# Bodies that are processed piece by piece and have limits of their own: parts, manifests, and forms with files.
 _STREAMED = re.compile(r"PUT (/v1/uploads/.*|/v1/core/[^/]+/datastores/[^/]+/manifest)|POST /upload")
 
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """The names that the server answers to; `everywhere` when it listens at all addresses of its machine."""
+    """The host names that the server answers to. `any_address` is set if it listens on all addresses of its machine."""
 
     names: frozenset[str]
-    everywhere: bool
+    any_address: bool
 
     @classmethod
     def of(cls, listening: str, allowed: Iterable[str] = ()) -> Hosts:
-        """This machine's own names, the address it listens at, and what the operator allows."""
+        """Return the machine's own names, the address to listen on, and the names that the operator allows."""
         own = ("localhost", "127.0.0.1", "::1", listening)
         return cls(frozenset(name.lower() for name in (*own, *allowed)), listening in ("0.0.0.0", "::"))  # noqa: S104
 
-    def known(self, header: str) -> bool:
-        """Whether the Host of a request is this server.
+    def accepts(self, header: str) -> bool:
+        """Return whether the Host header names this server, as a protection against DNS rebinding.
 
-        A page of another site whose name was bent to this machine's address still sends that name. An address cannot
-        be bent, so where the server listens at all of them each is taken.
+        After rebinding, a page of another site still sends the name of that site. An address cannot be rebound, so a
+        server that listens on all addresses accepts every address.
         """
         name = _name(header)
-        return name in self.names or (self.everywhere and _is_address(name))
+        return name in self.names or (self.any_address and _is_address(name))
 
 
 class Guard:
-    """ASGI: refuses requests for other hosts and large ones, and sets the headers of every answer."""
+    """ASGI middleware. Refuses requests for other hosts and too large requests, and sets the security headers."""
 
     def __init__(self, app: ASGIApp, hosts: Hosts) -> None:
         self._app = app
         self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
 
-        async def send_carefully(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
@@ -85,31 +85,31 @@ class Guard:
             await send(message)
 
         host = Headers(scope=scope).get("host", "")
-        app = self._app if self._hosts.known(host) else json_refusal(HostRefused.of(host))
-        await app(scope, _limited(scope, receive), send_carefully)
+        app = self._app if self._hosts.accepts(host) else json_refusal(HostRefused.of(host))
+        await app(scope, _limited(scope, receive), send_with_headers)
 
 
 def _limited(scope: Scope, receive: Receive) -> Receive:
-    """What is received, up to the most that is taken there."""
+    """Return `receive`, which raises `HTTPException` when the body is larger than the path allows."""
     if _STREAMED.fullmatch(f"{scope['method']} {scope['path']}"):
         return receive
-    most = _MOST_OBJECTS if _OBJECTS.fullmatch(scope["path"]) else _MOST
-    taken = 0
+    limit = _MAX_OBJECTS_BODY if _OBJECTS.fullmatch(scope["path"]) else _MAX_BODY
+    received = 0
 
-    async def receive_less() -> Message:
-        nonlocal taken
+    async def receive_limited() -> Message:
+        nonlocal received
         message = await receive()
-        taken += len(message.get("body", b""))
-        if taken > most:
-            # Whoever reads a body lets this exception through, and turns others into one of their own.
-            raise HTTPException(TooLarge.status, TooLarge.than(most).message)
+        received += len(message.get("body", b""))
+        if received > limit:
+            # An HTTPException, because the code that reads bodies would turn any other exception into its own.
+            raise HTTPException(TooLarge.status, TooLarge.than(limit).message)
         return message
 
-    return receive_less
+    return receive_limited
 
 
 def _name(header: str) -> str:
-    """The name or address of a Host header, without its port."""
+    """Return the name or address in a Host header, without the port."""
     if header.startswith("["):
         return header[1:].partition("]")[0].lower()
     return header.partition(":")[0].lower()

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from fastapi import Request
+from fastapi import Depends, Request
+
+from grid_datastores.domain.errors import CrossOriginForm
+
+_SAFE = ("GET", "HEAD", "OPTIONS")  # methods that change nothing
+_SENT_BY_US = ("same-origin", "none")  # a page of this server, or the browser itself when it repeats a request
 
 
 def origin(request: Request) -> str:
@@ -29,3 +34,20 @@ def is_own(request: Request, address: str) -> bool:
     told = urlsplit(address)
     public = request.app.state.public_url
     return told.netloc == request.headers.get("host") or (public != "" and f"{told.scheme}://{told.netloc}" == public)
+
+
+def check_same_origin(request: Request) -> None:
+    """A request that changes something was sent from a page of this server; raises `CrossOriginForm`.
+
+    Browsers say so in Sec-Fetch-Site and, over plain HTTP, in Origin; no page can set either. Without both the request
+    is refused. Together with the cookie, which is SameSite=Strict, this is the protection against CSRF.
+    """
+    if request.method in _SAFE:
+        return
+    site = request.headers.get("sec-fetch-site")
+    own = is_own(request, request.headers.get("origin", "")) if site is None else site in _SENT_BY_US
+    if not own:
+        raise CrossOriginForm.at(origin(request))
+
+
+SameOrigin = Depends(check_same_origin)

@@ -1,4 +1,4 @@
-"""Running the server process: the API and the web UI, and the workers that finish uploads and erase what is deleted."""
+"""Run the server process: the API, the web UI, and the workers that finish uploads and erase deleted versions."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from grid_datastores.domain.errors import InvalidInput, Refusal
+from grid_datastores.domain.text import os_reason
 from grid_datastores.server.app import create_app
 from grid_datastores.server.guard import Hosts
 from grid_datastores.server.ui import link_path
 from grid_datastores.service import Service, open_service
-from grid_datastores.service.finishing import FETCHED, MOST_FETCHES, RECEIVED
+from grid_datastores.service.finishing import FETCHED_KINDS, MAX_FETCHES_PER_USER, UPLOADED_KINDS
 from grid_datastores.service.removal import Worker
-from grid_datastores.service.run_locks import LivingRuns
+from grid_datastores.service.run_locks import RunLocks
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -37,57 +38,53 @@ if TYPE_CHECKING:
     from grid_datastores.settings import Settings
 
 FIRST_USER = "admin"
-FINISHERS = 3  # received versions that are checked or packed at once
-FETCHERS = 3 * MOST_FETCHES  # versions that are fetched at once
-ENDING = 3.0  # seconds that workers have to end; what they leave is taken up by the next start
-STALLED = 5  # seconds that requests under way have to end when the server stops
-_OPENED = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a server that listens everywhere is opened here
-_PORTS = (errno.EADDRINUSE, errno.EACCES)  # what another port helps against
-LONGEST_REST = 30.0  # seconds after which a worker looks for work by itself
+MAX_FINISHING = 3  # uploaded versions that are checked or packed at the same time
+MAX_FETCHING = 3 * MAX_FETCHES_PER_USER  # versions that are fetched at the same time
+WORKER_STOP_TIMEOUT = 3.0  # seconds; the next start continues work that has not finished by then
+REQUEST_STOP_TIMEOUT = 5  # seconds that open requests have to finish when the server stops
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - browsers cannot open a wildcard address
+_PORT_ERRORS = (errno.EADDRINUSE, errno.EACCES)  # errors that another port can avoid
+MAX_POLL_INTERVAL = 30.0  # seconds after which a worker looks for work without being woken
 
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """What the operator is told when the server is ready.
+    """What the operator needs to know when the server is ready."""
 
-    Where clients reach it, and where it listens; the first user with their key, when just made; and a link that signs a
-    user in, once.
-    """
-
-    url: str
-    listening: str
-    first: tuple[User, str] | None
+    url: str  # at which clients reach the server
+    listening_url: str
+    first: tuple[User, str] | None  # the first user and their key, if they were just added
     user: User
-    link: str
+    link: str  # signs `user` in once
 
 
 def serve(settings: Settings, host: str, port: int, ready: Callable[[Welcome], object]) -> None:
-    """Serve until SIGINT, SIGTERM or SIGHUP. `ready` hears what to tell the operator."""
+    """Serve until SIGINT, SIGTERM or SIGHUP. Call `ready` once, when the server listens."""
     listener = _listen(host, port)
     workers: list[Worker] = []
-    service = open_service(settings, queued=lambda: _wake(workers))
-    service.context.leases.renew()  # while the server was away, no heartbeat and no bytes could arrive
-    every = max(1.0, min(settings.limits.lease, settings.limits.upload_expiry, 2 * LONGEST_REST) / 2)
-    runs = LivingRuns(settings.data / "runs")  # commands on this folder run here, too
-    workers += _workers(service, runs, every)
+    service = open_service(settings, wake_workers=lambda: _wake(workers))
+    service.renew_leases()
+    interval = max(1.0, min(settings.limits.lease, settings.limits.upload_expiry, 2 * MAX_POLL_INTERVAL) / 2)
+    runs = RunLocks(settings.data / "runs")  # `grid run` can also work on this folder without the server
+    workers += _workers(service, runs, interval)
     for worker in workers:
         worker.start()
     try:
         _run(service, listener, _hosts(settings, host), settings, ready)
     finally:
         service.finishing.stop()
-        _end(workers)
-        service.context.catalog.close()
+        _stop(workers)
+        service.close()
         listener.close()
 
 
-def _workers(service: Service, runs: LivingRuns, every: float) -> list[Worker]:
-    """Fetches have workers of their own: they can take a day, and hold up nothing that is there already."""
+def _workers(service: Service, runs: RunLocks, interval: float) -> list[Worker]:
+    """Return the workers. Fetches have their own, because they can take a day and must not delay other work."""
     finish = service.finishing.finish_waiting
     return [
-        *(Worker(f"finishing {n}", partial(finish, RECEIVED), every) for n in range(1, FINISHERS + 1)),
-        *(Worker(f"fetching {n}", partial(finish, FETCHED), every) for n in range(1, FETCHERS + 1)),
-        Worker("tidying", partial(service.tidy, runs.lives), every),
+        *(Worker(f"finishing {n}", partial(finish, UPLOADED_KINDS), interval) for n in range(1, MAX_FINISHING + 1)),
+        *(Worker(f"fetching {n}", partial(finish, FETCHED_KINDS), interval) for n in range(1, MAX_FETCHING + 1)),
+        Worker("tidying", partial(service.tidy, runs.is_alive), interval),
     ]
 
 
@@ -104,50 +101,51 @@ def _run(
     ready: Callable[[Welcome], object],
 ) -> None:
     host, port = listener.getsockname()[:2]
-    host = _OPENED.get(host, host)
-    shown = f"[{host}]" if ":" in host else host
+    host = _LOOPBACK.get(host, host)
+    url_host = f"[{host}]" if ":" in host else host
     app = create_app(service, hosts, settings.public_url)
     config = uvicorn.Config(
         _stoppable(app),
+        log_config=None,  # what uvicorn logs is printed as everything else is
         log_level="warning",
         access_log=False,
         lifespan="off",
-        proxy_headers=bool(settings.trusted_proxies),  # anybody can send them
+        proxy_headers=bool(settings.trusted_proxies),  # without a trusted proxy, any client could forge these headers
         forwarded_allow_ips=trusted_addresses(settings.trusted_proxies),
-        timeout_graceful_shutdown=STALLED,
+        timeout_graceful_shutdown=REQUEST_STOP_TIMEOUT,
     )
     server = uvicorn.Server(config)
-    listening = f"http://{shown}:{port}"
-    ready(_welcome(app.state.grid, settings.public_url or listening, listening))
+    listening_url = f"http://{url_host}:{port}"
+    ready(_welcome(app.state.grid, settings.public_url or listening_url, listening_url))
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         server.should_exit = True
 
-    # uvicorn ends by raising the signal again, for these to take it: the caller still has workers to stop.
+    # uvicorn raises the signal again when it ends. These handlers catch it, because workers must still be stopped.
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
         signal.signal(signal.SIGHUP, stop)
     server.run(sockets=[listener])
 
 
 def trusted_addresses(proxies: tuple[str, ...]) -> list[str]:
-    """The proxies as uvicorn wants them: IPv4 ones also in the form that they have where the server listens at `::`."""
+    """Return the proxies for uvicorn, IPv4 ones also mapped to IPv6, because a server on `::` sees them like that."""
     named = [ip_network(proxy) for proxy in proxies if proxy != "*"]
     mapped = [f"::ffff:{net.network_address}/{96 + net.prefixlen}" for net in named if net.version == 4]
     return [*proxies, *mapped]
 
 
-def _welcome(state: State, url: str, listening: str) -> Welcome:
+def _welcome(state: State, url: str, listening_url: str) -> Welcome:
     accounts = state.service.accounts
     first = accounts.first(FIRST_USER)
     user = first[0] if first else accounts.oldest()
     assert user
-    return Welcome(url, listening, first, user, f"{url}{link_path(state.links.new(user))}")
+    return Welcome(url, listening_url, first, user, f"{url}{link_path(state.links.new(user))}")
 
 
 def _stoppable(app: FastAPI) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
-    """A request that is ended because the server stops is no failure to be logged."""
+    """Return the app, without an error in the log for each request that is cancelled when the server stops."""
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
         with suppress(CancelledError):
@@ -156,11 +154,11 @@ def _stoppable(app: FastAPI) -> Callable[[Scope, Receive, Send], Awaitable[None]
     return call
 
 
-def _end(workers: list[Worker]) -> None:
-    """A worker can be held up by a source that sends nothing: what it does is as safe as in a power cut."""
+def _stop(workers: list[Worker]) -> None:
+    """Stop the workers. Leave one that waits for a silent source: its work survives a crash, so also this."""
     for worker in workers:
         worker.stop()
-    deadline = time.monotonic() + ENDING
+    deadline = time.monotonic() + WORKER_STOP_TIMEOUT
     for worker in workers:
         worker.join(max(0.0, deadline - time.monotonic()))
 
@@ -171,26 +169,25 @@ def _wake(workers: list[Worker]) -> None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Bind before anything else is done, so that a taken port is told in one sentence."""
+    """Return a listening socket. Raises a refusal if the address cannot be used, before the server starts anything."""
     if not host:
-        raise InvalidInput("The address to listen at is empty; give one with --host, as 127.0.0.1.")
+        raise InvalidInput("The address to listen on is empty. Give one with --host, for example 127.0.0.1.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Named as TCP, or else asyncio lets each answer wait for an acknowledgement: 40 ms on a connection that is kept.
+    # With IPPROTO_TCP, asyncio disables Nagle's algorithm, which delays each response on a kept connection by 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        why = (error.strerror or str(error)).lower()
-        said = f"The server cannot listen at {host}:{port}: {why}."
-        if error.errno in _PORTS:
-            raise Refusal(f"{said} Choose another with --port.") from error
-        raise InvalidInput(f"{said} Choose another with --host.") from error
+        message = f"The server cannot listen on {host}:{port}: {os_reason(error)}."
+        if error.errno in _PORT_ERRORS:
+            raise Refusal(f"{message} Choose another port with --port.") from error
+        raise InvalidInput(f"{message} Choose another address with --host.") from error
     except UnicodeError as error:
         listener.close()
         raise InvalidInput(
-            f"The server cannot listen at {host[:60]!r}: that is no host. Choose another with --host."
+            f"The server cannot listen on {host[:60]!r}: this is not a host name. Choose another address with --host."
         ) from error
     listener.listen(128)
     return listener

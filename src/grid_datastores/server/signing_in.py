@@ -1,4 +1,4 @@
-"""Signing in: wrong keys are counted, and a link lets the operator in without a key."""
+"""Sign users in: limit attempts with wrong keys, and let the operator in by a link."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections import deque
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from grid_datastores.domain.secrets import secret_digest
 from grid_datastores.domain.errors import NotSignedIn, TooManyAttempts
+from grid_datastores.domain.secrets import secret_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from grid_datastores.domain.model import User
     from grid_datastores.service.accounts import Accounts
 
-ALLOWED = 10  # wrong keys for one user from one address
-WITHIN = 300.0  # seconds
-LINK_LIFE = 3600.0  # seconds
-_MOST = 10_000  # users and addresses that are remembered
+MAX_WRONG_KEYS = 10  # for one user from one address, within the period
+PERIOD = 300.0  # seconds
+LINK_LIFETIME = 3600.0  # seconds
+_MAX_COUNTERS = 10_000  # pairs of user and address
 
 
 class Attempts:
-    """The wrong keys of the last minutes, by user and address, in memory."""
+    """Counts the wrong keys of the last minutes in memory, by user and address."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -31,9 +31,9 @@ class Attempts:
         self._lock = Lock()
 
     def sign_in(self, accounts: Accounts, name: str, key: str, address: str) -> User:
-        """The user whose key this is; after too many wrong ones the next are told to wait.
+        """Return the user whose key this is. Raises `NotSignedIn` and, after too many wrong keys, `TooManyAttempts`.
 
-        The right one is always taken: keys are long and random, and strangers must not be able to lock their user out.
+        The right key always works: keys are long and random, and a stranger must not be able to lock the user out.
         """
         try:
             return accounts.sign_in(name, key)
@@ -46,20 +46,20 @@ class Attempts:
         now = self._clock()
         with self._lock:
             wrong = self._wrong.get((name, address), deque())
-            while wrong and wrong[0] <= now - WITHIN:
+            while wrong and wrong[0] <= now - PERIOD:
                 wrong.popleft()
-            if len(wrong) >= ALLOWED:
-                raise TooManyAttempts.wait(int(wrong[0] + WITHIN - now) + 1)
+            if len(wrong) >= MAX_WRONG_KEYS:
+                raise TooManyAttempts.wait(int(wrong[0] + PERIOD - now) + 1)
 
     def _count(self, name: str, address: str) -> None:
         with self._lock:
-            if len(self._wrong) >= _MOST:  # the oldest makes room: memory does not grow with what strangers send
+            if len(self._wrong) >= _MAX_COUNTERS:  # drop the oldest, so that strangers cannot fill the memory
                 del self._wrong[next(iter(self._wrong))]
             self._wrong.setdefault((name, address), deque()).append(self._clock())
 
 
 class Links:
-    """Links that sign in once, while they are fresh; only their digests are kept, in memory."""
+    """Links that sign in once, within an hour. Only their digests are stored, in memory."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -67,24 +67,24 @@ class Links:
         self._lock = Lock()
 
     def new(self, user: User) -> str:
-        """The secret of a new link."""
+        """Return the secret of a new link."""
         secret = secrets.token_urlsafe(32)
         with self._lock:
-            self._users[secret_digest(secret)] = (user, self._clock() + LINK_LIFE)
+            self._users[secret_digest(secret)] = (user, self._clock() + LINK_LIFETIME)
         return secret
 
     def user(self, secret: str) -> User:
-        """Whom the link signs in; raises `NotSignedIn` when it was used or is too old."""
+        """Return the user whom the link signs in. Raises `NotSignedIn` if it was used or has expired."""
         with self._lock:
-            user, until = self._users.get(secret_digest(secret), (None, 0.0))
-        if user is None or until <= self._clock():
-            raise NotSignedIn("This link was used already or is too old. Sign in with your user name and key.")
+            user, expires = self._users.get(secret_digest(secret), (None, 0.0))
+        if user is None or expires <= self._clock():
+            raise NotSignedIn("This link was already used or has expired. Sign in with your user name and key.")
         return user
 
     def use(self, secret: str) -> User:
-        """Whom the link signs in, now; it does so only once."""
+        """Invalidate the link and return the user whom it signs in. Raises `NotSignedIn`."""
         user = self.user(secret)
         with self._lock:
             if self._users.pop(secret_digest(secret), None) is None:
-                raise NotSignedIn("This link was used already. Sign in with your user name and key.")
+                raise NotSignedIn("This link was already used. Sign in with your user name and key.")
         return user

@@ -1,4 +1,4 @@
-"""What every request may ask for: the service, the cluster, the user, signed URLs."""
+"""The dependencies of requests: the service, the cluster, the user, and signed URLs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CLUSTER = "local"
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The service, the key that signs the URLs of parts and contents, and who tries to sign in."""
+    """The service, the key that signs URLs of parts and contents, the failed sign-ins, and the sign-in links."""
 
     service: Service
     signing_key: bytes
@@ -31,20 +31,20 @@ class State:
     links: Links = field(default_factory=lambda: Links(monotonic))
 
     def sign(self, path: str, query: dict[str, str], expires: datetime) -> str:
-        """The path with a query that lets its holder use it, without credentials, until it expires."""
+        """Return the path with a signed query. Until it expires, requests for it need no credentials."""
         seconds = str(int(expires.timestamp()))
         signature = self._signature(path, query, seconds)
         return f"{path}?{urlencode({**query, 'expires': seconds, 'signature': signature})}"
 
     def check(self, path: str, query: dict[str, str], expires: str, signature: str) -> None:
-        """This server signed the path and query, and they have not expired."""
-        known = self._signature(path, query, expires)
-        now = self.service.context.clock().timestamp()
-        if not hmac.compare_digest(known.encode(), signature.encode()) or int(expires) < now:
-            raise NotSignedIn("This address has expired or was changed; ask for a new one.")
+        """Raise `NotSignedIn` if this server did not sign the path and query, or if they have expired."""
+        expected = self._signature(path, query, expires)
+        now = self.service.now().timestamp()
+        if not hmac.compare_digest(expected.encode(), signature.encode()) or int(expires) < now:
+            raise NotSignedIn("This URL has expired or was changed. Request a new one.")
 
     def sign_in(self, request: Request, name: str, key: str) -> User:
-        """The user whose key this is; wrong keys are counted for the address that they come from."""
+        """Return the user whose key this is. Raises `NotSignedIn` and, after many wrong keys, `TooManyAttempts`."""
         address = request.client.host if request.client else ""
         return self.attempts.sign_in(self.service.accounts, name, key, address)
 
@@ -64,20 +64,20 @@ def _user(request: Request, state: Annotated[State, Depends(_state)]) -> User:
     if scheme.lower() == "bearer":
         return state.service.accounts.of_token(secret)
     if scheme.lower() != "basic":
-        raise NotSignedIn("Nobody is signed in; sign in with: grid login")
+        raise NotSignedIn("You are not signed in. Sign in with: grid login")
     try:
         name, _, key = b64decode(secret, validate=True).decode().partition(":")
     except ValueError as error:
-        raise NotSignedIn("The credentials cannot be read; sign in with: grid login") from error
+        raise NotSignedIn("The Authorization header cannot be read. Sign in with: grid login") from error
     if not name or not key:
-        raise NotSignedIn("The user or the key is missing; sign in with: grid login")
+        raise NotSignedIn("The user or the key is missing. Sign in with: grid login")
     return state.sign_in(request, name, key)
 
 
 def check_cluster(cluster: str) -> None:
-    """The server has one cluster."""
+    """Raise `NotFound` unless this is the server's one cluster."""
     if cluster != CLUSTER:
-        raise NotFound(f"There is no cluster {cluster!r}; this server has one: {CLUSTER}.")
+        raise NotFound(f"There is no cluster {cluster!r}. This server has only the cluster {CLUSTER}.")
 
 
 def _cluster_in_path(request: Request) -> None:

@@ -1,4 +1,4 @@
-"""The service: the use cases. The only place where catalog, storage and rules meet."""
+"""The service room: the use cases, which bring catalog, storage and rules together."""
 
 from grid_datastores.service.context import Context
 from grid_datastores.service.service import Service, open_service

@@ -11,7 +11,7 @@ from grid_datastores.catalog.facts import LOCAL_OWNER, SIGNING_KEY
 from grid_datastores.domain.errors import NameTaken, NotFound, NotSignedIn
 from grid_datastores.domain.model import User
 from grid_datastores.domain.naming import check_name
-from grid_datastores.service.owner import choose_owner, find_owner, left_out
+from grid_datastores.service.owner import choose_owner, find_owner, hidden_versions_notice
 
 if TYPE_CHECKING:
     from grid_datastores.catalog import Transaction
@@ -19,76 +19,78 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-TOKEN_LIFE = timedelta(hours=12)
+TOKEN_LIFETIME = timedelta(hours=12)
 
 
 class Accounts:
-    """The use cases of users."""
+    """The use cases of users, keys and tokens."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
 
     def add(self, name: str) -> tuple[User, str]:
-        """A new user and their API key, which is kept nowhere: only its digest is."""
+        """Add a user and return them with their API key. Only the key's digest is stored. Raises `NameTaken`."""
         check_name(name, "user")
         with self._context.catalog.write() as tx:
             if tx.users.named(name):
-                raise NameTaken(f"There is a user {name} already; make a new key for them with: grid user key {name}")
+                raise NameTaken(f"User {name} already exists. To make a new key for them: grid user key {name}")
             return self._add(tx, name)
 
     def new_key(self, name: str) -> tuple[User, str]:
-        """The user and a new key; the old one, and all who signed in with it, are let in no more."""
+        """Replace the user's API key and revoke their tokens. Return the user and the new key. Raises `NotFound`."""
         check_name(name, "user")
         with self._context.catalog.write() as tx:
             user = tx.users.named(name)
             if user is None:
-                raise NotFound(f"There is no user {name}; see who there is with: grid user list")
+                raise NotFound(f"There is no user {name}. To list the users: grid user list")
             key = _fresh_key()
             tx.users.set_key(user, key)
         return user, key
 
     def all(self) -> list[User]:
-        """Everybody, by name."""
+        """Return all users, sorted by name."""
         with self._context.catalog.read() as tx:
             return tx.users.all()
 
     def first(self, name: str) -> tuple[User, str] | None:
-        """The first user and their key, when there is none yet."""
+        """Add the first user and return them with their key, or None if there are users already."""
         with self._context.catalog.read() as tx:
             if tx.users.count():
                 return None
         return self.add(name)
 
     def local(self, person: str) -> User:
-        """The owner of this folder's versions, who acts under the name that the operating system has for the person.
+        """Return the owner of this folder's versions, under the operating system's name for the person.
 
-        Where the catalog does not know the owner yet, it is decided for good; what this changed is logged, once.
+        If the catalog has no owner yet, this chooses one permanently and logs, once, which versions changed hands.
         """
         catalog = self._context.catalog
         if catalog.frozen:
-            return self._local_frozen(person)
+            return self._local_read_only(person)
         with catalog.read() as tx:
             owner = find_owner(tx, person) if tx.facts.get(LOCAL_OWNER) else None
-        said = ""
+        notice = ""
         if owner is None:
             with catalog.write() as tx:
-                known = find_owner(tx, person) if tx.facts.get(LOCAL_OWNER) else None  # another command was faster
-                owner, said = (known, "") if known else choose_owner(tx, person, self._context.clock())
-        if said:
-            _log.warning("Note: %s", said)
+                known = (
+                    find_owner(tx, person) if tx.facts.get(LOCAL_OWNER) else None
+                )  # another command may have chosen it meanwhile
+                owner, notice = (known, "") if known else choose_owner(tx, person, self._context.clock())
+        if notice:
+            _log.info("%s", notice)
         return User(owner.id, person)
 
-    def _local_frozen(self, person: str) -> User:
-        """The owner as `local` would choose; where it would make one, a user who has nothing."""
+    def _local_read_only(self, person: str) -> User:
+        """Return the owner that `local` would choose. If it would create one, return a user without versions."""
         with self._context.catalog.read() as tx:
             owner = find_owner(tx, person)
-            said = left_out(tx, owner)
-        if said:
-            _log.warning("Note: %s", said)
+            notice = hidden_versions_notice(tx, owner)
+        if notice:
+            _log.info("%s", notice)
         return User(owner.id if owner else secrets.token_hex(8), person)
 
-    def local_to_look(self, person: str) -> User | None:
-        """The same where nothing may be changed; None where it is not decided who the owner is."""
+    def find_local(self, person: str) -> User | None:
+        """Return the owner without changing anything, or None if none is chosen yet."""
         with self._context.catalog.read() as tx:
             owner = find_owner(tx, person)
         return User(owner.id, person) if owner else None
@@ -99,50 +101,50 @@ class Accounts:
         return user, key
 
     def sign_in(self, id_or_name: str, key: str) -> User:
-        """The user whose key this is."""
+        """Return the user whose key this is. Raises `NotSignedIn`."""
         with self._context.catalog.read() as tx:
             user = tx.users.of_key(id_or_name, key)
         if user is None:
-            raise NotSignedIn("The user or the key is wrong; sign in with: grid login")
+            raise NotSignedIn("The user or the key is wrong. Sign in with: grid login")
         return user
 
     def new_token(self, user: User) -> str:
-        """A token that stands for the user for twelve hours."""
+        """Return a new token for the user, valid for twelve hours."""
         token = secrets.token_urlsafe(32)
         now = self._context.clock()
         with self._context.catalog.write() as tx:
             tx.users.drop_expired_tokens(now)
-            tx.users.add_token(token, user, now + TOKEN_LIFE)
+            tx.users.add_token(token, user, now + TOKEN_LIFETIME)
         return token
 
     def of_token(self, token: str) -> User:
-        """The user whom the token stands for."""
+        """Return the user of a token. Raises `NotSignedIn` if it is unknown or expired."""
         with self._context.catalog.read() as tx:
             user = tx.users.of_token(token, self._context.clock())
         if user is None:
-            raise NotSignedIn("The token is wrong or has expired; sign in again with: grid login")
+            raise NotSignedIn("The token is invalid or has expired. Sign in again with: grid login")
         return user
 
-    def end_token(self, token: str) -> None:
-        """The token stands for nobody any more: its holder has signed out."""
+    def revoke_token(self, token: str) -> None:
+        """Revoke the token, because its user signed out."""
         with self._context.catalog.write() as tx:
             tx.users.drop_token(token)
 
     def oldest(self) -> User | None:
-        """The user who was added first."""
+        """Return the user who was added first, or None."""
         with self._context.catalog.read() as tx:
             return tx.users.oldest()
 
     def get(self, user_id: str) -> User:
-        """The user with this id."""
+        """Return the user with this id. Raises `NotSignedIn`."""
         with self._context.catalog.read() as tx:
             user = tx.users.get(user_id)
         if user is None:
-            raise NotSignedIn("This user is not there any more.")
+            raise NotSignedIn("This user no longer exists.")
         return user
 
     def signing_key(self) -> bytes:
-        """The key that signs this server's URLs, the same after a restart."""
+        """Return the key that signs this server's URLs. It stays the same after a restart."""
         with self._context.catalog.write() as tx:
             return tx.facts.settle(SIGNING_KEY, secrets.token_hex(32)).encode()
 

@@ -1,4 +1,4 @@
-"""Activity: an unfinished version does not expire while its bytes arrive, or while they are worked on."""
+"""Keep an unfinished version from expiring while its bytes arrive or are processed (rule upload-resumed)."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ if TYPE_CHECKING:
 
 
 class Activity:
-    """The activity of one version, written at most four times per expiry period (rule upload-resumed)."""
+    """Records the activity of one version, at most four times per expiry period (rule upload-resumed)."""
 
     def __init__(self, context: Context, version_id: str) -> None:
         self._context = context
         self._version_id = version_id
         with context.catalog.read() as tx:
-            self._between = tx.versions.expiry(version_id) / REFRESHES
+            self._interval = tx.versions.expiry(version_id) / REFRESHES
             self._written = tx.versions.active_at(version_id)
 
-    def note(self) -> None:
-        """Bytes have arrived. Cheap enough for every chunk."""
-        if abs(self._context.clock() - self._written) >= self._between:  # also when the clock was set back
+    def record(self) -> None:
+        """Record that bytes have arrived. Cheap enough to call for every chunk."""
+        if abs(self._context.clock() - self._written) >= self._interval:  # abs: the clock may have been set back
             self._write()
 
     @contextmanager
-    def going_on(self) -> Iterator[None]:
-        """Keep the version active until the context ends: its stored bytes are read, which can take long."""
+    def keep_alive(self) -> Iterator[None]:
+        """Keep the version active until the context ends, because reading its stored bytes can take long."""
         ended = threading.Event()
 
         def refresh() -> None:
-            while not ended.wait(self._between.total_seconds()):
+            while not ended.wait(self._interval.total_seconds()):
                 self._write()
 
-        self.note()
+        self.record()
         thread = threading.Thread(target=refresh, name="activity", daemon=True)
         thread.start()
         try:
@@ -51,7 +51,7 @@ class Activity:
             thread.join()
 
     def _write(self) -> None:
-        """Best effort: where the catalog cannot be written now, the next refresh may get through."""
+        """Best effort: if the catalog cannot be written now, the next refresh may succeed."""
         now = self._context.clock()
         with suppress(Refusal), self._context.catalog.write() as tx:
             tx.versions.mark_active(self._version_id, now)
@@ -59,14 +59,14 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
-    """An object that is being written; `arrived` is called after each chunk."""
+class NotifyingWriter:
+    """A writer that calls `on_write` after each chunk."""
 
     target: Writer
-    arrived: Callable[[], object]
+    on_write: Callable[[], object]
 
     def write(self, data: bytes, /) -> object:
-        """See `Writer`."""
+        """Write the data and notify. See `Writer`."""
         written = self.target.write(data)
-        self.arrived()
+        self.on_write()
         return written

@@ -1,4 +1,4 @@
-"""What every use case works with, and what most of them ask first."""
+"""The dependencies that all use cases share, and the ownership check that most of them begin with."""
 
 from __future__ import annotations
 
@@ -11,37 +11,43 @@ from grid_datastores.domain.model import Quota
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from grid_datastores.catalog import Catalog, Transaction
     from grid_datastores.domain.model import User, Version
     from grid_datastores.service.leases import Leases
     from grid_datastores.settings import Limits
-    from grid_datastores.storage import LocalStorage
+    from grid_datastores.storage import Storage
 
 
 def utc_now() -> datetime:
-    """The time, with its zone."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What use cases work with; `queued` is called when there is work for the removal or the optimizer."""
+    """The dependencies of the use cases. They call `wake_workers` when the removal or the finishing has work."""
 
     catalog: Catalog
-    storage: LocalStorage
+    storage: Storage
+    scratch: Path  # the folder for temporary files
     limits: Limits
-    queued: Callable[[], object]
+    wake_workers: Callable[[], object]
     leases: Leases
     clock: Callable[[], datetime] = utc_now
 
     def quota(self, tx: Transaction, user: User) -> Quota:
-        """How many versions the user has, and may have."""
+        """Return how many versions the user has and how many they may have."""
         return Quota(tx.versions.counted(user.id), self.limits.quota)
 
 
 def owned(tx: Transaction, user: User, version_id: str, *, lock: bool = False) -> Version:
-    """The user's version with this id, deleted or not; another user's is not found (rule private-to-owner)."""
+    """Return the user's version with this id, deleted or not. Raises `NotFound`, also if another user owns it.
+
+    Enforces private-to-owner. With `lock`, no other transaction can change the version until this one
+    ends.
+    """
     version = tx.versions.get(version_id, lock=lock)
     if version is None or version.owner_id != user.id:
         raise NotFound.id("version", version_id)

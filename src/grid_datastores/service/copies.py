@@ -1,4 +1,4 @@
-"""What a machine asks the place that it works on: which place this is, and which of its copies are to be erased."""
+"""What a machine with copies of versions asks: the id of the catalog, and which of its copies it must erase."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 class Copies:
-    """The use cases of machines that hold copies of versions, or uploads to go on with."""
+    """The use cases of machines that hold copies of versions or unfinished uploads."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
 
     def place_id(self) -> str:
-        """The catalog's own id. It stays the same at another address and in another folder."""
+        """Return the catalog's own id. It does not depend on the server's address or the folder."""
         with self._context.catalog.read() as tx:
             known = tx.facts.get(PLACE)
         if known:
@@ -31,16 +31,19 @@ class Copies:
             return tx.facts.settle(PLACE, uuid4().hex)
 
     def deleted(self, user: User, version_ids: Collection[str]) -> list[str]:
-        """Those of the versions that are deleted, or not the user's, sorted (rule delete-removes-bytes)."""
+        """Return, sorted, the ids of the versions that are deleted or not the user's (rule delete-removes-bytes)."""
         with self._context.catalog.read() as tx:
             return sorted(set(version_ids) - tx.versions.undeleted(user.id, version_ids))
 
     def may_exist(self, version_id: str) -> bool:
-        """See `may_have_copies`."""
+        """Return the result of `may_have_copies` for this version."""
         with self._context.catalog.read() as tx:
             return may_have_copies(tx, version_id)
 
 
 def may_have_copies(tx: Transaction, version_id: str) -> bool:
-    """Whether another machine may hold a copy: a Run has mounted the version, and a server has handed versions out."""
+    """Return whether another machine may hold a copy.
+
+    That needs a Run that mounted the version, and a server: without one, the catalog has no signing key.
+    """
     return tx.facts.get(SIGNING_KEY) is not None and tx.workloads.has_run(version_id)

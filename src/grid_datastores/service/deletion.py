@@ -24,12 +24,14 @@ class Deletion:
         self._context = context
 
     def delete(self, user: User, version_id: str) -> Receipt:
-        """Delete exactly this version, now and for ever, or refuse (rules delete-*, in-use-*).
+        """Delete exactly this version, permanently, and return the receipt.
 
-        Under the lock that mounting takes too, so that of a mount and a delete one always loses. The answer takes
-        the same time whatever the size: the bytes are the removal's work, which begins after the commit.
+        Takes the lock that mounting also takes, so a mount and a delete can never both succeed. The commit is the point
+        of no return; the removal erases the bytes later, so the size of the version does not matter. Raises `NotFound`,
+        `AlreadyDeleted` and `InUse`. Enforces delete-exactly-one, delete-immediate, delete-irreversible and
+        in-use-at-request.
         """
-        self._context.leases.renew_after_jump()
+        self._context.leases.renew_after_clock_jump()
         refusal: InUse | None = None
         with self._context.catalog.write(frees=True) as tx:
             now = self._context.clock()
@@ -47,11 +49,11 @@ class Deletion:
                 tx.versions.record(version.id, EventKind.DELETED, user.name, "", now)
         if refusal:
             raise refusal
-        self._context.queued()
+        self._context.wake_workers()
         return receipt
 
     def verdict(self, user: User, version_id: str) -> Verdict:
-        """What `delete` would answer at this moment; changes nothing."""
+        """Return what `delete` would answer now, without changing anything."""
         with self._context.catalog.read() as tx:
             now = self._context.clock()
             version = owned(tx, user, version_id)

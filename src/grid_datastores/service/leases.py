@@ -1,4 +1,4 @@
-"""Leases and uploads over times in which nothing could arrive: the clock jumps, or the server is away."""
+"""Extend leases and uploads after periods in which no heartbeat could arrive: clock jumps and server downtime."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ if TYPE_CHECKING:
     from grid_datastores.catalog import Catalog, Transaction
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_JUMP = timedelta(seconds=1)  # a smaller change between two looks is a correction of the clock, not a jump
-_DRIFT = timedelta(seconds=0.1)  # a larger change is stored, so that corrections do not add up to a jump
+_MIN_JUMP = timedelta(seconds=1)  # a smaller change between two measurements is a clock correction, not a jump
+_MIN_STORED_CHANGE = timedelta(seconds=0.1)  # larger changes are stored, so that corrections do not add up to a jump
 
 
 class Leases:
-    """Forgives the time that a jump of the clock takes from Runs and uploads (in-use-dead-holder, upload-resumed).
+    """Protects Runs and uploads from clock jumps (rules in-use-dead-holder, upload-resumed).
 
-    The wall clock is compared with a steady one, which nobody sets and which stops while the machine sleeps. All
-    processes of one boot share the steady clock, so the catalog stores the difference: a command that was not running
-    when the clock jumped notices the jump, too. Where `boot` is unknown (""), a process knows only its own time.
+    It compares the wall clock with the monotonic clock, which nobody sets and which stops while the machine sleeps. A
+    jump changes their offset. All processes of one boot share the monotonic clock, so the catalog stores the offset: a
+    command that starts after a jump still detects it. If `boot` is unknown (""), each process knows only its own
+    offset.
     """
 
     def __init__(
@@ -36,39 +37,39 @@ class Leases:
         self._steady = steady
         self._boot = boot
         self._lock = Lock()
-        self._apart = self._difference()
+        self._offset = self._current_offset()
 
     def renew(self) -> None:
-        """Give every running Run a whole lease, and every upload its whole expiry: nothing could arrive until now."""
+        """Restart the lease of every running Run and the expiry of every upload."""
         with self._catalog.write() as tx:
             _renew(tx, self._clock())
 
-    def renew_after_jump(self) -> None:
-        """Give every running Run a whole lease, and every upload its whole expiry, if the clock has jumped."""
+    def renew_after_clock_jump(self) -> None:
+        """Restart the lease of every running Run and the expiry of every upload if the clock has jumped."""
         with self._lock:
-            apart = self._difference()
-            before = self._seen()
-            moved = abs(apart - (self._apart if before is None else before))
-            if moved > _JUMP or (self._boot and (before is None or moved > _DRIFT)):
-                self._store(apart, jumped=moved > _JUMP)
-            self._apart = apart
+            offset = self._current_offset()
+            before = self._stored_offset()
+            moved = abs(offset - (self._offset if before is None else before))
+            if moved > _MIN_JUMP or (self._boot and (before is None or moved > _MIN_STORED_CHANGE)):
+                self._store(offset, jumped=moved > _MIN_JUMP)
+            self._offset = offset
 
-    def _seen(self) -> timedelta | None:
-        """The difference that the last process of this boot saw."""
+    def _stored_offset(self) -> timedelta | None:
+        """Return the offset that a process of this boot stored last, or None."""
         if not self._boot:
             return None
         with self._catalog.read() as tx:
-            boot, _, apart = (tx.facts.get(CLOCK) or "").partition(" ")
-        return timedelta(seconds=float(apart)) if boot == self._boot else None
+            boot, _, offset = (tx.facts.get(CLOCK) or "").partition(" ")
+        return timedelta(seconds=float(offset)) if boot == self._boot else None
 
-    def _store(self, apart: timedelta, *, jumped: bool) -> None:
+    def _store(self, offset: timedelta, *, jumped: bool) -> None:
         with self._catalog.write() as tx:
             if jumped:
                 _renew(tx, self._clock())
             if self._boot:
-                tx.facts.put(CLOCK, f"{self._boot} {apart.total_seconds():.6f}")
+                tx.facts.put(CLOCK, f"{self._boot} {offset.total_seconds():.6f}")
 
-    def _difference(self) -> timedelta:
+    def _current_offset(self) -> timedelta:
         return self._clock() - _EPOCH - timedelta(seconds=self._steady())
 
 
@@ -77,12 +78,12 @@ def _renew(tx: Transaction, now: datetime) -> None:
     tx.versions.mark_all_active(now)
 
 
-def this_boot() -> str:
-    """What all processes that share the steady clock have in common; "" where the system does not say."""
+def boot_id() -> str:
+    """Return an id shared by all processes that share the monotonic clock, or "" if the system has none."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
     except (OSError, ValueError):
         return ""
-    with suppress(OSError):  # a container can have a steady clock of its own
+    with suppress(OSError):  # a container can have its own monotonic clock
         boot += f"-{Path('/proc/self/ns/time').readlink()}"
     return boot

@@ -1,4 +1,4 @@
-"""Reading: what versions there are, what they hold, what happened to them."""
+"""Reading: which versions exist, what they contain, and what happened to them."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import Damaged, NotFound
-from grid_datastores.domain.model import ETAG, REFERENCE_ALONE, Details
+from grid_datastores.domain.model import ETAG, SINGLE_REFERENCE, Details
 from grid_datastores.domain.rules import check_not_deleted, check_readable
 from grid_datastores.service.context import Context, owned
 from grid_datastores.storage import read_files, undamaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from grid_datastores.domain.model import FileEntry, Quota, User, Version, VersionRef
     from grid_datastores.storage import Manifest
 
-_KEPT = 4  # decoded manifests; one of 100,000 files takes tens of megabytes
+_CACHED_MANIFESTS = 4  # few: one of 100,000 files takes tens of megabytes
 
 
 class Reading:
@@ -27,15 +28,15 @@ class Reading:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._decoded = lru_cache(_KEPT)(context.storage.manifest)  # nothing alters a finished one
+        self._decoded = lru_cache(_CACHED_MANIFESTS)(context.storage.manifest)  # a published manifest never changes
 
     def versions(self, user: User) -> list[Version]:
-        """The user's versions that are there, by name and number."""
+        """Return the user's versions that are not deleted, sorted by name and number."""
         with self._context.catalog.read() as tx:
             return tx.versions.of_owner(user.id)
 
     def find(self, user: User, ref: VersionRef) -> Version:
-        """The user's version of this name and number, deleted or not; `NotFound` when there never was one."""
+        """Return the user's version of this name and number, deleted or not. Raises `NotFound` if it never existed."""
         with self._context.catalog.read() as tx:
             version = tx.versions.find(user.id, ref)
             if version is None:
@@ -44,42 +45,42 @@ class Reading:
             return version
 
     def get(self, user: User, version_id: str) -> Version:
-        """The user's version with this id; a deleted one cannot be got (rule delete-immediate)."""
+        """Return the user's version with this id. Raises `AlreadyDeleted` (rule delete-immediate) and `NotFound`."""
         with self._context.catalog.read() as tx:
             version = owned(tx, user, version_id)
         check_not_deleted(version)
         return version
 
     def details(self, user: User, version_id: str) -> Details:
-        """All that is known of the user's version with this id, deleted or not."""
+        """Return the user's version with this id, deleted or not, with its holders and history."""
         with self._context.catalog.read() as tx:
             version = owned(tx, user, version_id)
             holders = tx.workloads.holders(version.id, self._context.clock())
             return Details(version, tuple(holders), tuple(tx.versions.history(version.id)))
 
     def quota(self, user: User) -> Quota:
-        """How many versions the user has, and may have."""
+        """Return how many versions the user has and how many they may have."""
         with self._context.catalog.read() as tx:
             return self._context.quota(tx, user)
 
     def manifest(self, user: User, version_id: str) -> Manifest:
-        """The files of the version, sorted by path."""
+        """Return the version's manifest, its files sorted by path. Raises a refusal if the version is not available."""
         with self._context.catalog.read() as tx:
             check_readable(owned(tx, user, version_id))
         try:
             return self._decoded(version_id)
         except Damaged:
-            self.get(user, version_id)  # deleted meanwhile: say so
+            self.get(user, version_id)  # if it was deleted meanwhile, report that instead
             raise
 
     def listed_files(self, user: User, version_id: str) -> Iterator[FileEntry]:
-        """The files of the version by path, while the manifest is read; raises `Damaged`."""
+        """Yield the version's files, sorted by path, while reading the manifest. Raises `Damaged`."""
         return _files(self._manifest_pieces(user, version_id))
 
     def manifest_pieces(self, user: User, version_id: str) -> Iterator[bytes]:
-        """The version's manifest in pieces, each checked before it is given; raises `Damaged`."""
-        pieces = _checked(self._manifest_pieces(user, version_id))
-        return chain([next(pieces, b"")], pieces)  # what is wrong with the first is raised now
+        """Yield the version's manifest in pieces, each verified. Raises `Damaged`."""
+        pieces = _verified(self._manifest_pieces(user, version_id))
+        return chain([next(pieces, b"")], pieces)  # raises now if the first piece is damaged
 
     def _manifest_pieces(self, user: User, version_id: str) -> Iterator[bytes]:
         with self._context.catalog.read() as tx:
@@ -87,23 +88,27 @@ class Reading:
         try:
             return self._context.storage.manifest_pieces(version_id)
         except Damaged:
-            self.get(user, version_id)  # deleted meanwhile: say so
+            self.get(user, version_id)  # if it was deleted meanwhile, report that instead
             raise
 
     def file(self, user: User, version_id: str, path: str) -> tuple[FileEntry, Iterator[bytes]]:
-        """One file of the version and its content."""
+        """Return one file of the version and an iterator over its content. Raises `NotFound`."""
         for entry in self.manifest(user, version_id).files:
             if entry.path == path:
                 return entry, self._content(user, version_id, entry)
-        raise NotFound(f"This version holds no file {path!r}.")
+        raise NotFound(f"This version contains no file {path!r}.")
 
     def files(self, user: User, version_id: str) -> Iterator[tuple[FileEntry, Iterator[bytes]]]:
-        """Every file of the version and its content, by path."""
+        """Yield every file of the version with an iterator over its content, sorted by path."""
         entries = self.manifest(user, version_id).files
         return ((entry, self._content(user, version_id, entry)) for entry in entries)
 
+    def local_path(self, version_id: str, name: str) -> Path | None:
+        """Return an object's path on this machine, or None if storage is elsewhere."""
+        return self._context.storage.local_path(version_id, name)
+
     def object(self, user: User, version_id: str, name: str) -> tuple[int, Iterator[bytes]]:
-        """One object that the manifest names: its size in bytes and its content."""
+        """Return the size in bytes and the content of one object in the manifest. Raises `NotFound`."""
         entry = next((entry for entry in self.manifest(user, version_id).files if entry.object == name), None)
         if entry is None:
             raise NotFound.id("object", name)
@@ -116,11 +121,11 @@ class Reading:
         if not entry.sha256.startswith(ETAG):
             return self._context.storage.read(version_id, entry.object, entry.offset, entry.size)
         from grid_datastores.sources.bucket import Bucket
-        from grid_datastores.sources.limits import Limits
+        from grid_datastores.sources.limits import FetchLimits
 
-        bucket = Bucket(self.get(user, version_id).source.location, Limits())
-        etag, alone = entry.sha256.removeprefix(ETAG), entry.object == REFERENCE_ALONE
-        return bucket.file(entry.path, entry.size, etag, alone).chunks()
+        bucket = Bucket(self.get(user, version_id).source.location, FetchLimits())
+        etag, single = entry.sha256.removeprefix(ETAG), entry.object == SINGLE_REFERENCE
+        return bucket.file(entry.path, entry.size, etag, single).chunks()
 
 
 def _files(pieces: Iterable[bytes]) -> Iterator[FileEntry]:
@@ -128,7 +133,7 @@ def _files(pieces: Iterable[bytes]) -> Iterator[FileEntry]:
         yield from read_files(pieces)
 
 
-def _checked(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def _verified(pieces: Iterable[bytes]) -> Iterator[bytes]:
     for piece in pieces:
         deque(_files([piece]), maxlen=0)
         yield piece

@@ -1,11 +1,11 @@
-"""The Runs whose processes live on this machine: each holds a lock that dies with it."""
+"""Locks that show which Runs have a process on this machine. A process that dies releases its lock."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
-from grid_datastores.system.file_locks import alone, shared
+from grid_datastores.system.file_locks import exclusive_lock, shared_lock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,32 +13,32 @@ if TYPE_CHECKING:
     from grid_datastores.domain.model import Workload
 
 
-class LivingRuns:
-    """A folder with a lock for each Run that this process, or another one here, is at."""
+class RunLocks:
+    """A folder with a lock file for each Run that a process of this machine executes."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._held = ExitStack()
 
-    def hold(self, run: Workload) -> None:
-        """This process is at the Run, until `release`. Where no lock can be had, only its heartbeats say so."""
+    def acquire(self, run: Workload) -> None:
+        """Hold the Run's lock until `release`. Best effort: without a lock, only heartbeats keep the Run alive."""
         with suppress(OSError):
             self._folder.mkdir(mode=0o700, exist_ok=True)
             path = self._folder / run.id
-            self._held.enter_context(shared(path))
+            self._held.enter_context(shared_lock(path))
             self._held.callback(path.unlink, missing_ok=True)
 
     def release(self) -> None:
-        """This process is at no Run any more."""
+        """Release all locks of this process."""
         self._held.close()
 
-    def lives(self, run: Workload) -> bool:
-        """Whether a process of this machine is at the Run, even if it slept too long to send a heartbeat."""
+    def is_alive(self, run: Workload) -> bool:
+        """Return whether a process of this machine executes the Run, even if it slept and sent no heartbeat."""
         path = self._folder / run.id
         if not path.exists():
             return False
         try:
-            with alone(path, wait=False):
+            with exclusive_lock(path, wait=False):
                 path.unlink(missing_ok=True)
         except BlockingIOError:
             return True

@@ -1,4 +1,4 @@
-"""The use cases in one value, opened on what the settings say."""
+"""All use cases as one value, opened with the settings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from grid_datastores.service.context import Context, utc_now
 from grid_datastores.service.copies import Copies
 from grid_datastores.service.deletion import Deletion
 from grid_datastores.service.finishing import Finishing
-from grid_datastores.service.leases import Leases, this_boot
+from grid_datastores.service.leases import Leases, boot_id
 from grid_datastores.service.reading import Reading
 from grid_datastores.service.removal import run_removals
 from grid_datastores.service.uploads import Uploads
@@ -40,34 +40,57 @@ class Service:
     workloads: Workloads
     copies: Copies
 
-    def tidy(self, lives: Callable[[Workload], bool] = lambda _run: False) -> None:
-        """End what nobody goes on with (Runs without a heartbeat, uploads), then erase the bytes of what is deleted.
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing can be changed: the folder cannot be written, or the service was opened so."""
+        return self.context.catalog.frozen
 
-        `lives` is asked of a Run without a heartbeat whether its process is known to live all the same.
+    def now(self) -> datetime:
+        """Return the time, with its zone."""
+        return self.context.clock()
+
+    def renew_leases(self) -> None:
+        """Renew all leases and expiries, because no heartbeat or data could arrive while no server ran."""
+        self.context.leases.renew()
+
+    def close(self) -> None:
+        """Close the catalog."""
+        self.context.catalog.close()
+
+    def tidy(self, is_alive: Callable[[Workload], bool] = lambda _run: False) -> None:
+        """End Runs and uploads that nobody continues, then erase the bytes of deleted versions.
+
+        `is_alive` returns whether a Run without heartbeats still has a process. Such a Run gets a new lease.
         """
-        self.workloads.end_lapsed(lives)
+        self.workloads.end_expired_runs(is_alive)
         self.finishing.expire()
+        self.erase_deleted()
+
+    def erase_deleted(self) -> None:
+        """Erase the bytes of every deleted version that still has some (rule delete-removes-bytes)."""
         run_removals(self.context.catalog, self.context.storage, self.context.clock)
 
 
 def open_service(
     settings: Settings,
-    queued: Callable[[], object],
+    wake_workers: Callable[[], object],
     clock: Callable[[], datetime] = utc_now,
     steady: Callable[[], float] = monotonic,
     boot: str | None = None,
     *,
-    to_look: bool = False,
+    read_only: bool = False,
 ) -> Service:
-    """The service on the settings' catalog and storage; `queued` is called when there is work for
-    `tidy` or `finishing.finish_waiting`. The steady clock is that of `boot`, this machine's when it is None.
+    """Return the service on the settings' catalog and storage.
 
-    A service that is only opened `to_look` changes nothing; its catalog must exist.
+    The service calls `wake_workers` when `tidy` or `finishing.finish_waiting` has work. `steady` is the monotonic clock
+    of `boot`, by default of this machine's current boot. With `read_only`, nothing is changed and the catalog must
+    exist.
     """
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    catalog, limits = Catalog(settings.catalog, to_look=to_look), settings.limits
-    leases = Leases(catalog, clock, steady, this_boot() if boot is None else boot)
-    context = Context(catalog, LocalStorage(settings.data), limits, queued, leases, clock)
+    settings.scratch.mkdir(exist_ok=True)
+    catalog, limits = Catalog(settings.catalog, read_only=read_only), settings.limits
+    leases = Leases(catalog, clock, steady, boot_id() if boot is None else boot)
+    context = Context(catalog, LocalStorage(settings.data), settings.scratch, limits, wake_workers, leases, clock)
     finishing = Finishing(context)
     return Service(
         context,

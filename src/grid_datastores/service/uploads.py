@@ -1,38 +1,42 @@
-"""Making a version: begin, take objects, finish. Until it is finished it can be dropped; then never changed."""
+"""Making a version: begin, take objects, complete. Only an unfinished version can change or be abandoned."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import CatalogFailed, InvalidInput, NoSpace, NotFound, UploadInvalid
 from grid_datastores.domain.model import EventKind, Source, SourceKind
 from grid_datastores.domain.naming import check_location, check_name, shown_location
 from grid_datastores.domain.rules import check_open, check_quota
-from grid_datastores.service.activity import Activity, Watched
+from grid_datastores.domain.text import counted
+from grid_datastores.service.activity import Activity, NotifyingWriter
 from grid_datastores.service.context import Context, owned
-from grid_datastores.service.finishing import ANNOUNCED, Finishing, Sink, object_name
+from grid_datastores.service.finishing import CLIENT_MANIFEST, Finishing, Sink, object_name
 from grid_datastores.service.removal import remove
 from grid_datastores.sources import parse_source
-from grid_datastores.storage import Manifest, check_path
+from grid_datastores.storage import Manifest, check_path, pack
+from grid_datastores.storage.space import TO_FETCH, raising_no_space
+from grid_datastores.system.files import temporary_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import BinaryIO
 
     from grid_datastores.catalog import Transaction
-    from grid_datastores.domain.model import Upload
-    from grid_datastores.domain.model import User, Version, VersionRef
-    from grid_datastores.storage import Assembled, ObjectSink, Writer
+    from grid_datastores.domain.model import Upload, User, Version, VersionRef
+    from grid_datastores.storage import Assembled, FileToPack, ObjectSink, Writer
 
-URL_LIFE = timedelta(hours=24)
-MOST_PARTS = 10_000
+URL_LIFETIME = timedelta(hours=24)
+MAX_PARTS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class CompletedObject:
-    """What a client says of an object that it has sent: the ETag of each part, by number."""
+    """An object that the client has sent completely: the ETag of each part, by part number."""
 
     key: str
     upload_id: str
@@ -47,20 +51,23 @@ class Uploads:
         self._finishing = finishing
 
     def check_room(self, user: User) -> None:
-        """One more version fits now (rule quota-limit); beginning one asks again."""
+        """Raise `QuotaReached` if no more version fits now (rule quota-limit). `begin` checks it again."""
         with self._context.catalog.read() as tx:
             quota = self._context.quota(tx, user)
-            check_quota(quota, self._unused(tx, user) if quota.full else ())
+            check_quota(quota, self._unused_versions(tx, user) if quota.full else ())
 
     def begin(self, user: User, name: str, source: Source) -> Version:
-        """A new version under the name, with the next number, that takes data (rule version-per-upload)."""
+        """Create a version under the name, with the next number, that accepts data.
+
+        Raises `QuotaReached` and `InvalidInput`. Enforces version-per-upload.
+        """
         check_name(name)
         _check_source(source)
         with self._context.catalog.write() as tx:
             now = self._context.clock()
             tx.users.lock(user.id)
             quota = self._context.quota(tx, user)
-            check_quota(quota, self._unused(tx, user) if quota.full else ())
+            check_quota(quota, self._unused_versions(tx, user) if quota.full else ())
             shown = replace(source, location=shown_location(source.location))
             fetch_url = source.location if source.kind is SourceKind.ARCHIVE else None
             expiry = self._context.limits.upload_expiry
@@ -69,90 +76,113 @@ class Uploads:
         try:
             self._context.storage.begin(version.id)
         except BaseException:
-            self.drop(user, version.id)
+            self.abandon(user, version.id)
             raise
         return version
 
+    def create(self, user: User, name: str, source: Source, files: Iterable[FileToPack]) -> Version:
+        """Create an available version of these files and return it. If this fails, the version is abandoned."""
+        version = self.begin(user, name, source)
+        try:
+            packed = pack(files, self.sink(user, version.id), lambda _count: None)
+            manifest = Manifest.of(entry for _name, entries in packed for entry in entries)
+            return self.publish(user, version.id, manifest)
+        except BaseException:
+            self.abandon(user, version.id)
+            raise
+
+    def fetch(self, user: User, name: str, source: Source) -> Version:
+        """Create a version whose data the server fetches in the background, and return it as it is now."""
+        version = self.begin(user, name, source)
+        self.complete(user, version.id)
+        return version
+
+    @contextmanager
+    def temporary_file(self) -> Iterator[BinaryIO]:
+        """Yield a file for data that arrives before it can be stored. It is erased afterwards. Raises `NoSpace`."""
+        with temporary_file(self._context.scratch) as file, raising_no_space(TO_FETCH):
+            yield file
+
     def sink(self, user: User, version_id: str) -> ObjectSink:
-        """Where a client on this machine writes the objects of a version that is begun."""
+        """Return the sink into which a client on this machine writes the version's objects."""
         activity = self.activity(user, version_id)
-        return Sink(self._context.storage, version_id, lambda: self._open(user, version_id), activity.note)
+        return Sink(self._context.storage, version_id, lambda: self._open(user, version_id), activity.record)
 
     def activity(self, user: User, version_id: str) -> Activity:
-        """What keeps the user's version from expiring while its bytes arrive."""
+        """Return the activity that keeps the user's version from expiring while its bytes arrive."""
         with self._context.catalog.read() as tx:
             check_open(owned(tx, user, version_id))
         return Activity(self._context, version_id)
 
     def publish(self, user: User, version_id: str, manifest: Manifest) -> Version:
-        """The objects of this manifest are in the sink: the version, available."""
+        """Make the version available with the objects of this manifest, all written to its sink. Return the version."""
         with self._context.catalog.read() as tx:
             version = owned(tx, user, version_id)
         check_open(version)
-        with Activity(self._context, version_id).going_on():
+        with Activity(self._context, version_id).keep_alive():
             for name in {file.object for file in manifest.files}:
-                self._context.storage.size(version_id, name)  # raises, where it is missing
+                self._context.storage.size(version_id, name)  # raises if it is missing
             return self._finishing.publish(version, manifest, user.name)
 
     @contextmanager
     def _open(self, user: User, version_id: str) -> Iterator[Transaction]:
-        """The version takes data, and nobody completes, finishes or drops it until the context ends.
+        """Lock the version until the context ends and mark it as active. Raises a refusal if it accepts no more data.
 
-        It is active, so it does not expire.
+        Until then, no other transaction completes, finishes or abandons it.
         """
         with self._context.catalog.write() as tx:
             check_open(owned(tx, user, version_id, lock=True))
             tx.versions.mark_active(version_id, self._context.clock())
             yield tx
 
-    def drop(self, user: User, version_id: str) -> None:
-        """Forget a version that was never finished, and leave no byte of it; its number stays used."""
+    def abandon(self, user: User, version_id: str) -> None:
+        """Delete an unfinished version and erase its bytes. Its number stays used (rule version-number-unused)."""
         try:
-            dropped = self._mark_dropped(user, version_id)
+            abandoned = self._mark_abandoned(user, version_id)
         except NoSpace:
-            dropped = self._mark_dropped(user, version_id, erased=True)
-        if dropped:
-            with suppress(CatalogFailed, NoSpace):  # then it stays queued
-                remove(dropped, self._context.catalog, self._context.storage, self._context.clock)
+            abandoned = self._mark_abandoned(user, version_id, erase_first=True)
+        if abandoned:
+            with suppress(CatalogFailed, NoSpace):  # it stays queued for the removal
+                remove(abandoned, self._context.catalog, self._context.storage, self._context.clock)
 
-    def _mark_dropped(self, user: User, version_id: str, *, erased: bool = False) -> Version | None:
-        """The version, when it was unfinished; its bytes are queued, or `erased` first, to make room for saying so."""
+    def _mark_abandoned(self, user: User, version_id: str, *, erase_first: bool = False) -> Version | None:
+        """Mark an unfinished version as deleted and return it, or return None if it is finished.
+
+        With `erase_first`, erase its bytes before, so that a full disk has space for the catalog's change.
+        """
         with self._context.catalog.write() as tx:
             now = self._context.clock()
             version = owned(tx, user, version_id, lock=True)
             if not version.phase.unfinished:
                 return None
-            if erased:
-                with suppress(OSError):  # what cannot be erased now is by the removal
+            if erase_first:
+                with suppress(OSError):  # the removal retries
                     self._context.storage.erase(version_id)
             tx.versions.mark_deleted(version.id, "", now)
             tx.versions.record(version.id, EventKind.DELETED, user.name, "never finished", now)
         return version
 
     def announce(self, user: User, version_id: str, parts_of: Mapping[str, int]) -> list[Upload]:
-        """The uploads of these keys, in order, each with its count of parts."""
+        """Return the uploads of these keys, in order. `parts_of` maps each key to its number of parts."""
         for key, parts in parts_of.items():
             check_path(key)
-            if not 1 <= parts <= MOST_PARTS:
-                raise InvalidInput(f"{key!r} has {parts} parts; 1 to {MOST_PARTS} are allowed.")
+            if not 1 <= parts <= MAX_PARTS:
+                raise InvalidInput(f"{key!r} has {parts} parts; 1 to {MAX_PARTS} are allowed.")
         with self._open(user, version_id) as tx:
-            return tx.versions.open_uploads(version_id, dict(parts_of), self._context.clock() + URL_LIFE)
+            return tx.versions.open_uploads(version_id, dict(parts_of), self._context.clock() + URL_LIFETIME)
 
-    def arrived(self, version_id: str, uploads: Sequence[Upload]) -> dict[tuple[str, int], str]:
-        """The ETags of the parts that are there whole, by upload and number; not of one that is under way."""
-        storage = self._context.storage
-        there = storage.names(version_id)
-        parts = ((upload.id, number) for upload in uploads for number in range(1, upload.parts + 1))
-        with Activity(self._context, version_id).going_on():
-            return {
-                part: digest
-                for part in parts
-                if storage.part_name(*part) in there and (digest := storage.part_digest(version_id, *part)) is not None
-            }
+    def stored_parts(self, version_id: str, uploads: Sequence[Upload]) -> dict[tuple[str, int], str]:
+        """Return the ETags of all completely stored parts, by upload id and part number (rule upload-resumed)."""
+        counts = {upload.id: upload.parts for upload in uploads}
+        with Activity(self._context, version_id).keep_alive():
+            return self._context.storage.stored_parts(version_id, counts)
 
     @contextmanager
     def part(self, upload_id: str, number: int) -> Iterator[Writer]:
-        """Write one part; it counts when the context ends. A finished version takes none (version-immutable)."""
+        """Yield a writer for one part, which counts when the context ends. Raises `NotFound` and `Immutable`.
+
+        Enforces version-immutable.
+        """
         with self._context.catalog.read() as tx:
             upload = tx.versions.upload(upload_id)
             version = tx.versions.get(upload.version_id) if upload else None
@@ -161,95 +191,105 @@ class Uploads:
             raise NotFound.id("upload", upload_id)
         with self._open(owner, version.id):
             pass
-        storage = self._context.storage
-        name = storage.part_name(upload_id, number)
         activity = Activity(self._context, version.id)
-        with storage.new_object(version.id, name, lambda: self._open(owner, version.id)) as target:
-            yield Watched(target, activity.note)
-        storage.sync(version.id)
+        storage, open_for = self._context.storage, partial(self._open, owner, version.id)
+        with storage.new_part(version.id, upload_id, number, open_for) as target:
+            yield NotifyingWriter(target, activity.record)
 
     def complete_objects(self, user: User, version_id: str, objects: Sequence[CompletedObject]) -> None:
-        """These objects have arrived, as their ETags say.
+        """Assemble these objects from their parts and check the parts' ETags. Raises `UploadInvalid`.
 
-        Parts are read, which takes its time, while the version is free; under its lock an object gets its name once.
+        Reading the parts takes time, so it happens without the version's lock. Under the lock, each object is named
+        once.
         """
         with self._context.catalog.read() as tx:
             check_open(owned(tx, user, version_id))
             uploads = {upload.id: upload for upload in tx.versions.uploads(version_id)}
-        made: dict[str, Assembled] = {}
+        assembled: dict[str, Assembled] = {}
         try:
-            with Activity(self._context, version_id).going_on():
+            with Activity(self._context, version_id).keep_alive():
                 for item in objects:
                     upload = uploads.get(item.upload_id)
                     if upload is None or upload.key != item.key:
                         raise NotFound.id("upload", item.upload_id)
-                    if not upload.completed and upload.id not in made:
-                        made |= self._assembled(upload, item)
-                self._keep(user, version_id, made)
+                    if not upload.completed and upload.id not in assembled:
+                        assembled |= self._assemble(upload, item)
+                self._publish_objects(user, version_id, assembled)
         finally:
-            for whole in made.values():
+            for whole in assembled.values():
                 whole.discard()
         for item in objects:
-            self._context.storage.drop_parts(version_id, item.upload_id, uploads[item.upload_id].parts)
+            self._context.storage.discard_parts(version_id, item.upload_id, uploads[item.upload_id].parts)
 
-    def _keep(self, user: User, version_id: str, made: Mapping[str, Assembled]) -> None:
+    def _publish_objects(self, user: User, version_id: str, assembled: Mapping[str, Assembled]) -> None:
         with self._open(user, version_id) as tx:
             for upload in tx.versions.uploads(version_id):
-                if upload.id in made and not upload.completed:
-                    made[upload.id].keep()
+                if upload.id in assembled and not upload.completed:
+                    assembled[upload.id].keep()
             self._context.storage.sync(version_id)
-            tx.versions.complete_uploads(list(made))
+            tx.versions.complete_uploads(list(assembled))
 
     def _completed(self, upload: Upload) -> bool:
         with self._context.catalog.read() as tx:
             current = tx.versions.upload(upload.id)
         return current is None or current.completed
 
-    def _assembled(self, upload: Upload, item: CompletedObject) -> dict[str, Assembled]:
-        """The object by its upload's id; none, when the same word was sent twice and somebody else has heard it."""
+    def _assemble(self, upload: Upload, item: CompletedObject) -> dict[str, Assembled]:
+        """Return the object by its upload's id, or {} if a concurrent request has completed the same upload."""
         if sorted(item.etags) != list(range(1, upload.parts + 1)):
-            raise UploadInvalid(f"{upload.key!r} has {upload.parts} parts; {len(item.etags)} were completed.")
+            raise UploadInvalid(f"{upload.key!r} has {upload.parts} parts, but {len(item.etags)} were completed.")
         whole = self._context.storage.assemble(upload.version_id, upload.id, upload.parts, object_name(upload))
         for number, digest in enumerate(whole.digests, 1):
             if digest != item.etags[number].strip('"'):
                 whole.discard()
                 if self._completed(upload):
                     return {}
-                raise UploadInvalid(f"Part {number} of {upload.key!r} did not arrive as it was sent.")
+                raise UploadInvalid(f"Part {number} of {upload.key!r} does not match its ETag. Send the part again.")
         return {upload.id: whole}
 
     def announce_manifest(self, user: User, version_id: str, data: bytes) -> None:
-        """The client's own manifest, whose objects are the uploads' keys; it is checked before it counts."""
+        """Store the client's own manifest, whose objects are the uploads' keys. It is verified before it counts."""
         with self._context.catalog.read() as tx:
             check_open(owned(tx, user, version_id))
         announced = Manifest.decode(data)
         Manifest.of(announced.files, announced.folders)
-        with self._context.storage.new_object(version_id, ANNOUNCED, lambda: self._open(user, version_id)) as target:
+        with self._context.storage.new_object(
+            version_id, CLIENT_MANIFEST, lambda: self._open(user, version_id)
+        ) as target:
             target.write(data)
 
     def complete(self, user: User, version_id: str) -> None:
-        """All is there, or can be fetched: the version takes no more data and is finished in the background."""
+        """Close the version to further data. It is finished in the background.
+
+        Raises `UploadInvalid` if an object is incomplete, or if there is none.
+        """
         with self._open(user, version_id) as tx:
             version = owned(tx, user, version_id)
             uploads = tx.versions.uploads(version_id)
             if not uploads and version.source.kind is SourceKind.FILES:
-                raise UploadInvalid("Nothing was uploaded; a version needs at least one file.")
+                raise UploadInvalid("Nothing was uploaded. A version needs at least one file.")
             if missing := [upload.key for upload in uploads if not upload.completed]:
-                raise UploadInvalid(f"{len(missing)} objects are not complete yet, {missing[0]!r} is one.")
+                raise UploadInvalid(_incomplete(missing, len(uploads)))
             tx.versions.optimize(version_id, self._context.clock())
-        self._context.queued()
+        self._context.wake_workers()
 
-    def _unused(self, tx: Transaction, user: User) -> list[VersionRef]:
+    def _unused_versions(self, tx: Transaction, user: User) -> list[VersionRef]:
+        """Return the versions that count against the quota and are not in use, least recently used first."""
         now = self._context.clock()
-        taking = [v for v in tx.versions.of_owner(user.id) if v.phase.takes_place]
-        free = [v for v in taking if not tx.workloads.holders(v.id, now)]
-        return [v.ref for v in sorted(free, key=lambda v: v.last_used_at or v.created_at)]
+        versions = [v for v in tx.versions.of_owner(user.id) if v.phase.takes_place]
+        unused = [v for v in versions if not tx.workloads.holders(v.id, now)]
+        return [v.ref for v in sorted(unused, key=lambda v: v.last_used_at or v.created_at)]
 
 
 def _check_source(source: Source) -> None:
-    """A source that the server is to fetch is an address of its kind; a path of files is told, not asked."""
+    """Check the location. If the server must fetch it, it must be an address of this kind. Raises `InvalidInput`."""
     check_location(source.location)
     if source.kind is SourceKind.FILES:
         return
     if parse_source(source.location, no_copy=source.kind is SourceKind.REFERENCE).kind is not source.kind:
-        raise InvalidInput(f"{shown_location(source.location)[:60]!r} is no address of this kind of source.")
+        raise InvalidInput(f"{shown_location(source.location)[:60]!r} is not an address of this kind of source.")
+
+
+def _incomplete(keys: Sequence[str], total: int) -> str:
+    verb, example = ("is", f": {keys[0]!r}") if len(keys) == 1 else ("are", f", for example {keys[0]!r}")
+    return f"{len(keys)} of {counted(total, 'object')} {verb} incomplete{example}."

@@ -36,11 +36,12 @@ class Workloads:
     def start(
         self, user: User, kind: WorkloadKind, name: str, paths: Mapping[str, str], *, leased: bool = False
     ) -> Workload:
-        """A running workload that mounts the versions with these ids, each at its path ("" for the usual one).
+        """Start a workload that mounts the versions with these ids, and return it.
 
-        Takes the lock of every version, in id order, that deleting takes too (rule in-use-at-request). A leased one
-        holds only as long as its heartbeat comes (rule in-use-dead-holder). Its lease has the length that this process
-        sets, whichever process renews it.
+        `paths` maps each version's id to its mount path ("" for the default path). Takes the lock of every version, in
+        id order, that deleting also takes. A `leased` workload holds its versions only while heartbeats arrive. This
+        process's settings set the length of the lease, whichever process renews it. Raises `InvalidInput`, `NameTaken`,
+        `NotFound`, `NotMountable`. Enforces in-use-at-request.
         """
         check_name(name, kind.lower())
         lease = self._context.limits.lease
@@ -71,33 +72,36 @@ class Workloads:
         return workload
 
     def list(self, user: User, kind: WorkloadKind) -> list[Workload]:
-        """The user's workloads of this kind that are not deleted, oldest first."""
+        """Return the user's workloads of this kind that are not deleted, oldest first."""
         with self._context.catalog.read() as tx:
             return tx.workloads.of_owner(user.id, kind)
 
     def get(self, user: User, kind: WorkloadKind, workload_id: str) -> Workload:
-        """The user's workload with this id; another user's, and a deleted one, is not found."""
+        """Return the user's workload with this id. Raises `NotFound`, also if it is deleted or another user's."""
         with self._context.catalog.read() as tx:
             return _owned_workload(tx, user, kind, workload_id)
 
     def named(self, user: User, kind: WorkloadKind, name: str) -> Workload:
-        """The user's workload of this name; of several, the live one, else the newest."""
+        """Return the user's workload of this name: the live one if there are several, else the newest."""
         return choose_named(self.list(user, kind), kind, name)
 
-    def set_state(self, user: User, kind: WorkloadKind, workload_id: str, wanted: WorkloadState) -> Workload:
-        """Pause, resume or end the workload; ending it releases its versions (rule in-use-until-released)."""
+    def set_state(self, user: User, kind: WorkloadKind, workload_id: str, state: WorkloadState) -> Workload:
+        """Pause, resume or end the workload and return it. Ending it releases its versions.
+
+        Enforces in-use-until-released.
+        """
         with self._context.catalog.write() as tx:
             now = self._context.clock()
             workload = _owned_workload(tx, user, kind, workload_id)
-            check_step(workload, wanted)
-            if wanted is not workload.state:
-                tx.workloads.set_state(workload.id, wanted, now)
-                if workload.state.live and not wanted.live:
+            check_step(workload, state)
+            if state is not workload.state:
+                tx.workloads.set_state(workload.id, state, now)
+                if workload.state.live and not state.live:
                     self._record(tx, workload, EventKind.RELEASED, user, now)
             return tx.workloads.get(workload.id) or workload
 
     def heartbeat(self, user: User, workload_id: str) -> Workload:
-        """The Run is alive and holds for another lease; one that was given up for dead comes back, if it can."""
+        """Renew the Run's lease and return the Run. Revives it if its lease expired and its versions still exist."""
         with self._context.catalog.write() as tx:
             now = self._context.clock()
             run = _owned_workload(tx, user, WorkloadKind.RUN, workload_id)
@@ -106,9 +110,9 @@ class Workloads:
             tx.workloads.renew_lease(run.id, run.lease_seconds or self._context.limits.lease, now)
             return tx.workloads.get(run.id) or run
 
-    def end_lapsed(self, lives: Callable[[Workload], bool]) -> None:
-        """End the Runs whose process has died: their lease has lapsed (rule in-use-dead-holder)."""
-        self._context.leases.renew_after_jump()
+    def end_expired_runs(self, is_alive: Callable[[Workload], bool]) -> None:
+        """End the Runs with an expired lease, and renew those that `is_alive` confirms. Enforces in-use-dead-holder."""
+        self._context.leases.renew_after_clock_jump()
         with self._context.catalog.read() as tx:
             now = self._context.clock()
             if not tx.workloads.lapsed(now) and not tx.workloads.leased_too_long(now):
@@ -117,7 +121,7 @@ class Workloads:
             now = self._context.clock()
             tx.workloads.cut_leases(now)
             for run in tx.workloads.lapsed(now):
-                if lives(run):
+                if is_alive(run):
                     tx.workloads.renew_lease(run.id, run.lease_seconds or self._context.limits.lease, now)
                     continue
                 tx.workloads.set_state(run.id, WorkloadState.FAILED, now)
@@ -126,7 +130,7 @@ class Workloads:
                     self._record(tx, run, EventKind.RELEASED, owner, now, " died")
 
     def _revive(self, tx: Transaction, user: User, run: Workload, now: datetime) -> None:
-        """Under the locks that mounting takes, so that of this and a delete one always loses."""
+        """Make the Run hold its versions again, under the locks that mounting takes (rule in-use-at-request)."""
         tx.users.lock(user.id)
         held = sorted(mount.version_id for mount in run.mounts)
         check_lapsed(run, [owned(tx, user, version_id, lock=True) for version_id in held], now)

@@ -1,4 +1,4 @@
-"""Where a version's data comes from. What the server fetches is in `sources.remote`, which the CLI never loads."""
+"""The sources of a version's data. `sources.remote` fetches for the server; the CLI never loads it."""
 
 from grid_datastores.sources.local import LocalFile, LocalSource, scan
 from grid_datastores.sources.parse import parse_source

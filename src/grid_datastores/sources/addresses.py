@@ -1,8 +1,8 @@
-"""Which hosts the server fetches from: public ones, and those that its operator allows.
+"""Restricts the hosts that the server fetches from: public ones, and those that its operator allows.
 
-A user's URL must not make the server speak to itself, its network or a cloud's metadata service. The name is looked up
-once, every address it has is judged, and the connection is made to the very address that was judged, so a name that
-answers differently the next moment (DNS rebinding) gains nothing. A redirect is a request of its own, judged again.
+A user's URL must not make the server contact itself, its network or a cloud's metadata service. Each host name is
+resolved once, all its addresses are checked, and the connection uses a checked address. A name that resolves
+differently a moment later (DNS rebinding) gains nothing. Each redirect is checked in the same way.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import httpx
 from grid_datastores.domain.errors import SourceFailed
 
 Resolve = Callable[[str, int], Sequence[str]]
-"""The IP addresses of a host for a port; raises `OSError` when there is none."""
+"""Returns the IP addresses of a host for a port. Raises `OSError` if there are none."""
 
 _GLOBAL_IPV6 = ip_network("2000::/3")
-# What Python 3.11 takes for global though it is special, by IANA's registries, or leads to an IPv4 address inside.
+# Blocks that Python 3.11 treats as global, but that IANA's registries list as special or that embed an IPv4 address.
 _NOT_PUBLIC = tuple(
     ip_network(block)
     for block in (
@@ -35,7 +35,7 @@ _NOT_PUBLIC = tuple(
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the open internet: IPv6 that only wraps an IPv4 address is not."""
+    """Return whether the IP address is on the public internet. IPv6 addresses that wrap an IPv4 address are not."""
     ip = ip_address(address)
     if isinstance(ip, IPv6Address) and ip not in _GLOBAL_IPV6:
         return False
@@ -43,14 +43,15 @@ def is_public(address: str) -> bool:
 
 
 def look_up(host: str, port: int) -> list[str]:
-    """The addresses that the system's resolver knows; it also reads forms such as 127.1 and 0x7f000001."""
+    """Return the host's addresses from the system's resolver, which also accepts forms such as 127.1 and 0x7f000001."""
     return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
 def checked_addresses(host: str, port: int, allowed: Collection[str], resolve: Resolve) -> Sequence[str]:
-    """The addresses of a host that may be connected to; `allowed` has entries "host" and "host:port" ("[::1]:80").
+    """Return the addresses of a host, if the server may connect to them.
 
-    Raises `SourceFailed` when the host is not found, or when any of its addresses is not public.
+    Entries of `allowed` are "host" or "host:port" ("[::1]:80"). Raises `SourceFailed` if the host is not found, or if
+    any of its addresses is not public and the host is not allowed.
     """
     name = f"[{host}]" if ":" in host else host
     try:
@@ -62,24 +63,30 @@ def checked_addresses(host: str, port: int, allowed: Collection[str], resolve: R
     entries = {entry.lower() for entry in allowed}
     if entries.isdisjoint({name.lower(), f"{name.lower()}:{port}"}) and not all(map(is_public, addresses)):
         raise SourceFailed(
-            f"Nothing is fetched from {name}, which is not a public address; whoever runs the server,"
-            " or works without one, can allow it with GRID_ALLOW_SOURCE_HOSTS."
+            f"{name} is not a public address, so nothing was fetched. To allow it, set GRID_ALLOW_SOURCE_HOSTS"
+            " on the server (without a server, on this machine)."
         )
     return addresses
 
 
 class CheckedTransport(httpx.BaseTransport):
-    """Connects to checked addresses only; the Host header and the name in the certificate stay those of the URL."""
+    """An HTTP transport that connects only to checked addresses.
+
+    The Host header and the name in the certificate check stay those of the URL.
+    """
 
     def __init__(self, allowed: Collection[str], resolve: Resolve = look_up) -> None:
         self._allowed = allowed
         self._resolve = resolve
-        # No connection is used again: it is known by its address, and would serve another name on the same address
-        # without a look at the certificate for that name.
+        # Connections are not reused. The pool knows them by address only, so a second name at the same address would
+        # get a connection whose certificate was checked for the first name.
         self._inner = httpx.HTTPTransport(limits=httpx.Limits(max_keepalive_connections=0))
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """The answer of the first address that can be connected to. Raises `SourceFailed` and httpx's errors."""
+        """Return the response of the first address that accepts a connection.
+
+        Raises `SourceFailed` and httpx errors.
+        """
         host = request.url.raw_host.decode("ascii")
         port = request.url.port or (443 if request.url.scheme == "https" else 80)
         addresses = checked_addresses(host, port, self._allowed, self._resolve)

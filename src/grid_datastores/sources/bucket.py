@@ -1,9 +1,9 @@
-"""Objects of an S3 bucket as files of a version, copied or referenced.
+"""The objects of an S3 bucket as files of a version, copied or referenced.
 
-A location without a slash at its end is the object of exactly that key if there is one, as for `aws s3 cp`, and else
-the folder of that name. With a slash it is the folder. An empty object beside a folder of its name only marks it.
+A location that ends in a slash is a folder. Without the slash, it is the object with exactly that key if there is one
+(like `aws s3 cp`), and otherwise the folder. An empty object with the name of a folder only marks the folder.
 
-Endpoint, region and credentials are those of the environment; see `s3`.
+The environment sets endpoint, region and credentials; see `s3`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from obstore.exceptions import BaseError, InvalidPathError, PreconditionError
 
 from grid_datastores.domain.errors import InvalidInput, SourceFailed
 from grid_datastores.sources.parse import split_bucket
-from grid_datastores.sources.s3 import open_store, service
+from grid_datastores.sources.s3 import endpoint_host, open_store
 from grid_datastores.storage.manifest import check_path
 from grid_datastores.storage.packing import WithoutAttributes
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from obstore import ObjectMeta
 
-    from grid_datastores.sources.limits import Limits
+    from grid_datastores.sources.limits import FetchLimits
 
-_PART = 8 * 1024 * 1024  # bytes asked for, and held in memory, at a time
+_PART = 8 * 1024 * 1024  # bytes per request, which are held in memory
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _STATUS = re.compile(r"status code: (\d{3})")
 _WRONG_CREDENTIALS = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"}
@@ -37,23 +37,26 @@ _WRONG_CREDENTIALS = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredTok
 
 @dataclass(frozen=True, slots=True)
 class BucketFile(WithoutAttributes):
-    """One object as it was when it was listed: its path below the prefix, its size in bytes, its ETag.
+    """One object as it was listed: its path below the prefix, its size in bytes, its ETag.
 
-    One that is `alone` is what the location itself names; its path is the last part of that.
+    If `single`, the location is this object's own key, and its path is the last part of the key.
     """
 
     path: str
     size: int
     etag: str
     bucket: Bucket = field(repr=False, compare=False)
-    alone: bool = False
+    single: bool = False
 
     def chunks(self) -> Iterator[bytes]:
-        """All its content; see `read`."""
+        """Yield the whole content; see `read`."""
         return self.read(0, self.size)
 
     def read(self, offset: int, size: int) -> Iterator[bytes]:
-        """`size` bytes from `offset` on. Raises `SourceFailed` when it is not there or not as it was listed."""
+        """Yield `size` bytes from `offset`.
+
+        Raises `SourceFailed` if the object is missing or has changed since the listing.
+        """
         end = offset + size
         if self.size == 0:
             yield from self.bucket.part(self, 0, 0)
@@ -64,12 +67,12 @@ class BucketFile(WithoutAttributes):
 
 
 class Bucket:
-    """The objects below a prefix of an S3 bucket, or the one object of that key."""
+    """The objects below a prefix of an S3 bucket, or the one object with that key."""
 
-    def __init__(self, location: str, limits: Limits) -> None:
-        """`location` is s3://bucket/prefix or s3://bucket/key; nothing is asked of the bucket yet.
+    def __init__(self, location: str, limits: FetchLimits) -> None:
+        """Prepare to read s3://bucket/prefix or s3://bucket/key, without sending a request.
 
-        Raises `InvalidInput`, and `SourceFailed` when a setting of the service cannot be right.
+        Raises `InvalidInput`, and `SourceFailed` if a setting in the environment is invalid.
         """
         self._location = location
         self._limits = limits
@@ -77,14 +80,14 @@ class Bucket:
         self._store = open_store(self._name, limits)
 
     def files(self) -> list[BucketFile]:
-        """The one object that the location names, or all objects below it, in the bucket's order.
+        """Return the object that the location names, or all objects below it, in the bucket's order.
 
-        Empty objects that stand for folders are left out. Raises `SourceFailed` when there are none, too many, or one
-        that no version can hold.
+        Leaves out empty objects that mark folders. Raises `SourceFailed` if there are no objects, too many, or one
+        whose key cannot be a file's path.
         """
-        alone = self._alone()
-        if isinstance(alone, BucketFile) and alone.size:
-            return [alone]
+        single = self._single_object()
+        if isinstance(single, BucketFile) and single.size:
+            return [single]
         found = [
             file
             for meta in self._listed()
@@ -92,20 +95,20 @@ class Bucket:
         ]
         if found:
             return found
-        if isinstance(alone, BucketFile):
-            return [alone]
-        raise alone or SourceFailed(f"{self._location} holds no object; a version needs at least one file.")
+        if isinstance(single, BucketFile):
+            return [single]
+        raise single or SourceFailed(f"{self._location} contains no object. A version needs at least one file.")
 
-    def file(self, path: str, size: int, etag: str, alone: bool = False) -> BucketFile:
-        """An object that was listed before, to be read if it is still the same."""
-        return BucketFile(path, size, etag, self, alone)
+    def file(self, path: str, size: int, etag: str, single: bool = False) -> BucketFile:
+        """Return the file of an object that was listed earlier. Reading it fails if the object has changed."""
+        return BucketFile(path, size, etag, self, single)
 
     def part(self, file: BucketFile, start: int, end: int) -> Iterator[bytes]:
-        """The bytes from `start` to `end` of an object, in one request; none for an empty object."""
+        """Yield the bytes from `start` to `end` of an object, in one request. Yields nothing for an empty object."""
         options: obstore.GetOptions = {"if_match": file.etag or None}
         if end > start:
             options["range"] = (start, end)
-        with self._told():
+        with self._bucket_errors():
             try:
                 result = obstore.get(self._store, self._key(file), options=options)
                 changed = result.meta["size"] != file.size or (result.meta["e_tag"] or "") != file.etag
@@ -113,21 +116,21 @@ class Bucket:
             except PreconditionError as error:
                 raise self._changed(file) from error
             except FileNotFoundError as error:
-                raise SourceFailed(f"{self._shown(file)} is not there any more.") from error
+                raise SourceFailed(f"{self._shown(file)} no longer exists.") from error
         if changed or len(data) != end - start:
             raise self._changed(file)
         if data:
             yield data
 
-    def _alone(self) -> BucketFile | SourceFailed | None:
-        """The object that the location names, None where there is none, or why the bucket does not say.
+    def _single_object(self) -> BucketFile | SourceFailed | None:
+        """Return the object that the location names, None if there is none, or the error of a denied request.
 
-        Credentials for a folder may not cover the key of its name, and this answer has no reason in it, so the listing
-        decides, and this counts only where it finds nothing.
+        Credentials for a folder may not cover the key with its name, and a HEAD response gives no reason. So the
+        listing comes next, and the caller raises this error only if the listing is empty.
         """
         if not self._prefix or self._location.endswith("/"):
             return None
-        with self._told():
+        with self._bucket_errors():
             try:
                 meta = obstore.head(self._store, self._prefix)
             except FileNotFoundError:
@@ -135,16 +138,16 @@ class Bucket:
             except BaseError as error:
                 if not _STATUS.search(str(error)):
                     raise
-                return SourceFailed(_sentence(error, f"the bucket {self._name}", self._location))
+                return SourceFailed(_describe(error, f"the bucket {self._name}", self._location))
         self._limits.check_total(meta["size"])
         name = self._prefix.rpartition("/")[2]
-        return BucketFile(self._checked(name), meta["size"], meta["e_tag"] or "", self, alone=True)
+        return BucketFile(self._checked(name), meta["size"], meta["e_tag"] or "", self, single=True)
 
     def _listed(self) -> Iterator[ObjectMeta]:
         count = size = 0
-        with self._told():
+        with self._bucket_errors():
             for batch in obstore.list(self._store, self._prefix or None, chunk_size=1000):
-                self._limits.check_wanted()
+                self._limits.check_cancelled()
                 for meta in batch:
                     count, size = count + 1, size + meta["size"]
                     self._limits.check_count(count)
@@ -152,7 +155,7 @@ class Bucket:
                     yield meta
 
     def _file(self, meta: ObjectMeta) -> BucketFile | None:
-        if meta["path"] == self._prefix:  # what stands for the folder itself
+        if meta["path"] == self._prefix:  # the folder's own marker
             return None
         path = meta["path"].removeprefix(f"{self._prefix}/")
         return BucketFile(self._checked(path), meta["size"], meta["e_tag"] or "", self)
@@ -162,12 +165,12 @@ class Bucket:
             return check_path(path)
         except InvalidInput as error:
             raise SourceFailed(
-                f"{self._location} holds an object whose name a version's file cannot have. {error.message}"
+                f"{self._location} contains an object whose key cannot be a file's path. {error.message}"
             ) from error
 
     def _is_folder(self, file: BucketFile) -> bool:
-        # obstore lists "folder/" as "folder", which is not there under this name.
-        with self._told():
+        # obstore lists the key "folder/" as "folder", and no object has that key.
+        with self._bucket_errors():
             try:
                 obstore.head(self._store, self._key(file))
             except FileNotFoundError:
@@ -175,49 +178,52 @@ class Bucket:
         return False
 
     def _key(self, file: BucketFile) -> str:
-        if file.alone:
+        if file.single:
             return self._prefix
         return f"{self._prefix}/{file.path}" if self._prefix else file.path
 
     def _shown(self, file: BucketFile) -> str:
-        return self._location if file.alone else f"{file.path} in {self._location}"
+        return self._location if file.single else f"{file.path} in {self._location}"
 
     def _changed(self, file: BucketFile) -> SourceFailed:
-        return SourceFailed(f"{self._shown(file)} is not what it was when it was listed.")
+        return SourceFailed(f"{self._shown(file)} has changed since it was listed.")
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """What the library raises, in a sentence; it panics, as no `Exception`, at what it did not expect."""
+    def _bucket_errors(self) -> Iterator[None]:
+        """Raise `SourceFailed` for the library's errors, and for its panics, which are not an `Exception`."""
         try:
             yield
         except (BaseError, OSError) as error:
-            raise SourceFailed(_sentence(error, f"the bucket {self._name}", self._location)) from error
+            raise SourceFailed(_describe(error, f"the bucket {self._name}", self._location)) from error
         except BaseException as error:
             if type(error).__name__ != "PanicException":
                 raise
             raise SourceFailed(
-                f"The bucket {self._name} cannot be asked for; check the variables AWS_… where it is fetched."
+                f"The bucket {self._name} cannot be accessed. Check the AWS_… variables on the machine that fetches it."
             ) from error
 
 
-def _sentence(error: Exception, bucket: str, location: str) -> str:
+def _describe(error: Exception, bucket: str, location: str) -> str:
     text = str(error)
     code, status = _first(_CODE, text), _first(_STATUS, text)
     if isinstance(error, InvalidPathError):
-        return f"{location} holds an object whose name a version's file cannot have: an empty part, '.' or '..' in it."
+        return f"{location} contains an object whose key cannot be a file's path: it has an empty part, '.' or '..'."
     if code == "NoSuchBucket":
-        return f"There is no {bucket.removeprefix('the ')}."
+        return f"{bucket[0].upper()}{bucket[1:]} does not exist."
     if code in _WRONG_CREDENTIALS:
         return f"The credentials for {bucket} are wrong or have expired ({code})."
     if status in ("401", "403"):
-        return f"{bucket[0].upper()}{bucket[1:]} may not be read; credentials that may are needed where it is fetched."
+        return (
+            f"{bucket[0].upper()}{bucket[1:]} denies access."
+            " Set credentials with read access on the machine that fetches it."
+        )
     if code == "AuthorizationHeaderMalformed" or "redirect without LOCATION" in text:
-        return f"{bucket[0].upper()}{bucket[1:]} is in another region than the one that is asked; set AWS_REGION."
+        return f"{bucket[0].upper()}{bucket[1:]} is in another region. Set AWS_REGION to the bucket's region."
     if status:
         return f"{bucket[0].upper()}{bucket[1:]} answered {status}{f' ({code})' if code else ''}."
     return (
-        f"{bucket[0].upper()}{bucket[1:]} cannot be reached at {service()};"
-        " check AWS_ENDPOINT_URL, AWS_REGION and the network where it is fetched."
+        f"{bucket[0].upper()}{bucket[1:]} cannot be reached at {endpoint_host()}."
+        " Check AWS_ENDPOINT_URL, AWS_REGION and the network of the machine that fetches it."
     )
 
 

@@ -1,4 +1,4 @@
-"""Fetching a URL into a file: checked addresses, few redirects, bounded size and time."""
+"""Downloads a URL into a file, with checked addresses, few redirects, and limits on size and time."""
 
 from __future__ import annotations
 
@@ -10,67 +10,67 @@ import httpx
 
 from grid_datastores.domain.errors import SourceFailed
 from grid_datastores.domain.naming import shown_location
+from grid_datastores.sources.abort import abort_on
 from grid_datastores.sources.addresses import CheckedTransport, Resolve, look_up
-from grid_datastores.sources.cutoff import cut_off
-from grid_datastores.sources.limits import Limits, amount
-from grid_datastores.sources.scratch import full_disk
+from grid_datastores.sources.limits import FetchLimits, binary_size
+from grid_datastores.storage.space import TO_FETCH, raising_no_space
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-MOST_REDIRECTS = 5
+MAX_REDIRECTS = 5
 _HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "grid-datastores"}
 
 
 def download(
-    url: str, target: BinaryIO, limits: Limits, allowed_hosts: Collection[str], resolve: Resolve = look_up
+    url: str, target: BinaryIO, limits: FetchLimits, allowed_hosts: Collection[str], resolve: Resolve = look_up
 ) -> int:
-    """Write what is behind an http(s) URL into `target`; its size in bytes. Raises `SourceFailed` and `NoSpace`."""
+    """Download an http(s) URL into `target` and return its size in bytes. Raises `SourceFailed` and `NoSpace`."""
     shown = shown_location(url)
-    check = _check_of(shown, limits)
+    check = _deadline_check(shown, limits)
     transport = CheckedTransport(allowed_hosts, resolve)
     try:
         with (
-            cut_off(check) as trace,
+            abort_on(check) as trace,
             httpx.Client(
                 transport=transport, headers=_HEADERS, timeout=limits.stall_seconds, trust_env=False
             ) as client,
         ):
-            for _ in range(MOST_REDIRECTS + 1):
+            for _ in range(MAX_REDIRECTS + 1):
                 with client.stream("GET", url, extensions={"trace": trace}) as response:
                     if response.next_request is None:
                         _check_answer(response, shown, limits)
                         return _save(response, target, shown, limits, check)
-                    url = _redirected(url, str(response.next_request.url), shown)
+                    url = _checked_redirect(url, str(response.next_request.url), shown)
     except httpx.TimeoutException as error:
         raise SourceFailed(f"{shown} sent nothing for {limits.stall_seconds:g} seconds.") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise SourceFailed(f"{shown} cannot be fetched: {_why(error)}.") from error
-    raise SourceFailed(f"{shown} leads on more than {MOST_REDIRECTS} times.")
+    raise SourceFailed(f"{shown} redirects more than {MAX_REDIRECTS} times.")
 
 
-def _check_of(shown: str, limits: Limits) -> Callable[[], None]:
-    """Whether the fetch that begins now may go on."""
+def _deadline_check(shown: str, limits: FetchLimits) -> Callable[[], None]:
+    """Return a function that raises if the download is cancelled or has taken too long, counted from now."""
     deadline = time.monotonic() + limits.download_seconds
 
     def check() -> None:
-        limits.check_wanted()
+        limits.check_cancelled()
         if time.monotonic() > deadline:
-            raise SourceFailed(f"{shown} did not arrive within {limits.download_seconds:g} seconds.")
+            raise SourceFailed(f"{shown} was not downloaded within {limits.download_seconds:g} seconds.")
 
     return check
 
 
-def _redirected(url: str, to: str, shown: str) -> str:
+def _checked_redirect(url: str, to: str, shown: str) -> str:
     old, new = urlsplit(url), urlsplit(to)
     if new.scheme not in ("http", "https") or "@" in new.netloc:
-        raise SourceFailed(f"{shown} leads to an address that is not plain http or https.")
+        raise SourceFailed(f"{shown} redirects to an address that is not plain http or https.")
     if old.scheme == "https" and new.scheme == "http":
-        raise SourceFailed(f"{shown} leads from https to http, where anyone on the way can change the data.")
+        raise SourceFailed(f"{shown} redirects from https to http, where the data is not protected from changes.")
     return to
 
 
-def _check_answer(response: httpx.Response, shown: str, limits: Limits) -> None:
+def _check_answer(response: httpx.Response, shown: str, limits: FetchLimits) -> None:
     if response.status_code != 200:
         raise SourceFailed(f"{shown} answered {response.status_code} {response.reason_phrase}".rstrip() + ".")
     announced = response.headers.get("Content-Length", "0")
@@ -78,30 +78,32 @@ def _check_answer(response: httpx.Response, shown: str, limits: Limits) -> None:
         raise _too_large(shown, limits)
 
 
-def _save(response: httpx.Response, target: BinaryIO, shown: str, limits: Limits, check: Callable[[], None]) -> int:
+def _save(
+    response: httpx.Response, target: BinaryIO, shown: str, limits: FetchLimits, check: Callable[[], None]
+) -> int:
     size = 0
     for chunk in response.iter_raw():
         check()
         size += len(chunk)
         if size > limits.download_bytes:
             raise _too_large(shown, limits)
-        with full_disk():
+        with raising_no_space(TO_FETCH):
             target.write(chunk)
-    with full_disk():
+    with raising_no_space(TO_FETCH):
         target.flush()
     return size
 
 
-def _too_large(shown: str, limits: Limits) -> SourceFailed:
-    return SourceFailed(f"{shown} is larger than the {amount(limits.download_bytes)} that are allowed.")
+def _too_large(shown: str, limits: FetchLimits) -> SourceFailed:
+    return SourceFailed(f"{shown} is larger than the allowed {binary_size(limits.download_bytes)}.")
 
 
 def _why(error: Exception) -> str:
     text = str(error)
     if "CERTIFICATE_VERIFY_FAILED" in text:
-        return "its certificate is not valid for it"
+        return "its certificate is not valid"
     if isinstance(error, httpx.ConnectError):
-        return "the host does not take the connection"
+        return "the host does not accept the connection"
     if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
-        return "the connection broke off, or what came is not HTTP"
+        return "the connection was closed, or the answer is not HTTP"
     return text or type(error).__name__

@@ -1,4 +1,4 @@
-"""The names in an archive, judged together: what cannot be a version's file is refused, nothing is left out."""
+"""The names in an archive, checked together. One invalid name refuses the whole archive: no file is left out."""
 
 from __future__ import annotations
 
@@ -12,27 +12,30 @@ from grid_datastores.storage.manifest import check_path
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from grid_datastores.sources.limits import Limits
+    from grid_datastores.sources.limits import FetchLimits
     from grid_datastores.storage.packing import FileToPack
 
 _ABSOLUTE = re.compile(r"/|\\|[A-Za-z]:[/\\]")
-_TIMES = range(2**63)  # nanoseconds since the epoch: what a file system's time can hold
-_SHOWN = 60  # characters of a path in a message
+_TIMES = range(2**63)  # nanoseconds since the epoch that a file system can store
+_MAX_SHOWN = 60  # characters of a path in a message
 
 
 @dataclass(frozen=True, slots=True)
-class Unpacked:
-    """What is in an archive: files and empty folders. `note` is what the user should know of how it was read, or ""."""
+class ArchiveContents:
+    """The files and empty folders in an archive.
+
+    `note` tells the user how names were decoded ("" for nothing unusual).
+    """
 
     files: Sequence[FileToPack]
     folders: Sequence[str]
     note: str = ""
 
 
-class Names:
-    """The files and folders seen so far; every name comes once, as one of the two."""
+class ArchiveNames:
+    """The files and folders seen so far. A name can occur once, as a file or as a folder."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: FetchLimits) -> None:
         self._limits = limits
         self._seen = 0
         self._files: set[str] = set()
@@ -40,17 +43,17 @@ class Names:
         self._parents: set[str] = set()
 
     def add_file(self, name: str) -> str:
-        """The path inside a version of a file that the archive calls `name`. Raises `SourceFailed`."""
+        """Return the path, inside a version, of the file that the archive calls `name`. Raises `SourceFailed`."""
         path = self._path(name)
         if path in self._files:
-            raise SourceFailed(f"The archive holds {shown(path)} twice.")
+            raise SourceFailed(f"The archive contains {quoted(path)} twice.")
         self._files.add(path)
         self._add_parents(path)
         self._check_one_kind(path)
         return path
 
     def add_folder(self, name: str) -> None:
-        """A folder of its own; "./" is the archive itself. Raises `SourceFailed`."""
+        """Add a folder entry; "./" is the archive's own folder. Raises `SourceFailed`."""
         if name.strip("./") == "" and not _ABSOLUTE.match(name) and ".." not in name:
             self._count()
             return
@@ -60,7 +63,7 @@ class Names:
         self._check_one_kind(path)
 
     def empty_folders(self) -> list[str]:
-        """The paths of the folders that nothing is in, sorted."""
+        """Return the paths of the folders that contain nothing, sorted."""
         return sorted(self._folders - self._parents)
 
     def _count(self) -> None:
@@ -70,19 +73,17 @@ class Names:
     def _path(self, name: str) -> str:
         self._count()
         if _ABSOLUTE.match(name):
-            raise SourceFailed(f"The archive holds an absolute path, {shown(name)}.")
-        path = plain_path(name)
+            raise SourceFailed(f"The archive contains an absolute path, {quoted(name)}.")
+        path = normalized_path(name)
         if ".." in path.split("/"):
-            raise SourceFailed(f"The archive holds a path that leads out of it, {shown(name)}.")
+            raise SourceFailed(f"The archive contains a path that leads outside it, {quoted(name)}.")
         try:
             path.encode()
             return check_path(path)
         except UnicodeEncodeError as error:
-            raise SourceFailed(f"The archive holds a name that is not valid UTF-8, {shown(name)}.") from error
+            raise SourceFailed(f"The archive contains a name that is not valid UTF-8, {quoted(name)}.") from error
         except InvalidInput as error:
-            raise SourceFailed(
-                f"The archive holds a name that a version's file cannot have. {error.message}"
-            ) from error
+            raise SourceFailed(f"The archive contains a name that is not a valid path. {error.message}") from error
 
     def _add_parents(self, path: str) -> None:
         parent = path.rpartition("/")[0]
@@ -93,20 +94,20 @@ class Names:
 
     def _check_one_kind(self, path: str) -> None:
         if path in self._files and (path in self._folders or path in self._parents):
-            raise SourceFailed(f"The archive holds {shown(path)} as a file and as a folder.")
+            raise SourceFailed(f"The archive contains {quoted(path)} as a file and as a folder.")
 
 
 def storable_time(nanoseconds: int) -> int | None:
-    """The time since the epoch, if a version can keep it: from 1970 to 2262."""
+    """Return the time (nanoseconds since the epoch) if a version can store it, else None. The range is 1970 to 2262."""
     return nanoseconds if nanoseconds in _TIMES else None
 
 
-def plain_path(name: str) -> str:
-    """A name without the parts that lead nowhere: "./a//b" is "a/b", and "/a" stays absolute."""
+def normalized_path(name: str) -> str:
+    """Return the name without empty and "." parts: "./a//b" becomes "a/b". "/a" stays absolute."""
     path = "/".join(part for part in name.split("/") if part not in ("", "."))
     return f"/{path}" if name.startswith("/") else path
 
 
-def shown(name: str) -> str:
-    """A name from outside as a message may show it: quoted, escaped, not endless."""
-    return repr(name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…")
+def quoted(name: str) -> str:
+    """Return an untrusted name for a message: quoted, escaped and shortened."""
+    return repr(name if len(name) <= _MAX_SHOWN else f"{name[:_MAX_SHOWN]}…")

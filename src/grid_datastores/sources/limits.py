@@ -1,9 +1,9 @@
-"""How much a source may cost the server, and for how long it is wanted at all.
+"""Limits on what fetching a source may cost the server.
 
-Size and number of files decide first: what a disk can hold is data, however well it packs. A file of zeros shrinks to
-a thousandth in a zip and to nothing in a sparse tar; both are ordinary. The ratio matters only for an archive that
-unpacks to more than a disk takes unnoticed: no data of that size shrinks so far, and a few kilobytes must not cost that
-much. Holes of sparse files count as the zeros that a version stores for them.
+The size and the number of files are limited first. The compression ratio matters only for archives larger than
+`ratio_from`: a file of zeros legitimately shrinks to a thousandth in a zip and to nothing in a sparse tar, but no real
+data of that size does, and a few kilobytes must not fill the disk. Holes of sparse files count as the zeros that a
+version stores for them.
 """
 
 from __future__ import annotations
@@ -21,43 +21,43 @@ _GIB = 1024 * _MIB
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What is refused above: sizes in bytes, times in seconds.
+class FetchLimits:
+    """The maximums: sizes in bytes, times in seconds.
 
-    `check_wanted` is called all the time while data comes in; what it raises ends the fetch.
+    `check_cancelled` is called for every chunk; its error ends the fetch.
     """
 
     download_bytes: int = 100 * _GIB
     download_seconds: float = 24 * 3600
-    stall_seconds: float = 60  # without a byte from the other side
+    stall_seconds: float = 60  # without a byte from the peer
     total_bytes: int = 100 * _GIB  # of all files of the version
-    files: int = 1_000_000  # folders of an archive included
-    ratio: int = 1000  # unpacked bytes for each packed one; deflate itself ends at 1032
-    ratio_from: int = 10 * _GIB  # unpacked bytes; up to here any ratio is allowed
-    check_wanted: Callable[[], object] = lambda: None
+    files: int = 1_000_000  # including the folders of an archive
+    ratio: int = 1000  # unpacked bytes per packed byte; deflate reaches at most 1032
+    ratio_from: int = 10 * _GIB  # unpacked bytes; smaller archives may have any ratio
+    check_cancelled: Callable[[], object] = lambda: None
 
     def check_total(self, size: int) -> None:
-        """All files together are not too large. Raises `SourceFailed`."""
+        """Raise `SourceFailed` if the files are too large together."""
         if size > self.total_bytes:
-            raise SourceFailed(f"The source holds more than the {amount(self.total_bytes)} that are allowed.")
+            raise SourceFailed(f"The source contains more than the allowed {binary_size(self.total_bytes)}.")
 
     def check_count(self, count: int) -> None:
-        """There are not too many files. Raises `SourceFailed`."""
+        """Raise `SourceFailed` if there are too many files."""
         if count > self.files:
-            raise SourceFailed(f"The source holds more than the {self.files:,} files that are allowed.")
+            raise SourceFailed(f"The source contains more than the allowed {self.files:,} files.")
 
     def check_unpacked(self, size: int, packed: int) -> None:
-        """An archive of `packed` bytes that gives `size` is not too large, and no bomb. Raises `SourceFailed`."""
+        """Raise `SourceFailed` if `packed` bytes that unpack to `size` bytes are too large or a decompression bomb."""
         self.check_total(size)
         if size > self.ratio_from and size > self.ratio * packed:
             raise SourceFailed(
-                f"The archive unpacks to more than {amount(self.ratio_from)} and to more than {self.ratio:,} times"
-                " its own size. Nothing was kept. Upload the unpacked files instead."
+                f"The archive unpacks to more than {binary_size(self.ratio_from)} and to more than {self.ratio:,} times"
+                " its own size. Nothing was stored. Upload the unpacked files instead."
             )
 
 
-def amount(size: int) -> str:
-    """A size in bytes as people read it."""
+def binary_size(size: int) -> str:
+    """Format a size in bytes with binary units."""
     for unit, factor in (("GiB", _GIB), ("MiB", _MIB)):
         if size >= factor:
             return f"{size / factor:.4g} {unit}"

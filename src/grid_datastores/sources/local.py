@@ -1,4 +1,4 @@
-"""Files and folders on this machine, read as they stand: nothing is followed, skipped or half read."""
+"""Files and folders on this machine. Links are not followed, and a file that cannot be read fails the whole upload."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import InvalidInput, SourceFailed
 from grid_datastores.domain.model import Source, SourceKind
+from grid_datastores.domain.text import os_reason
 from grid_datastores.storage.manifest import check_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _CHUNK = 1024 * 1024  # bytes
-_SHOWN = 200  # characters of a path in a message
+_MAX_SHOWN = 200  # characters of a path in a message
 
 
 @dataclass(frozen=True, slots=True)
 class LocalFile:
-    """One file as it was when the folder was scanned; size in bytes, `modified` in nanoseconds since the epoch."""
+    """One file as it was when its folder was scanned: size in bytes, `modified` in nanoseconds since the epoch."""
 
     path: str
     location: str
@@ -30,9 +31,9 @@ class LocalFile:
     executable: bool
 
     def chunks(self) -> Iterator[bytes]:
-        """Its content; raises `SourceFailed` when it cannot be read or is not as it was."""
+        """Yield the content. Raises `SourceFailed` if it cannot be read or has changed since the scan."""
         try:
-            # Without O_NONBLOCK, a pipe that took the file's place would be waited for.
+            # O_NONBLOCK: if a pipe has replaced the file, do not wait for its writer.
             descriptor = os.open(self.location, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             raise _unreadable(self.location, error) from error
@@ -45,7 +46,7 @@ class LocalFile:
                 yield chunk
             now = os.fstat(descriptor)
             if (read, now.st_size, now.st_mtime_ns) != (self.size, self.size, self.modified):
-                raise SourceFailed(f"{self.location} changed while it was read; nothing was kept. Try again.")
+                raise SourceFailed(f"{self.location} changed while it was read. Nothing was stored. Try again.")
         except OSError as error:
             raise _unreadable(self.location, error) from error
         finally:
@@ -54,7 +55,7 @@ class LocalFile:
 
 @dataclass(frozen=True, slots=True)
 class LocalSource:
-    """What `scan` found: the source, its files sorted by path, and its empty folders."""
+    """The result of `scan`: the source, its files sorted by path, and its empty folders."""
 
     source: Source
     files: tuple[LocalFile, ...]
@@ -62,38 +63,39 @@ class LocalSource:
 
     @property
     def size_bytes(self) -> int:
-        """The bytes of all files."""
+        """The total size of all files in bytes."""
         return sum(file.size for file in self.files)
 
 
 def scan(location: str) -> LocalSource:
-    """The files of a file or folder. Raises `InvalidInput` when there is none, or one that a version cannot hold.
+    """Return the files of a file or folder.
 
-    A file that is named by a link keeps the name that was typed (rule version-complete).
+    A file that is named by a link keeps the typed name (rule version-complete). Raises `InvalidInput` if there is no
+    file, or one that a version cannot contain.
     """
     if not location:
-        raise InvalidInput("Give a file or a folder; nothing stands for the current one but '.'.")
-    given = Path(location)
+        raise InvalidInput("Give a file or a folder. For the current folder, give '.'.")
+    path = Path(location)
     try:
-        found = given.stat()
+        found = path.stat()
     except OSError as error:
-        raise InvalidInput(f"{location} cannot be read: {_why(error)}.") from error
+        raise InvalidInput(f"{location} cannot be read: {os_reason(error)}.") from error
     if stat.S_ISREG(found.st_mode):
-        shown = _utf8(os.path.join(os.path.realpath(given.parent), given.name), "file")  # noqa: PTH118 - a loop of links
-        file = _file(given.name, _utf8(os.path.realpath(location), "file"), found)
+        shown = _utf8(os.path.join(os.path.realpath(path.parent), path.name), "file")  # noqa: PTH118 - a loop of links
+        file = _file(path.name, _utf8(os.path.realpath(location), "file"), found)
         return LocalSource(Source(SourceKind.FILES, shown), (file,))
     if not stat.S_ISDIR(found.st_mode):
         raise InvalidInput(f"{location} is neither a file nor a folder.")
     base = _utf8(os.path.realpath(location), "folder")
     files, folders = _walk(base)
     if not files:
-        raise InvalidInput(f"{location} holds no file; a version needs at least one.")
+        raise InvalidInput(f"{location} contains no file. A version needs at least one.")
     files.sort(key=lambda file: file.path)
     return LocalSource(Source(SourceKind.FILES, base), tuple(files), tuple(sorted(folders)))
 
 
 def _walk(base: str) -> tuple[list[LocalFile], list[str]]:
-    """All files below a folder, and the empty folders. Not recursive: folders nest deeper than Python calls."""
+    """Return all files below a folder and the empty folders. Iterative: folders can nest deeper than Python calls."""
     files: list[LocalFile] = []
     empty: list[str] = []
     waiting = [(base, "")]
@@ -122,11 +124,11 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
 def _entry_file(entry: os.DirEntry[str], path: str) -> LocalFile:
     if entry.is_symlink():
         raise InvalidInput(
-            f"{entry.path} is a symbolic link; a version keeps files only."
-            " Put the file itself there, or leave the link out."
+            f"{entry.path} is a symbolic link. A version can contain only files."
+            " Replace the link with the file, or leave it out."
         )
     if not entry.is_file(follow_symlinks=False):
-        raise InvalidInput(f"{entry.path} is neither a file nor a folder; leave it out.")
+        raise InvalidInput(f"{entry.path} is neither a file nor a folder. Leave it out.")
     try:
         return _file(path, entry.path, entry.stat(follow_symlinks=False))
     except OSError as error:
@@ -139,12 +141,12 @@ def _file(path: str, location: str, found: os.stat_result) -> LocalFile:
 
 
 def _checked(path: str, location: str, what: str) -> str:
-    """The path, if a version can hold it; the message names the place on this machine."""
+    """Return the path if it is valid in a version. The message of `InvalidInput` names the location on this machine."""
     _utf8(location, what)
     try:
         return check_path(path)
     except InvalidInput as error:
-        shown = location if len(location) <= _SHOWN else f"{location[:_SHOWN]}…"
+        shown = location if len(location) <= _MAX_SHOWN else f"{location[:_MAX_SHOWN]}…"
         raise InvalidInput(f"{shown} cannot be in a version. {error.message}") from error
 
 
@@ -152,13 +154,9 @@ def _utf8(location: str, what: str) -> str:
     try:
         location.encode()
     except UnicodeEncodeError as error:
-        raise InvalidInput(f"The name of {location!r} is not valid UTF-8; rename the {what}.") from error
+        raise InvalidInput(f"The name of {location!r} is not valid UTF-8. Rename the {what}.") from error
     return location
 
 
 def _unreadable(location: str, error: OSError) -> SourceFailed:
-    return SourceFailed(f"{location} cannot be read: {_why(error)}. Nothing was kept.")
-
-
-def _why(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
+    return SourceFailed(f"{location} cannot be read: {os_reason(error)}. Nothing was stored.")

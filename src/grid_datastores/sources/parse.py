@@ -1,4 +1,4 @@
-"""What the user typed, as a source: an archive's URL, a bucket, or a path on their own machine. No I/O."""
+"""Parses a source as typed: the URL of an archive, a bucket, or a local path. No I/O."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _NOT_IN_URL = re.compile(r"[\x00-\x20\x7f\\]")
 
 
 def parse_source(text: str, no_copy: bool = False) -> Source:
-    """The source that `text` names; one of kind FILES is a path, and is not looked at here (rule source-kinds).
+    """Return the source that `text` names (rule source-kinds). A path has kind FILES and is not read here.
 
     Raises `InvalidInput` for an address that no version can be made from. The message shows no part of an address that
-    may hold a password.
+    may contain a password.
     """
     scheme = _scheme(text)
     if scheme and "@" in _authority(text):
-        raise InvalidInput("Leave the user name and password out of the address: it is kept and shown.")
+        raise InvalidInput("Leave the user name and password out of the address: the address is stored and shown.")
     if no_copy and scheme != "s3":
-        raise InvalidInput("Only a bucket can be referred to without a copy; give a source like s3://bucket/folder.")
+        raise InvalidInput("Only a bucket can be referenced without a copy. Give a source like s3://bucket/folder.")
     match scheme:
         case "":
             return Source(SourceKind.FILES, text)
@@ -36,23 +36,26 @@ def parse_source(text: str, no_copy: bool = False) -> Source:
             _check_archive_url(text)
             return Source(SourceKind.ARCHIVE, text)
     raise InvalidInput(
-        f"A version cannot be made from {scheme}://; give a path, an http(s) URL of a .zip or .tar.gz, or s3://bucket."
+        f"A version cannot be made from {scheme}://. Give a path, an http(s) URL of a .zip or .tar.gz, or s3://bucket."
     )
 
 
 def split_bucket(location: str) -> tuple[str, str]:
-    """The bucket and the prefix (no slash at its ends, "" for all) of `s3://bucket/prefix/`. Raises `InvalidInput`.
+    """Return the bucket and the prefix of `s3://bucket/prefix/`, without slashes at the ends ("" for the whole bucket).
 
-    With a slash at its end a location is a folder only; without, it may also be one object, see `bucket.Bucket`.
+    Raises `InvalidInput`. A location that ends in a slash is only a folder; others may also be one object, see
+    `Bucket`.
     """
     bucket, _, prefix = location[len("s3://") :].partition("/")
     prefix = prefix.removesuffix("/")
     if not bucket:
-        raise InvalidInput("The bucket is missing: give a source like s3://bucket/folder.")
+        raise InvalidInput("The bucket is missing. Give a source like s3://bucket/folder.")
     if not _BUCKET.fullmatch(bucket) or ".." in bucket:
-        raise InvalidInput(f"{bucket[:70]!r} is not a bucket: 3 to 63 lower-case letters, digits, '-' and '.'.")
+        raise InvalidInput(
+            f"{bucket[:70]!r} is not a bucket name. Use 3 to 63 lower-case letters, digits, '-' and '.'."
+        )
     if prefix and any(part in ("", ".", "..") for part in prefix.split("/")):
-        raise InvalidInput(f"{prefix[:60]!r} is not a folder of a bucket: it has an empty part, '.' or '..' in it.")
+        raise InvalidInput(f"{prefix[:60]!r} is not a folder of a bucket: it contains an empty part, '.' or '..'.")
     return bucket, prefix
 
 
@@ -63,9 +66,9 @@ def _check_archive_url(text: str) -> None:
     except ValueError:
         host = None
     if not host or _NOT_IN_URL.search(text):
-        raise InvalidInput("That is not a URL: give one like https://example.com/data.zip.")
+        raise InvalidInput("This is not a valid URL. Give one like https://example.com/data.zip.")
     if not parts.path.lower().endswith(ARCHIVE_SUFFIXES):
-        raise InvalidInput(f"{shown_location(text)} is no archive: a URL must end in .zip, .tar.gz or .tgz.")
+        raise InvalidInput(f"{shown_location(text)} is not an archive. A URL must end in .zip, .tar.gz or .tgz.")
 
 
 def _scheme(text: str) -> str:

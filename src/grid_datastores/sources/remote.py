@@ -1,4 +1,4 @@
-"""What the server fetches itself, opened: the files of an archive or a bucket, ready to be packed."""
+"""Opens a source that the server fetches: the files of an archive or a bucket, ready to be packed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from grid_datastores.sources.addresses import Resolve, look_up
 from grid_datastores.sources.archive import open_archive
 from grid_datastores.sources.bucket import Bucket
 from grid_datastores.sources.download import download
-from grid_datastores.sources.limits import Limits
-from grid_datastores.sources.scratch import scratch_file
+from grid_datastores.sources.limits import FetchLimits
+from grid_datastores.system.files import temporary_file
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RemoteFiles:
-    """The files of a source, each readable once or more, in any order, while the source is open.
+    """The files of an open source. Each can be read repeatedly and in any order.
 
-    `folders` are the empty ones. `note` is what the user should know of how the source was read, "" for nothing.
+    `folders` are the empty ones. `note` tells the user how the source was read ("" if nothing is unusual).
     """
 
     files: Sequence[FileToPack]
@@ -35,7 +35,7 @@ class RemoteFiles:
 
     @property
     def size_bytes(self) -> int:
-        """The bytes of all files, as announced; reading them gives exactly so many, or raises."""
+        """The announced total size in bytes. Reading a file yields exactly its announced size, or raises."""
         return sum(file.size for file in self.files)
 
 
@@ -43,24 +43,24 @@ class RemoteFiles:
 def open_remote(
     source: Source,
     scratch: Path,
-    limits: Limits | None = None,
+    limits: FetchLimits | None = None,
     allowed_hosts: Collection[str] = (),
     resolve: Resolve = look_up,
 ) -> Iterator[RemoteFiles]:
-    """Fetch an archive, or list a bucket; for a bucket (copied or referenced) the files are `BucketFile`s.
+    """Fetch an archive or list a bucket. For a bucket, copied or referenced, the files are `BucketFile`s.
 
-    Temporary files are made in the folder `scratch`, which must be there, and are gone when the context ends.
-    `allowed_hosts` ("host", "host:port") are fetched from whatever their address. Raises `SourceFailed` with what to
-    tell the user, `NoSpace` when the disk of `scratch` is full, `InvalidInput` for a source that is on no server.
+    `scratch` is an existing folder for temporary files, which are erased when the context ends. `allowed_hosts`
+    ("host", "host:port") may have addresses that are not public. Raises `SourceFailed`, `NoSpace` if the disk of
+    `scratch` is full, and `InvalidInput` for a local path.
     """
-    limits = limits or Limits()
+    limits = limits or FetchLimits()
     match source.kind:
         case SourceKind.ARCHIVE:
-            with scratch_file(scratch) as file:
+            with temporary_file(scratch) as file:
                 size = download(source.location, file, limits, allowed_hosts, resolve)
                 with open_archive(file, size, scratch, limits) as unpacked:
                     yield RemoteFiles(unpacked.files, unpacked.folders, unpacked.note)
         case SourceKind.BUCKET | SourceKind.REFERENCE:
             yield RemoteFiles(Bucket(source.location, limits).files())
         case SourceKind.FILES:
-            raise InvalidInput("Files on someone's machine are uploaded from there; the server cannot fetch them.")
+            raise InvalidInput("The server cannot fetch local files. Upload them from the machine that has them.")

@@ -1,6 +1,7 @@
-"""The service that buckets are asked of: what the environment says of it, by the names that AWS gave, checked.
+"""The S3 service, configured by the AWS_… variables of the environment, which are checked here.
 
-Without credentials there, requests are anonymous, unless AWS_SKIP_SIGNATURE=false says to use the machine's own role.
+Without credentials in the environment, requests are anonymous. AWS_SKIP_SIGNATURE=false makes them use the machine's
+own role instead.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from grid_datastores.domain.errors import SourceFailed
 if TYPE_CHECKING:
     from obstore.store import S3Config
 
-    from grid_datastores.sources.limits import Limits
+    from grid_datastores.sources.limits import FetchLimits
 
-_CONNECT = timedelta(seconds=10)
+_CONNECT_TIMEOUT = timedelta(seconds=10)
 _RETRIES = 3
 _DEFAULT_REGION = "us-east-1"
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
@@ -36,11 +37,11 @@ _CREDENTIALS = (
 )
 _REGION = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9a-f:.]+")
-_WHERE = "where the fetching is done: on the server or, without one, here"
+_WHERE = "on the server (without a server, on this machine)"
 
 
-def open_store(bucket: str, limits: Limits) -> S3Store:
-    """The bucket, of which nothing is asked yet. Raises `SourceFailed` when a setting cannot be right."""
+def open_store(bucket: str, limits: FetchLimits) -> S3Store:
+    """Return the bucket's store, without sending a request. Raises `SourceFailed` if a setting is invalid."""
     _check_endpoints()
     _check_credentials()
     endpoint = _first_set(_ENDPOINTS)
@@ -51,12 +52,12 @@ def open_store(bucket: str, limits: Limits) -> S3Store:
     skip_signature = os.environ.get("AWS_SKIP_SIGNATURE") or str(anonymous)
     stall = timedelta(seconds=limits.stall_seconds)
     try:
-        # What is not given here obstore takes from the environment.
+        # obstore reads the remaining settings from the environment.
         return S3Store(
             bucket,
             client_options={
                 "allow_http": endpoint.startswith("http://"),
-                "connect_timeout": _CONNECT,
+                "connect_timeout": _CONNECT_TIMEOUT,
                 "timeout": stall,
             },
             retry_config={"max_retries": _RETRIES, "retry_timeout": stall},
@@ -64,12 +65,12 @@ def open_store(bucket: str, limits: Limits) -> S3Store:
             config=config,
         )
     except BaseError as error:
-        names = _blamed(str(error))
-        raise SourceFailed(f"{names} cannot be set to what it is; correct it {_WHERE}.") from error
+        names = _rejected_variables(str(error))
+        raise SourceFailed(f"{names} is invalid. Correct it {_WHERE}.") from error
 
 
-def service() -> str:
-    """The host that is asked, without what may be secret in its address."""
+def endpoint_host() -> str:
+    """Return the host of the service, without credentials in its address."""
     endpoint = urlsplit(_first_set(_ENDPOINTS))
     return endpoint.netloc.rpartition("@")[2] or "AWS"
 
@@ -78,7 +79,7 @@ def _check_endpoints() -> None:
     for name in _ENDPOINTS:
         if name in os.environ and not _is_address(os.environ[name]):
             raise SourceFailed(
-                f"{name} is not the address of a service; set it to one such as https://s3.example.com {_WHERE}."
+                f"{name} is not a valid endpoint URL. Set it to one like https://s3.example.com {_WHERE}."
             )
 
 
@@ -96,27 +97,29 @@ def _checked_region() -> str:
     region = _first_set(_REGIONS) or _DEFAULT_REGION
     if not _REGION.fullmatch(region):
         name = next(name for name in _REGIONS if os.environ.get(name))
-        raise SourceFailed(f"{name} is not the name of a region; set it to one such as {_DEFAULT_REGION} {_WHERE}.")
+        raise SourceFailed(f"{name} is not a valid region. Set it to one like {_DEFAULT_REGION} {_WHERE}.")
     return region
 
 
 def _check_credentials() -> None:
     for name in _IN_HEADERS:
         if not re.fullmatch("[!-~]*", os.environ.get(name, "")):
-            raise SourceFailed(f"{name} holds a space, a line's end or another odd character; correct it {_WHERE}.")
+            raise SourceFailed(
+                f"{name} contains a space, a line break or another invalid character. Correct it {_WHERE}."
+            )
     missing = [name for name in _KEYS if not os.environ.get(name)]
     if len(missing) == 1:
-        (there,) = set(_KEYS) - set(missing)
-        raise SourceFailed(f"{there} is set and {missing[0]} is not; set both {_WHERE}.")
+        (present,) = set(_KEYS) - set(missing)
+        raise SourceFailed(f"{present} is set, but {missing[0]} is not. Set both {_WHERE}.")
 
 
 def _first_set(names: tuple[str, ...]) -> str:
     return next(filter(None, map(os.environ.get, names)), "")
 
 
-def _blamed(said: str) -> str:
-    """The variables whose value the library does not take: it tells the value only."""
+def _rejected_variables(message: str) -> str:
+    """Return the names of the variables whose value the library rejected. Its message contains only the value."""
     checked = {*_ENDPOINTS, *_REGIONS, *_KEYS, *_IN_HEADERS}
     others = [name for name in sorted(os.environ) if name.startswith("AWS_") and name not in checked]
-    told = [name for name in others if re.search(rf"(?<!\w){re.escape(os.environ[name])}(?!\w)", said)]
-    return " or ".join(told or others) or "A variable of AWS"
+    rejected = [name for name in others if re.search(rf"(?<!\w){re.escape(os.environ[name])}(?!\w)", message)]
+    return " or ".join(rejected or others) or "An AWS variable"

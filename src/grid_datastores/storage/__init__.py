@@ -1,6 +1,6 @@
 """Storage: the bytes of versions, in objects that no two versions share."""
 
-from grid_datastores.storage.local import Assembled, LocalStorage, undamaged
+from grid_datastores.storage.local import LocalStorage, undamaged
 from grid_datastores.storage.manifest import Manifest, check_path, read_files
 from grid_datastores.storage.packing import (
     CHUNK,
@@ -12,6 +12,7 @@ from grid_datastores.storage.packing import (
     tar_folder,
     tar_header,
 )
+from grid_datastores.storage.protocol import Assembled, Storage
 
 __all__ = [
     "CHUNK",
@@ -20,6 +21,7 @@ __all__ = [
     "LocalStorage",
     "Manifest",
     "ObjectSink",
+    "Storage",
     "WithoutAttributes",
     "Writer",
     "check_path",

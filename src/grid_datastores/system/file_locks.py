@@ -1,4 +1,4 @@
-"""Locks between the processes of this machine: files that a process holds while it lives, and that die with it."""
+"""Locks between the processes of this machine. The system releases a process's locks when the process ends."""
 
 from __future__ import annotations
 
@@ -13,21 +13,24 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def shared(path: Path) -> Iterator[None]:
-    """Hold the lock together with others who share it; waits for who holds it alone."""
-    with _locked(path, fcntl.LOCK_SH):
+def shared_lock(path: Path) -> Iterator[None]:
+    """Hold a shared lock on the file, which is created if necessary. Waits for the holder of an exclusive lock."""
+    with _lock(path, fcntl.LOCK_SH):
         yield
 
 
 @contextmanager
-def alone(path: Path, *, wait: bool) -> Iterator[None]:
-    """Hold the lock while nobody else does. Without waiting, raises `BlockingIOError` when somebody does."""
-    with _locked(path, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB):
+def exclusive_lock(path: Path, *, wait: bool) -> Iterator[None]:
+    """Hold an exclusive lock on the file, which is created if necessary.
+
+    Raises `BlockingIOError` if another process holds a lock and `wait` is False.
+    """
+    with _lock(path, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB):
         yield
 
 
-def locked(descriptor: int) -> bool:
-    """Whether this open file or folder is the caller's alone from now on, until it is closed; False when it is not."""
+def try_lock(descriptor: int) -> bool:
+    """Lock an open file or folder exclusively, until it is closed. Return False if another process has locked it."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -35,26 +38,26 @@ def locked(descriptor: int) -> bool:
     return True
 
 
-def lock(descriptor: int) -> None:
-    """Wait until this open file is the caller's alone; it stays so until it is closed."""
+def wait_for_lock(descriptor: int) -> None:
+    """Lock an open file exclusively, until it is closed. Waits while another process has locked it."""
     fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 @contextmanager
-def _locked(path: Path, how: int) -> Iterator[None]:
+def _lock(path: Path, operation: int) -> Iterator[None]:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(descriptor, how)
-            if not _is(path, descriptor):
-                continue  # who held it has removed the file meanwhile: others would lock another one
+            fcntl.flock(descriptor, operation)
+            if not _is_same_file(path, descriptor):
+                continue  # the last holder removed this file, so other processes lock a new one
             yield
             return
         finally:
             os.close(descriptor)
 
 
-def _is(path: Path, descriptor: int) -> bool:
+def _is_same_file(path: Path, descriptor: int) -> bool:
     try:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP end a command by an exception, so that it cleans up; a critical section defers them."""
+"""Make SIGTERM and SIGHUP raise an exception, as Ctrl-C does, and defer all three during critical sections."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-PATIENCE = 3.0  # seconds that a critical section has to end after a signal; a second signal ends it at once
+MAX_DEFERRAL = 3.0  # seconds; a second signal ends the critical section at once
 
-_ENDING = (signal.SIGTERM, signal.SIGHUP)
-_HELD = (signal.SIGINT, *_ENDING, signal.SIGALRM)
+_TERMINATING = (signal.SIGTERM, signal.SIGHUP)
+_DEFERRED = (signal.SIGINT, *_TERMINATING, signal.SIGALRM)
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM or SIGHUP, which end a command as Ctrl-C does."""
+    """The exception for SIGTERM and SIGHUP. Handlers of Ctrl-C catch it, too."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
-        self.exit_code = 128 + number  # as shells report it
+        self.exit_code = 128 + number  # the shells' convention
 
 
-def raise_when_terminated() -> None:
-    """From now on SIGTERM and SIGHUP raise `Terminated`, unless they are ignored or handled already."""
+def raise_on_termination() -> None:
+    """Make SIGTERM and SIGHUP raise `Terminated`, unless they are ignored or already have a handler."""
     if threading.current_thread() is not threading.main_thread():
         return
-    for number in _ENDING:
+    for number in _TERMINATING:
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _terminate)
 
 
-def code_of_signal(error: BaseException | None) -> int | None:
-    """The exit code of a command that failed with this error because of SIGTERM or SIGHUP; None for another cause."""
+def signal_exit_code(error: BaseException | None) -> int | None:
+    """Return the exit code for SIGTERM or SIGHUP, or None if neither of them caused this error."""
     while error is not None:
         if isinstance(error, Terminated):
             return error.exit_code
@@ -48,31 +48,31 @@ def _terminate(number: int, _frame: FrameType | None) -> None:
 
 
 @contextmanager
-def interrupts_held() -> Iterator[None]:
-    """Defer Ctrl-C, SIGTERM and SIGHUP until the block ends, for at most `PATIENCE`."""
+def defer_interrupts() -> Iterator[None]:
+    """Defer Ctrl-C, SIGTERM and SIGHUP until the context ends, for at most `MAX_DEFERRAL` seconds."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    came: int | None = None
+    deferred: int | None = None
 
-    def hold(number: int, _frame: FrameType | None) -> None:
-        nonlocal came
-        if came is not None:
-            raise Terminated(came) if came in _ENDING else KeyboardInterrupt
-        came = number
-        signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+    def defer(number: int, _frame: FrameType | None) -> None:
+        nonlocal deferred
+        if deferred is not None:  # a second signal, or SIGALRM after `MAX_DEFERRAL`
+            raise Terminated(deferred) if deferred in _TERMINATING else KeyboardInterrupt
+        deferred = number
+        signal.setitimer(signal.ITIMER_REAL, MAX_DEFERRAL)
 
-    before = {number: signal.signal(number, hold) for number in _HELD if _is_heard(number)}
+    handlers = {number: signal.signal(number, defer) for number in _DEFERRED if not _is_ignored(number)}
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
-    if came is not None:
-        signal.raise_signal(came)
+    if deferred is not None:
+        signal.raise_signal(deferred)
 
 
-def _is_heard(number: int) -> bool:
-    """Whether the signal is not ignored, as SIGHUP is under nohup."""
-    return signal.getsignal(number) is not signal.SIG_IGN
+def _is_ignored(number: int) -> bool:
+    """Return whether the process ignores the signal, for example SIGHUP under nohup."""
+    return signal.getsignal(number) is signal.SIG_IGN

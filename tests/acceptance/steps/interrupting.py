@@ -106,7 +106,7 @@ def abandoned(world: World) -> None:
 
 @then("I am told that two of the files were there already")
 def told_of_skipped(world: World) -> None:
-    found = re.search(r"([\d.]+) MB were there already, ([\d.]+) (?:MB|bytes) were sent", world.last.said)
+    found = re.search(r"([\d.]+) MB were already there, ([\d.]+) (?:MB|bytes) were sent", world.last.said)
     assert found, world.last.said
     there, sent = map(float, found.groups())
     assert there >= 6.3, world.last.said  # also parts of the third, which was under way
@@ -133,7 +133,7 @@ def expect_hint(world: World) -> None:
     said, _ = world.process.communicate(timeout=60)
     world.evidence.transcript("grid datastore create field-notes --name field-notes", said, world.process.returncode)
     assert world.process.returncode == 1, said
-    assert "go on with: grid datastore resume" in said, said
+    assert "Resume it with: grid datastore resume" in said, said
     assert "Traceback" not in said, said
 
 

@@ -24,7 +24,7 @@ from browser import FLAGS
 
 _SIZE = {"width": 1200, "height": 700}
 _PATIENCE = 30_000  # milliseconds
-_BROKEN = "Something broke"  # the heading of the page of a broken server
+_BROKEN = "Internal server error"  # the heading of the page of a broken server
 
 
 @dataclass

@@ -19,7 +19,7 @@ from acceptance.surfaces import Crashed, Outcome, Receipt
 from living_spec.recorder import Recorder
 
 # What is said of an error that nobody foresaw: here, and where the server broke.
-_CRASHED = ("Traceback", "GRID_DEBUG", "Something broke in the server")
+_CRASHED = ("Traceback", "GRID_DEBUG", "The server failed unexpectedly")
 
 
 class CliSurface:
@@ -31,6 +31,8 @@ class CliSurface:
         self._grid = grid
         self._home = home
         self._evidence = evidence
+        self.types = False  # whether commands load themselves, as when a person types them; see `acceptance.typed`
+        self.typed = 0  # how many have
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(home),
@@ -145,7 +147,7 @@ class CliSurface:
 
     def type(self, *words: str) -> Outcome:
         """Type a command and read all that it says."""
-        done = self._typed(words) if self._evidence else self._prepared(words)
+        done = self._typed(words) if self.types else self._forked(words)
         said = done.stdout + done.stderr
         if self._evidence:
             self._evidence.transcript(shlex.join(["grid", *words]), said, done.returncode)
@@ -156,13 +158,15 @@ class CliSurface:
         return Outcome(done.returncode == 0, done.returncode == 2, missing, flat)
 
     def _typed(self, words: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+        self.typed += 1
         return subprocess.run([self._grid, *words], **self._ways(), capture_output=True, timeout=120)
 
-    def _prepared(self, words: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    def _forked(self, words: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
         return warm.run(self._grid, words, self.environment, self._home)
 
     def begin(self, *words: str) -> subprocess.Popen[str]:
         """Type a command and leave it at work, in a process group of its own."""
+        self.typed += 1
         ways = {**self._ways(), "start_new_session": True}
         return subprocess.Popen([self._grid, *words], **ways, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
@@ -173,6 +177,7 @@ class CliSurface:
 
     def delete_and_die(self, name: str, number: int) -> None:
         """Delete, and kill the process the moment that it reports success."""
+        self.typed += 1
         command = [self._grid, "datastore", "delete", *_named(name, number)]
         process = subprocess.Popen(command, **self._ways(), stdout=subprocess.PIPE)
         assert process.stdout
@@ -236,7 +241,7 @@ class CliSurface:
         return found[1]
 
     def _quietly(self, *words: str) -> str:
-        done = self._prepared(words)
+        done = self._forked(words)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

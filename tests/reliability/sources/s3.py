@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import httpx
 
+PAGE = 10  # objects that the server lists at once; usual servers list 1,000
 _SIGNED = "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
 
 

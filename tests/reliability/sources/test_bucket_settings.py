@@ -10,12 +10,12 @@ import pytest
 from acceptance.server import ServerProcess
 from grid_datastores.domain.errors import SourceFailed
 from grid_datastores.sources.bucket import Bucket
-from grid_datastores.sources.limits import Limits
+from grid_datastores.sources.limits import FetchLimits
 from reliability.faults import prepared
 from reliability.machine import Machine
 from reliability.sources.s3 import S3
 
-FAST = Limits(stall_seconds=5)
+FAST = FetchLimits(stall_seconds=5)
 NO_ENDPOINTS = ["junk", "localhost:9000", "minio:9000", "http://", "//h", "ftp://h", "http://h:x", "http://a b", ""]
 NO_ENDPOINTS += ["http://h:99999", "http://[::1", "http://%zz", "http://\u00e9"]
 WRONG = {
@@ -45,7 +45,7 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 @pytest.mark.parametrize("address", NO_ENDPOINTS)
 def test_an_endpoint_that_is_no_address_is_named(settings: pytest.MonkeyPatch, name: str, address: str) -> None:
     settings.setenv(name, address)
-    with pytest.raises(SourceFailed, match=f"^{name} is not the address of a service; set it to one such as"):
+    with pytest.raises(SourceFailed, match=f"^{name} is not a valid endpoint URL. Set it to one like"):
         Bucket("s3://birds", FAST).files()
 
 
@@ -53,17 +53,17 @@ def test_an_endpoint_that_is_no_address_is_named(settings: pytest.MonkeyPatch, n
 @pytest.mark.parametrize("region", ["bad region", "\u00e9", "a/b", "a\nb", " us-east-1"])
 def test_a_region_that_is_none_is_named(settings: pytest.MonkeyPatch, name: str, region: str) -> None:
     settings.setenv(name, region)
-    with pytest.raises(SourceFailed, match=f"^{name} is not the name of a region"):
+    with pytest.raises(SourceFailed, match=f"^{name} is not a valid region"):
         Bucket("s3://birds", FAST).files()
 
 
 def test_half_of_the_credentials_is_named(settings: pytest.MonkeyPatch) -> None:
     settings.setenv("AWS_ACCESS_KEY_ID", "a")
-    with pytest.raises(SourceFailed, match=r"^AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not; set both"):
+    with pytest.raises(SourceFailed, match=r"^AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not. Set both"):
         Bucket("s3://birds", FAST)
     settings.setenv("AWS_SECRET_ACCESS_KEY", "b")
     settings.delenv("AWS_ACCESS_KEY_ID")
-    with pytest.raises(SourceFailed, match=r"^AWS_SECRET_ACCESS_KEY is set and AWS_ACCESS_KEY_ID is not; set both"):
+    with pytest.raises(SourceFailed, match=r"^AWS_SECRET_ACCESS_KEY is set, but AWS_ACCESS_KEY_ID is not. Set both"):
         Bucket("s3://birds", FAST)
 
 
@@ -72,7 +72,7 @@ def test_credentials_with_a_line_s_end_are_named_and_not_shown(settings: pytest.
     settings.setenv("AWS_ACCESS_KEY_ID", "hidden")
     settings.setenv("AWS_SECRET_ACCESS_KEY", "hidden")
     settings.setenv(name, "hidden\n")
-    with pytest.raises(SourceFailed, match=f"^{name} holds a space, a line's end") as refused:
+    with pytest.raises(SourceFailed, match=f"^{name} contains a space, a line break") as refused:
         Bucket("s3://birds", FAST).files()
     assert "hidden" not in refused.value.message
 
@@ -81,14 +81,14 @@ def test_credentials_with_a_line_s_end_are_named_and_not_shown(settings: pytest.
 def test_a_value_that_the_library_does_not_take_is_named(settings: pytest.MonkeyPatch, name: str, value: str) -> None:
     settings.setenv("AWS_DISABLE_TAGGING", "true")
     settings.setenv(name, value)
-    with pytest.raises(SourceFailed, match=f"^{name} cannot be set to what it is; correct it"):
+    with pytest.raises(SourceFailed, match=f"^{name} is invalid. Correct it"):
         Bucket("s3://birds", FAST)
 
 
 def test_a_panic_of_the_library_is_told(settings: pytest.MonkeyPatch) -> None:
     settings.setenv("AWS_SKIP_SIGNATURE", "false")
     settings.setenv("AWS_METADATA_ENDPOINT", "//h")
-    with pytest.raises(SourceFailed, match=r"^The bucket birds cannot be asked for; check the variables AWS_"):
+    with pytest.raises(SourceFailed, match=r"^The bucket birds cannot be accessed. Check the AWS_"):
         Bucket("s3://birds", FAST).files()
 
 
@@ -104,7 +104,7 @@ def test_an_empty_region_is_as_none(s3: S3, settings: pytest.MonkeyPatch, s3_url
 @pytest.mark.parametrize("setting", [("AWS_ENDPOINT_URL", "junk"), ("AWS_REGION", "bad region")])
 def test_without_a_server_it_is_one_sentence(embedded: Machine, setting: tuple[str, str]) -> None:
     said = embedded.run("datastore", "create", "s3://birds/x", env=dict([setting]))
-    said.refused(f"{setting[0]} is not the")
+    said.refused(f"{setting[0]} is not a valid")
 
 
 def test_a_server_tells_it_and_goes_on_telling(own_server: ServerProcess, embedded: Machine) -> None:
@@ -112,16 +112,16 @@ def test_a_server_tells_it_and_goes_on_telling(own_server: ServerProcess, embedd
     own_server.operate({"AWS_ENDPOINT_URL": "junk"})
     machine = Machine(embedded.grid, embedded.home, own_server, own_server.add_user("ana"))
     for _ in range(7):
-        machine.run("datastore", "create", "s3://birds/x").refused("AWS_ENDPOINT_URL is not the address of a service")
+        machine.run("datastore", "create", "s3://birds/x").refused("AWS_ENDPOINT_URL is not a valid endpoint URL")
     own_server.operate({"AWS_SKIP_SIGNATURE": "false", "AWS_METADATA_ENDPOINT": "junk"})
-    machine.run("datastore", "create", "s3://birds/x").refused("The bucket birds cannot be asked for")
+    machine.run("datastore", "create", "s3://birds/x").refused("The bucket birds cannot be accessed")
 
 
 def test_what_is_no_exception_fails_the_version_and_nothing_else(embedded: Machine, tmp_path: Path) -> None:
     embedded.grid = prepared(tmp_path, _PANIC)
     said = embedded.run("datastore", "create", "s3://birds/x")
     assert said.code == 1
-    assert said.err == "Error: it panics (set GRID_DEBUG=1 to see where)\n"
+    assert said.err == "Error: it panics (for a traceback, set GRID_DEBUG=1)\n"
     embedded.run("datastore", "show", "--name", "x", "--version", "1").done()
     assert embedded.phases() == [(1, "FAILED")]
 
@@ -133,6 +133,6 @@ def test_what_is_no_exception_leaves_a_server_alive(embedded: Machine, tmp_path:
     machine = Machine(embedded.grid, embedded.home, server, server.add_user("ana"))
     try:
         for _ in range(7):
-            machine.run("datastore", "create", "s3://birds/x").refused("something broke in the server")
+            machine.run("datastore", "create", "s3://birds/x").refused("an internal error occurred")
     finally:
         server.stop()

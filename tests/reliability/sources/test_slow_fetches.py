@@ -18,7 +18,7 @@ from acceptance.server import ServerProcess
 from acceptance.waiting import wait_until
 from grid_datastores.domain.errors import SourceFailed
 from grid_datastores.domain.model import Source, SourceKind
-from grid_datastores.sources.limits import Limits
+from grid_datastores.sources.limits import FetchLimits
 from grid_datastores.sources.remote import open_remote
 from reliability.machine import Machine, finished
 from reliability.sources.archive_server import ArchiveServer, Handler
@@ -162,7 +162,7 @@ def _archive(web: ArchiveServer, path: str) -> str:
     return web.serve(path, made.getvalue())
 
 
-def _open(url: str, scratch: Path, limits: Limits) -> None:
+def _open(url: str, scratch: Path, limits: FetchLimits) -> None:
     """Fetch from this machine, under the name that the certificate of its secure server is for."""
     source = Source(SourceKind.ARCHIVE, url.replace("127.0.0.1", CERTIFIED))
     with open_remote(source, scratch, limits, [CERTIFIED], lambda _host, _port: ["127.0.0.1"]):
@@ -251,14 +251,14 @@ def test_what_is_not_wanted_any_more_is_cut_off(
             raise Unwanted
 
     with pytest.raises(Unwanted):
-        _open(slow.start(way), tmp_path, Limits(check_wanted=check))
+        _open(slow.start(way), tmp_path, FetchLimits(check_cancelled=check))
     wait_until(lambda: slow.left, "the connection is closed")
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_no_way_of_sending_slowly_lasts_longer_than_allowed(slow: Slow, tmp_path: Path, way: str) -> None:
-    with pytest.raises(SourceFailed, match=r"did not arrive within 0\.2 seconds"):
-        _open(slow.start(way), tmp_path, Limits(download_seconds=0.2))
+    with pytest.raises(SourceFailed, match=r"was not downloaded within 0\.2 seconds"):
+        _open(slow.start(way), tmp_path, FetchLimits(download_seconds=0.2))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -306,8 +306,8 @@ def test_ctrl_c_in_a_fetch_without_a_server_leaves_it_to_the_next(embedded: Mach
     embedded.extra = {"GRID_ALLOW_SOURCE_HOSTS": "127.0.0.1"}
     said = _interrupted(embedded, slow, "create", slow.drip("/slow.zip"), "--name", "slow")
     assert said == (
-        "Error: Interrupted. The fetch of version 1 of slow is not finished, and it takes a place of your quota. Go on"
-        " with grid datastore resume, or give it up with: grid datastore delete --name slow --version 1\n"
+        "Error: Interrupted. The fetch of version 1 of slow is incomplete, and the version counts against your quota."
+        " Resume it with grid datastore resume, or discard it with: grid datastore delete --name slow --version 1\n"
     )
     assert embedded.phases() == [(1, "OPTIMIZING")]
     _archive(slow.web, "/slow.zip")
@@ -330,8 +330,9 @@ def test_ctrl_c_in_a_fetch_of_a_server_says_that_it_goes_on(
     machine = Machine(embedded.grid, embedded.home, server, server.add_user("ana"))
     words = ("create", slow.drip("/slow.zip"), "--name", "slow")
     assert _interrupted(machine, slow, *words) == (
-        "Error: Interrupted. The server goes on fetching version 1 of slow. Look with grid datastore show --name slow"
-        " --version 1, or stop it with: grid datastore delete --name slow --version 1\n"
+        "Error: Interrupted. The server continues to fetch version 1 of slow."
+        " Check it with grid datastore show --name slow --version 1, or cancel it with:"
+        " grid datastore delete --name slow --version 1\n"
     )
     assert slow.left == set()
     assert machine.phases() == [(1, "OPTIMIZING")]
@@ -346,7 +347,7 @@ def test_a_server_that_stops_while_it_fetches_goes_on_later(
     process = machine.start("datastore", "create", slow.drip("/slow.zip"), "--name", "slow")
     wait_until(slow.asked, "the source is asked")
     _stopped(server)
-    finished(process).refused("The server goes on fetching version 1 of slow. Look with grid datastore show")
+    finished(process).refused("The server continues to fetch version 1 of slow. Check it with grid datastore show")
     _archive(slow.web, "/slow.zip")
     server.start()
     wait_until(lambda: machine.phases() == [(1, "SUCCEEDED")], "it is fetched")

@@ -24,7 +24,7 @@ def test_who_uses_a_version_is_ended_where_it_is_said(open_page: OpenPage, ana: 
     page.goto(f"{ONE}/delete")
     assert page.title().startswith("Version 1 of data cannot be deleted now")
     said = page.get_by_role("alert").inner_text()
-    uses = page.get_by_role("region", name="Who uses it").get_by_role("listitem")
+    uses = page.get_by_role("region", name="In use by").get_by_role("listitem")
     expect(uses).to_have_count(2)
     for name in ("Session tuning", "Run nightly"):
         expect(uses.filter(has_text=name)).to_contain_text("running")
@@ -48,7 +48,7 @@ def test_ending_what_uses_a_version_leads_to_no_other_site(ana: Person) -> None:
 def test_the_page_of_a_version_in_use_offers_no_deletion(ana: Person) -> None:
     ana.api.mount("tuning", "data", 1)
     text = ana.http.get(ONE).text
-    assert "In use: see by whom" in text
+    assert "In use: show by whom" in text
     assert ">Delete version 1<" not in text
 
 
@@ -62,10 +62,10 @@ def test_what_is_already_deleted_is_no_mishap(open_page: OpenPage, ana: Person, 
     assert heading(page) == "Version 1 of data is already deleted"
     assert "was already deleted on" in page.get_by_role("alert").inner_text()
     check(page)
-    press(page, "Its receipt")
+    press(page, "View its receipt")
     assert heading(page) == "Deleted version 1 of data"
     page.goto(f"{ONE}/delete")
-    press(page, "What is known of it")
+    press(page, "View its details")
     assert heading(page) == "Version 1 of data"
 
 
@@ -86,9 +86,9 @@ def test_a_long_list_of_what_stays_is_folded(open_page: OpenPage, ana: Person, t
 def test_who_only_looks_is_not_told_that_nothing_was_done(ana: Person) -> None:
     ana.api.delete("data", "1")
     for path, title in (
-        ("/nope", "There is no such page"),
-        ("/datastores/data/versions/9", "There is no such version"),
-        (f"{ONE}/download", "It cannot be read"),
+        ("/nope", "Page not found"),
+        ("/datastores/data/versions/9", "Version not found"),
+        (f"{ONE}/download", "This cannot be shown"),
     ):
         text = ana.http.get(path).text
         assert f"<h1>{title}</h1>" in text, path
@@ -97,7 +97,7 @@ def test_who_only_looks_is_not_told_that_nothing_was_done(ana: Person) -> None:
 
 def test_names_that_turn_what_follows_are_shown_as_they_are(ana: Person) -> None:
     files = {"files": ("rtl-\u202egnp.exe", b"1")}
-    made = ana.http.post("/upload", data={"csrf": ana.form_token(), "name": "turned"}, files=files)
+    made = ana.http.post("/upload", data={"name": "turned"}, files=files)
     text = ana.http.get(made.headers["location"]).text
     assert "<bdi>rtl-\\u202egnp.exe</bdi>" in text
     assert "\u202e" not in text
@@ -120,12 +120,11 @@ def test_a_version_whose_manifest_is_gone_still_has_its_page(own_server: ServerP
 
 
 def test_no_command_is_offered_for_files_from_a_browser(ana: Person) -> None:
-    token = ana.form_token()
     for _ in range(2):
-        ana.http.post("/upload", data={"csrf": token, "name": "sent"}, files={"files": ("a.csv", b"1")})
+        ana.http.post("/upload", data={"name": "sent"}, files={"files": ("a.csv", b"1")})
     path = "/datastores/sent/versions/1/delete"
-    ana.http.post(path, data={"csrf": token})
-    answer = ana.http.post(path, data={"csrf": token})
+    ana.http.post(path)
+    answer = ana.http.post(path)
     assert "was already deleted on" in answer.text
     assert "grid datastore create" not in answer.text
 
@@ -133,6 +132,6 @@ def test_no_command_is_offered_for_files_from_a_browser(ana: Person) -> None:
 def test_a_reference_that_is_tried_again_stays_a_reference(ana: Person) -> None:
     form = ana.http.get("/upload?name=birds&location=s3://birds&refer=yes").text
     assert '<input id="refer" name="refer" type="checkbox" value="yes" checked>' in form
-    refused = ana.http.post("/upload/address", data={"csrf": ana.form_token(), "location": "x", "refer": "yes"}).text
+    refused = ana.http.post("/upload/address", data={"location": "x", "refer": "yes"}).text
     assert 'value="yes" checked>' in refused
     assert " checked>" not in ana.http.get("/upload").text

@@ -127,7 +127,7 @@ def test_an_upload_can_be_stopped(open_page: OpenPage, ana: Person, theme: str) 
     expect(page.get_by_label("Or files")).to_be_disabled()
     check(page)
     page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_role("alert")).to_have_text("You stopped it. Nothing was kept.")
+    expect(page.get_by_role("alert")).to_have_text("You stopped the upload. Nothing was stored.")
     expect(page.get_by_role("progressbar")).to_be_hidden()
     expect(page.get_by_label("Or files")).to_be_enabled()
     assert chosen(page) == ["a.csv"]

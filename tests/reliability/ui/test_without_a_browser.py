@@ -17,31 +17,41 @@ ONE_RULE = ["-m", "pytest", "tests/acceptance", "--surface=ui", "--rule=delete-n
 
 @pytest.fixture
 def bare(tmp_path: Path) -> dict[str, str]:
-    """An environment in which no browser and no package manager is found."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("CI", "PLAYWRIGHT_BROWSERS_PATH")}
-    return kept | {"PATH": str(Path(sys.executable).parent), "HOME": str(tmp_path)}
+    """An environment in which no browser, no download and no package manager is found."""
+    left_out = ("CI", "BROWSER", "PLAYWRIGHT_BROWSERS_PATH")
+    kept = {name: value for name, value in os.environ.items() if name not in left_out}
+    nobody_listens = "http://127.0.0.1:9"
+    path = str(Path(sys.executable).parent)
+    return kept | {"PATH": path, "HOME": str(tmp_path), "PLAYWRIGHT_DOWNLOAD_HOST": nobody_listens}
 
 
 def _run(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize(("ci", "code"), [("", 0), ("true", 1)])
-def test_setting_up_says_that_there_is_none(bare: dict[str, str], ci: str, code: int) -> None:
-    done = _run(bare | {"CI": ci}, "tests/browser.py")
-    assert done.returncode == code
+def test_setting_up_says_that_there_is_none(bare: dict[str, str]) -> None:
+    done = _run(bare | {"CI": "true"}, "tests/browser.py")
+    assert done.returncode == 1
     assert done.stderr.startswith(WHY)
+    assert done.stdout.splitlines() == ["Downloading Chromium with Playwright", "Playwright could not download it"]
 
 
-def test_a_readers_run_says_that_the_ui_was_not_run(bare: dict[str, str], tmp_path: Path) -> None:
-    done = _run(bare, *ONE_RULE, f"--evidence={tmp_path / 'evidence'}")
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [({}, WHY), ({"BROWSER": "no", "CI": "true", "PATH": os.environ["PATH"]}, "BROWSER=no asked for no browser.")],
+    ids=["a machine without one", "none is wanted"],
+)
+def test_a_readers_run_says_that_the_ui_was_not_run(
+    bare: dict[str, str], asked: dict[str, str], why: str, tmp_path: Path
+) -> None:
+    done = _run(bare | asked, *ONE_RULE, f"--evidence={tmp_path / 'evidence'}")
     assert done.returncode == 0, done.stdout
     told = [json.loads(path.read_text("utf-8")) for path in tmp_path.glob("evidence/reference/ui/*.json")]
     results = [result for file in told for result in file["results"]]
     assert results
     for result in results:
         assert result["outcome"] == "not run", result
-        assert result["reason"].startswith(WHY)
+        assert result["reason"].startswith(why)
 
 
 def test_in_ci_it_fails(bare: dict[str, str], tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_what_breaks_tells_browsers_to_be_careful(service: Service, monkeypatch:
     monkeypatch.setattr(Reading, "quota", lambda *given: 1 / 0)
     answer = _ask(service, "GET", path, auth=("ana", key), headers=cookie)
     assert answer.status_code == 500
-    assert "Something broke" in answer.text
+    assert "The server failed unexpectedly" in answer.text
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
     assert answer.headers["x-frame-options"] == "DENY"
     assert answer.headers["cache-control"] == "no-store"
@@ -57,4 +57,4 @@ def test_a_query_has_a_longest_length(service: Service) -> None:
     for query in (longest + " ", flood):
         answer = _ask(service, "POST", "/graphql", json={"query": query}, headers=headers)
         assert answer.status_code == 400
-        assert "at most 10,000 characters" in answer.json()["message"]
+        assert "The maximum is 10,000 characters" in answer.json()["message"]

@@ -166,7 +166,7 @@ def test_one_name_that_a_disk_does_not_take_costs_no_other_file(tmp_path: Path) 
     assert refused == {long: "file name too long"}
     assert {path.name: path.read_text() for path in target.iterdir()} == {"a.csv": "a.csv", "c.csv": "c.csv"}
     with pytest.raises(
-        SourceFailed, match=rf"holds 2 of 3 files: it does not take these names.\n  '{'l' * 200}': file"
+        SourceFailed, match=rf"contains 2 of 3 files. Its file system rejected these names:\n  '{'l' * 200}': file"
     ):
         check_all_written(refused, len(files), target)
 

@@ -229,7 +229,7 @@ def test_restoring_never_writes_over_anything(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     (tmp_path / "link").symlink_to("nowhere")
     for place in ("there", "link"):
-        with pytest.raises(Refusal, match="is there already; name a folder that is not"):
+        with pytest.raises(Refusal, match=r"already exists\. Nothing was written"):
             restore(Manifest(()), lambda _: [], tmp_path / place, lambda _: None, directory=tmp_path / ".grid")
     with pytest.raises(SourceFailed):
         restore(Manifest(()), lambda _: [], tmp_path / "no/parent", lambda _: None, directory=tmp_path / ".grid")

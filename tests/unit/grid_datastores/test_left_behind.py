@@ -27,10 +27,10 @@ def test_dropping_an_upload_holds_nobody_up(service: Service, ana: User, monkeyp
         erase(storage, version_id)
 
     monkeypatch.setattr(LocalStorage, "erase", slow)
-    service.uploads.drop(ana, version.id)
+    service.uploads.abandon(ana, version.id)
     assert seen == [[]]
     assert service.reading.details(ana, version.id).version.bytes_gone_at
-    assert not service.context.storage.place(version.id, "x").parent.exists()
+    assert not service.context.storage.local_path(version.id, "x").parent.exists()
 
 
 def test_a_drop_that_is_killed_before_the_bytes_are_erased_is_done(
@@ -44,17 +44,17 @@ def test_a_drop_that_is_killed_before_the_bytes_are_erased_is_done(
     with monkeypatch.context() as patch:
         patch.setattr(LocalStorage, "erase", dies)
         with pytest.raises(KeyboardInterrupt):
-            service.uploads.drop(ana, version.id)
+            service.uploads.abandon(ana, version.id)
     assert service.reading.versions(ana) == []
     service.tidy()
-    assert not service.context.storage.place(version.id, "x").parent.exists()
+    assert not service.context.storage.local_path(version.id, "x").parent.exists()
 
 
 def test_a_drop_makes_the_room_that_the_catalog_needs(
     service: Service, ana: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     version = service.uploads.begin(ana, "data", FILES)
-    place = service.context.storage.place(version.id, "x").parent
+    place = service.context.storage.local_path(version.id, "x").parent
     mark_deleted = Versions.mark_deleted
 
     def needs_room(versions: Versions, *given: object) -> None:
@@ -63,7 +63,7 @@ def test_a_drop_makes_the_room_that_the_catalog_needs(
         mark_deleted(versions, *given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Versions, "mark_deleted", needs_room)
-    service.uploads.drop(ana, version.id)
+    service.uploads.abandon(ana, version.id)
     assert service.reading.details(ana, version.id).version.phase is Phase.DELETED
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from grid_datastores.machine.mounts import CACHE, clear_mounts
-from grid_datastores.machine.staging import NOTES, FolderAside, erase_abandoned
+from grid_datastores.machine.staging import NOTES, StagingFolder, erase_abandoned
 
 
 def test_files_of_others_among_the_notes_stay(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_files_of_others_among_the_notes_stay(tmp_path: Path) -> None:
 
 
 def test_the_folder_of_a_process_that_died_is_erased_with_its_note(tmp_path: Path) -> None:
-    aside = FolderAside(tmp_path, tmp_path / "new")
+    aside = StagingFolder(tmp_path, tmp_path / "new")
     (aside.path / "a").write_text("x")
     aside._lock.close()  # as when its process was killed
     erase_abandoned(tmp_path)

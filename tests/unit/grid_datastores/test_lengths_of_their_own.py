@@ -236,7 +236,7 @@ def test_an_upload_is_active_while_its_stored_bytes_are_read(tmp_path: Path, clo
     service = _opened(tmp_path, clock, SHORT)
     ana = service.accounts.local("ana")
     version = service.uploads.begin(ana, "data", FILES)
-    with Activity(service.context, version.id).going_on():
+    with Activity(service.context, version.id).keep_alive():
         for _ in range(3):
             clock.go(0.9)
             wait_until(lambda: _active_at(service, version) == clock(), "it is active")
@@ -249,7 +249,7 @@ def test_reading_what_was_stored_long_ago_makes_the_upload_active_at_once(servic
     own = service.accounts.local("ana")
     version = service.uploads.begin(own, "data", FILES)
     clock.go(0.9 * clock.expiry)
-    with Activity(service.context, version.id).going_on():
+    with Activity(service.context, version.id).keep_alive():
         clock.go(0.15 * clock.expiry)
         service.tidy()
     assert service.reading.get(own, version.id).phase is Phase.UPLOADING
@@ -259,7 +259,7 @@ def test_the_first_bytes_after_a_pause_make_the_upload_active(service: Service, 
     own = service.accounts.local("ana")
     version = service.uploads.begin(own, "data", FILES)
     clock.go(0.9 * clock.expiry)
-    service.uploads.activity(own, version.id).note()
+    service.uploads.activity(own, version.id).record()
     assert _active_at(service, version) == clock()
 
 
@@ -275,7 +275,7 @@ def test_activity_that_cannot_be_written_is_written_the_next_time(
         refused.set()
         raise refusal("not now")
 
-    with Activity(service.context, version.id).going_on():
+    with Activity(service.context, version.id).keep_alive():
         with monkeypatch.context() as failing:
             failing.setattr(Versions, "mark_active", refuse)
             clock.go(0.9)
@@ -284,7 +284,7 @@ def test_activity_that_cannot_be_written_is_written_the_next_time(
     service.context.catalog.close()
 
 
-@pytest.mark.parametrize("reading", ["assemble", "part_digest", "publish"])
+@pytest.mark.parametrize("reading", ["assemble", "stored_parts", "publish"])
 def test_nothing_expires_while_the_parts_of_an_upload_are_read(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, reading: str
 ) -> None:
@@ -316,6 +316,6 @@ def test_nothing_expires_while_the_parts_of_an_upload_are_read(
         done = CompletedObject("a.csv", upload.id, {1: etag, 2: etag})
         service.uploads.complete_objects(ana, version.id, [done])
     else:
-        service.uploads.arrived(version.id, [upload])
+        service.uploads.stored_parts(version.id, [upload])
     assert service.reading.get(ana, version.id).phase is not Phase.FAILED
     service.context.catalog.close()

@@ -13,19 +13,19 @@ import httpx
 import pytest
 from manual_clock import Clock
 
-from grid_datastores.domain import rules
+from grid_datastores.domain import naming, rules
 from grid_datastores.domain.errors import InvalidInput, QuotaReached
 from grid_datastores.domain.model import Source, SourceKind, User
 from grid_datastores.server.app import create_app
 from grid_datastores.service import Service
-from grid_datastores.service.accounts import TOKEN_LIFE
+from grid_datastores.service.accounts import TOKEN_LIFETIME
 from grid_datastores.service.uploads import Uploads
 
 
 @pytest.mark.parametrize("kind", list(SourceKind))
 def test_a_source_of_any_length_is_not_kept(service: Service, ana: User, kind: SourceKind) -> None:
     start = {SourceKind.FILES: "", SourceKind.ARCHIVE: "https://example.com/a.zip?"}.get(kind, "s3://bucket/")
-    longest = start.ljust(rules.LOCATION_LENGTH, "x")
+    longest = start.ljust(naming.LOCATION_LENGTH, "x")
     service.uploads.begin(ana, "data", Source(kind, longest))
     with pytest.raises(InvalidInput, match="The source has 2049 characters; 2048 are allowed"):
         service.uploads.begin(ana, "data", Source(kind, longest + "x"))
@@ -52,14 +52,14 @@ def test_a_part_that_is_too_large_is_refused(service: Service, monkeypatch: pyte
 
     assert "send it in more parts" in asyncio.run(put(b"1234")).text
     assert asyncio.run(put(b"123")).status_code == 200
-    (part,) = service.context.storage.place(version.id, "x").parent.iterdir()
+    (part,) = service.context.storage.local_path(version.id, "x").parent.iterdir()
     assert part.read_bytes() == b"123"
 
 
 def test_expired_tokens_are_not_kept(service: Service, ana: User, clock: Clock, tmp_path: Path) -> None:
     for _ in range(3):
         service.accounts.new_token(ana)
-    clock.now += TOKEN_LIFE + timedelta(seconds=1)
+    clock.now += TOKEN_LIFETIME + timedelta(seconds=1)
     token = service.accounts.new_token(ana)
     assert service.accounts.of_token(token).id == ana.id
     with closing(sqlite3.connect(tmp_path / "data" / "catalog.sqlite")) as catalog:
@@ -70,7 +70,7 @@ def test_what_is_unused_is_looked_up_only_when_there_is_no_place_left(
     service: Service, ana: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[User] = []
-    monkeypatch.setattr(Uploads, "_unused", lambda _self, _tx, user: asked.append(user) or [])
+    monkeypatch.setattr(Uploads, "_unused_versions", lambda _self, _tx, user: asked.append(user) or [])
     for _ in range(2):
         service.uploads.begin(ana, "data", Source(SourceKind.FILES, "data"))
     assert asked == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from grid_datastores.machine.mounts import CACHE, clear_mounts, copies, unmount
+from grid_datastores.machine.mounts import CACHE, clear_mounts, find_copies, unmount
 
 MOUNTED = "a" * 32
 
@@ -18,7 +18,7 @@ def test_a_folder_that_mounting_did_not_make_stays(tmp_path: Path) -> None:
     (cache / "uv.lock").touch()
     (cache / "notes.place").write_text("Paris")
     (cache / f"{MOUNTED}.gate").touch()
-    assert copies(tmp_path) == ([], [MOUNTED])
+    assert find_copies(tmp_path) == ([], [MOUNTED])
     assert clear_mounts(tmp_path) == (1, 0)
     for name in ("pip", "uv", "notes"):
         assert unmount(tmp_path, name)

@@ -87,7 +87,7 @@ def test_a_manifest_whose_objects_are_not_there_is_not_believed(
         service.finishing.finish_waiting()
     monkeypatch.setattr(Versions, "finish", finish)
     assert service.context.storage.published(version.id)
-    (pack,) = service.context.storage.place(version.id, "x").parent.glob("pack-*")
+    (pack,) = service.context.storage.local_path(version.id, "x").parent.glob("pack-*")
     pack.unlink()
     if left is not None:
         pack.write_bytes(left)

@@ -37,6 +37,11 @@ def ana() -> None:
     """Nobody yet: these tests are about who comes first."""
 
 
+@pytest.fixture(autouse=True)
+def notes_too(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+
+
 def _user(service: Service, clock: Clock, name: str) -> User:
     """A user as older releases made one for each name of the operating system."""
     clock.go(1)
@@ -144,13 +149,13 @@ def test_a_folder_that_cannot_be_written_and_has_no_owner_yet_lists_nothing(
     frozen = _frozen(tmp_path)
     owner = frozen.accounts.local("somebody")
     assert _refs(frozen, owner) == []
-    assert "The versions of ben in this folder can be reached only through its server" in caplog.text
+    assert "The versions of ben in this folder are available only through its server" in caplog.text
     frozen.context.catalog.close()
 
 
 def _frozen(folder: Path) -> Service:
     settings = Settings(folder, folder / "data" / "catalog.sqlite", Limits())
-    return open_service(settings, lambda: None, to_look=True)
+    return open_service(settings, lambda: None, read_only=True)
 
 
 def test_the_one_user_with_versions_is_the_owner(
@@ -179,7 +184,7 @@ def test_the_versions_of_several_users_get_one_owner_and_none_is_lost(
         moved = service.reading.details(owner, before.id).history[-1]
         assert (moved.actor, moved.kind.value) == ("user2", "moved")
         assert moved.message == f"from user2, where it was version 1 of {before.ref.name}"
-    assert caplog.messages == ["Note: 2 versions of user2 are now yours: set 1 is now set-user2 1."]
+    assert caplog.messages == ["2 versions of user2 are now yours: set 1 is now set-user2 1."]
     assert service.reading.find(owner, VersionRef("set", 1)).phase is Phase.DELETED
     assert service.reading.quota(owner).used == 2
 
@@ -245,7 +250,7 @@ def test_the_users_of_a_server_are_never_merged(
         VersionRef("set", 1)
     ] * 2
     (said,) = caplog.messages
-    assert "The versions of admin, ben in this folder can be reached only through its server" in said
+    assert "The versions of admin, ben in this folder are available only through its server" in said
     assert said.endswith("grid user key NAME")
     caplog.clear()
     assert service.accounts.local("ben").id == owner.id, "it is decided once"
@@ -273,13 +278,13 @@ def test_a_user_of_the_server_who_is_called_local_is_not_taken_over(service: Ser
 
 
 def test_who_only_looks_decides_nothing(service: Service, clock: Clock) -> None:
-    assert service.accounts.local_to_look("user1") is None
+    assert service.accounts.find_local("user1") is None
     one, two = _user(service, clock, "user1"), _user(service, clock, "user2")
-    assert service.accounts.local_to_look("user2") == User(two.id, "user2")
-    assert service.accounts.local_to_look("user3") is None
+    assert service.accounts.find_local("user2") == User(two.id, "user2")
+    assert service.accounts.find_local("user3") is None
     _version(service, one)
     owner = service.accounts.local("user2")
-    assert service.accounts.local_to_look("user3") == User(owner.id, "user3")
+    assert service.accounts.find_local("user3") == User(owner.id, "user3")
 
 
 @pytest.mark.parametrize("name", ["a", "a" * NAME_LENGTH, "a-" * 31 + "a"])

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from grid_datastores.domain import rules
+from grid_datastores.domain import naming, rules
 from grid_datastores.domain.errors import (
     AlreadyDeleted,
     Immutable,
@@ -49,20 +49,20 @@ def _workload(
 
 @pytest.mark.parametrize("name", ["a", "7", "my-training-data", "a_b", "a" * 63, "0-0"])
 def test_names(name: str) -> None:
-    assert rules.check_name(name) == name
+    assert naming.check_name(name) == name
 
 
 @pytest.mark.parametrize("name", ["", "A", "a b", "a/b", "-a", "a-", "_a", "a.b", "a" * 64, "é", "a\n", "🐧", "\x00"])
 def test_what_is_no_name(name: str) -> None:
     with pytest.raises(InvalidInput, match="is not a datastore name"):
-        rules.check_name(name)
+        naming.check_name(name)
 
 
 def test_the_nearest_name_that_is_one_is_offered() -> None:
     with pytest.raises(InvalidInput, match=r"Try my-data\.$"):
-        rules.check_name("My Data!")
+        naming.check_name("My Data!")
     with pytest.raises(InvalidInput) as refused:
-        rules.check_name("x" * 300)
+        naming.check_name("x" * 300)
     assert len(refused.value.message) < 350, "a long name is not repeated whole"
 
 
@@ -107,15 +107,15 @@ def test_the_nearest_name_that_is_one_is_offered() -> None:
     ],
 )
 def test_names_from_sources(location: str, name: str) -> None:
-    assert rules.name_from_source(location) == name
-    assert rules.check_name(name) == name
+    assert naming.name_from_source(location) == name
+    assert naming.check_name(name) == name
 
 
 @pytest.mark.parametrize(
     ("location", "name"), [("model.v2", "model-v2"), ("/data/Model.v3/", "model-v3"), ("/data/été.2026", "t-2026")]
 )
 def test_names_from_folders(location: str, name: str) -> None:
-    assert rules.name_from_folder(location) == name
+    assert naming.name_from_folder(location) == name
 
 
 @pytest.mark.parametrize(
@@ -123,13 +123,13 @@ def test_names_from_folders(location: str, name: str) -> None:
 )
 def test_sources_that_give_no_name(location: str) -> None:
     with pytest.raises(InvalidInput, match="--name") as refused:
-        rules.name_from_source(location)
+        naming.name_from_source(location)
     assert "secret" not in refused.value.message
 
 
 @pytest.mark.parametrize(("text", "number"), [("1", 1), ("10", 10), ("2147483647", 2**31 - 1)])
 def test_numbers(text: str, number: int) -> None:
-    assert rules.parse_number(text) == number
+    assert naming.parse_number(text) == number
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_numbers(text: str, number: int) -> None:
 )
 def test_what_is_no_number(text: str) -> None:
     with pytest.raises(InvalidInput, match="Nothing stands for latest or all") as refused:
-        rules.parse_number(text)
+        naming.parse_number(text)
     assert len(refused.value.message) < 150
 
 
@@ -286,4 +286,4 @@ def test_of_several_workloads_of_a_name_the_live_one_is_meant_else_the_newest() 
     ],
 )
 def test_an_address_is_shown_without_what_may_be_secret(location: str, shown: str) -> None:
-    assert rules.shown_location(location) == shown
+    assert naming.shown_location(location) == shown

@@ -12,9 +12,9 @@ from grid_datastores.domain.errors import Unreachable, UploadInterrupted
 from grid_datastores.domain.model import Phase, Source, SourceKind, User, VersionRef
 from grid_datastores.gateway.embedded import EmbeddedDatastores
 from grid_datastores.machine import upload_journal, uploads
-from grid_datastores.machine.upload_journal import Journal, interrupted
+from grid_datastores.machine.upload_journal import Journal, find_interrupted
 from grid_datastores.service import Service
-from grid_datastores.service.run_locks import LivingRuns
+from grid_datastores.service.run_locks import RunLocks
 from grid_datastores.sources import LocalSource, scan
 from grid_datastores.sources.local import LocalFile
 
@@ -23,7 +23,7 @@ ARCHIVE = Source(SourceKind.ARCHIVE, "https://example.com/data.zip")
 
 @pytest.fixture
 def datastores(service: Service, ana: User, tmp_path: Path) -> EmbeddedDatastores:
-    return EmbeddedDatastores(service, ana, tmp_path, LivingRuns(tmp_path / "runs"))
+    return EmbeddedDatastores(service, ana, tmp_path, RunLocks(tmp_path / "runs"))
 
 
 @pytest.fixture
@@ -40,10 +40,10 @@ def data(tmp_path: Path) -> LocalSource:
 def test_a_version_that_cannot_be_ordered_is_dropped(
     datastores: EmbeddedDatastores, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
-    def order(_version: object) -> None:
+    def start_fetch(_version: object) -> None:
         raise error
 
-    monkeypatch.setattr(datastores, "order", order)
+    monkeypatch.setattr(datastores, "start_fetch", start_fetch)
     with pytest.raises(type(error)):
         uploads.fetch(datastores, "data", ARCHIVE)
     assert datastores.quota().used == 0
@@ -82,8 +82,8 @@ def test_nothing_expires_while_what_has_arrived_is_compared(
 
     monkeypatch.setattr(LocalFile, "chunks", slowly)
     monkeypatch.setattr(uploads, "monotonic", lambda: clock.steady)
-    monkeypatch.setattr(upload_journal, "locked", lambda _held: True)  # as when the process of the upload has ended
-    found = interrupted(tmp_path, datastores.identity)
+    monkeypatch.setattr(upload_journal, "try_lock", lambda _descriptor: True)  # its process has ended
+    found = find_interrupted(tmp_path, datastores.identity)
     resumed = uploads.resume(datastores, found.journals[0], lambda _: None)
     assert resumed.version.phase is Phase.AVAILABLE
 

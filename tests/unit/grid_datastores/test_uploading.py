@@ -27,7 +27,7 @@ from grid_datastores.domain.errors import (
 from grid_datastores.domain.model import FileEntry, Phase, Source, SourceKind, User, Version
 from grid_datastores.service import Service
 from grid_datastores.service.finishing import Finishing
-from grid_datastores.service.uploads import URL_LIFE, CompletedObject
+from grid_datastores.service.uploads import URL_LIFETIME, CompletedObject
 from grid_datastores.sources import scan
 from grid_datastores.sources.remote import RemoteFiles
 from grid_datastores.storage import Manifest
@@ -87,13 +87,13 @@ def test_the_last_word_of_an_object_can_be_said_many_times_at_once(
 def test_parts_that_are_there_whole_are_told_and_no_others(service: Service, ana: User) -> None:
     version = service.uploads.begin(ana, "data", FILES)
     (upload,) = service.uploads.announce(ana, version.id, {"a.csv": 3})
-    assert service.uploads.arrived(version.id, [upload]) == {}
+    assert service.uploads.stored_parts(version.id, [upload]) == {}
     _part(service, upload.id, 2, b"2")
     with service.uploads.part(upload.id, 3) as target:
         target.write(b"under way")
         again = service.uploads.announce(ana, version.id, {"a.csv": 3, "b.csv": 1})
         etag = md5(b"2", usedforsecurity=False).hexdigest()
-        assert service.uploads.arrived(version.id, again) == {(upload.id, 2): etag}
+        assert service.uploads.stored_parts(version.id, again) == {(upload.id, 2): etag}
 
 
 def test_assembling_again_without_the_parts_leaves_the_object(service: Service, ana: User) -> None:
@@ -101,7 +101,7 @@ def test_assembling_again_without_the_parts_leaves_the_object(service: Service, 
     done = _sent(service, ana, version, [b"1"])
     storage = service.context.storage
     storage.assemble(version.id, done.upload_id, 1, "object").keep()
-    storage.drop_parts(version.id, done.upload_id, 1)
+    storage.discard_parts(version.id, done.upload_id, 1)
     again = storage.assemble(version.id, done.upload_id, 1, "object")
     assert again.digests == [""]
     with pytest.raises(NotFound):
@@ -148,7 +148,7 @@ def test_a_late_word_does_not_change_an_object_that_is_checked(
     service.finishing.finish_waiting()
     assert service.reading.get(ana, version.id).phase is Phase.AVAILABLE
     assert b"".join(service.reading.file(ana, version.id, "a.csv")[1]) == b"".join(first)
-    assert len(list(service.context.storage.place(version.id, "x").parent.iterdir())) == 2
+    assert len(list(service.context.storage.local_path(version.id, "x").parent.iterdir())) == 2
 
 
 def test_a_late_word_does_not_change_an_object_that_is_complete(
@@ -182,7 +182,7 @@ def test_a_part_or_manifest_that_arrives_late_is_refused_and_leaves_nothing(serv
     with pytest.raises(Immutable):
         service.uploads.announce_manifest(ana, version.id, _manifest(b"1").encode())
     service.finishing.finish_waiting()
-    assert len(list(service.context.storage.place(version.id, "x").parent.iterdir())) == 2
+    assert len(list(service.context.storage.local_path(version.id, "x").parent.iterdir())) == 2
 
 
 def test_a_manifest_on_its_way_when_the_upload_is_completed_is_refused(
@@ -261,7 +261,7 @@ def test_what_is_fetched_onto_a_full_disk_has_failed(
     def fetched(*_given: object) -> Manifest:
         raise NoSpace("It is full.")
 
-    monkeypatch.setattr(Finishing, "_fetched", fetched)
+    monkeypatch.setattr(Finishing, "_fetch", fetched)
     service.finishing.finish_waiting()
     assert service.reading.get(ana, version.id).phase is Phase.FAILED
 
@@ -286,7 +286,7 @@ def test_a_key_in_an_address_is_used_and_is_nowhere_else(
     service.uploads.complete(ana, version.id)
     seen.append(service.reading.get(ana, version.id))
     if end == "dropped":
-        service.uploads.drop(ana, version.id)
+        service.uploads.abandon(ana, version.id)
     elif end == "deleted":
         seen.append(service.deletion.delete(ana, version.id))
     else:
@@ -315,7 +315,7 @@ def test_an_address_that_is_asked_for_again_is_good_for_another_day(service: Ser
     service.uploads.complete_objects(ana, version.id, [CompletedObject("b.csv", first[1].id, {1: etag})])
     clock.go(50)
     again = service.uploads.announce(ana, version.id, {"a.csv": 1, "b.csv": 1})
-    assert again[0] == replace(first[0], expires_at=clock() + URL_LIFE)
+    assert again[0] == replace(first[0], expires_at=clock() + URL_LIFETIME)
     assert again[1] == replace(first[1], completed=True)
 
 

@@ -16,7 +16,7 @@ def test_a_receipt_prints_the_control_characters_of_a_location_as_text(capsys: p
     source = Source(SourceKind.REFERENCE, location)
     at, ref = datetime(2026, 1, 2, tzinfo=UTC), VersionRef("data", 1)
     receipt = Receipt("id", ref, source, 1, 1, at, (), Quota(1, 2), Quota(0, 2))
-    deletion._print_answer(deletion._Answer(ref, receipt), dry_run=False)
+    deletion._print_result(deletion._Result(ref, receipt), dry_run=False)
     assert "s3://birds/\\x1b[2J" in capsys.readouterr().out
 
 
@@ -25,6 +25,6 @@ def test_all_that_was_finished_is_said_though_stdout_takes_nothing(
 ) -> None:
     with Path("/dev/full").open("w") as stdout:
         monkeypatch.setattr("sys.stdout", stdout)
-        code = resuming._print_done(["Finished version 1 of a.", "Finished version 2 of b."])
+        code = resuming._echo_finished(["Finished version 1 of a.", "Finished version 2 of b."])
     assert code == 3
-    assert "Finished version 1 of a. Finished version 2 of b. That could not be printed" in capfd.readouterr().err
+    assert "Finished version 1 of a. Finished version 2 of b. The result could not be printed" in capfd.readouterr().err

@@ -21,7 +21,7 @@ def test_a_worker_outlives_what_is_no_exception() -> None:
         first.set()
         raise Panic
 
-    worker = Worker("job", job, every=60)
+    worker = Worker("job", job, interval=60)
     worker.start()
     assert first.wait(30)
     worker.wake()

@@ -1,4 +1,4 @@
-"""Signing in, the user, the cluster, the quota."""
+"""Routes for signing in, the user, the cluster and the quota."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ router = APIRouter(tags=["accounts"])
 
 @router.post("/v1/auth/login")
 def login(state: TheState, request: Request, body: wire.LoginRequest) -> wire.LoginResponse:
-    """Sign in with a user's id or name and key; answers a token."""
+    """Sign in with a user's id or name and API key. Return a token."""
     user = state.sign_in(request, body.get("username", ""), body.get("apiKey", ""))
     return {"token": state.service.accounts.new_token(user)}
 
 
 @router.get("/v1/auth/user")
 def get_user(state: TheState, user: TheUser) -> wire.UserResponse:
-    """The user who asks, and the server's own id."""
+    """Return the signed-in user and the server's id."""
     return {
         "id": user.id,
         "username": user.name,
@@ -34,7 +34,7 @@ def get_user(state: TheState, user: TheUser) -> wire.UserResponse:
 
 @router.get("/v1/core/clusters")
 def list_clusters(_user: TheUser) -> wire.ListClustersResponse:
-    """The one cluster of this server."""
+    """List the clusters. This server has one."""
     return {
         "clusters": [
             {
@@ -51,5 +51,5 @@ def list_clusters(_user: TheUser) -> wire.ListClustersResponse:
 
 @router.get("/v1/core/{clusterId}/quota", dependencies=[InCluster])
 def get_quota(state: TheState, user: TheUser) -> wire.Quota:
-    """How many versions the user has, and may have."""
+    """Return how many versions the user has and may have."""
     return quota_out(state.service.reading.quota(user))

@@ -1,4 +1,4 @@
-"""The files of a version and their bytes."""
+"""Routes for the files of a version and their content."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from datetime import timedelta
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
-from grid_datastores.domain.errors import InvalidInput
+from grid_datastores.domain.naming import whole_number
 from grid_datastores.server.origin import origin
 from grid_datastores.server.state import InCluster, TheState, TheUser
 from grid_datastores.wire import datastores as wire
 
-URL_LIFE = timedelta(minutes=15)
-PAGE = 1000
+URL_LIFETIME = timedelta(minutes=15)
+DEFAULT_PAGE_SIZE = 1000
 
 router = APIRouter(tags=["contents"])
 
@@ -27,11 +27,12 @@ def list_files(
     pageToken: str = "",
     pageSize: str = "",
 ) -> wire.ListFilesResponse:
-    """The files of a version by path, a page at a time; each with an address of its content."""
-    start, size = _whole(pageToken, 0, "pageToken"), _whole(pageSize, PAGE, "pageSize") or PAGE
+    """List the files of a version, sorted by path, one page at a time. Each has a URL of its content."""
+    start = _whole(pageToken, 0, "pageToken")
+    size = _whole(pageSize, DEFAULT_PAGE_SIZE, "pageSize") or DEFAULT_PAGE_SIZE
     reading = state.service.reading
     version, files = reading.get(user, id), reading.manifest(user, id).files
-    expires = state.service.context.clock() + URL_LIFE
+    expires = state.service.now() + URL_LIFETIME
     base = origin(request)
     page = files[start : start + size]
     return {
@@ -51,7 +52,7 @@ def list_files(
 def get_content(
     state: TheState, request: Request, id: str, path: str, user: str, expires: str, signature: str
 ) -> Response:
-    """The content of one file, at the address that the list of files gave; gone with the version."""
+    """Return the content of one file, from its URL in the list of files. Deleting the version invalidates the URL."""
     state.check(request.url.path, {"path": path, "user": user}, expires, signature)
     file, chunks = state.service.reading.file(state.service.accounts.get(user), id, path)
     headers = {"Content-Length": str(file.size), "Content-Disposition": "attachment"}
@@ -60,20 +61,16 @@ def get_content(
 
 @router.get("/v1/core/{clusterId}/datastores/{id}/manifest", dependencies=[InCluster])
 def get_manifest(state: TheState, user: TheUser, id: str) -> Response:
-    """Where each file lies in the version's objects, as JSON lines."""
+    """Return the manifest as JSON lines: which object holds each file, and at which offset."""
     return StreamingResponse(state.service.reading.manifest_pieces(user, id), media_type="application/x-ndjson")
 
 
 @router.get("/v1/core/{clusterId}/datastores/{id}/objects/{name}", dependencies=[InCluster])
 def get_object(state: TheState, user: TheUser, id: str, name: str) -> Response:
-    """The bytes of one object that the manifest names."""
+    """Return the content of one object in the manifest."""
     size, chunks = state.service.reading.object(user, id, name)
     return StreamingResponse(chunks, media_type="application/octet-stream", headers={"Content-Length": str(size)})
 
 
 def _whole(text: str, default: int, field: str) -> int:
-    if not text:
-        return default
-    if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise InvalidInput(f"{field} is {text[:20]!r}; it must be a whole number.")
-    return int(text)
+    return whole_number(text, field) if text else default

@@ -1,4 +1,4 @@
-"""Listing, reading and deleting versions. An id names one version for ever."""
+"""Routes for listing, reading and deleting versions. An id is never used for another version."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ deletions = APIRouter(tags=["datastores"], dependencies=[InCluster])
 def list_deletions(
     state: TheState, user: TheUser, id: Annotated[list[str], Query(min_length=1, max_length=wire.MOST_IDS)]
 ) -> wire.DeletedResponse:
-    """Those of these ids whose versions are deleted, or not the user's: a machine erases its copies of them."""
+    """Return which of these versions are deleted or not yours, so that a machine can erase its copies of them."""
     return {"deleted": state.service.copies.deleted(user, id)}
 
 
@@ -33,7 +33,7 @@ def list_datastores(
     version: Annotated[int, Query(ge=0, le=LARGEST_NUMBER)] = 0,
     includeDeleted: bool = False,
 ) -> wire.ListDatastoresResponse:
-    """The user's versions; `available` leaves out unfinished and failed ones, name and version choose."""
+    """List the user's versions. `available` leaves out unfinished and failed ones; name and version filter the list."""
     reading = state.service.reading
     if includeDeleted:
         try:
@@ -53,45 +53,43 @@ def list_datastores(
 
 @router.delete("")
 def delete_without_version(_user: TheUser) -> None:
-    """Refused: nothing stands for the latest version, or for all (rules delete-needs-both, no-default-version)."""
-    raise InvalidInput(
-        "Deletion takes the id of one version; nothing stands for the latest or all. Nothing was deleted."
-    )
+    """Always refuse: there is no "latest" version and no "all" (rules delete-needs-both, no-default-version)."""
+    raise InvalidInput('Give the id of the version to delete. There is no "latest" or "all". Nothing was deleted.')
 
 
 @router.get("/{id}")
 def get_datastore(state: TheState, user: TheUser, id: str) -> wire.Datastore:
-    """One version that is there."""
+    """Return one version that is not deleted."""
     return wire.version_out(state.service.reading.get(user, id), CLUSTER)
 
 
 @router.put("/{id}")
 def update_datastore(state: TheState, user: TheUser, id: str) -> wire.Datastore:
-    """Refused: nothing of a version can be changed (rule version-immutable)."""
+    """Always refuse: a version never changes (rule version-immutable)."""
     version = state.service.reading.get(user, id)
     raise Immutable.of(version.ref, version.phase)
 
 
 @router.delete("/{id}")
 def delete_datastore(state: TheState, user: TheUser, id: str) -> wire.DeleteDatastoreResponse:
-    """Delete exactly this version, now and for ever; refused while a Session or Run uses it."""
+    """Delete exactly this version, permanently. Refused while a Session or Run uses it."""
     return {"receipt": wire.receipt_out(state.service.deletion.delete(user, id))}
 
 
 @router.get("/{id}/deletion")
 def get_deletion_verdict(state: TheState, user: TheUser, id: str) -> wire.VerdictResponse:
-    """What deleting would answer at this moment. An address of its own: no option of a delete can be overlooked."""
+    """Return what deleting the version would answer now. This has its own path, so that a typo in it never deletes."""
     return wire.verdict_out(state.service.deletion.verdict(user, id))
 
 
 @router.get("/{id}/details")
 def get_details(state: TheState, user: TheUser, id: str) -> wire.DetailsResponse:
-    """All that is known of a version, deleted or not: its holders and its history too."""
+    """Return the details of a version, deleted or not, with its holders and history."""
     return wire.details_out(state.service.reading.details(user, id), CLUSTER)
 
 
 @router.get("/{id}/events")
 def list_events(state: TheState, user: TheUser, id: str) -> wire.ListEventsResponse:
-    """The version's history, oldest first."""
+    """Return the version's history, oldest event first."""
     details = state.service.reading.details(user, id)
     return {"events": [wire.event_out(event) for event in details.history]}

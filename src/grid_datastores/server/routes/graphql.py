@@ -1,4 +1,4 @@
-"""The little GraphQL that Grid's own client asks before it lists: who the user is, and their teams."""
+"""The GraphQL queries that Grid's own client sends before it lists versions: the user and their teams."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from grid_datastores.server.state import TheState
 if TYPE_CHECKING:
     from graphql import GraphQLSchema
 
-MOST = 10_000  # characters of a query; its work grows with them
+MAX_QUERY_LENGTH = 10_000  # characters; the time to answer grows with the length
 
 router = APIRouter(tags=["accounts"])
 
@@ -42,7 +42,7 @@ type Member { id: ID, username: String, firstName: String, lastName: String }
 
 
 class GraphQLRequest(TypedDict, total=False):
-    """A query, with its variables."""
+    """A query and its variables."""
 
     query: str
     variables: dict[str, Any] | None
@@ -57,12 +57,12 @@ def graphql(
     x_grid_user: Annotated[str, Header()] = "",
     x_grid_key: Annotated[str, Header()] = "",
 ) -> dict[str, Any]:
-    """Answer a query on the user, whom Grid's client names in two headers here; a user of this server has no teams."""
+    """Answer a query about the user. Grid's client sends the user and key in two headers. Users here have no teams."""
     from graphql import graphql_sync
 
     user = state.sign_in(request, x_grid_user, x_grid_key)
-    if len(body.get("query", "")) > MOST:
-        raise InvalidInput(f"The query is too long; it may have at most {MOST:,} characters.")
+    if len(body.get("query", "")) > MAX_QUERY_LENGTH:
+        raise InvalidInput(f"The query is too long. The maximum is {MAX_QUERY_LENGTH:,} characters.")
     root = {
         "getUser": {
             "userId": user.id,
@@ -90,6 +90,6 @@ def graphql(
 def _schema() -> GraphQLSchema:
     from graphql import GraphQLIncludeDirective, GraphQLSchema, GraphQLSkipDirective, build_schema
 
-    # The client reads the schema first, and stumbles over directives that are newer than itself.
+    # Only two directives: Grid's client reads the schema first and fails on directives that it does not know.
     query = build_schema(_SCHEMA).query_type
     return GraphQLSchema(query=query, directives=[GraphQLIncludeDirective, GraphQLSkipDirective])

@@ -1,4 +1,4 @@
-"""Making a version: create, announce objects, send parts, complete."""
+"""Routes for creating a version: create it, announce objects, send their parts, complete it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from hashlib import md5
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from grid_datastores.domain.model import Upload
 from grid_datastores.domain.errors import InvalidInput, TooLarge
-from grid_datastores.domain.model import Source, SourceKind
+from grid_datastores.domain.model import Source, SourceKind, Upload
+from grid_datastores.domain.naming import whole_number
 from grid_datastores.domain.rules import check_part_size
 from grid_datastores.server.origin import origin
 from grid_datastores.server.state import CLUSTER, InCluster, State, TheState, TheUser
@@ -19,12 +19,12 @@ from grid_datastores.wire import datastores as wire
 from grid_datastores.wire import uploads as objects_wire
 from grid_datastores.wire.common import Empty
 
-MOST_OBJECTS = 3000
-MOST_ADDRESSES = 100_000
-MOST_MANIFEST = 256 * 1024 * 1024  # bytes
+MAX_OBJECTS = 3000
+MAX_PART_URLS = 100_000
+MAX_MANIFEST = 256 * 1024 * 1024  # bytes
 _MANIFEST = {
     "required": True,
-    "content": {"application/x-ndjson": {"schema": {"type": "string", "maxLength": MOST_MANIFEST, "title": "Body"}}},
+    "content": {"application/x-ndjson": {"schema": {"type": "string", "maxLength": MAX_MANIFEST, "title": "Body"}}},
 }
 
 router = APIRouter(prefix="/v1/core/{clusterId}/datastores", tags=["uploads"], dependencies=[InCluster])
@@ -33,7 +33,7 @@ parts = APIRouter(tags=["uploads"])
 
 @router.post("")
 def create_datastore(state: TheState, user: TheUser, body: wire.CreateDatastoreRequest) -> wire.Datastore:
-    """A new version under the name, with the next number; it takes data until it is completed."""
+    """Create a version under the name, with the next number. It accepts data until it is completed."""
     spec = body.get("spec", {})
     kind = wire.SOURCE_KINDS.get(spec.get("sourceType", ""), SourceKind.FILES)
     version = state.service.uploads.begin(user, body.get("name", ""), Source(kind, spec.get("source", "")))
@@ -48,21 +48,21 @@ def create_presigned_urls(
     datastoreId: str,
     body: objects_wire.UploadObjects,
 ) -> objects_wire.UploadObjects:
-    """An address for each part of each object, in the order of the objects.
+    """Return a URL for each part of each object, in the order of the objects.
 
-    An object that is announced again is the same upload; the parts of it that have arrived need not be sent again.
+    You can announce an object again. Its parts that have already arrived have an ETag; do not send them again.
     """
     objects = body.get("objects", [])
-    if not 1 <= len(objects) <= MOST_OBJECTS:
-        raise InvalidInput(f"Announce 1 to {MOST_OBJECTS} objects a request.")
-    parts_of = {item.get("key", ""): _number(item.get("partCount", "1"), "partCount") for item in objects}
+    if not 1 <= len(objects) <= MAX_OBJECTS:
+        raise InvalidInput(f"Announce 1 to {MAX_OBJECTS} objects per request.")
+    parts_of = {item.get("key", ""): whole_number(item.get("partCount", "1"), "partCount") for item in objects}
     if len(parts_of) != len(objects):
-        raise InvalidInput("The same key is announced twice.")
-    if sum(parts_of.values()) > MOST_ADDRESSES:
-        raise InvalidInput(f"Announce at most {MOST_ADDRESSES} parts a request.")
+        raise InvalidInput("Announce each key only once per request.")
+    if sum(parts_of.values()) > MAX_PART_URLS:
+        raise InvalidInput(f"Announce at most {MAX_PART_URLS} parts per request.")
     uploads = state.service.uploads.announce(user, datastoreId, parts_of)
     base = origin(request)
-    arrived = state.service.uploads.arrived(datastoreId, uploads)
+    arrived = state.service.uploads.stored_parts(datastoreId, uploads)
     return {"objects": [_object_out(state, base, upload, arrived) for upload in uploads]}
 
 
@@ -73,12 +73,15 @@ def complete_presigned_urls(
     datastoreId: str,
     body: objects_wire.CompletedObjects,
 ) -> Empty:
-    """The parts of these objects have arrived, with these ETags."""
+    """Complete these objects. Their parts must have arrived with these ETags."""
     completed = [
         CompletedObject(
             item.get("key", ""),
             item.get("uploadId", ""),
-            {_number(part.get("partNumber", ""), "partNumber"): part.get("etag", "") for part in item.get("urls", [])},
+            {
+                whole_number(part.get("partNumber", ""), "partNumber"): part.get("etag", "")
+                for part in item.get("urls", [])
+            },
         )
         for item in body.get("objects", [])
     ]
@@ -88,29 +91,29 @@ def complete_presigned_urls(
 
 @router.put("/{datastoreId}/manifest", openapi_extra={"requestBody": _MANIFEST})
 async def put_manifest(state: TheState, user: TheUser, request: Request, datastoreId: str) -> Empty:
-    """Where each file lies in the objects that are uploaded; checked against the bytes before it counts."""
+    """Store the manifest: which uploaded object holds each file. It is checked against the bytes before it is used."""
     activity = await run_in_threadpool(state.service.uploads.activity, user, datastoreId)
-    body = bytearray()  # read here, when it is known who sends it
+    body = bytearray()  # not a parameter, so that the body is only read after the user is known
     async for chunk in request.stream():
         body += chunk
-        await run_in_threadpool(activity.note)
-        if len(body) > MOST_MANIFEST:
-            raise TooLarge.than(MOST_MANIFEST)
+        await run_in_threadpool(activity.record)
+        if len(body) > MAX_MANIFEST:
+            raise TooLarge.than(MAX_MANIFEST)
     await run_in_threadpool(state.service.uploads.announce_manifest, user, datastoreId, bytes(body))
     return {}
 
 
 @router.post("/{datastoreId}/completed")
 def complete_upload(state: TheState, user: TheUser, datastoreId: str) -> Empty:
-    """Everything has arrived: the version takes no more data, and becomes available when it is checked."""
+    """Complete the version. It accepts no more data and becomes available after a check."""
     state.service.uploads.complete(user, datastoreId)
     return {}
 
 
 @router.delete("/{datastoreId}/upload")
-def drop_upload(state: TheState, user: TheUser, datastoreId: str) -> Empty:
-    """Forget an upload that is not finished, and leave nothing of it; a finished version stays as it is."""
-    state.service.uploads.drop(user, datastoreId)
+def abandon_upload(state: TheState, user: TheUser, datastoreId: str) -> Empty:
+    """Abandon an unfinished version and erase its data. A finished version does not change."""
+    state.service.uploads.abandon(user, datastoreId)
     return {}
 
 
@@ -123,7 +126,7 @@ async def put_part(
     expires: str,
     signature: str,
 ) -> Response:
-    """One part, to the address that was given for it; answers its ETag."""
+    """Store one part, sent to its URL. Return its ETag."""
     state.check(request.url.path, {}, expires, signature)
     etag = await _receive(state, request, uploadId, partNumber)
     return Response(headers={"ETag": f'"{etag}"'})
@@ -168,9 +171,3 @@ def _part_out(state: State, base: str, upload: Upload, number: int, etag: str | 
     if etag is not None:
         part["etag"] = f'"{etag}"'
     return part
-
-
-def _number(text: str, field: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise InvalidInput(f"{field} is {text[:20]!r}; it must be a whole number.")
-    return int(text)

@@ -1,4 +1,4 @@
-"""Sessions and Runs."""
+"""Routes for Sessions and Runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ runs = APIRouter(prefix="/v1/core/{clusterId}/runs", tags=["runs"], dependencies
 
 @sessions.post("")
 def create_session(state: TheState, user: TheUser, body: wire.SessionRequest) -> wire.Session:
-    """Start a Session with versions mounted; each is held until the Session ends."""
+    """Start a Session with versions mounted. They cannot be deleted until the Session ends."""
     spec = body.get("spec", {})
     check_cluster(spec.get("clusterId", CLUSTER))
     paths = {wire.version_of_dsn(item.get("dsn", "")): item.get("mountPath", "") for item in spec.get("datastores", [])}
@@ -27,40 +27,40 @@ def create_session(state: TheState, user: TheUser, body: wire.SessionRequest) ->
 
 @sessions.get("")
 def list_sessions(state: TheState, user: TheUser) -> wire.ListSessionsResponse:
-    """The user's Sessions, oldest first."""
-    known = state.service.workloads.list(user, SESSION)
-    return {"sessions": [wire.session_out(item, CLUSTER) for item in known], "nextPageToken": ""}
+    """List the user's Sessions, oldest first."""
+    workloads = state.service.workloads.list(user, SESSION)
+    return {"sessions": [wire.session_out(item, CLUSTER) for item in workloads], "nextPageToken": ""}
 
 
 @sessions.get("/{id}")
 def get_session(state: TheState, user: TheUser, id: str) -> wire.Session:
-    """One Session."""
+    """Return one Session."""
     return wire.session_out(state.service.workloads.get(user, SESSION, id), CLUSTER)
 
 
 @sessions.put("/{id}")
 def update_session(state: TheState, user: TheUser, id: str, body: wire.SessionRequest) -> wire.Session:
-    """Pause or resume a Session, by the state that is wanted."""
-    wanted = wire.wanted_state(_desired(body.get("spec", {})), wire.SESSION_STATES)
-    return wire.session_out(state.service.workloads.set_state(user, SESSION, id, wanted), CLUSTER)
+    """Pause or resume a Session: set the desired state."""
+    target = wire.wanted_state(_desired(body.get("spec", {})), wire.SESSION_STATES)
+    return wire.session_out(state.service.workloads.set_state(user, SESSION, id, target), CLUSTER)
 
 
 @sessions.delete("/{id}")
 def delete_session(state: TheState, user: TheUser, id: str) -> Empty:
-    """End a Session; what it mounted is released."""
+    """Delete a Session and release the versions that it mounts."""
     state.service.workloads.set_state(user, SESSION, id, WorkloadState.DELETED)
     return {}
 
 
 @sessions.get("/{id}/events")
 def list_session_events(state: TheState, user: TheUser, id: str) -> wire.ListSessionEventsResponse:
-    """What is known of a Session's past: its start and its last change of state."""
+    """Return a Session's events: its start and its last change of state."""
     return wire.session_events_out(state.service.workloads.get(user, SESSION, id))
 
 
 @runs.post("")
 def create_run(state: TheState, user: TheUser, body: wire.RunRequest) -> wire.Run:
-    """Record a Run with versions mounted; each is held until the Run ends."""
+    """Record a Run with versions mounted. They cannot be deleted until the Run ends."""
     spec = body.get("spec", {})
     paths = {item.get("id", ""): item.get("mountPath", "") for item in spec.get("datastores", [])}
     leased = spec.get("leased", False)
@@ -70,39 +70,43 @@ def create_run(state: TheState, user: TheUser, body: wire.RunRequest) -> wire.Ru
 
 @runs.post("/{id}/heartbeat")
 def heartbeat(state: TheState, user: TheUser, id: str) -> wire.Run:
-    """The Run is alive: it holds what it mounts for another lease."""
+    """Renew the lease of a Run, so that its versions stay in use."""
     return wire.run_out(state.service.workloads.heartbeat(user, id), CLUSTER)
 
 
 @runs.get("")
 def list_runs(state: TheState, user: TheUser) -> wire.ListRunsResponse:
-    """The user's Runs, oldest first."""
-    known = state.service.workloads.list(user, RUN)
-    return {"runs": [wire.run_out(item, CLUSTER) for item in known], "nextPageToken": "", "totalSize": str(len(known))}
+    """List the user's Runs, oldest first."""
+    workloads = state.service.workloads.list(user, RUN)
+    return {
+        "runs": [wire.run_out(item, CLUSTER) for item in workloads],
+        "nextPageToken": "",
+        "totalSize": str(len(workloads)),
+    }
 
 
 @runs.get("/{id}")
 def get_run(state: TheState, user: TheUser, id: str) -> wire.Run:
-    """One Run."""
+    """Return one Run."""
     return wire.run_out(state.service.workloads.get(user, RUN, id), CLUSTER)
 
 
 @runs.put("/{id}")
 def update_run(state: TheState, user: TheUser, id: str, body: wire.RunRequest) -> wire.Run:
-    """End a Run, by the state that it reached."""
-    wanted = wire.wanted_state(_desired(body.get("spec", {})), wire.RUN_STATES)
-    return wire.run_out(state.service.workloads.set_state(user, RUN, id, wanted), CLUSTER)
+    """End a Run: set the state that it reached."""
+    target = wire.wanted_state(_desired(body.get("spec", {})), wire.RUN_STATES)
+    return wire.run_out(state.service.workloads.set_state(user, RUN, id, target), CLUSTER)
 
 
 @runs.delete("/{id}")
 def delete_run(state: TheState, user: TheUser, id: str) -> Empty:
-    """Forget a Run; what it mounted is released."""
+    """Delete a Run and release the versions that it mounts."""
     state.service.workloads.set_state(user, RUN, id, WorkloadState.DELETED)
     return {}
 
 
 def _desired(spec: wire.SessionSpec | wire.RunSpec) -> str:
-    wanted = spec.get("desiredState")
-    if not wanted:
-        raise InvalidInput("Say the wanted state in spec.desiredState.")
-    return wanted
+    desired = spec.get("desiredState")
+    if not desired:
+        raise InvalidInput("Give the state in spec.desiredState.")
+    return desired

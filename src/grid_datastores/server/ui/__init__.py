@@ -1,4 +1,4 @@
-"""The web UI: pages that a browser shows, every one of them usable without JavaScript."""
+"""The web UI: HTML pages, all of which work without JavaScript."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING
 
 from starlette.staticfiles import StaticFiles
 
+from grid_datastores.server.origin import SameOrigin
 from grid_datastores.server.ui import datastores, deletion, sign_in, uploading, workloads
-from grid_datastores.server.ui.problems import broken, no_such_page, refused, sign_in_first
+from grid_datastores.server.ui.problems import no_such_page, refused, sign_in_first, unexpected_error
 from grid_datastores.server.ui.sign_in import link_path
 from grid_datastores.server.ui.visit import SignInFirst
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-__all__ = ["add_to", "broken", "link_path", "no_such_page", "refused"]
+__all__ = ["add_to", "link_path", "no_such_page", "refused", "unexpected_error"]
 
 
 def add_to(app: FastAPI) -> None:
-    """Serve the pages, and what they load from `/static`."""
+    """Serve the pages, and what they load from `/static`. Every form is checked to be of this server."""
     for part in (sign_in, datastores, deletion, uploading, workloads):
-        app.include_router(part.router, include_in_schema=False)
+        app.include_router(part.router, include_in_schema=False, dependencies=[SameOrigin])
     app.add_exception_handler(SignInFirst, sign_in_first)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))

@@ -1,4 +1,4 @@
-"""A version's files as one tar file, made while it is sent."""
+"""Stream a version's files as one tar file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def tar(files: Iterable[tuple[FileEntry, Iterator[bytes]]], folders: Iterable[str]) -> Iterator[bytes]:
-    """The tar file of these empty folders, files and their contents, piece by piece."""
+    """Yield a tar file of these empty folders and files, in pieces."""
     yield from map(tar_folder, folders)
     for file, content in files:
         yield tar_header(file)

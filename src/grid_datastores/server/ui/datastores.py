@@ -1,4 +1,4 @@
-"""Looking: all versions by name, one version, its files."""
+"""The pages that show all versions, one version, and its files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from grid_datastores.domain.model import FileEntry, Version, Workload
 
-FILES_A_PAGE = 100
+FILES_PER_PAGE = 100
 
 router = APIRouter()
 
@@ -37,13 +37,13 @@ class Files:
 
 
 def find(visit: Visit, name: str, number: str) -> Version:
-    """The person's version, deleted or not. A word is no number (rule no-default-version)."""
+    """Return the user's version, deleted or not. Refuses a word as its number (rule no-default-version)."""
     return visit.state.service.reading.find(visit.user, VersionRef(name, parse_number(number)))
 
 
 @router.get("/")
 def show_datastores(visit: TheVisit) -> Response:
-    """All versions, by name."""
+    """Show all versions, grouped by name."""
     reading = visit.state.service.reading
     versions = reading.versions(visit.user)
     named = [(name, list(group)) for name, group in groupby(versions, key=lambda version: version.ref.name)]
@@ -52,10 +52,10 @@ def show_datastores(visit: TheVisit) -> Response:
 
 @router.get("/datastores/{name}/versions/{number}")
 def show_version(visit: TheVisit, name: str, number: str, page: int = 1, seen: str = "") -> Response:
-    """All that is known of one version; of a deleted one, what is left to know.
+    """Show the details of one version, deleted or not.
 
-    The page of an unfinished one asks again and again, telling the phase that it has `seen`: there is nothing new to
-    show before that is another.
+    The page of an unfinished version polls this with the phase that it has `seen`. It is reloaded when the phase
+    changes.
     """
     reading = visit.state.service.reading
     version = find(visit, name, number)
@@ -66,7 +66,7 @@ def show_version(visit: TheVisit, name: str, number: str, page: int = 1, seen: s
     if details.version.phase is Phase.AVAILABLE:
         try:
             files = _page_of(reading.manifest(visit.user, details.version.id).files, page)
-        except Damaged as error:  # what the catalog knows of it is still told
+        except Damaged as error:  # the page still shows the details from the catalog
             damaged = error.message
     quota = reading.quota(visit.user)
     return visit.page(
@@ -76,7 +76,7 @@ def show_version(visit: TheVisit, name: str, number: str, page: int = 1, seen: s
 
 @router.get("/datastores/{name}/versions/{number}/download")
 def download(visit: TheVisit, name: str, number: str) -> Response:
-    """All files of a version, as one tar file."""
+    """Return all files of a version as one tar file."""
     version = find(visit, name, number)
     check_readable(version)
     reading = visit.state.service.reading
@@ -86,13 +86,13 @@ def download(visit: TheVisit, name: str, number: str) -> Response:
 
 @router.get("/datastores/{name}/versions/{number}/files/{path:path}")
 def download_file(visit: TheVisit, name: str, number: str, path: str) -> Response:
-    """One file of a version."""
+    """Return one file of a version."""
     version = find(visit, name, number)
     check_readable(version)
     file, content = visit.state.service.reading.file(visit.user, version.id, path)
-    answer = _attachment(path.rpartition("/")[2], content, "application/octet-stream")
-    answer.headers["Content-Length"] = str(file.size)
-    return answer
+    response = _attachment(path.rpartition("/")[2], content, "application/octet-stream")
+    response.headers["Content-Length"] = str(file.size)
+    return response
 
 
 def _attachment(name: str, content: object, kind: str) -> StreamingResponse:
@@ -101,8 +101,8 @@ def _attachment(name: str, content: object, kind: str) -> StreamingResponse:
 
 
 def _users(visit: Visit) -> dict[str, list[Workload]]:
-    """Which Sessions and Runs use each version, by its id."""
-    now = visit.state.service.context.clock()
+    """Return the Sessions and Runs that use each version, by version id."""
+    now = visit.state.service.now()
     users: dict[str, list[Workload]] = {}
     for kind in WorkloadKind:
         for workload in visit.state.service.workloads.list(visit.user, kind):
@@ -112,6 +112,6 @@ def _users(visit: Visit) -> dict[str, list[Workload]]:
 
 
 def _page_of(files: Sequence[FileEntry], page: int) -> Files:
-    pages = max(1, -(-len(files) // FILES_A_PAGE))
+    pages = max(1, -(-len(files) // FILES_PER_PAGE))
     page = min(max(page, 1), pages)
-    return Files(files[(page - 1) * FILES_A_PAGE : page * FILES_A_PAGE], page, pages)
+    return Files(files[(page - 1) * FILES_PER_PAGE : page * FILES_PER_PAGE], page, pages)

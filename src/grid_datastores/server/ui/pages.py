@@ -1,4 +1,4 @@
-"""Making a page of a template. Whatever is put into one is escaped."""
+"""Render pages from templates. All values are escaped."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ _templates = Environment(
 
 
 def page(template: str, status: int = 200, **values: object) -> HTMLResponse:
-    """The page that the template makes of these values."""
+    """Return the page that the template renders from these values."""
     return HTMLResponse(_templates.get_template(template).render(values), status)
 
 
 def version_path(ref: VersionRef) -> str:
-    """Where a version's page is; its deletion and its files are below."""
+    """Return the path of a version's page. The paths of its deletion and its files start with it."""
     return f"/datastores/{quote(ref.name, safe='')}/versions/{ref.number}"
 
 
 def _plain(text: str) -> str:
-    """The text as it may stand in a page, line by line."""
+    """Return the text with control characters escaped, except line breaks."""
     return "\n".join(map(plain, text.split("\n")))
 
 
-def _when(at: datetime | None) -> str:
+def _format_time(at: datetime | None) -> str:
     return moment(at) if at else "never"
 
 
-_templates.filters.update(size=size, plain=_plain, when=_when)
+_templates.filters.update(size=size, plain=_plain, when=_format_time)
 _templates.globals.update(counted=counted, version_path=version_path)

@@ -1,4 +1,4 @@
-"""What a page says when something is not done: the very sentence that the other surfaces say."""
+"""The pages that report errors, with the same messages as the API and the command line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def refused(request: Request, refusal: Refusal) -> Response:
-    """The page of a refusal."""
+    """Return the page that shows the refusal."""
     answer = _page(request, refusal.status, _title(request, refusal), refusal.message)
     if "retryAfter" in refusal.metadata:
         answer.headers["Retry-After"] = refusal.metadata["retryAfter"]
@@ -27,7 +27,7 @@ def refused(request: Request, refusal: Refusal) -> Response:
 
 
 def sign_in_first(request: Request, error: Exception) -> Response:
-    """Lead to the page that signs in; a script of a page is told, and stays on its page."""
+    """Redirect to the sign-in page. Answer a script with 401 instead, so that it can act on the page that it is on."""
     if not isinstance(error, SignInFirst):
         raise error
     if "hx-request" in request.headers:
@@ -38,24 +38,25 @@ def sign_in_first(request: Request, error: Exception) -> Response:
 
 
 def no_such_page(request: Request, status: int) -> Response:
-    """There is nothing at that address, or it does not take such a request."""
+    """Return the page for an unknown path or a method that the path does not allow."""
     if status == HTTPStatus.NOT_FOUND:
-        return _page(request, status, "There is no such page", f"There is no page {request.url.path}.")
-    return _page(request, status, "Not done", f"{request.url.path} does not take this request; nothing was done.")
+        return _page(request, status, "Page not found", f"There is no page {request.url.path}.")
+    message = f"{request.url.path} does not accept {request.method} requests. Nothing was done."
+    return _page(request, status, "Not done", message)
 
 
-def broken(request: Request, message: str) -> Response:
-    """Something nobody foresaw."""
-    return _page(request, HTTPStatus.INTERNAL_SERVER_ERROR, "Something broke", message)
+def unexpected_error(request: Request, message: str) -> Response:
+    """Return the page for an unexpected error."""
+    return _page(request, HTTPStatus.INTERNAL_SERVER_ERROR, "Internal server error", message)
 
 
 def _title(request: Request, refusal: Refusal) -> str:
-    """What happened, in short: who only looked has asked for nothing to be done."""
+    """Return the heading of the page."""
     if request.method == "POST":
         return "Not done"
     if isinstance(refusal, NotFound):
-        return "There is no such version" if "/versions/" in request.url.path else "There is no such page"
-    return "It cannot be read"
+        return "Version not found" if "/versions/" in request.url.path else "Page not found"
+    return "This cannot be shown"
 
 
 def _page(request: Request, status: int, title: str, message: str) -> Response:

@@ -1,4 +1,4 @@
-"""Taking in a form with files, while it arrives: any number of them, through one scratch file, in little memory."""
+"""Receive a form with any number of files while it arrives, into one temporary file and with little memory."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from grid_datastores.domain.errors import UploadInvalid
 from grid_datastores.storage import CHUNK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator
 
     from fastapi import Request
 
-ENCODED = "encoded-paths"  # the field that says that each path is percent-encoded
-_LONGEST_FIELD = 4096  # bytes
+ENCODED = "encoded-paths"  # a form with this field percent-encodes each path
+_MAX_FIELD_SIZE = 4096  # bytes
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedFile:
-    """One file in the scratch file: the field it was in, its path where it came from, where its bytes are."""
+    """One received file: its form field, its path as sent, and the place of its content in the temporary file."""
 
     field: str
     path: str
@@ -33,7 +33,7 @@ class ReceivedFile:
     scratch: BinaryIO
 
     def chunks(self) -> Iterator[bytes]:
-        """Its content."""
+        """Yield the content."""
         self.scratch.seek(self.offset)
         left = self.size
         while left:
@@ -44,22 +44,20 @@ class ReceivedFile:
 
 @dataclass(slots=True)
 class ReceivedForm:
-    """The fields and files of a form, as far as they have arrived."""
+    """The fields and files of a form that have arrived so far."""
 
     scratch: BinaryIO
     fields: dict[str, str] = field(default_factory=dict)
     files: list[ReceivedFile] = field(default_factory=list)
 
 
-async def receive(
-    request: Request, scratch: BinaryIO, first_file: Callable[[Mapping[str, str]], object]
-) -> ReceivedForm:
-    """The form of this request. `first_file` sees the fields before any file is kept, and may refuse."""
+async def receive(request: Request, form: ReceivedForm) -> None:
+    """Fill the form from this request. Raises `UploadInvalid`; the fields that arrived until then are in it."""
     kind, options = parse_options_header(request.headers.get("content-type"))
     boundary = options.get(b"boundary")
     if kind != b"multipart/form-data" or not boundary:
-        raise UploadInvalid("That is not a form with files.")
-    parts = _Parts(ReceivedForm(scratch), first_file)
+        raise UploadInvalid("The request is not a form with files. Nothing was stored.")
+    parts = _Parts(form)
     parser = MultipartParser(
         boundary,
         {
@@ -77,18 +75,14 @@ async def receive(
             await run_in_threadpool(parser.write, chunk)
         parser.finalize()
     except FormParserError as error:
-        raise UploadInvalid("The form did not arrive whole; nothing was kept.") from error
-    if not parts.form.files:
-        first_file(parts.form.fields)
-    return parts.form
+        raise UploadInvalid("The form arrived incomplete. Nothing was stored. Try again.") from error
 
 
 class _Parts:
-    """What the parser tells, put together."""
+    """Builds the form from the parser's callbacks."""
 
-    def __init__(self, form: ReceivedForm, first_file: Callable[[Mapping[str, str]], object]) -> None:
+    def __init__(self, form: ReceivedForm) -> None:
         self.form = form
-        self._first_file = first_file
         self._headers: dict[bytes, bytes] = {}
         self._name = self._value = b""
         self._field = ""
@@ -116,16 +110,14 @@ class _Parts:
         _kind, options = parse_options_header(header)
         self._field = _text(options.get(b"name", b""))
         self._path = self._path_in(header, options[b"filename"]) if b"filename" in options else None
-        if self._path and not self.form.files:
-            self._first_file(self.form.fields)
 
     def _path_in(self, header: bytes, filename: bytes) -> str:
-        """The path, exactly as it is where the file lies, as far as it can be told.
+        """Return the path exactly as on the sender's disk, if that is known.
 
-        Browsers write a quotation mark as %22 and leave a real %22 as it is, so neither is decoded here. The script of
-        the page encodes the whole path, and says so in a field before it.
+        Browsers send both a quotation mark and a literal %22 as %22, so nothing is decoded here. The page's script
+        encodes the whole path instead and sends the field `ENCODED` before it.
         """
-        if b"\\" in header:  # to the library an escape, or a path of Windows; no browser means either
+        if b"\\" in header:  # the library takes it for an escape or a Windows path, but browsers send it as a character
             filename = header.partition(b'filename="')[2].rpartition(b'"')[0]
         path = _text(filename)
         return _text(unquote_to_bytes(path)) if self.form.fields.get(ENCODED) else path
@@ -135,13 +127,14 @@ class _Parts:
             self.form.scratch.write(data[start:end])
             return
         self._text += data[start:end]
-        if len(self._text) > _LONGEST_FIELD:
-            raise UploadInvalid(f"The field {self._field[:60]!r} is too long.")
+        if len(self._text) > _MAX_FIELD_SIZE:
+            name = self._field[:60]
+            raise UploadInvalid(f"The field {name!r} is longer than {_MAX_FIELD_SIZE} bytes. Nothing was stored.")
 
     def end(self) -> None:
         if self._path is None:
             self.form.fields[self._field] = self._text.decode(errors="replace").strip()
-        elif self._path:  # a field for files that was left empty is sent as a file without a name
+        elif self._path:  # browsers send an empty file field as a file without a name
             size = self.form.scratch.tell() - self._offset
             file = ReceivedFile(self._field, self._path, self._offset, size, self.form.scratch)
             self.form.files.append(file)
@@ -151,4 +144,4 @@ def _text(name: bytes) -> str:
     try:
         return name.decode()
     except UnicodeDecodeError as error:
-        raise UploadInvalid("The name of a file is not UTF-8; nothing was kept.") from error
+        raise UploadInvalid("The name of a file is not UTF-8. Nothing was stored.") from error

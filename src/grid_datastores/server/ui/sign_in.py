@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from grid_datastores.domain.errors import NotSignedIn, TooManyAttempts
 from grid_datastores.server.state import TheState
 from grid_datastores.server.ui.pages import page
-from grid_datastores.server.ui.visit import AnyForm, OwnForm, TheVisit, begin_visit, end_visit, field, is_own_page, see
+from grid_datastores.server.ui.visit import TheForm, TheVisit, begin_visit, end_visit, field, is_own_page, see
 
 ENDED = "Your session has ended; nothing was done. Sign in and repeat it."
 
@@ -26,7 +26,7 @@ def show_sign_in(then: str = "", ended: str = "") -> Response:
 
 
 @router.post("/sign-in")
-def sign_in(state: TheState, request: Request, form: AnyForm) -> Response:
+def sign_in(state: TheState, request: Request, form: TheForm) -> Response:
     """Sign in with a name or id, and a key."""
     name, then = field(form, "name"), field(form, "then")
     try:
@@ -51,13 +51,13 @@ def show_link(state: TheState, secret: str) -> Response:
 
 
 @router.post("/sign-in/{secret}")
-def use_link(state: TheState, request: Request, secret: str, form: AnyForm) -> Response:  # noqa: ARG001 - checked
+def use_link(state: TheState, request: Request, secret: str) -> Response:
     """Sign in by the link, which is worth nothing from now on."""
     return begin_visit(state, request, state.links.use(secret))
 
 
 @router.post("/sign-out")
-def sign_out(visit: TheVisit, form: OwnForm) -> Response:  # noqa: ARG001 - checked
+def sign_out(visit: TheVisit) -> Response:
     """Sign out."""
     return end_visit(visit)
 

@@ -1,4 +1,4 @@
-"""Making a version: of files or a folder that the browser sends, or of an address."""
+"""The pages that create a version from files, a folder or an address."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from grid_datastores.domain.errors import FormRefused, InvalidInput, Refusal
+from grid_datastores.domain.errors import InvalidInput, Refusal
 from grid_datastores.domain.model import Source, SourceKind, Version
 from grid_datastores.domain.naming import NAME_LENGTH, check_name, name_from_folder, name_from_source
 from grid_datastores.server.ui.pages import version_path
 from grid_datastores.server.ui.receiving import ReceivedFile, ReceivedForm, receive
-from grid_datastores.server.ui.visit import TOKEN, OwnForm, TheVisit, Visit, check_origin, field, see
+from grid_datastores.server.ui.visit import TheForm, TheVisit, Visit, field, see
 from grid_datastores.sources import parse_source
-from grid_datastores.sources.scratch import full_disk, scratch_file
-from grid_datastores.storage import Manifest, WithoutAttributes, pack
+from grid_datastores.storage import WithoutAttributes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-# What `check_name` takes, as a browser checks it before it sends anything.
+# The names that `check_name` accepts, so that the browser can check them before it sends anything.
 _NAME_PATTERN = rf"(?=.{{1,{NAME_LENGTH}}}$)[a-z0-9]([a-z0-9_\-]*[a-z0-9])?"
 
 router = APIRouter()
@@ -29,7 +28,7 @@ router = APIRouter()
 
 @dataclass(frozen=True, slots=True)
 class _File(WithoutAttributes):
-    """A file on its way into a version, at its path there."""
+    """A received file with its path in the version."""
 
     path: str
     received: ReceivedFile
@@ -44,7 +43,7 @@ class _File(WithoutAttributes):
 
 @router.get("/upload")
 def show_upload(visit: TheVisit, name: str = "", location: str = "", refer: str = "") -> Response:
-    """The forms for files, a folder, or an address; where no version more fits that is said before anything is sent."""
+    """Show the upload forms. If the quota is reached, show the refusal before anything is sent (rule quota-limit)."""
     try:
         visit.state.service.uploads.check_room(visit.user)
     except Refusal as error:
@@ -54,37 +53,27 @@ def show_upload(visit: TheVisit, name: str = "", location: str = "", refer: str 
 
 @router.post("/upload")
 async def upload(visit: TheVisit, request: Request) -> Response:
-    """A new version of the files of this form."""
-    check_origin(request)
-    told: dict[str, str] = {}
-
-    def look(fields: Mapping[str, str]) -> None:
-        told.update(fields)
-        visit.check(told.get(TOKEN, ""))
-
-    with scratch_file(visit.state.service.context.storage.scratch) as scratch:
-        try:
-            with full_disk():
-                form = await receive(request, scratch, look)
-            version = await run_in_threadpool(_make, visit, form)
-        except FormRefused:
-            raise
-        except Refusal as error:
-            return await run_in_threadpool(_forms, visit, told.get("name", ""), "", error.message, error.status)
+    """Create a version from the files of this form."""
+    fields: dict[str, str] = {}
+    try:
+        with visit.state.service.uploads.temporary_file() as file:
+            form = ReceivedForm(file, fields)
+            await receive(request, form)
+            version = await run_in_threadpool(_create, visit, form)
+    except Refusal as error:
+        return await run_in_threadpool(_forms, visit, fields.get("name", ""), "", error.message, error.status)
     return see(version_path(version.ref))
 
 
 @router.post("/upload/address")
-def fetch(visit: TheVisit, form: OwnForm) -> Response:
-    """A new version of what is at an address; the server fetches it in the background."""
+def fetch(visit: TheVisit, form: TheForm) -> Response:
+    """Create a version from an address. The server fetches the data in the background."""
     name, location, refer = field(form, "name"), field(form, "location"), bool(field(form, "refer"))
     try:
         source = parse_source(location, no_copy=refer)
         if source.kind is SourceKind.FILES:
-            raise InvalidInput("Give an address: https://… of a .zip or .tar.gz, or s3://bucket/folder.")
-        uploads = visit.state.service.uploads
-        version = uploads.begin(visit.user, name or name_from_source(location), source)
-        uploads.complete(visit.user, version.id)
+            raise InvalidInput("Give the address of a .zip or .tar.gz (https://…) or of a bucket (s3://bucket/folder).")
+        version = visit.state.service.uploads.fetch(visit.user, name or name_from_source(location), source)
     except Refusal as error:
         return _forms(visit, name, location, error.message, error.status, refer=refer)
     return see(version_path(version.ref))
@@ -104,28 +93,21 @@ def _forms(visit: Visit, name: str, location: str, refusal: str, status: int, *,
     )
 
 
-def _make(visit: Visit, form: ReceivedForm) -> Version:
+def _create(visit: Visit, form: ReceivedForm) -> Version:
     if not form.files:
         raise InvalidInput("Choose at least one file, or a folder with a file in it.")
-    files, folders, singles = _placed(form.files)
+    files, folders, singles = _paths_in_version(form.files)
     names = [*folders, *singles]
     name = form.fields.get("name", "") or (name_from_folder(folders[0]) if folders else name_from_source(singles[0]))
     location = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    uploads = visit.state.service.uploads
-    version = uploads.begin(visit.user, check_name(name), Source(SourceKind.FILES, location))
-    try:
-        packed = pack(files, uploads.sink(visit.user, version.id), lambda _count: None)
-        manifest = Manifest.of(entry for _name, entries in packed for entry in entries)
-        return uploads.publish(visit.user, version.id, manifest)
-    except BaseException:
-        uploads.drop(visit.user, version.id)
-        raise
+    source = Source(SourceKind.FILES, location)
+    return visit.state.service.uploads.create(visit.user, check_name(name), source, files)
 
 
-def _placed(received: list[ReceivedFile]) -> tuple[list[_File], list[str], list[str]]:
-    """The files at their paths in the version, and what their source is called: the folders, and the single files.
+def _paths_in_version(received: list[ReceivedFile]) -> tuple[list[_File], list[str], list[str]]:
+    """Return the files with their paths in the version, the names of the folders, and the names of the single files.
 
-    Browsers tell a folder's files with the folder's name before, single files by name; never where they lie.
+    Browsers send the path of a file from its chosen folder on, and only the name of a single file.
     """
     folders = {file.path.partition("/")[0] for file in received if file.field == "folder" and "/" in file.path}
     files = [

@@ -1,15 +1,9 @@
-"""Who looks at a page: the cookie, and the token that every form of the session carries.
-
-The cookie is a token like those of the API: random, kept in the catalog as a digest. A form's token is made from it,
-so that no other site can know it.
-"""
+"""Who looks at a page: the cookie, a token like those of the API: random, stored in the catalog as a digest."""
 
 from __future__ import annotations
 
-import hmac
 import re
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Annotated, cast
 from urllib.parse import urlencode, urlsplit
 
@@ -17,16 +11,15 @@ from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData
 
-from grid_datastores.domain.errors import FormRefused, NotSignedIn, Refusal
+from grid_datastores.domain.errors import NotSignedIn, Refusal
 from grid_datastores.domain.model import User
 from grid_datastores.server.origin import is_own, is_secure
 from grid_datastores.server.state import State, TheState
 from grid_datastores.server.ui.pages import page
-from grid_datastores.service.accounts import TOKEN_LIFE
+from grid_datastores.service.accounts import TOKEN_LIFETIME
 
 COOKIE = "grid_session"
 SHOW_ANEW = {"HX-Refresh": "true"}  # has htmx load the page again
-TOKEN = "csrf"  # noqa: S105 - the name of the field
 _MOST_FIELDS = 50
 _PAGE = re.compile(r"/(?![/\\])[A-Za-z0-9/_.~%-]*(\?[A-Za-z0-9/_.~%&=+:-]*)?")
 
@@ -39,21 +32,9 @@ class Visit:
     user: User
     token: str
 
-    @property
-    def form_token(self) -> str:
-        """What every form of this session carries."""
-        return hmac.new(self.state.signing_key, f"form {self.token}".encode(), sha256).hexdigest()
-
     def page(self, template: str, status: int = 200, **values: object) -> HTMLResponse:
         """A page for this person."""
-        return page(template, status, user=self.user, csrf=self.form_token, **values)
-
-    def check(self, form_token: str) -> None:
-        """The form was made for this session; raises `FormRefused`."""
-        if not hmac.compare_digest(form_token.encode(), self.form_token.encode()):
-            raise FormRefused(
-                "This form was made for another session, so nothing was done. Open the page again and repeat it."
-            )
+        return page(template, status, user=self.user, **values)
 
 
 def begin_visit(state: State, request: Request, user: User) -> Response:
@@ -62,7 +43,7 @@ def begin_visit(state: State, request: Request, user: User) -> Response:
     answer.set_cookie(
         COOKIE,
         state.service.accounts.new_token(user),
-        max_age=int(TOKEN_LIFE.total_seconds()),
+        max_age=int(TOKEN_LIFETIME.total_seconds()),
         secure=is_secure(request),
         httponly=True,
         samesite="strict",
@@ -72,7 +53,7 @@ def begin_visit(state: State, request: Request, user: User) -> Response:
 
 def end_visit(visit: Visit) -> Response:
     """Sign the person out; the cookie is worth nothing from now on."""
-    visit.state.service.accounts.end_token(visit.token)
+    visit.state.service.accounts.revoke_token(visit.token)
     answer = see("/sign-in")
     answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
     return answer
@@ -95,14 +76,6 @@ def visit_or_none(request: Request) -> Visit | None:
         return of_request(cast("State", request.app.state.grid), request)
     except Refusal:
         return None
-
-
-def check_origin(request: Request) -> None:
-    """The form was sent from a page of this server; raises `FormRefused`. Older browsers tell less."""
-    sender = request.headers.get("origin")
-    fetched = request.headers.get("sec-fetch-site", "same-origin")
-    if (sender is not None and not is_own(request, sender)) or fetched not in ("same-origin", "none"):
-        raise FormRefused("This form was sent from another site, so nothing was done.")
 
 
 def is_own_page(address: str) -> bool:
@@ -140,13 +113,7 @@ class SignInFirst(Exception):
 
 
 async def _form(request: Request) -> FormData:
-    check_origin(request)
     return await request.form(max_files=0, max_fields=_MOST_FIELDS)
-
-
-def _own_form(visit: TheVisit, form: AnyForm) -> FormData:
-    visit.check(field(form, TOKEN))
-    return form
 
 
 def field(form: FormData, name: str) -> str:
@@ -156,5 +123,4 @@ def field(form: FormData, name: str) -> str:
 
 
 TheVisit = Annotated[Visit, Depends(_visit)]
-AnyForm = Annotated[FormData, Depends(_form)]
-OwnForm = Annotated[FormData, Depends(_own_form)]
+TheForm = Annotated[FormData, Depends(_form)]

@@ -1,4 +1,4 @@
-"""Sessions and Runs: start, pause, resume, end."""
+"""The pages that start, pause, resume and end Sessions and Runs."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from grid_datastores.domain.errors import InvalidInput, Refusal
 from grid_datastores.domain.model import Phase, WorkloadKind, WorkloadState
 from grid_datastores.domain.rules import check_mountable
 from grid_datastores.server.ui.datastores import find
-from grid_datastores.server.ui.visit import OwnForm, TheVisit, Visit, field, is_own_page, see
+from grid_datastores.server.ui.visit import TheForm, TheVisit, Visit, field, is_own_page, see
 
 router = APIRouter()
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """What the form to start one holds; after a refusal it is still there."""
+class _Draft:
+    """The content of the form that starts a Session or Run. After a refusal the form shows it again."""
 
     name: str = ""
     kind: str = "session"
@@ -37,52 +37,52 @@ _ACTIONS = {
 
 @router.get("/workloads")
 def show_workloads(visit: TheVisit) -> Response:
-    """All Sessions and Runs, with what can be done to each."""
-    known = visit.state.service.workloads
-    sessions, runs = known.list(visit.user, WorkloadKind.SESSION), known.list(visit.user, WorkloadKind.RUN)
+    """Show all Sessions and Runs, with buttons to pause, resume and end them."""
+    workloads = visit.state.service.workloads
+    sessions, runs = workloads.list(visit.user, WorkloadKind.SESSION), workloads.list(visit.user, WorkloadKind.RUN)
     return visit.page("workloads.html", sessions=sessions, runs=runs)
 
 
 @router.get("/workloads/start")
 def show_start(visit: TheVisit, name: str = "", version: str = "") -> Response:
-    """The form to start one; the version that was chosen before is selected, or it is said why it cannot be."""
+    """Show the form that starts one. Preselect the given version, or show why it cannot be mounted."""
     if not name:
-        return _start_form(visit, _Asked())
+        return _start_form(visit, _Draft())
     chosen = find(visit, name, version)
     try:
         check_mountable(chosen)
     except Refusal as error:
-        return _start_form(visit, _Asked(), error)
-    return _start_form(visit, _Asked(version=chosen.id))
+        return _start_form(visit, _Draft(), error)
+    return _start_form(visit, _Draft(version=chosen.id))
 
 
 @router.post("/workloads/start")
-def start(visit: TheVisit, form: OwnForm) -> Response:
+def start(visit: TheVisit, form: TheForm) -> Response:
     """Start a Session, or record a Run, with one version mounted."""
-    asked = _Asked(*(field(form, key) for key in ("name", "kind", "version", "path")))
+    draft = _Draft(*(field(form, key) for key in ("name", "kind", "version", "path")))
     try:
-        if asked.kind not in _KINDS:
-            raise InvalidInput("Choose a Session or a Run.")
-        if not asked.version:
+        if draft.kind not in _KINDS:
+            raise InvalidInput("Choose what to start: a Session or a Run.")
+        if not draft.version:
             raise InvalidInput("Choose the version to mount.")
-        visit.state.service.workloads.start(visit.user, _KINDS[asked.kind], asked.name, {asked.version: asked.path})
+        visit.state.service.workloads.start(visit.user, _KINDS[draft.kind], draft.name, {draft.version: draft.path})
     except Refusal as error:
-        return _start_form(visit, asked, error)
+        return _start_form(visit, draft, error)
     return see("/workloads")
 
 
 @router.post("/workloads/{kind}/{workload_id}/{action}")
-def change(visit: TheVisit, kind: str, workload_id: str, action: str, form: OwnForm) -> Response:
-    """Pause, resume or end one, and go back to the page that it was asked from."""
-    wanted = _ACTIONS.get((_KINDS[kind], action)) if kind in _KINDS else None
-    if wanted is None:
-        raise InvalidInput("A Session can be paused, resumed and deleted, a Run canceled and deleted.")
-    visit.state.service.workloads.set_state(visit.user, _KINDS[kind], workload_id, wanted)
+def change(visit: TheVisit, kind: str, workload_id: str, action: str, form: TheForm) -> Response:
+    """Pause, resume or end one, and redirect to the page whose form was sent."""
+    target = _ACTIONS.get((_KINDS[kind], action)) if kind in _KINDS else None
+    if target is None:
+        raise InvalidInput("You can pause, resume and delete a Session, and cancel and delete a Run. Nothing was done.")
+    visit.state.service.workloads.set_state(visit.user, _KINDS[kind], workload_id, target)
     back = field(form, "back")
     return see(back if is_own_page(back) else "/workloads")
 
 
-def _start_form(visit: Visit, asked: _Asked, refusal: Refusal | None = None) -> Response:
-    offered = [v for v in visit.state.service.reading.versions(visit.user) if v.phase is Phase.AVAILABLE]
+def _start_form(visit: Visit, draft: _Draft, refusal: Refusal | None = None) -> Response:
+    available = [v for v in visit.state.service.reading.versions(visit.user) if v.phase is Phase.AVAILABLE]
     status, message = (refusal.status, refusal.message) if refusal else (200, "")
-    return visit.page("start.html", status, versions=offered, asked=asked, refusal=message)
+    return visit.page("start.html", status, versions=available, draft=draft, refusal=message)

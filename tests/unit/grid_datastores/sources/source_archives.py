@@ -9,13 +9,13 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from grid_datastores.sources.archive import open_archive
-from grid_datastores.sources.limits import Limits
+from grid_datastores.sources.limits import FetchLimits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from grid_datastores.sources.entries import Unpacked
+    from grid_datastores.sources.entries import ArchiveContents
 
 FILES = {
     "penguins.csv": b"species,island\nAdelie,Torgersen\n",
@@ -27,17 +27,17 @@ FILES = {
 }
 
 
-def unpacked(data: bytes, scratch: Path) -> Unpacked:
+def unpacked(data: bytes, scratch: Path) -> ArchiveContents:
     """What is said of an archive before its files are read."""
-    with open_archive(io.BytesIO(data), len(data), scratch, Limits()) as found:
+    with open_archive(io.BytesIO(data), len(data), scratch, FetchLimits()) as found:
         return found
 
 
-def read_archive(data: bytes, scratch: Path, limits: Limits | None = None) -> dict[str, bytes]:
+def read_archive(data: bytes, scratch: Path, limits: FetchLimits | None = None) -> dict[str, bytes]:
     """All files of an archive, each read whole, the last one first."""
     with tempfile.TemporaryFile() as file:
         file.write(data)
-        with open_archive(file, len(data), scratch, limits or Limits()) as unpacked:
+        with open_archive(file, len(data), scratch, limits or FetchLimits()) as unpacked:
             read = {found.path: (found.size, b"".join(found.chunks())) for found in reversed(unpacked.files)}
     assert all(size == len(content) for size, content in read.values())
     return {path: content for path, (_, content) in read.items()}

@@ -115,7 +115,7 @@ def test_what_cannot_be_a_folder_of_a_bucket_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["data", "https://example.com/a.zip", "http://example.com/a.tgz"])
 def test_only_a_bucket_can_be_referenced(text: str) -> None:
-    with pytest.raises(InvalidInput, match="Only a bucket can be referred to"):
+    with pytest.raises(InvalidInput, match="Only a bucket can be referenced"):
         parse_source(text, no_copy=True)
 
 

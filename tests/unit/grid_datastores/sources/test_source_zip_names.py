@@ -123,7 +123,7 @@ def test_a_unicode_path_field_of_another_name_is_passed_over(tmp_path: Path, ext
 
 
 def test_a_unicode_path_cannot_lead_out(tmp_path: Path) -> None:
-    for name, why in (("../../x", "leads out of it"), ("/etc/passwd", "absolute"), ("a\0b", "cannot have")):
+    for name, why in (("../../x", "leads outside it"), ("/etc/passwd", "absolute"), ("a\0b", "not a valid path")):
         with pytest.raises(SourceFailed, match=why):
             read_archive(zip_of_raw_names([b"harmless.txt"], unicode_path(b"harmless.txt", name)), tmp_path)
 
@@ -144,5 +144,5 @@ def test_a_local_header_of_another_name_is_damage_as_ever(tmp_path: Path) -> Non
     raw = "写真.jpg".encode("cp932")
     data = bytearray(zip_of_raw_names([raw]))
     data[zipfile.sizeFileHeader + len(raw) - 1] ^= 1
-    with pytest.raises(SourceFailed, match="does not unpack"):
+    with pytest.raises(SourceFailed, match="does not match"):
         read_archive(bytes(data), tmp_path)

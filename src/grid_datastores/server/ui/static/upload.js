@@ -1,86 +1,87 @@
-// Sends an upload from its page: shows how far it is, can be stopped, and keeps what was chosen when it is refused.
-// Without it the form works all the same.
+// Sends the upload form with progress and a Stop button, and keeps the chosen files after a refusal.
+// The form also works without this script.
 "use strict";
 
 const form = document.getElementById("upload");
 const refused = document.getElementById("refused");
 const progress = document.getElementById("progress");
-const sent = document.getElementById("sent");
+const bar = document.getElementById("sent");
 const percent = document.getElementById("percent");
 const announced = document.getElementById("announced");
-const stopping = document.getElementById("stop");
+const stopButton = document.getElementById("stop");
 const SENT = "Sent. The server is checking and storing it…";
-const UNKNOWN = "The connection broke after all was sent. Look among your datastores whether the version was made.";
+const RESULT_UNKNOWN = "The connection broke after everything was sent. Look at your datastores to see whether the version exists.";
+const NOT_STORED = "Nothing was stored. Try again.";
 
-function wait(waiting) {
-  progress.hidden = !waiting;
+function setBusy(busy) {
+  progress.hidden = !busy;
   for (const field of form.elements) {
-    field.disabled = waiting && field !== stopping;
+    field.disabled = busy && field !== stopButton;
   }
 }
 
-// What the server or this script says against it stands above the form, which stays as it is.
-function refuse(alert) {
-  wait(false);
+// Shows an alert above the form, which keeps its content.
+function showAlert(alert) {
+  setBusy(false);
   announced.textContent = "";
   refused.replaceChildren(alert);
   alert.focus();
 }
 
-function say(sentence) {
+function showMessage(message) {
   const alert = document.createElement("div");
-  const words = document.createElement("p");
+  const text = document.createElement("p");
   alert.className = "problem";
   alert.setAttribute("role", "alert");
   alert.tabIndex = -1;
-  words.className = "said";
-  words.textContent = sentence;
-  alert.append(words);
-  refuse(alert);
+  text.className = "said";
+  text.textContent = message;
+  alert.append(text);
+  showAlert(alert);
 }
 
-// One request of this page; `done` gets it and the page that came back, unless it was refused.
-function ask(method, done) {
+// One request of this page; `done` gets it, unless it was refused.
+function sendRequest(method, done) {
   const request = new XMLHttpRequest();
   request.open(method, form.action);
   request.setRequestHeader("X-Requested-With", "XMLHttpRequest");
-  request.addEventListener("error", () => say(stopping.hidden ? UNKNOWN : "The connection broke. Nothing was kept."));
-  request.addEventListener("abort", () => say("You stopped it. Nothing was kept."));
+  request.addEventListener("error", () => showMessage(stopButton.hidden ? RESULT_UNKNOWN : `The connection broke. ${NOT_STORED}`));
+  request.addEventListener("abort", () => showMessage("You stopped the upload. Nothing was stored."));
   request.addEventListener("load", () => {
     const page = new DOMParser().parseFromString(request.responseText, "text/html");
     const alert = page.querySelector("[role=alert]");
-    const full = page.querySelector("#refused [role=alert]"); // said of the form before anything was sent
-    if (request.status < 400 && !full) {
-      done(request, page);
+    const refusal = page.querySelector("#refused [role=alert]"); // the form page itself says that no upload is possible
+    if (request.status < 400 && !refusal) {
+      done(request);
     } else if (alert) {
-      refuse(document.adoptNode(alert));
+      showAlert(document.adoptNode(alert));
     } else {
-      say("The server did not take it. Nothing was kept; send it again.");
+      showMessage(`The server refused the upload. ${NOT_STORED}`);
     }
   });
-  stopping.onclick = () => request.abort();
+  stopButton.onclick = () => request.abort();
   return request;
 }
 
-// The form with the path of each file percent-encoded. A browser alone writes a quotation mark as %22, and a real %22 too.
-function unmistakable(content) {
-  const sent = new FormData();
+// Returns the form with each path percent-encoded. Browsers write both a quotation mark and a literal %22 as %22.
+function withEncodedPaths(content) {
+  const encoded = new FormData();
   const entries = [...content];
-  entries.filter(([, value]) => !(value instanceof File)).forEach(([field, value]) => sent.append(field, value));
-  sent.append("encoded-paths", "yes");
+  entries.filter(([, value]) => !(value instanceof File)).forEach(([field, value]) => encoded.append(field, value));
+  encoded.append("encoded-paths", "yes");
   for (const [field, value] of entries) {
     if (value instanceof File && value.name) {
-      sent.append(field, value, encodeURIComponent(value.webkitRelativePath || value.name));
+      encoded.append(field, value, encodeURIComponent(value.webkitRelativePath || value.name));
     }
   }
-  return sent;
+  return encoded;
 }
 
-function tell({ loaded, total }) {
+function showProgress({ loaded, total }) {
   const share = total ? Math.floor((100 * loaded) / total) : 100;
-  sent.value = share;
+  bar.value = share;
   percent.textContent = share < 100 ? `${share} %` : SENT;
-  stopping.hidden = share === 100; // from here on the server goes on without this page
+  stopButton.hidden = share === 100; // the server now continues without this page
   const quarter = share < 100 ? `${share - (share % 25)} % sent` : SENT;
   if (announced.textContent !== quarter) {
     announced.textContent = quarter;
@@ -91,20 +92,19 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   refused.replaceChildren();
   if (!form.elements.folder.files.length && !form.elements.files.files.length) {
-    say("Choose at least one file, or a folder with a file in it.");
+    showMessage("Choose at least one file, or a folder with a file in it.");
     return;
   }
   const content = new FormData(form);
-  sent.value = 0;
+  bar.value = 0;
   percent.textContent = "0 %";
-  stopping.hidden = false;
-  wait(true);
+  stopButton.hidden = false;
+  setBusy(true);
   progress.focus();
-  // First whether the session goes on, and with which token: not after gigabytes have been sent.
-  ask("GET", (_, page) => {
-    content.set("csrf", page.querySelector("#upload [name=csrf]").value);
-    const upload = ask("POST", ({ responseURL }) => window.location.assign(responseURL));
-    upload.upload.addEventListener("progress", tell);
-    upload.send(unmistakable(content));
+  // Check that the session still exists before gigabytes are sent.
+  sendRequest("GET", () => {
+    const upload = sendRequest("POST", ({ responseURL }) => window.location.assign(responseURL));
+    upload.upload.addEventListener("progress", showProgress);
+    upload.send(withEncodedPaths(content));
   }).send();
 });

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from grid_datastores.machine.staging import FolderAside, erase_abandoned, remove_tree
+from grid_datastores.machine.staging import StagingFolder, erase_abandoned
+from grid_datastores.system.files import remove_tree
 
 
 def _nested(folder: Path, levels: int) -> None:
@@ -38,7 +39,7 @@ def test_a_folder_is_removed_however_deep_it_is_and_links_are_not_followed(tmp_p
 
 
 def test_a_folder_that_is_discarded_leaves_neither_itself_nor_a_note(tmp_path: Path) -> None:
-    aside = FolderAside(tmp_path, tmp_path / "new")
+    aside = StagingFolder(tmp_path, tmp_path / "new")
     (aside.path / "a").write_text("x")
     erase_abandoned(tmp_path)
     assert (aside.path / "a").exists(), "its process lives"
@@ -47,7 +48,7 @@ def test_a_folder_that_is_discarded_leaves_neither_itself_nor_a_note(tmp_path: P
 
 
 def test_a_folder_that_is_renamed_stays_and_leaves_no_note(tmp_path: Path) -> None:
-    aside = FolderAside(tmp_path, tmp_path / "new")
+    aside = StagingFolder(tmp_path, tmp_path / "new")
     aside.path.rename(tmp_path / "new")
     aside.discard()
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["new", "unfinished-downloads"]
@@ -55,6 +56,6 @@ def test_a_folder_that_is_renamed_stays_and_leaves_no_note(tmp_path: Path) -> No
 
 def test_the_name_of_a_folder_is_one_that_disks_take(tmp_path: Path) -> None:
     for name in ("n" * 255, "д" * 127, "名" * 85):
-        aside = FolderAside(tmp_path, tmp_path / name)
+        aside = StagingFolder(tmp_path, tmp_path / name)
         assert len(os.fsencode(aside.path.name)) <= 255
         aside.discard()

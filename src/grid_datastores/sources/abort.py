@@ -1,4 +1,4 @@
-"""A fetch ends when it should also where its source sends nothing that it could notice it by."""
+"""Abort a download even while the peer is silent."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator, Mapping
 
-_BETWEEN = 0.25  # seconds between two checks
+_POLL_INTERVAL = 0.25  # seconds
 
 
 @contextmanager
-def cut_off(check: Callable[[], object]) -> Iterator[Callable[[str, Mapping[str, Any]], None]]:
-    """Cuts the connections of a block off, and raises what `check` raises.
+def abort_on(check: Callable[[], object]) -> Iterator[Callable[[str, Mapping[str, Any]], None]]:
+    """Run `check` in a thread while the block runs. If it raises, close the block's connections and raise its error.
 
-    Gives the "trace" that tells of the connections: an extension of httpx's requests.
+    Yields the trace function through which httpx reports the connections: the "trace" extension of a request.
     """
-    watch = _Watch(check)
+    watch = _Watchdog(check)
     watch.start()
     try:
         yield watch.trace
@@ -32,34 +32,34 @@ def cut_off(check: Callable[[], object]) -> Iterator[Callable[[str, Mapping[str,
         watch.end()
 
 
-class _Watch(threading.Thread):
+class _Watchdog(threading.Thread):
     def __init__(self, check: Callable[[], object]) -> None:
         super().__init__(name="cut off", daemon=True)
         self.reason: Exception | None = None
         self._check = check
-        self._over = threading.Event()
+        self._stopped = threading.Event()
         self._sockets: list[socket.socket] = []
 
-    def trace(self, event: str, told: Mapping[str, Any]) -> None:
+    def trace(self, event: str, info: Mapping[str, Any]) -> None:
         if event == "connection.connect_tcp.complete":
-            # Of its own, so that TLS may take the other over.
-            self._sockets.append(told["return_value"].get_extra_info("socket").dup())
+            # A duplicate, because TLS takes over the original.
+            self._sockets.append(info["return_value"].get_extra_info("socket").dup())
 
     def run(self) -> None:
-        while not self._over.wait(_BETWEEN):
+        while not self._stopped.wait(_POLL_INTERVAL):
             try:
                 self._check()
             except Exception as reason:
                 self.reason = reason
-                self._cut()
+                self._shut_down_connections()
 
     def end(self) -> None:
-        self._over.set()
+        self._stopped.set()
         self.join()
         for connection in self._sockets:
             connection.close()
 
-    def _cut(self) -> None:
+    def _shut_down_connections(self) -> None:
         for connection in tuple(self._sockets):
-            with suppress(OSError):  # it has ended by itself
+            with suppress(OSError):  # it is already closed
                 connection.shutdown(SHUT_RDWR)

@@ -1,0 +1,189 @@
+"""A process with the modules of `grid` loaded, which forks itself for each command that it is asked to be.
+
+It is asked over a socket: a line of JSON, with the descriptors of the standard streams and of a pipe. Into that pipe it
+writes the child's process id, and the exit code once the child has ended. The standard streams of a child have the
+encoding that this process was started with; those that were closed then are closed in the child.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import runpy
+import selectors
+import signal
+import socket
+import struct
+import sys
+import time
+from contextlib import suppress
+from typing import Any
+
+import grid_datastores
+from grid_datastores.system import streams
+
+NUMBER = struct.Struct("i")
+_STREAMS = range(3)  # standard input, output and error
+_DESCRIPTORS = 4  # theirs, and that of the pipe
+_LINE = 1024 * 1024  # bytes read at once
+_OF_A_SERVER = "grid_datastores.server"
+# What commands import when they need it.
+_LIBRARIES = (
+    "sqlalchemy.dialects.sqlite",
+    "encodings.ascii",
+    "httpx",
+    "rich.console",
+    "rich.progress",
+    "rich.table",
+)
+
+
+class _Loaded:
+    """The children that live, by process id, with the pipe that hears of their end."""
+
+    def __init__(self, asked: socket.socket, closed: list[int]) -> None:
+        self._asked = asked
+        self._closed = closed
+        self._ends: dict[int, int] = {}
+        self._woken, self._wakes = socket.socketpair()
+        self._woken.setblocking(False)
+        self._wakes.setblocking(False)
+        self._selector = selectors.DefaultSelector()
+        self._serves = False
+
+    def serve(self) -> dict[str, Any] | None:
+        """Fork for each command; returns the command in a child, and None at the end."""
+        signal.set_wakeup_fd(self._wakes.fileno())
+        signal.signal(signal.SIGCHLD, lambda _signal, _frame: None)
+        self._selector.register(self._asked, selectors.EVENT_READ)
+        self._selector.register(self._woken, selectors.EVENT_READ)
+        while True:
+            for key, _ in self._selector.select():
+                if key.fileobj is self._woken:
+                    self._woken.recv(_LINE)
+                    self._reap()
+                elif not (received := _receive(self._asked)):
+                    return self._end()
+                elif command := self._fork(*received):
+                    return command
+
+    def _fork(self, command: dict[str, Any], descriptors: list[int]) -> dict[str, Any] | None:
+        if command["words"][:1] == ["serve"] and not self._serves:
+            self._serves = True
+            _load(_OF_A_SERVER)
+        *streams, pipe = descriptors
+        if (child := os.fork()) == 0:
+            self._leave(pipe)
+            for number, stream in enumerate(streams):
+                os.dup2(stream, number)
+                os.close(stream)
+            for number in self._closed:
+                os.close(number)
+            return command
+        for stream in streams:
+            os.close(stream)
+        self._ends[child] = pipe
+        _tell(pipe, child)
+        return None
+
+    def _reap(self) -> None:
+        while self._ends:
+            child, status = os.waitpid(-1, os.WNOHANG)
+            if not child:
+                return
+            pipe = self._ends.pop(child)
+            _tell(pipe, os.waitstatus_to_exitcode(status))
+            os.close(pipe)
+
+    def _leave(self, own: int) -> None:
+        """In a child: have nothing to do with the other children, and with who asks."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self._selector.close()
+        for each in (self._asked, self._woken, self._wakes):
+            each.close()
+        for pipe in (own, *self._ends.values()):
+            os.close(pipe)
+
+    def _end(self) -> None:
+        for child in self._ends:
+            os.kill(child, signal.SIGKILL)
+
+
+def _tell(pipe: int, number: int) -> None:
+    with suppress(OSError):  # nobody waits for it any more
+        os.write(pipe, NUMBER.pack(number))
+
+
+def _receive(asked: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
+    """A command and its descriptors; None where nobody asks any more."""
+    line, descriptors, _, _ = socket.recv_fds(asked, _LINE, _DESCRIPTORS)
+    while line and not line.endswith(b"\n"):
+        line += asked.recv(_LINE)
+    return (json.loads(line), descriptors) if line else None
+
+
+def _load(*names: str) -> None:
+    """Import these packages with all their modules, and let no child look at them for garbage."""
+    for name in names:
+        package = importlib.import_module(name)
+        for module in pkgutil.walk_packages(getattr(package, "__path__", []), f"{name}."):
+            importlib.import_module(module.name)
+    gc.collect()
+    gc.freeze()
+
+
+def _become(command: dict[str, Any]) -> None:
+    """Be the executable from now on; end as it does, but do not take all the modules apart."""
+    os.chdir(command["folder"])
+    os.environ.clear()
+    os.environ.update(command["environment"])
+    time.tzset()
+    code = 1
+
+    def end() -> None:
+        try:
+            sys.stdout.flush()
+        except (OSError, ValueError):
+            os._exit(120)
+        os._exit(code)
+
+    atexit.register(end)  # the first that is registered is the last that is called
+    sys.argv = [command["grid"], *command["words"]]
+    sys.modules["__main__"].__package__ = ""  # else click calls the program `python -m acceptance.grid`
+    try:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+        code = 0
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        raise
+
+
+def main(asked: str) -> None:
+    """Load, then fork until nobody asks any more."""
+    if sys.getfilesystemencoding() != "utf-8":
+        streams._start_again_in_utf8()  # as `grid` does
+    closed = _closed()
+    names = [module.name for module in pkgutil.iter_modules(grid_datastores.__path__, "grid_datastores.")]
+    _load(*(name for name in names if name != _OF_A_SERVER), *_LIBRARIES)
+    if command := _Loaded(socket.socket(fileno=int(asked)), closed).serve():
+        _become(command)
+
+
+def _closed() -> list[int]:
+    """The standard streams that this process was started without; from now on nothing else takes their numbers."""
+    found = []
+    for number in _STREAMS:
+        try:
+            os.fstat(number)
+        except OSError:
+            found.append(os.open(os.devnull, os.O_RDWR))  # the lowest number that is free, which is this one
+    return found
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,68 @@
+"""The table of environment variables: complete, and what each setting does."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+import grid_datastores
+from grid_datastores.domain.errors import InvalidInput
+from grid_datastores.settings import STORAGE_URL, VARIABLES, Part, Setting, read_settings
+from guide.variables import write
+
+SOURCES = Path(grid_datastores.__file__).parent
+NAMES = [variable.name for variable in VARIABLES]
+SETTINGS = [variable for variable in VARIABLES if isinstance(variable, Setting)]
+
+
+@pytest.fixture(autouse=True)
+def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("GRID_"):
+            monkeypatch.delenv(name)
+
+
+def test_every_variable_that_the_sources_name_is_in_the_table() -> None:
+    """Also in comments and messages. `GRID_DATASTORE_…` is made of a name, for the command of a Run."""
+    text = "\n".join(path.read_text("utf-8") for path in SOURCES.rglob("*.py"))
+    named = set(re.findall(r"\b(?:GRID|AWS|SSL)_[A-Z0-9_]+\b|\b[A-Z]+_PROXY\b", text)) - {"GRID_DATASTORE_NAME"}
+    assert {name for name in named if not name.startswith("GRID_DATASTORE_")} - set(NAMES) == set()
+
+
+def test_every_setting_in_the_table_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its example is valid and changes the settings; what is set to nothing counts as not set."""
+    plain = read_settings()
+    for setting in SETTINGS:
+        monkeypatch.setenv(setting.name, "")
+        assert read_settings() == plain, setting.name
+        if setting is not STORAGE_URL:
+            monkeypatch.setenv(setting.name, setting.example.strip("`"))
+            assert read_settings() != plain, setting.name
+        monkeypatch.delenv(setting.name)
+
+
+def test_the_place_of_the_data_cannot_be_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(STORAGE_URL.name, "s3://bucket")
+    with pytest.raises(InvalidInput, match=f"{STORAGE_URL.name} is set, but the data can only be stored"):
+        read_settings()
+
+
+def test_the_table_says_the_default_that_counts() -> None:
+    for setting in SETTINGS:
+        if isinstance(setting.default, int):
+            assert setting.unset.split()[0] == str(setting.default), setting.name
+        if setting.default == ():
+            assert setting.unset == "none", setting.name
+
+
+def test_the_page_has_each_variable_once() -> None:
+    page = write()
+    assert re.findall(r"^\| `([A-Z0-9_]+)` \|", page, re.MULTILINE) == [
+        variable.name for part in Part for variable in VARIABLES if variable.part is part
+    ]
+    assert len(set(NAMES)) == len(NAMES)
+    for part in Part:
+        assert f"### {part}" in page
