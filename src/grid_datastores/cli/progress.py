@@ -11,7 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from grid_datastores.cli.tables import cells, cut
-from grid_datastores.domain.text import plain, size
+from grid_datastores.domain.text import escape_control, format_size
 from grid_datastores.system.streams import escaped
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], object]]:
             empty_char=".",
             width=0,  # as wide as the terminal allows
             show_percent=True,
-            item_show_func=(lambda _item: f"{size(done)} of {size(total)}") if roomy else None,
+            item_show_func=(lambda _item: f"{format_size(done)} of {format_size(total)}") if roomy else None,
             update_min_steps=max(1, total // _STEPS),
         ) as bar:
 
@@ -98,7 +98,7 @@ def _can_redraw() -> bool:
 
 def _fitting(text: str, beside: int) -> str:
     """The text, cut to what the terminal has room for; a line that breaks could not be erased."""
-    return cut(escaped(plain(text)), max(_LEAST_LABEL, _columns() - beside))
+    return cut(escaped(escape_control(text)), max(_LEAST_LABEL, _columns() - beside))
 
 
 def _columns() -> int:

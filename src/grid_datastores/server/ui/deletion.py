@@ -83,7 +83,7 @@ def _dialog(web_session: WebSession, name: str, number: str, refusal: str, statu
         status,
         version=version,
         receipt=verdict.receipt,
-        kept=[(VersionRef(version.ref.name, other.number), other.fingerprint) for other in verdict.receipt.kept],
+        kept=[(VersionRef(version.ref.name, other.number), other.fingerprint) for other in verdict.receipt.remaining],
         refusal=refusal or verdict.refusal,
         holders=holders,
     )
