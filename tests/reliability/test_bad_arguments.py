@@ -73,10 +73,10 @@ def test_a_download_never_writes_into_what_is_there(stocked: Machine) -> None:
         said = stocked.run("datastore", "download", "--name", "data", "--version", "1", "--to", there)
         said.refused("already exists")
     said = stocked.run("datastore", "download", "--name", "data", "--version", "1", "--to", "")
-    said.refused("--to", "Give the folder to make; it is empty.", code=2)
+    said.refused("--to", "The folder name is empty. Give the name of a new folder.", code=2)
     for nowhere in ("no/parent", "file/below", "d" * 256):
         said = stocked.run("datastore", "download", "--name", "data", "--version", "1", "--to", nowhere)
-        said.refused("cannot be made")
+        said.refused("cannot be created")
     assert [path.name for path in full.iterdir()] == ["mine.txt"]
     found = sorted(path.name for path in stocked.home.iterdir() if path.name != ".grid")
     assert found == ["dangling", "empty", "file", "full", "stock"]

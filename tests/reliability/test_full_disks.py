@@ -44,7 +44,7 @@ def test_a_version_larger_than_may_be_written_leaves_nothing(stocked: Machine) -
     if stocked.server:
         assert "Created version 2 of data" in said.done()
         return
-    said.refused("There is no space left where the data is stored. Nothing of this upload was kept")
+    said.refused("The disk that stores the data is full. Nothing of this upload was stored")
     stocked.nothing_changed(before)
 
 

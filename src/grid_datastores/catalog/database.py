@@ -57,8 +57,12 @@ class Catalog:
                 check_migrated(self._engine)
             return
         self._reserved_space.release()
-        with self._catalog_errors():
-            migrate(self._engine)
+        try:
+            with self._catalog_errors():
+                migrate(self._engine)
+        except BaseException:
+            self.close()
+            raise
         self._reserved_space.reserve()
 
     @contextmanager

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from grid_datastores.cli.output import echo, echo_result, progress
+from grid_datastores.cli.output import echo, echo_result
+from grid_datastores.cli.progress import progress
 from grid_datastores.cli.target import open_datastores
 from grid_datastores.domain.errors import Refusal
 from grid_datastores.domain.text import counted, format_size
@@ -101,8 +102,8 @@ def _collect(error: Refusal, refusals: list[Refusal]) -> None:
 def clearcache() -> None:
     """Discard interrupted uploads, and remove the files that Runs left on this machine.
 
-    A discarded upload cannot be resumed. Files that a Run uses are kept. Running uploads and uploads to another server
-    or of another user are kept too.
+    A discarded upload cannot be resumed. The command keeps files that a Run uses, uploads that are still running, and
+    uploads to another place or of another user.
     """
     from grid_datastores.machine.mounts import clear_mounts
     from grid_datastores.settings import read_settings

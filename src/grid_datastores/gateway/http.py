@@ -71,7 +71,7 @@ class HttpDatastores:
         self.place_name = server.url
 
     def identity(self) -> Place:
-        """See `Datastores`. If the server has no place id, its address takes the id's role."""
+        """See `Datastores`. If the server sends no place id, its address is used instead."""
         if self._identity is None:
             place_id, user_id = self._request_identity()
             by_address = f"{self.place_name}/{user_id}"

@@ -136,7 +136,7 @@ class Finishing:
             if version.source.kind in FETCHED_KINDS:
                 tx.versions.mark_active(version.id, self._context.clock())
         try:
-            published = self._context.storage.published(version.id)
+            published = self._context.storage.published_manifest(version.id)
             manifest, note = (published, "") if published else self._build_manifest(version)
             self.publish(version, manifest, actor, note)
         except Cancelled:
