@@ -122,7 +122,7 @@ def test_a_disk_without_even_the_reserve_is_told(embedded: Machine, small_disk: 
     _fill(small_disk / "others")
     delete = ("datastore", "delete", "--name", "data", "--version", "1")
     for words in (("datastore",), delete):
-        embedded.run(*words).refused("There is no space left", "Make some on that disk, then try again")
+        embedded.run(*words).refused("There is no space left", "Free some space on that disk, then try again")
     (small_disk / "others").unlink()
     embedded.run(*delete).done()
 

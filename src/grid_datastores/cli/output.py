@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from grid_datastores.cli.tables import fitting, lines
-from grid_datastores.domain.text import os_reason, plain
+from grid_datastores.domain.text import escape_control, os_reason
 from grid_datastores.system.streams import escaped, stdout_encodes_all, stdout_was_closed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from grid_datastores.cli.tables import Column
@@ -40,7 +40,7 @@ def fallback_to_stderr(result: str, advice: str = "") -> Iterator[None]:
             raise OSError(errno.EBADF, "Standard output is closed")
     except OSError as error:
         redirect_to_devnull(sys.stdout)
-        text = f"{plain(result)} The result could not be printed: {os_reason(error)}.{advice}"
+        text = f"{escape_control(result)} The result could not be printed: {os_reason(error)}.{advice}"
         click.echo(text, err=True)
         raise click.exceptions.Exit(EXIT_UNPRINTED) from error
 
@@ -54,12 +54,12 @@ def echo_result(*sentences: str) -> None:
 
 def echo(text: str) -> None:
     """Print a line."""
-    click.echo(plain(text))
+    click.echo(escape_control(text))
 
 
 def warn(message: str) -> None:
     """Print a warning on stderr."""
-    click.echo(f"Warning: {plain(message)}", err=True)
+    click.echo(f"Warning: {escape_control(message)}", err=True)
 
 
 def redirect_to_devnull(stream: TextIO) -> None:
@@ -120,41 +120,11 @@ def _json_array(items: Iterator[str]) -> Iterator[str]:
 
 def _printable(text: str) -> str:
     """Return the text exactly as stdout prints it, so that its width can be measured."""
-    return escaped(plain(text))
+    return escaped(escape_control(text))
 
 
 def format_time(at: datetime | None) -> str:
     """Return the time in UTC, to the second, or a dash for None."""
-    from grid_datastores.domain.errors import moment
+    from grid_datastores.domain.errors import format_utc
 
-    return moment(at) if at else "-"
-
-
-@contextmanager
-def waiting(what: str) -> Iterator[None]:
-    """Show a spinner on stderr until the context ends, if stderr is a terminal."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status(plain(what), spinner="line"):  # "line" is ASCII, which every terminal can show
-        yield
-
-
-@contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[int], object]]:
-    """Show a progress bar on stderr, if stderr is a terminal. Yield a function that advances it.
-
-    `total` and the function's argument are in bytes.
-    """
-    if not sys.stderr.isatty():
-        yield lambda _count: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda count: bar.advance(task, count)
+    return format_utc(at) if at else "-"

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from grid_datastores.cli.output import echo, echo_result, progress
+from grid_datastores.cli.output import echo, echo_result
+from grid_datastores.cli.progress import progress
 from grid_datastores.cli.target import open_datastores
 from grid_datastores.domain.errors import Refusal
-from grid_datastores.domain.text import counted, size
+from grid_datastores.domain.text import counted, format_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,8 +85,10 @@ def _resume_upload(datastores: Datastores, journal: Journal, finished: list[str]
     except Refusal as error:
         _collect(error, refusals)
         return
-    sent = size(resumed.version.size_bytes - resumed.skipped_bytes)
-    finished.append(f"Finished {journal.ref}: {size(resumed.skipped_bytes)} were already there, {sent} were sent.")
+    sent = format_size(resumed.version.size_bytes - resumed.skipped_bytes)
+    finished.append(
+        f"Finished {journal.ref}: {format_size(resumed.skipped_bytes)} were already there, {sent} were sent."
+    )
 
 
 def _collect(error: Refusal, refusals: list[Refusal]) -> None:
@@ -99,8 +102,8 @@ def _collect(error: Refusal, refusals: list[Refusal]) -> None:
 def clearcache() -> None:
     """Discard interrupted uploads, and remove the files that Runs left on this machine.
 
-    A discarded upload cannot be resumed. Files that a Run uses are kept. Running uploads and uploads to another server
-    or of another user are kept too.
+    A discarded upload cannot be resumed. The command keeps files that a Run uses, uploads that are still running, and
+    uploads to another place or of another user.
     """
     from grid_datastores.machine.mounts import clear_mounts
     from grid_datastores.settings import read_settings

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import NotFound, Refusal, SourceFailed, UploadInvalid
 from grid_datastores.domain.model import ETAG, SINGLE_REFERENCE, EventKind, FileEntry, Phase, SourceKind
-from grid_datastores.domain.rules import can_be_finished_later
+from grid_datastores.domain.rules import can_finish_later
 from grid_datastores.domain.text import counted
 from grid_datastores.service.activity import NotifyingWriter
 from grid_datastores.service.cancellation import CancellationToken, Cancelled
@@ -142,7 +142,7 @@ class Finishing:
         except Cancelled:
             return
         except Refusal as error:
-            if can_be_finished_later(version, error):
+            if can_finish_later(version, error):
                 raise
             self._fail(version, error.message)
         except (KeyboardInterrupt, SystemExit):

@@ -270,13 +270,13 @@ class Uploads:
                 raise UploadInvalid("Nothing was uploaded. A version needs at least one file.")
             if missing := [upload.key for upload in uploads if not upload.completed]:
                 raise UploadInvalid(_incomplete(missing, len(uploads)))
-            tx.versions.optimize(version_id, self._context.clock())
+            tx.versions.start_optimizing(version_id, self._context.clock())
         self._context.wake_workers()
 
     def _unused_versions(self, tx: Transaction, user: User) -> list[VersionRef]:
         """Return the versions that count against the quota and are not in use, least recently used first."""
         now = self._context.clock()
-        versions = [v for v in tx.versions.of_owner(user.id) if v.phase.takes_place]
+        versions = [v for v in tx.versions.of_owner(user.id) if v.phase.counts_against_quota]
         unused = [v for v in versions if not tx.workloads.holders(v.id, now)]
         return [v.ref for v in sorted(unused, key=lambda v: v.last_used_at or v.created_at)]
 

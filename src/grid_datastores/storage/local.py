@@ -51,7 +51,10 @@ class _LocalObject:
 
 
 class LocalStorage:
-    """See `Storage`. The folder `ROOT/versions/ID` contains the objects of one version and the parts of its uploads."""
+    """See `Storage`. The folder `ROOT/versions/ID` contains the objects of one version and the parts of its uploads.
+
+    Versions share no file. Enforces version-independent.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = _versions_folder(root)
