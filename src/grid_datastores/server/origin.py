@@ -1,4 +1,4 @@
-"""Where clients reach the server: scheme, host and port. Everything that hands out or compares an address asks here."""
+"""The origin at which clients reach the server (scheme, host and port), and the same-origin check of forms."""
 
 from __future__ import annotations
 
@@ -8,44 +8,44 @@ from fastapi import Depends, Request
 
 from grid_datastores.domain.errors import CrossOriginForm
 
-_SAFE = ("GET", "HEAD", "OPTIONS")  # methods that change nothing
-_SENT_BY_US = ("same-origin", "none")  # a page of this server, or the browser itself when it repeats a request
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")  # these change nothing
+_OWN_SITES = ("same-origin", "none")  # sent by a page of this server, or by the browser itself on a reload
 
 
 def origin(request: Request) -> str:
-    """Where the client of this request reaches the server, for example `https://grid.example`; no slash at the end.
+    """Return the server's origin as this client sees it, without a final slash, for example `https://grid.example`.
 
-    GRID_PUBLIC_URL decides where it is set. Elsewhere it is the Host that the client sent, with the scheme of its
-    connection: that is what X-Forwarded-Proto says, if a proxy sent it that the operator has named.
+    This is GRID_PUBLIC_URL if set. Otherwise it is the Host header with the scheme of the connection, or with the
+    scheme in X-Forwarded-Proto if a trusted proxy sent the request.
     """
     return request.app.state.public_url or str(request.base_url).rstrip("/")
 
 
 def is_secure(request: Request) -> bool:
-    """Whether the client speaks TLS, to the server or to a proxy before it."""
+    """Return whether the client uses TLS, to the server or to a proxy in front of it."""
     return origin(request).startswith("https://")
 
 
-def is_own(request: Request, address: str) -> bool:
-    """Whether an address that a browser tells is of this server.
+def is_own(request: Request, url: str) -> bool:
+    """Return whether the URL, taken from a header that the browser sent, belongs to this server.
 
-    Without GRID_PUBLIC_URL the schemes are not compared: an unnamed proxy may speak TLS where the server does not.
+    Without GRID_PUBLIC_URL, schemes are not compared: a proxy that is not configured as trusted may add TLS.
     """
-    told = urlsplit(address)
+    sent = urlsplit(url)
     public = request.app.state.public_url
-    return told.netloc == request.headers.get("host") or (public != "" and f"{told.scheme}://{told.netloc}" == public)
+    return sent.netloc == request.headers.get("host") or (public != "" and f"{sent.scheme}://{sent.netloc}" == public)
 
 
 def check_same_origin(request: Request) -> None:
-    """A request that changes something was sent from a page of this server; raises `CrossOriginForm`.
+    """Raise `CrossOriginForm` unless a page of this server sent the form.
 
-    Browsers say so in Sec-Fetch-Site and, over plain HTTP, in Origin; no page can set either. Without both the request
-    is refused. Together with the cookie, which is SameSite=Strict, this is the protection against CSRF.
+    Browsers send Sec-Fetch-Site or, over plain HTTP, Origin; no page can set either header. A request without both is
+    refused. Together with the SameSite=Strict cookie, this protects against CSRF.
     """
-    if request.method in _SAFE:
+    if request.method in _SAFE_METHODS:
         return
     site = request.headers.get("sec-fetch-site")
-    own = is_own(request, request.headers.get("origin", "")) if site is None else site in _SENT_BY_US
+    own = is_own(request, request.headers.get("origin", "")) if site is None else site in _OWN_SITES
     if not own:
         raise CrossOriginForm.at(origin(request))
 

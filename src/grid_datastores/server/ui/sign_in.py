@@ -9,7 +9,7 @@ from grid_datastores.server.state import TheState
 from grid_datastores.server.ui.pages import page
 from grid_datastores.server.ui.visit import TheForm, TheVisit, begin_visit, end_visit, field, is_own_page, see
 
-ENDED = "Your session has ended; nothing was done. Sign in and repeat it."
+ENDED = "Your session has ended. Nothing was done. Sign in and try again."
 
 router = APIRouter()
 
