@@ -4,25 +4,27 @@ BIN := .venv/bin
 # Processes of the test runs, one more than there are processors, as tests also wait; PROCESSES=0 runs all in one.
 PROCESSES ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 PYTEST := $(BIN)/pytest --numprocesses $(PROCESSES) --dist worksteal
+# Runs a command as a stage of the time table, which `.ci/run` prints in the end.
+STAGE := $(PYTHON) tests/timetable.py run
 
-.PHONY: site docs test checks evidence shipped defects mutation builders benchmarks setup lock clean
+.PHONY: site docs test test-fast checks evidence shipped defects mutation builders benchmarks setup lock clean
 
 site: docs
 	@echo "The site is at http://127.0.0.1:8000 (stop it with Ctrl-C)"
 	@$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory site
 
 docs: evidence
-	$(BIN)/living-spec pictures
-	$(BIN)/living-spec feed
-	PYTHONPATH=tools $(BIN)/python -m guide
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
-	$(PYTEST) tests/docs --quiet
+	$(STAGE) site $(BIN)/living-spec pictures
+	$(STAGE) site $(BIN)/living-spec feed
+	PYTHONPATH=tools $(STAGE) site $(BIN)/python -m guide
+	NO_MKDOCS_2_WARNING=1 $(STAGE) site $(BIN)/mkdocs build --strict
+	$(STAGE) "tests of the site" $(PYTEST) tests/docs --quiet
 
 # The acceptance run, where the evidence of the last one does not hold any more; of the edition with known bugs only the
 # surfaces that they are on.
 evidence: setup
-	$(BIN)/living-spec check || $(PYTEST) tests/acceptance
-	$(BIN)/living-spec check --edition shipped || $(PYTEST) tests/acceptance --edition shipped \
+	$(BIN)/living-spec check || $(STAGE) evidence $(PYTEST) tests/acceptance
+	$(BIN)/living-spec check --edition shipped || $(STAGE) "evidence, shipped" $(PYTEST) tests/acceptance --edition shipped \
 		$$($(BIN)/living-spec surfaces --edition shipped | sed 's/^/--surface /')
 
 # That in the edition with known bugs exactly the open issues fail, on every surface.
@@ -30,15 +32,19 @@ shipped: setup
 	$(PYTEST) tests/acceptance --edition shipped
 
 test: checks
-	$(PYTEST)
+	$(STAGE) tests $(PYTEST)
+
+# The unit tests, and every scenario on the fastest of its surfaces. Leaves the evidence of the site alone.
+test-fast: setup
+	$(PYTEST) tests/unit tests/acceptance --one-surface --evidence build/fast --quiet
 
 checks: setup
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/living-spec lint
-	$(BIN)/python tools/words.py
+	$(STAGE) checks $(BIN)/ruff check .
+	$(STAGE) checks $(BIN)/ruff format --check .
+	$(STAGE) checks $(BIN)/mypy
+	$(STAGE) checks $(BIN)/lint-imports
+	$(STAGE) checks $(BIN)/living-spec lint
+	$(STAGE) checks $(BIN)/python tools/words.py
 
 # Would the spec notice? A defect at a time, on the scenarios of its rule; takes about half an hour.
 defects: setup

@@ -50,13 +50,18 @@ def needed() -> bool:
 
 
 def find_browser() -> str | None:
-    """The executable of a Chromium on this machine: the system's, or one that Playwright downloaded; else None."""
+    """The executable of a Chromium on this machine: the system's, or one that Playwright downloaded; else None.
+
+    With PWDEBUG in the environment, with which Playwright opens windows, a headless shell is left out.
+    """
     if refused():
         return None
-    for name in _NAMES:
+    windows = "PWDEBUG" in os.environ
+    for name in _NAMES[1:] if windows else _NAMES:
         if found := shutil.which(name):
             return found
-    return next((str(one) for one in _downloaded() if _starts(one)), None)
+    downloads = [one for one in _downloaded() if not (windows and one.name == "chrome-headless-shell")]
+    return next((str(one) for one in downloads if _starts(one)), None)
 
 
 def missing() -> str:

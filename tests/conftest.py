@@ -5,8 +5,8 @@ import signal
 
 pytest_plugins = [
     "living_spec.pytest_plugin",
-    "timing",
     "acceptance.options",
+    "timing",
     "acceptance.world",
     "acceptance.typed",
     "acceptance.steps.uploading",

@@ -1,7 +1,7 @@
-"""What the tests cost: the processor's time of each, with that of the processes that it starts, and how long it took.
+"""Measures each test: its wall time, and the CPU time of its process and of all processes that were started.
 
-Loaded as a plugin by `tests/conftest.py`. Each run of pytest leaves one file in `build/times`; `tools/timetable.py`
-prints them. A test bears what is started for it and later ones alike, such as a server or a browser.
+A plugin that `tests/conftest.py` loads. Each run of pytest writes one file into `build/times`, which `timetable.py`
+prints. A shared server or browser counts for the test that starts it.
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ from typing import cast
 
 import pytest
 
+from acceptance.options import surface_of
+
 _PROPERTY = "timing"
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one test took; `start_up` is what its process took before its first test. Seconds."""
+    """What one test took, in seconds; `start_up` is the CPU time of its process before its first test."""
 
+    kind: str
     test: str
     cpu: float
     wall: float
@@ -41,7 +44,7 @@ class _Meter:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """A test begins."""
+        """Start the clocks of a test."""
         self.cpu, self.wall = processor_time(), time.perf_counter()
         self.start_up = 0.0 if self.started else self.cpu
         self.started = True
@@ -50,16 +53,17 @@ class _Meter:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Put the cost on the last report of the test, which reaches the process that writes."""
+        """Attach the cost to the last report of the test: xdist sends reports to the process that writes."""
         report = yield
         if call.when == "teardown":
-            cost = Cost(item.nodeid, processor_time() - self.cpu, time.perf_counter() - self.wall, self.start_up)
+            cpu = max(0.0, processor_time() - self.cpu)  # less if a process ended that nobody waited for
+            cost = Cost(kind_of(item), item.nodeid, cpu, time.perf_counter() - self.wall, self.start_up)
             report.user_properties.append((_PROPERTY, json.dumps(asdict(cost))))
         return report
 
 
 class _Writer:
-    """In the one process that is no worker of xdist: writes down what every test took."""
+    """In the process that is not an xdist worker: writes the costs of all tests."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -67,31 +71,38 @@ class _Writer:
         self._began = time.time()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take the cost from a report that carries one."""
+        """Collect the cost that a report carries."""
         self._costs += [json.loads(cast("str", value)) for name, value in report.user_properties if name == _PROPERTY]
 
     def pytest_sessionfinish(self) -> None:
-        """Write what came in."""
+        """Write the costs of this run."""
         if self._costs:
             self._folder.mkdir(parents=True, exist_ok=True)
             (self._folder / f"tests-{self._began:.3f}.json").write_text(json.dumps(self._costs))
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Measure where tests run, write where reports arrive; without xdist both are one process."""
+    """Measure in every process that runs tests; write in the one that receives the reports."""
     config.pluginmanager.register(_Meter(), "timing-meter")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Writer(config.rootpath / "build" / "times"), "timing-writer")
 
 
+def kind_of(item: pytest.Item) -> str:
+    """The folder of a test, and of a scenario the surface, and the edition unless it is the reference."""
+    folder = item.path.relative_to(item.config.rootpath / "tests").parts[0]
+    edition = item.config.getoption("edition") if surface_of(item) else None
+    return " ".join(filter(None, (folder, surface_of(item), edition)))
+
+
 def processor_time() -> float:
-    """Seconds that this process and all that it started have used; without /proc, only of those that have ended."""
+    """CPU seconds of this process and its descendants; without /proc, of the descendants that have ended."""
     spent = os.times()
     return spent.user + spent.system + spent.children_user + spent.children_system + _alive(os.getpid())
 
 
 def _alive(parent: int) -> float:
-    """What the descendants that have not ended have used."""
+    """CPU seconds of the descendants that are still running."""
     total = 0.0
     for children in Path(f"/proc/{parent}/task").glob("*/children"):
         try:

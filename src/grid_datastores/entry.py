@@ -1,4 +1,4 @@
-"""Where `grid` begins: the standard streams are set up, and a Ctrl-C is reported even while the rest is loading."""
+"""The entry point of `grid`. It reports Ctrl-C without a traceback even while the other modules load."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ def main() -> None:
         set_up_streams()
         from grid_datastores.cli import main as run
     except KeyboardInterrupt:
-        sys.exit("Error: Interrupted; nothing was done.")
+        sys.exit("Error: Interrupted. Nothing was done.")
     try:
         run()
-    except KeyboardInterrupt as error:  # before a command began, or after it ended
+    except KeyboardInterrupt as error:  # before the command started or after it ended
         from grid_datastores.system.signals import signal_exit_code
 
         print("Error: Interrupted.", file=sys.stderr)

@@ -176,7 +176,7 @@ def _is_valid(kind: Callable[[str], object], text: str) -> bool:
 
 
 def _whole_number(name: str, text: str) -> int:
-    return whole_number(text, name, least=1)
+    return whole_number(text, name, minimum=1)
 
 
 DIRECTORY: Setting[Path | None] = Setting(

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, TypedDict, cast
 
 import pytest
 from pytest_bdd.scenario import scenario_wrapper_template_registry
 
-from living_spec.config import Config, SpecError, read_config, unknown, with_register
+from living_spec.config import SpecError, read_config, with_register
 from living_spec.evidence import Key, Outcome, Result, ResultJson, digest, result_from_json
-from living_spec.issues import Issue, Register, read_register
 from living_spec.recorder import Recorder
-from living_spec.spec import Spec, read_spec
+from living_spec.selection import Selection, select
 from living_spec.step_lint import step_problems
 from living_spec.store import write_asked, write_evidence
 
@@ -30,41 +28,9 @@ if TYPE_CHECKING:
     from pytest_bdd.parser import Step as BddStep
 
     from living_spec.features import Scenario
+    from living_spec.issues import Register
 
 _PROPERTY = "living_spec"
-
-
-@dataclass(frozen=True)
-class _Run:
-    """The scenarios, surfaces and edition that were selected for this run."""
-
-    config: Config
-    surfaces: tuple[str, ...]
-    edition: str
-    rules: frozenset[str]
-    issue: str | None
-
-    @cached_property
-    def spec(self) -> Spec:
-        """The features; read for the first scenario, so that other tests run without them."""
-        return read_spec(self.config)
-
-    @cached_property
-    def register(self) -> Register:
-        """The known issues."""
-        return read_register(self.spec)
-
-    def wanted(self, scenario: Scenario, rules: set[str]) -> bool:
-        """Whether a scenario that belongs to these rules is selected."""
-        if self.issue is not None and not self.register.issue(self.issue).about(scenario):
-            return False
-        return not self.rules or bool(self.rules & rules)
-
-    def asked(self) -> dict[str, list[str]]:
-        """The ids of the selected scenarios, by surface."""
-        rules = {one.id: {rule.id} for rule in self.spec.rules.values() for one in rule.scenarios}
-        wanted = [one for one in self.spec.scenarios.values() if self.wanted(one, rules.get(one.id, set()))]
-        return {name: [one.id for one in wanted if one.not_on(name) is None] for name in self.surfaces}
 
 
 class _Parcel(TypedDict):
@@ -74,7 +40,7 @@ class _Parcel(TypedDict):
     pictures: dict[str, str]
 
 
-_run = pytest.StashKey[_Run]()
+_selection = pytest.StashKey[Selection]()
 _recorder = pytest.StashKey[Recorder]()
 
 
@@ -110,35 +76,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options against the configuration."""
     try:
-        settings = read_config(config.rootpath)
-        if folder := cast("str | None", config.getoption("known_issues")):
-            settings = with_register(settings, config.invocation_params.dir / folder)
+        config.stash[_selection] = selection = _selected(config)
     except SpecError as error:
         raise pytest.UsageError(str(error)) from error
-    if folder := cast("str | None", config.getoption("evidence")):
-        settings = replace(settings, evidence=config.invocation_params.dir / folder)
-    issue = cast("str | None", config.getoption("issue"))
-    meant = _issue(settings, issue) if issue else None
-    surfaces = cast("list[str] | None", config.getoption("surface"))
-    surfaces = surfaces or list(meant.surfaces if meant else settings.surfaces)
-    edition = cast("str | None", config.getoption("edition"))
-    edition = edition or (meant.editions[0] if meant else settings.first_edition)
-    for word, names, known in (
-        ("surface", surfaces, settings.surfaces),
-        ("edition", [edition], settings.editions),
-    ):
-        for name in names:
-            if name not in known:
-                raise pytest.UsageError(unknown(word, name, known))
     if config.getoption("lint_steps") and config.getoption("numprocesses", None):
         raise pytest.UsageError("--lint-steps needs all steps in one process. Add -n 0.")
-    rules = cast("list[str] | None", config.getoption("rule")) or []
-    chosen = tuple(name for name in settings.surfaces if name in surfaces)
-    config.stash[_run] = run = _Run(settings, chosen, edition, frozenset(rules), issue)
-    for rule in rules:
-        _check_rule(run, rule)
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(_Writer(run), "living-spec-writer")
+        config.pluginmanager.register(_Writer(selection), "living-spec-writer")
+
+
+def _selected(config: pytest.Config) -> Selection:
+    """The selection of the options; raises SpecError for an unknown name, or without a configuration."""
+    settings = read_config(config.rootpath)
+    here = config.invocation_params.dir
+    if folder := cast("str | None", config.getoption("known_issues")):
+        settings = with_register(settings, here / folder)
+    if folder := cast("str | None", config.getoption("evidence")):
+        settings = replace(settings, evidence=here / folder)
+    return select(
+        settings,
+        cast("list[str] | None", config.getoption("surface")) or [],
+        cast("str | None", config.getoption("edition")),
+        cast("list[str] | None", config.getoption("rule")) or [],
+        cast("str | None", config.getoption("issue")),
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -152,10 +113,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     template = _template(metafunc.function)
     if template is None:
         return
-    run = metafunc.config.stash[_run]
-    scenario = _scenario(template, run)
-    wanted = run.wanted(scenario, {tag.removeprefix("rule:") for tag in _rule_tags(template)})
-    surfaces = [name for name in run.surfaces if wanted and scenario.not_on(name) is None]
+    selection = metafunc.config.stash[_selection]
+    scenario = _scenario(template, selection)
+    wanted = selection.includes(scenario, {tag.removeprefix("rule:") for tag in _rule_tags(template)})
+    surfaces = [name for name in selection.surfaces if wanted and scenario.not_on(name) is None]
     if surfaces:
         # Only steps request it, and pytest does not see their fixtures.
         if "surface_name" not in metafunc.fixturenames:
@@ -180,7 +141,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def edition(pytestconfig: pytest.Config) -> str:
     """The id of the edition under test."""
-    return pytestconfig.stash[_run].edition
+    return pytestconfig.stash[_selection].edition
 
 
 @pytest.fixture
@@ -195,12 +156,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Give each test of a scenario its recorder."""
     template = _template_of(item)
     if template is not None:
-        run = item.config.stash[_run]
-        scenario = _scenario(template, run)
+        selection = item.config.stash[_selection]
+        scenario = _scenario(template, selection)
         values = cast("dict[str, str]", _params(item).get("_pytest_bdd_example", {}))
         row = scenario.examples.index(values) if values else 0
         item.stash[_recorder] = Recorder(
-            Key(run.edition, cast("str", _params(item)["surface_name"]), scenario.id, row), values
+            Key(selection.edition, cast("str", _params(item)["surface_name"]), scenario.id, row), values
         )
 
 
@@ -235,7 +196,7 @@ def pytest_runtest_makereport(
             outcome = Outcome.NOT_RUN if skipped else Outcome.FAILED
             recorder.end_phase(outcome, str(call.excinfo.value) if skipped else call.excinfo.exconly())
         if call.when == "call":
-            _expect(report, recorder, item.config.stash[_run].register)
+            _expect(report, recorder, item.config.stash[_selection].register)
         if call.when == "teardown":
             steps = [(step.keyword, step.name) for step in template.render(recorder.values).steps]
             parcel: _Parcel = {
@@ -269,10 +230,10 @@ def _expect(report: pytest.TestReport, recorder: Recorder, register: Register) -
 class _Writer:
     """Collects all results, and writes them at the end of the run; not part of a worker of xdist."""
 
-    def __init__(self, run: _Run) -> None:
-        self._run = run
+    def __init__(self, selection: Selection) -> None:
+        self._selection = selection
         # Computed before anything runs, so that a source that changes during the run makes the results stale.
-        self._digest = digest(run.config)
+        self._digest = digest(selection.config)
         self._results: list[Result] = []
         self._pictures: dict[str, bytes] = {}
 
@@ -287,8 +248,8 @@ class _Writer:
     def pytest_sessionfinish(self) -> None:
         """Write the results, also after an interrupted run."""
         if self._results:
-            write_evidence(self._run.spec, self._results, self._pictures)
-            write_asked(self._run.spec, self._run.edition, self._run.asked())
+            write_evidence(self._selection.spec, self._results, self._pictures)
+            write_asked(self._selection.spec, self._selection.edition, self._selection.scenarios())
 
 
 def _template(function: object) -> ScenarioTemplate | None:
@@ -304,32 +265,18 @@ def _rule_tags(template: ScenarioTemplate) -> set[str]:
     return template.rule.tags if template.rule else set()
 
 
-def _check_rule(run: _Run, rule: str) -> None:
-    try:
-        run.spec.rule(rule)
-    except SpecError as error:
-        raise pytest.UsageError(str(error)) from error
-
-
-def _issue(settings: Config, id_: str) -> Issue:
-    try:
-        return read_register(read_spec(settings)).issue(id_)
-    except SpecError as error:
-        raise pytest.UsageError(str(error)) from error
-
-
 def _params(item: pytest.Item) -> Mapping[str, object]:
     """The parameters of a test, by name."""
     callspec = getattr(item, "callspec", None)
     return {} if callspec is None else cast("Mapping[str, object]", callspec.params)
 
 
-def _scenario(template: ScenarioTemplate, run: _Run) -> Scenario:
+def _scenario(template: ScenarioTemplate, selection: Selection) -> Scenario:
     """The scenario of the spec with the same id; raises CollectError where there is none."""
     ids = [tag.removeprefix("scenario:") for tag in template.tags if tag.startswith("scenario:")]
     if len(ids) != 1:
         raise pytest.Collector.CollectError(f"The scenario {template.name!r} needs exactly one tag @scenario:ID.")
     try:
-        return run.spec.scenario(ids[0])
+        return selection.spec.scenario(ids[0])
     except SpecError as error:
         raise pytest.Collector.CollectError(str(error)) from error

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-import shutil
+import io
+from functools import cache
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -15,16 +16,21 @@ _NUMERIC = ("bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g
 
 def make_variations(folder: Path) -> list[Path]:
     """A folder each, in the order of the versions 1 to 4."""
-    made = [folder / name for name in VARIATIONS]
-    for variation in made:
-        variation.mkdir(parents=True)
-    raw, tidy, complete, standardised = made
-    shutil.copy(DATA / "penguins-raw.csv", raw)
-    shutil.copy(DATA / "penguins.csv", tidy)
-    rows = _complete_rows()
-    _write(complete / "penguins.csv", rows)
-    _write(standardised / "penguins.csv", _standardised(rows))
+    made = []
+    for name, (file, content) in zip(VARIATIONS, _variations(), strict=True):
+        (folder / name).mkdir(parents=True)
+        (folder / name / file).write_bytes(content)
+        made.append(folder / name)
     return made
+
+
+@cache
+def _variations() -> tuple[tuple[str, bytes], ...]:
+    """The one file of each variation."""
+    raw, tidy = (DATA / "penguins-raw.csv").read_bytes(), (DATA / "penguins.csv").read_bytes()
+    rows = _complete_rows()
+    made = (("penguins-raw.csv", raw), ("penguins.csv", tidy))
+    return (*made, ("penguins.csv", _csv(rows)), ("penguins.csv", _csv(_standardised(rows))))
 
 
 def _complete_rows() -> list[dict[str, Any]]:
@@ -40,8 +46,9 @@ def _standardised(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _write(path: Path, rows: list[dict[str, Any]]) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0].keys())
-        writer.writeheader()
-        writer.writerows(rows)
+def _csv(rows: list[dict[str, Any]]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, rows[0].keys())
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()

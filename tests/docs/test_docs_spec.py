@@ -57,8 +57,8 @@ def test_the_guide_shows_every_refusal(site: Site) -> None:
     """As the command line told it to the run."""
     shown = "\n".join(_transcripts(site.page("guide/deleting-datastores/")))
     for answer in (
-        "cannot be deleted, it is in use by Session tuning (running since",
-        "cannot be deleted, it is in use by Session tuning (paused since",
+        "is in use by Session tuning (running since",
+        "is in use by Session tuning (paused since",
         "was already deleted on",
         "There is no version 9 of my-training-data",
         "Missing option '--version'",

@@ -16,7 +16,7 @@ def test_a_version_must_be_a_number_from_1_on(stocked: Machine) -> None:
     before = stocked.state()
     for command, number in [("delete", n) for n in NOT_NUMBERS] + [("show", "0"), ("files", "-1"), ("download", "all")]:
         said = stocked.run("datastore", command, "--name", "data", f"--version={number}")
-        said.refused("is not a version", "Nothing stands for latest or all", code=2)
+        said.refused("is not a version number", "There is no 'latest' or 'all'", code=2)
     for words in ([], ["--name", "data"], ["--version", "1"], ["--name", "data", "--version"]):
         stocked.run("datastore", "delete", *words).refused(code=2)
     stocked.nothing_changed(before)
@@ -25,8 +25,10 @@ def test_a_version_must_be_a_number_from_1_on(stocked: Machine) -> None:
 def test_a_name_must_be_one(stocked: Machine) -> None:
     before = stocked.state()
     for name in NOT_NAMES:
-        stocked.run("datastore", "delete", f"--name={name}", "--version=1").refused("is not a datastore name", code=2)
-        stocked.run("datastore", "create", "stock", f"--name={name}").refused("is not a datastore name", code=2)
+        stocked.run("datastore", "delete", f"--name={name}", "--version=1").refused(
+            "is not a valid datastore name", code=2
+        )
+        stocked.run("datastore", "create", "stock", f"--name={name}").refused("is not a valid datastore name", code=2)
     stocked.nothing_changed(before)
 
 
@@ -34,7 +36,7 @@ def test_what_is_not_there_is_told(stocked: Machine) -> None:
     before = stocked.state()
     for words in (("delete",), ("show",), ("files",), ("download", "--to", "there")):
         number = stocked.run("datastore", *words, "--name", "data", "--version", "2")
-        number.refused("There is no version 2 of data; it has version 1.")
+        number.refused("There is no version 2 of data. It has version 1.")
         name = stocked.run("datastore", *words, "--name", "other", "--version", "1")
         name.refused("There is no version 1 of other")
     assert not (stocked.home / "there").exists()
@@ -45,7 +47,7 @@ def test_sessions_that_are_not_there_and_names_that_are_none_are_told(stocked: M
     before = stocked.state()
     mount = ("--datastore_name", "data", "--datastore_version")
     stocked.run("session", "create", "tuning", *mount, "2").refused("There is no version 2 of data")
-    stocked.run("session", "create", "tu/ning", *mount, "1").refused("is not a session name", code=2)
+    stocked.run("session", "create", "tu/ning", *mount, "1").refused("is not a valid session name", code=2)
     stocked.run("session", "create", "tuning", *mount, "latest").refused("is not a version", code=2)
     for command in ("pause", "resume", "delete"):
         stocked.run("session", command, "tuning").refused("There is no Session tuning.")
@@ -71,10 +73,10 @@ def test_a_download_never_writes_into_what_is_there(stocked: Machine) -> None:
         said = stocked.run("datastore", "download", "--name", "data", "--version", "1", "--to", there)
         said.refused("already exists")
     said = stocked.run("datastore", "download", "--name", "data", "--version", "1", "--to", "")
-    said.refused("--to", "Give the folder to make; it is empty.", code=2)
+    said.refused("--to", "The folder name is empty. Give the name of a new folder.", code=2)
     for nowhere in ("no/parent", "file/below", "d" * 256):
         said = stocked.run("datastore", "download", "--name", "data", "--version", "1", "--to", nowhere)
-        said.refused("cannot be made")
+        said.refused("cannot be created")
     assert [path.name for path in full.iterdir()] == ["mine.txt"]
     found = sorted(path.name for path in stocked.home.iterdir() if path.name != ".grid")
     assert found == ["dangling", "empty", "file", "full", "stock"]

@@ -90,7 +90,7 @@ def test_an_answer_that_makes_no_sense_is_told(home: Machine, nonsense: Nonsense
     some = COMMANDS if answer in ("another shape", "wrong types") else [COMMANDS[0], COMMANDS[2], COMMANDS[5]]
     for words in [*some, login]:
         said = _run(home, nonsense.url, *words)
-        said.refused(f"The answer of {nonsense.url} is not understood; does it speak Grid's v1 API?")
+        said.refused(f"The answer of {nonsense.url} is not valid. Is it a server with Grid's v1 API?")
     assert _left(home) == ["source"]
 
 
@@ -98,7 +98,7 @@ def test_sense_at_first_and_nonsense_then_is_told(home: Machine, nonsense: Nonse
     """The first answer lets the command begin; the same answer makes no sense to its second question."""
     nonsense.body = json.dumps({**ONE_VERSION, "datastores": [ONE_VERSION], "sessions": []}).encode()
     for words in COMMANDS[2:7]:
-        _run(home, nonsense.url, *words).refused(f"The answer of {nonsense.url} is not understood")
+        _run(home, nonsense.url, *words).refused(f"The answer of {nonsense.url} is not valid")
     _run(home, nonsense.url, "datastore", "clearcache").done()  # the upload could have gone on
     assert _left(home) == ["source"]
 
@@ -131,7 +131,7 @@ def test_a_receipt_with_a_path_for_an_id_removes_nothing(home: Machine, nonsense
     receipt = json.dumps({"receipt": {**_RECEIPT, "id": name}}).encode()
     nonsense.special[f"/datastores/{ONE_VERSION['id']}"] = receipt
     said = _run(home, nonsense.url, *COMMANDS[5])
-    said.refused("is not understood", "It is unknown whether the version was deleted")
+    said.refused("is not valid", "It is unknown whether the version was deleted")
     assert (precious / "a").read_bytes() == b"1"
 
 
@@ -303,7 +303,7 @@ def test_a_hostile_manifest_writes_nothing_outside_the_new_folder(home: Machine,
     digest = sha256(b"evil").hexdigest()
     for path in ("../evil", "/tmp/evil", "a/../../evil", "a\x00b", "a\nb", "", ".", "..", "a//b", "\ud800", "a\\b"):
         nonsense.special["/manifest"] = json.dumps([path, 4, digest, "pack", 0]).encode()
-        _run(home, nonsense.url, *COMMANDS[4]).refused(f"The answer of {nonsense.url} is not understood")
+        _run(home, nonsense.url, *COMMANDS[4]).refused(f"The answer of {nonsense.url} is not valid")
         assert _left(home) == ["source"]
     nonsense.special["/manifest"] = json.dumps(["evil", 4, "0" * 64, "pack", 0]).encode()
     _run(home, nonsense.url, *COMMANDS[4]).refused("evil does not match its SHA-256")

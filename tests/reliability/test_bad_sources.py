@@ -76,7 +76,7 @@ def test_control_codes_in_a_name_are_shown_not_obeyed(stocked: Machine) -> None:
     before = stocked.state()
     folder_of(stocked.home, {"a\x1b[2Jb\nc.csv": b"1"}, "codes")
     said = stocked.run("datastore", "create", "codes", "--name", "data")
-    said.refused("must be relative and plain", code=2)
+    said.refused("A path must be relative", code=2)
     gone = stocked.run("datastore", "create", "x\x1b[2J\nError: y", "--name", "data")
     assert "\x1b" not in said.err + gone.err, gone
     gone.refused("\\x1b[2J\\nError: y", code=2)

@@ -11,5 +11,5 @@ def test_ctrl_c_while_grid_is_loading_is_told(embedded: Machine, tmp_path: Path)
     """A `click` that interrupts whoever imports it stands for the person at the keyboard."""
     (tmp_path / "click.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
     said = finished(embedded.execute("datastore", env={"PYTHONPATH": str(tmp_path)}))
-    said.refused("Interrupted; nothing was done.")
+    said.refused("Interrupted. Nothing was done.")
     assert said.out == ""

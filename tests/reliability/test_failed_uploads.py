@@ -32,7 +32,7 @@ def test_a_version_that_was_never_finished_is_not_told_as_deleted_by_the_user(ma
     failed.refused("b.csv cannot be read: permission denied. Nothing was stored.")
     for command in ("delete", "files"):
         said = machine.run("datastore", command, "--name", "data", "--version", "1")
-        said.refused("Version 1 of data was never finished", "dropped on 2", "grid datastore create")
+        said.refused("Version 1 of data was never finished", "abandoned on 2", "grid datastore create")
         assert "deleted" not in said.err
         assert " by " not in said.err
     shown = machine.run("datastore", "show", "--name", "data", "--version", "1").done()
@@ -82,7 +82,7 @@ def test_no_version_is_made_of_what_grid_keeps_itself(embedded: Machine) -> None
     (embedded.home / "link").symlink_to(".grid")
     for place in (".grid", ".", "..", "link", ".grid/data", ".grid/data/versions", ".grid/data/catalog.sqlite"):
         said = embedded.run("datastore", "create", place, "--name", "data")
-        said.refused("grid keeps its own data and credentials in", code=2)
+        said.refused("grid stores its own data and credentials in", code=2)
     embedded.nothing_changed(before)
     folder_of(embedded.directory, {"a.csv": b"1"}, "mine")
     embedded.run("datastore", "create", ".grid/mine", "--name=data").done()

@@ -82,7 +82,7 @@ def test_what_is_stored_can_be_read(typed: Callable[..., Said], stored: Machine)
 def test_everything_else_is_refused_in_a_sentence(typed: Callable[..., Said], stored: Machine) -> None:
     before = _there(stored)
     for words in _WRITING:
-        typed(*words).refused(f"{stored.directory}/data cannot be written, so nothing was changed", "GRID_DIR")
+        typed(*words).refused(f"{stored.directory}/data is read-only, so nothing was changed", "GRID_DIR")
     assert _there(stored) == before
 
 
@@ -104,7 +104,7 @@ def test_a_copy_without_the_index_of_its_log_is_refused_in_a_sentence(stored: Ma
     shutil.rmtree(data)
     (stored.home / "data").rename(data)
     for typed in _permissions(stored):
-        typed("datastore").refused("catalog.sqlite-shm is missing", "cannot be made here", "grid datastore")
+        typed("datastore").refused("catalog.sqlite-shm is missing", "cannot be created here", "grid datastore")
     assert stored.listing()[0]["name"] == "daily"
 
 
@@ -112,4 +112,4 @@ def test_an_older_catalog_is_left_as_it_is(stored: Machine) -> None:
     with closing(sqlite3.connect(stored.directory / "data" / "catalog.sqlite")) as catalog:
         catalog.execute("PRAGMA user_version = 1")
     for typed in _permissions(stored):
-        typed("datastore").refused("of an older release and cannot be written", "grid datastore")
+        typed("datastore").refused("from an older release and is read-only", "grid datastore")

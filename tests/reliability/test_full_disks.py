@@ -44,7 +44,7 @@ def test_a_version_larger_than_may_be_written_leaves_nothing(stocked: Machine) -
     if stocked.server:
         assert "Created version 2 of data" in said.done()
         return
-    said.refused("There is no space left where the data is stored. Nothing of this upload was kept")
+    said.refused("The disk that stores the data is full. Nothing of this upload was stored")
     stocked.nothing_changed(before)
 
 
@@ -122,7 +122,7 @@ def test_a_disk_without_even_the_reserve_is_told(embedded: Machine, small_disk: 
     _fill(small_disk / "others")
     delete = ("datastore", "delete", "--name", "data", "--version", "1")
     for words in (("datastore",), delete):
-        embedded.run(*words).refused("There is no space left", "Make some on that disk, then try again")
+        embedded.run(*words).refused("There is no space left", "Free some space on that disk, then try again")
     (small_disk / "others").unlink()
     embedded.run(*delete).done()
 

@@ -39,7 +39,7 @@ def test_paths_that_are_none_are_refused_as_keys(client: Client) -> None:
     for key in PATHS:
         body = json.dumps({"objects": [{"key": key, "partCount": "1"}]})
         answer = client.http.post(f"{path}/presigned-urls", content=body, headers={"Content-Type": "application/json"})
-        refused(answer, "is too long for a name" if len(key) > 255 else "is not a file's path inside a version")
+        refused(answer, "is too long for a name" if len(key) > 255 else "is not a valid path in a version")
     assert client.seen() == before
 
 

@@ -79,10 +79,13 @@ def test_a_mount_and_a_delete_never_both_succeed(machine: Machine) -> None:
         )
         assert {delete.code, mount.code} == {0, 1}, (delete, mount)
         if delete.code:
-            delete.refused("cannot be deleted, it is in use by Session")
+            delete.refused("is in use by Session")
             held.append(number)
         else:
-            mount.refused("was already deleted on", "you can make a new version of it. Type: grid datastore create")
+            mount.refused(
+                "was already deleted on",
+                "To make a new version from its source, if that still exists: grid datastore create",
+            )
     _sound(machine, held)
 
 

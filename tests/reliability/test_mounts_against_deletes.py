@@ -88,7 +88,7 @@ def _act(http: httpx.Client, kind: str, version: str, start: threading.Barrier) 
     answer = do[kind]()
     if answer.is_success:
         return kind
-    why = {"delete": ("it is in use by", "was already deleted")}.get(kind, ("was already deleted",))
+    why = {"delete": ("is in use by", "was already deleted")}.get(kind, ("was already deleted",))
     assert any(words in answer.text for words in why), answer.text
     return ""
 

@@ -24,7 +24,7 @@ def test_folders_that_nest_too_deep_are_refused_by_their_length(machine: Machine
     subprocess.run(["sh", "-c", "for i in $(seq 1200); do mkdir d && cd d || exit 1; done"], cwd=source, check=True)
     try:
         said = machine.run("datastore", "create", "source", "--name", "deep")
-        said.refused("source/d/d/d", "1,025 bytes, and 1,024 are allowed", code=2)
+        said.refused("source/d/d/d", "1,025 bytes. At most 1,024 are allowed", code=2)
         assert machine.listing() == []
     finally:
         subprocess.run(["rm", "-rf", source], check=True)  # too deep for Python's own removal

@@ -211,7 +211,7 @@ def test_what_a_server_refuses_to_drop_is_left(embedded: Machine, tmp_path: Path
         embedded.run("datastore", "create", "source", "--name", "data").refused("Resume it with: grid datastore resume")
         server.special["/upload"] = b"no such request"
         said = embedded.run("datastore", "clearcache")
-        said.refused("1 interrupted upload was not discarded", "version 1 of data: ", "is not understood")
+        said.refused("1 interrupted upload was not discarded", "version 1 of data: ", "is not valid")
         assert len(_journals(embedded)) == 1
         server.body = b'{"datastores": []}'
         assert embedded.run("datastore", "clearcache").done().startswith("Discarded 1 interrupted upload and")

@@ -145,7 +145,7 @@ def test_a_run_that_was_ended_by_others_is_told_so_once(kept_here: Machine) -> N
         kept_here.run("cancel", "nightly").done()
         assert run.stderr
         said = run.stderr.readline()
-        assert said.startswith("Warning: Run nightly holds nothing any more"), said
+        assert said.startswith("Warning: Run nightly no longer holds its versions"), said
         assert "version 1 of data can be deleted while the command runs" in said
         assert _ended(run) == Said(0, "hello", "")
 
@@ -309,7 +309,7 @@ def test_damaged_data_reaches_no_command_not_even_the_first(kept_here: Machine) 
 
 def test_a_reference_that_is_deleted_is_made_again_as_a_reference(referred: Machine) -> None:
     referred.run("datastore", "delete", *_VERSION).done()
-    again = "If its source is still there, you can make a new version of it. Type: grid datastore create s3://birds"
+    again = "To make a new version from its source, if that still exists: grid datastore create s3://birds"
     referred.run("datastore", "delete", *_VERSION).refused(f"{again} --name data --no-copy\n")
 
 

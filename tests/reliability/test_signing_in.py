@@ -32,7 +32,7 @@ def test_no_version_is_made_of_the_credentials(connected: Machine, login: list[s
     (connected.home / "link").symlink_to(".grid/credentials.json")
     for source in (".grid/credentials.json", "link"):
         said = connected.run("datastore", "create", source, "--name", "data")
-        said.refused("grid keeps its own data and credentials in", code=2)
+        said.refused("grid stores its own data and credentials in", code=2)
     assert connected.listing() == []
 
 

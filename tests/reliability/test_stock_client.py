@@ -120,7 +120,7 @@ def test_a_refusal_has_exactly_one_detail_with_the_sentence(stock: Stock) -> Non
 
     (detail,) = answer.json()["details"]
     assert answer.status_code == 409
-    assert detail["message"].startswith("Version 1 of my-data cannot be deleted, it is in use by Session tuning")
+    assert detail["message"].startswith("Version 1 of my-data is in use by Session tuning")
 
 
 def test_a_deletion_answers_and_the_version_is_listed_no_more(stock: Stock) -> None:

@@ -110,7 +110,7 @@ def _does_all(machine: Machine, locale: str) -> None:
 def test_every_refusal_is_told_in_any_locale(embedded: Machine, locale: str) -> None:
     _typed(embedded, locale, "datastore", "create", "没有").refused(_printed(locale, "没有"), code=2)
     said = _typed(embedded, locale, "datastore", "show", "--name=没有", "--version=1")
-    said.refused("is not a datastore name", _printed(locale, "没有"), code=2)
+    said.refused("is not a valid datastore name", _printed(locale, "没有"), code=2)
 
 
 @pytest.mark.parametrize("locale", LOCALES)

@@ -77,7 +77,7 @@ def test_a_name_of_a_run_that_is_taken_says_how_to_free_it(embedded: Machine) ->
     embedded.create("a.csv")
     again = [embedded.grid, "run", "--name=nightly", *_MOUNT, "true"]
     said = embedded.run("run", "--name=nightly", *_MOUNT, *again)
-    said.refused("There is a Run nightly already; choose another name, or end it with: grid cancel nightly")
+    said.refused("Run nightly already exists. Choose another name, or end it with: grid cancel nightly")
     mine = ("session", "create", "tuning", *_MOUNT)
     embedded.run(*mine).done()
     embedded.run(*mine).refused("or end it with: grid session delete tuning")

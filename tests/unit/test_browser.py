@@ -21,7 +21,7 @@ SHELL = "chrome-headless-shell-linux64/chrome-headless-shell"
 @pytest.fixture(autouse=True)
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A machine without a browser or a package manager, not in CI; the folder of Playwright's downloads."""
-    for name in ("CI", "BROWSER"):
+    for name in ("CI", "BROWSER", "PWDEBUG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path / "downloads"))
@@ -74,6 +74,17 @@ def test_another_value_names_what_opens_links_and_changes_nothing(
 ) -> None:
     own = program(tmp_path / "bin" / "chromium")
     monkeypatch.setenv("BROWSER", "firefox")
+    assert browser.find_browser() == own
+
+
+def test_to_watch_it_a_browser_with_windows_is_taken(
+    bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(tmp_path / "bin" / "chromium-headless-shell")
+    download(bare, 1200)
+    monkeypatch.setenv("PWDEBUG", "1")
+    assert browser.find_browser() is None
+    own = program(tmp_path / "bin" / "chromium")
     assert browser.find_browser() == own
 
 

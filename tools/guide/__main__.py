@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from guide import diagrams, mutations, operations, refusals, variables
+from guide import architecture, diagrams, mutations, operations, refusals, variables
 
 ROOT = Path(__file__).parents[2]
 PARTS = {
+    "architecture.svg.html": architecture.picture,
     "can-i-delete.svg.html": diagrams.can_i_delete,
     "life-of-a-version.svg.html": diagrams.life_of_a_version,
     "mutations.md": mutations.write,
     "operations.md": operations.write,
     "refusals.md": refusals.write,
+    "rooms.md": architecture.table,
     "variables.md": variables.write,
 }
 

@@ -34,7 +34,7 @@ from grid_datastores.service import open_service
 from grid_datastores.service.run_locks import RunLocks
 from grid_datastores.settings import QUOTA, Limits, Settings
 from grid_datastores.sources import parse_source, scan
-from grid_datastores.storage.space import TO_FETCH, raising_no_space
+from grid_datastores.storage.space import NO_SPACE_TO_FETCH, raising_no_space
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -136,7 +136,7 @@ def _changed(home: _Home) -> object:
 
 
 def _full(_home: _Home) -> object:
-    with raising_no_space(TO_FETCH):
+    with raising_no_space(NO_SPACE_TO_FETCH):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

@@ -1,4 +1,4 @@
-"""The catalog: what is known of versions, users and workloads (SQLAlchemy Core)."""
+"""The catalog: the metadata of versions, users and workloads (SQLAlchemy Core)."""
 
 from grid_datastores.catalog.database import Catalog, Transaction
 

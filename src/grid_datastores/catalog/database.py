@@ -1,4 +1,4 @@
-"""The connection: durable transactions on SQLite."""
+"""The catalog's database: durable transactions on SQLite."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from sqlalchemy import URL, NullPool, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from grid_datastores.catalog.facts import Facts
+from grid_datastores.catalog.migrations import check_migrated, migrate
 from grid_datastores.catalog.owners import Owners
-from grid_datastores.catalog.reserve import Reserve
-from grid_datastores.catalog.upgrade import bring_up_to_date, check_up_to_date
+from grid_datastores.catalog.reserved_space import ReservedSpace
 from grid_datastores.catalog.users import Users
 from grid_datastores.catalog.versions import Versions
 from grid_datastores.catalog.workloads import Workloads
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-# How long a writer waits for another one, in seconds: transactions are a few milliseconds long.
+# How long a writer waits for another one, in seconds. Transactions take only milliseconds.
 BUSY_TIMEOUT = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """One transaction on the catalog: all of it happens, durably, or none."""
+    """One transaction on the catalog: durable, and all or nothing."""
 
     facts: Facts
     owners: Owners
@@ -42,76 +42,81 @@ class Transaction:
 
 
 class Catalog:
-    """The metadata of all versions and workloads, in a file of SQLite. Makes its tables when new.
+    """The metadata of all versions and workloads, in an SQLite file. Creates the tables of a new catalog.
 
-    `frozen` is one that this process cannot write, or only came `to_look` at: it stays as it is.
+    It is `read_only` if the caller asks for that or if this process cannot write the file. Then no byte of it changes.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
-        self.frozen = read_only or (path.exists() and not _can_be_written(path))
+        self.read_only = read_only or (path.exists() and not _can_be_written(path))
         self._path = path
-        self._reserve = Reserve(path)
-        self._engine = _frozen(path) if self.frozen else _sqlite(path)
-        if self.frozen:
-            with self._told():
-                check_up_to_date(self._engine)
+        self._reserved_space = ReservedSpace(path)
+        self._engine = _read_only_engine(path) if self.read_only else _writable_engine(path)
+        if self.read_only:
+            with self._catalog_errors():
+                check_migrated(self._engine)
             return
-        self._reserve.give()
-        with self._told():
-            bring_up_to_date(self._engine)
-        self._reserve.keep()
+        self._reserved_space.release()
+        try:
+            with self._catalog_errors():
+                migrate(self._engine)
+        except BaseException:
+            self.close()
+            raise
+        self._reserved_space.reserve()
 
     @contextmanager
-    def write(self, *, frees: bool = False) -> Iterator[Transaction]:
-        """A transaction that changes; it is the only writer from its first moment.
+    def write(self, *, frees_space: bool = False) -> Iterator[Transaction]:
+        """Yield a transaction that can change the catalog. It is the only writer from its start.
 
-        One that `frees` room has the catalog's reserve for itself where the disk is full.
+        A transaction that `frees_space` can use the reserved space if the disk is full. Raises `CatalogFailed` and
+        `NoSpace`.
         """
-        if self.frozen:
+        if self.read_only:
             raise CatalogFailed(
-                f"{self._path.parent} cannot be written, so nothing was changed."
-                " Work as a user who can write there, or name another folder with GRID_DIR."
+                f"{self._path.parent} is read-only, so nothing was changed."
+                " Run the command as a user who can write there, or set GRID_DIR to another folder."
             )
-        if frees:
-            self._reserve.give()
-        with self._told(), self._engine.begin() as connection:
+        if frees_space:
+            self._reserved_space.release()
+        with self._catalog_errors(), self._engine.begin() as connection:
             yield _transaction(connection)
-        if frees:
-            self._reserve.keep()
+        if frees_space:
+            self._reserved_space.reserve()
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
-        """A transaction that sees one moment of the catalog and waits for nobody."""
-        with self._told(), self._engine.connect().execution_options(read=True) as connection:
+        """Yield a read-only transaction on a snapshot of the catalog. It never waits for writers."""
+        with self._catalog_errors(), self._engine.connect().execution_options(read=True) as connection:
             yield _transaction(connection)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close all connections."""
         self._engine.dispose()
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """What the database cannot do, in a sentence; a mistake in a query stays an exception."""
+    def _catalog_errors(self) -> Iterator[None]:
+        """Translate the database's failures into refusals. An error in a query stays an exception."""
         try:
             yield
         except DatabaseError as error:
             if type(error) not in (DatabaseError, OperationalError):
                 raise
-            place, said = self._engine.url.database, str(error.orig)
-            # SQLite tells some failures of a full disk as those of any disk.
-            if "is full" in said or ("I/O error" in said and self._reserve.disk_is_full()):
+            path, cause = self._engine.url.database, str(error.orig)
+            # SQLite reports some failures of a full disk as "I/O error".
+            if "is full" in cause or ("I/O error" in cause and self._reserved_space.disk_is_full()):
                 raise NoSpace(
-                    f"There is no space left where the catalog is kept, {place}; nothing was done."
-                    " Make some on that disk, then try again."
+                    f"There is no space left for the catalog, {path}. Nothing was done."
+                    " Free some space on that disk, then try again."
                 ) from error
-            if self.frozen and "unable to open" in said and _lacks_index(self._path):
+            if self.read_only and "unable to open" in cause and _log_lacks_index(self._path):
                 raise CatalogFailed(
-                    f"The catalog {place} cannot be read: {self._path.name}-shm is missing, and cannot be made here."
-                    " Nothing was changed. As a user who can write in this folder, or in a copy, run: grid datastore"
+                    f"The catalog {path} cannot be read: {self._path.name}-shm is missing and cannot be created here."
+                    " Nothing was changed. Run this as a user who can write to the folder or to a copy: grid datastore"
                 ) from error
-            if "not a database" in said or "malformed" in said:
-                raise Damaged(f"The catalog {place} is damaged: {said}. Put a copy of it back.") from error
-            raise CatalogFailed(f"The catalog {place} cannot be used: {said.strip()}.") from error
+            if "not a database" in cause or "malformed" in cause:
+                raise Damaged(f"The catalog {path} is damaged: {cause}. Restore it from a backup.") from error
+            raise CatalogFailed(f"The catalog {path} cannot be used: {cause.strip()}.") from error
 
 
 def _transaction(connection: Connection) -> Transaction:
@@ -121,17 +126,17 @@ def _transaction(connection: Connection) -> Transaction:
 
 
 def _can_be_written(path: Path) -> bool:
-    """SQLite writes the catalog, and its log beside it."""
+    """Return whether SQLite can write the catalog, and the log beside it."""
     return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
 
 
-def _frozen(path: Path) -> Engine:
-    """Connections that change no byte of the catalog or its log: each lives for one transaction.
+def _read_only_engine(path: Path) -> Engine:
+    """Return an engine whose connections change no byte of the catalog or its log. Each lasts for one transaction.
 
-    Where there is a log, SQLite takes locks in the log's index, as every reader does.
+    If there is a log, SQLite locks parts of the log's index, like every reader.
     """
     url = URL.create("sqlite", database=str(path))
-    engine = create_engine(url, creator=lambda: _to_read(path), poolclass=NullPool)
+    engine = create_engine(url, creator=lambda: _connect_read_only(path), poolclass=NullPool)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -140,37 +145,38 @@ def _frozen(path: Path) -> Engine:
     return engine
 
 
-def _to_read(path: Path) -> sqlite3.Connection:
-    """A connection that reads only.
+def _connect_read_only(path: Path) -> sqlite3.Connection:
+    """Return a read-only connection.
 
-    Where there is a log, somebody else works on the catalog, or was killed: what the log holds counts. Its index is
-    needed to read it, and SQLite makes a missing one where it can. Without a log nobody has the catalog open, and the
-    file is whole. SQLite would make a log all the same, which is impossible here or unwanted, unless it takes the file
-    as immutable. A writer that comes meanwhile changes the file only when it moves its log there, and this connection
-    lives for milliseconds.
+    If there is a log, another process works on the catalog or was killed, and the log's content counts. SQLite needs
+    the log's index and creates a missing one if it can.
+
+    Without a log, no process has the catalog open and the file is complete. SQLite would still create a log, which is
+    impossible or unwanted here, so the file is opened as immutable. A writer that starts meanwhile changes the file
+    only at a checkpoint, and this connection lasts for milliseconds.
     """
     how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?{how}", uri=True, timeout=BUSY_TIMEOUT, check_same_thread=False
     )
-    connection.isolation_level = None  # the driver begins nothing by itself
+    connection.isolation_level = None  # the driver must not begin transactions itself
     return connection
 
 
-def _lacks_index(path: Path) -> bool:
-    """Whether there is a log without its index, as in a copy of the folder; SQLite reads no log without one."""
+def _log_lacks_index(path: Path) -> bool:
+    """Return whether there is a log without its index, as in a copy of the folder. SQLite needs both."""
     log, index = (path.with_name(f"{path.name}-{kind}") for kind in ("wal", "shm"))
     return log.exists() and not index.exists()
 
 
-def _sqlite(path: Path) -> Engine:
-    """BEGIN IMMEDIATE, WAL, synchronous=FULL: a commit that was answered survives a power cut."""
-    url = URL.create("sqlite", database=str(path))  # not text: a path may hold what means something in a URL
+def _writable_engine(path: Path) -> Engine:
+    """Return an engine with BEGIN IMMEDIATE, WAL and synchronous=FULL, so that a commit survives a power failure."""
+    url = URL.create("sqlite", database=str(path))  # not a string: a path can contain URL syntax
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None  # the driver begins nothing by itself
+        connection.isolation_level = None  # the driver must not begin transactions itself
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")

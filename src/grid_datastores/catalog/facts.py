@@ -1,4 +1,4 @@
-"""Facts of the whole catalog, by name."""
+"""Facts about the whole catalog, by name."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from grid_datastores.catalog import schema
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-PLACE = "place-id"  # the id by which journals and copies know this catalog, wherever it is
-SIGNING_KEY = "signing-key"  # signs the URLs of a server; it exists where a server was started
-CLOCK = "clock"  # how far the wall clock was from the steady one, and since which boot
-LOCAL_OWNER = "local-owner"  # the id of the user whose versions the embedded commands work on
+PLACE = "place-id"  # identifies this catalog in journals and copies, wherever it is stored
+SIGNING_KEY = "signing-key"  # signs a server's URLs; exists if a server ever ran on this catalog
+CLOCK = "clock"  # the boot id, and the wall clock's offset from the monotonic clock
+LOCAL_OWNER = "local-owner"  # the id of the user whose versions embedded commands use
 
 
 class Facts:
-    """The facts' part of one transaction."""
+    """The operations on facts in one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def get(self, name: str) -> str | None:
-        """What is stored under the name."""
+        """Return the value of this name, or None."""
         table = schema.settings
         return self._connection.execute(select(table.c.value).where(table.c.key == name)).scalar_one_or_none()
 
     def put(self, name: str, value: str) -> None:
-        """Store the value under the name, in place of another one."""
+        """Store the value under the name, replacing any other."""
         table = schema.settings
         changed = self._connection.execute(update(table).where(table.c.key == name).values(value=value))
         if not changed.rowcount:
             self._connection.execute(insert(table).values(key=name, value=value))
 
-    def settle(self, name: str, fresh: str) -> str:
-        """What is stored under the name; where nothing is, `fresh`, which is stored from now on."""
+    def get_or_put(self, name: str, fresh: str) -> str:
+        """Return the value of this name. If there is none, store and return `fresh`."""
         known = self.get(name)
         if known is None:
             self.put(name, fresh)

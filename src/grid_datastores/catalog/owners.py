@@ -1,4 +1,4 @@
-"""Changing the owner of everything that one user has."""
+"""Transfers everything that one user owns to another user."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy import exists, select, update
 
 from grid_datastores.catalog import schema
 from grid_datastores.domain.model import Phase, VersionRef, WorkloadState
-from grid_datastores.domain.naming import name_apart
+from grid_datastores.domain.naming import unique_name
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
-    """A version that has another owner now, and perhaps another name; its number stays."""
+class MovedVersion:
+    """A version that has a new owner and perhaps a new name. Its number stays the same."""
 
     version_id: str
     before: VersionRef
@@ -28,50 +28,53 @@ class Moved:
 
 
 class Owners:
-    """The part of one transaction that changes owners."""
+    """The operations on owners in one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def has_any(self, user: User) -> bool:
-        """Whether the user ever had a version, deleted or not."""
+        """Return whether the user ever had a version, deleted or not."""
         query = select(exists().where(schema.versions.c.owner_id == user.id))
         return bool(self._connection.execute(query).scalar())
 
-    def has_some_left(self, user: User) -> bool:
-        """Whether the user has a version that is not deleted."""
+    def has_undeleted(self, user: User) -> bool:
+        """Return whether the user has a version that is not deleted."""
         table = schema.versions
         mine = exists().where(table.c.owner_id == user.id, table.c.phase != Phase.DELETED.value)
         return bool(self._connection.execute(select(mine)).scalar())
 
-    def give(self, giver: User, taker: User) -> list[Moved]:
-        """All datastores, versions and workloads of one user belong to another; what moved, by name and number.
+    def transfer(self, old_owner: User, new_owner: User) -> list[MovedVersion]:
+        """Transfer all datastores, versions and workloads to the new owner.
 
-        A name that both use is kept apart: the giver's datastore, or live workload, is renamed.
+        Return the moved versions, by name and number. If both users have a datastore or a live workload of the same
+        name, the old owner's is renamed.
         """
-        moved = self._give_versions(giver, taker)
-        self._give_workloads(giver, taker)
+        moved = self._transfer_versions(old_owner, new_owner)
+        self._transfer_workloads(old_owner, new_owner)
         return moved
 
-    def _give_versions(self, giver: User, taker: User) -> list[Moved]:
+    def _transfer_versions(self, old_owner: User, new_owner: User) -> list[MovedVersion]:
         table = schema.datastores
-        taken = set(self._connection.execute(select(table.c.name).where(table.c.owner_id == taker.id)).scalars())
-        given = self._connection.execute(select(table).where(table.c.owner_id == giver.id).order_by(table.c.name)).all()
-        moved: list[Moved] = []
-        for row in given:
-            name = name_apart(row.name, giver.name, taken | {other.name for other in given if other is not row})
+        taken = set(self._connection.execute(select(table.c.name).where(table.c.owner_id == new_owner.id)).scalars())
+        rows = self._connection.execute(
+            select(table).where(table.c.owner_id == old_owner.id).order_by(table.c.name)
+        ).all()
+        moved: list[MovedVersion] = []
+        for row in rows:
+            name = unique_name(row.name, old_owner.name, taken | {other.name for other in rows if other is not row})
             taken.add(name)
-            self._connection.execute(update(table).where(table.c.id == row.id).values(owner_id=taker.id, name=name))
-            moved += self._rename(row.id, taker, name)
+            self._connection.execute(update(table).where(table.c.id == row.id).values(owner_id=new_owner.id, name=name))
+            moved += self._rename(row.id, new_owner, name)
         return moved
 
-    def _rename(self, datastore_id: str, taker: User, name: str) -> list[Moved]:
+    def _rename(self, datastore_id: str, new_owner: User, name: str) -> list[MovedVersion]:
         table = schema.versions
         mine = table.c.datastore_id == datastore_id
         rows = self._connection.execute(select(table).where(mine).order_by(table.c.number)).all()
-        self._connection.execute(update(table).where(mine).values(owner_id=taker.id, name=name))
+        self._connection.execute(update(table).where(mine).values(owner_id=new_owner.id, name=name))
         return [
-            Moved(
+            MovedVersion(
                 row.id,
                 VersionRef(row.name, row.number),
                 VersionRef(name, row.number),
@@ -80,12 +83,12 @@ class Owners:
             for row in rows
         ]
 
-    def _give_workloads(self, giver: User, taker: User) -> None:
+    def _transfer_workloads(self, old_owner: User, new_owner: User) -> None:
         table = schema.workloads
         live = table.c.state.in_([state.value for state in WorkloadState if state.live])
-        for row in self._connection.execute(select(table).where(table.c.owner_id == giver.id, live)).all():
-            same_kind = (table.c.owner_id == taker.id, table.c.kind == row.kind, live)
+        for row in self._connection.execute(select(table).where(table.c.owner_id == old_owner.id, live)).all():
+            same_kind = (table.c.owner_id == new_owner.id, table.c.kind == row.kind, live)
             taken = set(self._connection.execute(select(table.c.name).where(*same_kind)).scalars())
-            name = name_apart(row.name, giver.name, taken)
-            self._connection.execute(update(table).where(table.c.id == row.id).values(owner_id=taker.id, name=name))
-        self._connection.execute(update(table).where(table.c.owner_id == giver.id).values(owner_id=taker.id))
+            name = unique_name(row.name, old_owner.name, taken)
+            self._connection.execute(update(table).where(table.c.id == row.id).values(owner_id=new_owner.id, name=name))
+        self._connection.execute(update(table).where(table.c.owner_id == old_owner.id).values(owner_id=new_owner.id))

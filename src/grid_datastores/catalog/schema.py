@@ -1,4 +1,4 @@
-"""The tables. A deleted version keeps its row, so nothing here is ever deleted but work that is done."""
+"""The tables. A deleted version keeps its row as a tombstone; only finished work is ever deleted from here."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
 
-class Moment(TypeDecorator[datetime]):
-    """A time with its zone, kept in UTC, also where the database knows no zones."""
+class UtcDateTime(TypeDecorator[datetime]):
+    """A time, stored in UTC, even if the database has no time zones."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
-        """Into the database, in UTC."""
+        """Convert to UTC for the database."""
         return value.astimezone(UTC) if value else None
 
     def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
-        """Out of the database, in UTC."""
+        """Return the stored time in UTC."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -43,7 +43,7 @@ class Moment(TypeDecorator[datetime]):
 
 metadata = MetaData()
 
-# Facts of the whole catalog by name; `facts.py` lists the names.
+# Facts about the whole catalog, by name; see `facts.py`.
 settings = Table(
     "settings",
     metadata,
@@ -57,7 +57,7 @@ users = Table(
     Column("id", String(64), primary_key=True),
     Column("name", String(63), nullable=False, unique=True),
     Column("key_hash", String(64), nullable=False),
-    Column("created_at", Moment, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
 )
 
 tokens = Table(
@@ -65,7 +65,7 @@ tokens = Table(
     metadata,
     Column("token_hash", String(64), primary_key=True),
     Column("user_id", ForeignKey("users.id"), nullable=False),
-    Column("expires_at", Moment, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
 )
 
 # `last_number` only grows: a number is never used twice (rule version-number-unused).
@@ -89,26 +89,26 @@ versions = Table(
     Column("number", Integer, nullable=False),
     Column("source_kind", String(16), nullable=False),
     Column("source_location", Text, nullable=False),
-    Column("fetch_url", Text),  # with what is secret in it; kept as long as it is to be fetched
+    Column("fetch_url", Text),  # can contain secrets; cleared after the fetch
     Column("phase", String(16), nullable=False),
     Column("message", Text, nullable=False, default=""),
-    Column("created_at", Moment, nullable=False),
-    Column("active_at", Moment, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("active_at", UtcDateTime, nullable=False),
     Column("expiry_seconds", Integer, nullable=False, server_default="86400"),  # how long it may stay inactive
-    Column("finished_at", Moment),
+    Column("finished_at", UtcDateTime),
     Column("size_bytes", BigInteger, nullable=False, default=0),
     Column("file_count", BigInteger, nullable=False, default=0),
     Column("fingerprint", String(64), nullable=False, default=""),
-    Column("last_used_at", Moment),
+    Column("last_used_at", UtcDateTime),
     Column("last_used_by", String(128), nullable=False, default=""),
-    Column("deleted_at", Moment),
+    Column("deleted_at", UtcDateTime),
     Column("deleted_by", String(63), nullable=False, default=""),
-    Column("bytes_gone_at", Moment),
+    Column("bytes_gone_at", UtcDateTime),
     UniqueConstraint("datastore_id", "number"),
     Index("versions_of_owner", "owner_id", "phase"),
 )
 
-# One row an object on its way in; `parts` counts the parts announced, `size_bytes` is known when complete.
+# One row per object that is being uploaded; `parts` is the announced number of parts.
 uploads = Table(
     "uploads",
     metadata,
@@ -116,7 +116,7 @@ uploads = Table(
     Column("version_id", ForeignKey("versions.id"), nullable=False),
     Column("key", Text, nullable=False),
     Column("parts", Integer, nullable=False),
-    Column("expires_at", Moment, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
     Column("completed", Integer, nullable=False, default=0),
     UniqueConstraint("version_id", "key"),
 )
@@ -129,12 +129,12 @@ workloads = Table(
     Column("owner_id", ForeignKey("users.id"), nullable=False),
     Column("name", String(63), nullable=False),
     Column("state", String(16), nullable=False),
-    Column("state_since", Moment, nullable=False),
-    Column("created_at", Moment, nullable=False),
-    Column("lease_until", Moment),
-    Column("lease_seconds", Integer),  # the length of its lease; none for a workload without one
+    Column("state_since", UtcDateTime, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("lease_until", UtcDateTime),
+    Column("lease_seconds", Integer),  # NULL for a workload without a lease
     Index("workloads_of_owner", "owner_id", "kind", "state"),
-    Index("workloads_in_state", "state"),  # few are live, however many there were
+    Index("workloads_in_state", "state"),  # few workloads are live, however many have ended
 )
 
 mounts = Table(
@@ -151,7 +151,7 @@ removals = Table(
     "removals",
     metadata,
     Column("version_id", ForeignKey("versions.id"), primary_key=True),
-    Column("queued_at", Moment, nullable=False),
+    Column("queued_at", UtcDateTime, nullable=False),
 )
 
 events = Table(
@@ -159,7 +159,7 @@ events = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("version_id", ForeignKey("versions.id"), nullable=False),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
     Column("actor", String(63), nullable=False),
     Column("kind", String(16), nullable=False),
     Column("message", Text, nullable=False),

@@ -1,4 +1,4 @@
-"""Users, their keys and tokens. Keys and tokens are kept as digests only."""
+"""Users, their keys and tokens. Only digests of keys and tokens are stored."""
 
 from __future__ import annotations
 
@@ -17,53 +17,53 @@ if TYPE_CHECKING:
 
 
 class Users:
-    """The users' part of one transaction."""
+    """The operations on users in one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def add(self, user: User, key: str, at: datetime) -> None:
-        """A new user with this API key."""
+        """Add a user with this API key."""
         row = {"id": user.id, "name": user.name, "key_hash": secret_digest(key), "created_at": at}
         self._connection.execute(insert(schema.users).values(row))
 
     def set_key(self, user: User, key: str) -> None:
-        """The user has this API key from now on; no token of theirs stands for them any more."""
+        """Replace the user's API key and delete all their tokens."""
         users, tokens = schema.users, schema.tokens
         self._connection.execute(update(users).where(users.c.id == user.id).values(key_hash=secret_digest(key)))
         self._connection.execute(delete(tokens).where(tokens.c.user_id == user.id))
 
     def all(self) -> list[User]:
-        """Everybody, by name."""
+        """Return all users, sorted by name."""
         rows = self._connection.execute(select(schema.users).order_by(schema.users.c.name))
         return [User(row.id, row.name) for row in rows]
 
     def by_age(self) -> list[User]:
-        """Everybody, the user who was added first at the beginning."""
+        """Return all users, the one who was added first at the beginning."""
         rows = self._connection.execute(select(schema.users).order_by(schema.users.c.created_at, schema.users.c.id))
         return [User(row.id, row.name) for row in rows]
 
     def count(self) -> int:
-        """How many there are."""
+        """Return the number of users."""
         return len(self._connection.execute(select(schema.users.c.id)).all())
 
     def oldest(self) -> User | None:
-        """The user who was added first."""
+        """Return the user who was added first, or None."""
         row = self._connection.execute(select(schema.users).order_by(schema.users.c.created_at).limit(1)).one_or_none()
         return User(row.id, row.name) if row else None
 
     def get(self, user_id: str) -> User | None:
-        """The user with this id."""
+        """Return the user with this id, or None."""
         row = self._connection.execute(select(schema.users).where(schema.users.c.id == user_id)).one_or_none()
         return User(row.id, row.name) if row else None
 
     def named(self, name: str) -> User | None:
-        """The user of that name."""
+        """Return the user with this name, or None."""
         row = self._connection.execute(select(schema.users).where(schema.users.c.name == name)).one_or_none()
         return User(row.id, row.name) if row else None
 
     def of_key(self, id_or_name: str, key: str) -> User | None:
-        """The user with that id or name, if the key is theirs."""
+        """Return the user with this id or name, or None if the key is not theirs."""
         users = schema.users
         row = self._connection.execute(
             select(users).where(
@@ -73,12 +73,12 @@ class Users:
         return User(row.id, row.name) if row else None
 
     def add_token(self, token: str, user: User, expires_at: datetime) -> None:
-        """A token that stands for the user until it expires."""
+        """Add a token for the user, valid until it expires."""
         row = {"token_hash": secret_digest(token), "user_id": user.id, "expires_at": expires_at}
         self._connection.execute(insert(schema.tokens).values(row))
 
     def of_token(self, token: str, now: datetime) -> User | None:
-        """The user whom the token stands for, if it has not expired."""
+        """Return the user of this token, or None if it is unknown or expired."""
         tokens, users = schema.tokens, schema.users
         row = self._connection.execute(
             select(users)
@@ -87,15 +87,15 @@ class Users:
         ).one_or_none()
         return User(row.id, row.name) if row else None
 
-    def drop_expired_tokens(self, now: datetime) -> None:
-        """Nothing is kept of tokens that stand for nobody any more."""
+    def delete_expired_tokens(self, now: datetime) -> None:
+        """Delete all expired tokens."""
         self._connection.execute(delete(schema.tokens).where(schema.tokens.c.expires_at <= now))
 
-    def drop_token(self, token: str) -> None:
-        """The token stands for nobody any more."""
+    def delete_token(self, token: str) -> None:
+        """Delete the token, so that it is no longer valid."""
         self._connection.execute(delete(schema.tokens).where(schema.tokens.c.token_hash == secret_digest(token)))
 
     def lock(self, user_id: str) -> None:
-        """Wait for, then be, the only transaction that changes this user's versions or workloads."""
+        """Wait for the exclusive right to change this user's versions and workloads in this transaction."""
         query = select(schema.users.c.id).where(schema.users.c.id == user_id).with_for_update()
         self._connection.execute(query)

@@ -1,4 +1,4 @@
-"""Versions, their uploads, their history and the removal's queue."""
+"""Versions, their uploads, their history, and the removal's queue."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row, Select
 
-REFRESHES = 4  # of an upload's activity, at most, per expiry period
+MAX_REFRESHES = 4  # of an upload's activity per expiry period
 _UNFINISHED = [phase.value for phase in Phase if phase.unfinished]
-_COUNTED = [phase.value for phase in Phase if phase.takes_place]
+_COUNTED = [phase.value for phase in Phase if phase.counts_against_quota]
 
 
 class Versions:
-    """The versions' part of one transaction."""
+    """The operations on versions in one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -39,10 +39,10 @@ class Versions:
         expiry_seconds: int,
         fetch_url: str | None = None,
     ) -> Version:
-        """A new version under the name, with the next number. The owner must be locked.
+        """Create a version under the name, with the next number. The caller must have locked the owner.
 
-        It expires after so many seconds without activity, for as long as it is unfinished. `fetch_url` is where it is
-        to be fetched from, where that is not what is shown.
+        While unfinished, it expires after `expiry_seconds` without activity. `fetch_url` is the URL to fetch from, if
+        it differs from the shown location.
         """
         datastore_id, number = self._take_number(owner_id, name)
         version = Version(uuid4().hex, owner_id, VersionRef(name, number), source, Phase.UPLOADING, at)
@@ -78,13 +78,16 @@ class Versions:
         return datastore_id, number
 
     def get(self, version_id: str, *, lock: bool = False) -> Version | None:
-        """The version with this id; locked, no other transaction deletes or mounts it meanwhile."""
+        """Return the version with this id, or None.
+
+        With `lock`, no other transaction can delete or mount it until this one ends.
+        """
         query = select(schema.versions).where(schema.versions.c.id == version_id)
         rows = self._all(query.with_for_update() if lock else query)
         return rows[0] if rows else None
 
     def find(self, owner_id: str, ref: VersionRef) -> Version | None:
-        """The owner's version of this name and number, deleted or not."""
+        """Return the owner's version of this name and number, deleted or not, or None. Enforces private-to-owner."""
         table = schema.versions
         rows = self._all(
             select(table).where(table.c.owner_id == owner_id, table.c.name == ref.name, table.c.number == ref.number)
@@ -92,7 +95,7 @@ class Versions:
         return rows[0] if rows else None
 
     def of_owner(self, owner_id: str) -> list[Version]:
-        """The owner's versions that are there, by name and number."""
+        """Return the owner's versions that are not deleted, sorted by name and number."""
         table = schema.versions
         return self._all(
             select(table)
@@ -101,13 +104,13 @@ class Versions:
         )
 
     def undeleted(self, owner_id: str, version_ids: Collection[str]) -> set[str]:
-        """Those of the versions that are the owner's and not deleted."""
+        """Return those of these ids whose versions belong to the owner and are not deleted."""
         table = schema.versions
         mine = (table.c.owner_id == owner_id, table.c.phase != Phase.DELETED.value, table.c.id.in_(version_ids))
         return set(self._connection.execute(select(table.c.id).where(*mine)).scalars())
 
     def siblings(self, version: Version) -> list[Version]:
-        """The other versions under its name that are there; of one that has failed nothing is."""
+        """Return the other versions under the same name, except deleted and failed ones."""
         return [
             other
             for other in self.of_owner(version.owner_id)
@@ -115,27 +118,27 @@ class Versions:
         ]
 
     def counted(self, owner_id: str) -> int:
-        """How many places of the quota are taken."""
+        """Return how many of the owner's versions count against the quota."""
         table = schema.versions
         query = select(func.count()).where(table.c.owner_id == owner_id, table.c.phase.in_(_COUNTED))
         return self._connection.execute(query).scalar_one()
 
     def fetch_url(self, version_id: str) -> str | None:
-        """Where the version is to be fetched from; it may hold a key, and nothing shows it."""
+        """Return the URL to fetch the version from. It can contain secrets and is never shown."""
         table = schema.versions
         return self._connection.execute(select(table.c.fetch_url).where(table.c.id == version_id)).scalar_one_or_none()
 
-    def optimize(self, version_id: str, at: datetime) -> None:
-        """All data of the version is there, or can be fetched."""
+    def start_optimizing(self, version_id: str, at: datetime) -> None:
+        """Close the version to further data: everything is uploaded or can be fetched."""
         self._set(version_id, phase=Phase.OPTIMIZING.value, active_at=at)
 
     def fail(self, version_id: str, why: str, at: datetime) -> None:
-        """The version comes to nothing; its bytes are queued for the removal."""
+        """Mark the version as failed and queue the removal of its bytes."""
         self._set(version_id, phase=Phase.FAILED.value, message=why, fetch_url=None)
         self.queue_removal(version_id, at)
 
     def finish(self, version_id: str, *, size: int, files: int, fingerprint: str, at: datetime) -> None:
-        """The version is available, with what it holds: `size` bytes in `files` files."""
+        """Mark the version as available, with `size` bytes in `files` files."""
         self._set(
             version_id,
             phase=Phase.AVAILABLE.value,
@@ -149,16 +152,16 @@ class Versions:
         self._connection.execute(delete(schema.uploads).where(schema.uploads.c.version_id == version_id))
 
     def mark_deleted(self, version_id: str, by: str, at: datetime) -> None:
-        """The version is gone for everybody, by nobody ("") if it was never finished; its bytes await the removal."""
+        """Mark the version as deleted by this user ("" for an abandoned upload) and queue the removal of its bytes."""
         self._set(version_id, phase=Phase.DELETED.value, deleted_at=at, deleted_by=by, fetch_url=None)
         self.queue_removal(version_id, at)
 
     def mark_used(self, version_id: str, by: str, at: datetime) -> None:
-        """The version was mounted by this workload."""
+        """Record that this workload mounted the version."""
         self._set(version_id, last_used_at=at, last_used_by=by)
 
     def queue_removal(self, version_id: str, at: datetime) -> None:
-        """The removal is to erase the version's bytes; asking twice is asking once."""
+        """Queue the removal of the version's bytes. Idempotent."""
         queue = schema.removals
         queued = self._connection.execute(select(queue).where(queue.c.version_id == version_id)).one_or_none()
         if queued is None:
@@ -166,34 +169,34 @@ class Versions:
         self._connection.execute(delete(schema.uploads).where(schema.uploads.c.version_id == version_id))
 
     def queued_removals(self) -> list[Version]:
-        """The versions whose bytes are still to be erased, oldest first."""
+        """Return the versions whose bytes must still be erased, oldest first."""
         table, queue = schema.versions, schema.removals
         return self._all(select(table).join(queue, queue.c.version_id == table.c.id).order_by(queue.c.queued_at))
 
     def expired(self, phase: Phase, now: datetime) -> list[Version]:
-        """Everybody's versions in this phase that have been inactive for longer than their own expiry."""
+        """Return all users' versions in this phase that were inactive for longer than their expiry."""
         table = schema.versions
         rows = self._connection.execute(select(table).where(table.c.phase == phase.value)).all()
         return [_version(row) for row in rows if now - row.active_at > timedelta(seconds=row.expiry_seconds)]
 
     def has_expired(self, version_id: str, now: datetime) -> bool:
-        """Whether this upload has been inactive for longer than its own expiry."""
+        """Return whether this upload was inactive for longer than its expiry."""
         return now - self.active_at(version_id) > self.expiry(version_id)
 
     def expiry(self, version_id: str) -> timedelta:
-        """How long this version may stay inactive while it is unfinished."""
+        """Return how long this version may be inactive while it is unfinished."""
         table = schema.versions
         query = select(table.c.expiry_seconds).where(table.c.id == version_id)
         return timedelta(seconds=self._connection.execute(query).scalar_one())
 
     def mark_active(self, version_id: str, at: datetime) -> None:
-        """The upload, or the fetch, goes on. Refreshed at most four times per expiry period."""
-        since = abs(at - self.active_at(version_id))  # the clock may have been set back
-        if since >= self.expiry(version_id) / REFRESHES:
+        """Record activity of the upload or fetch. Refreshed at most four times per expiry period."""
+        since = abs(at - self.active_at(version_id))  # abs: the clock may have been set back
+        if since >= self.expiry(version_id) / MAX_REFRESHES:
             self._set(version_id, active_at=at)
 
     def active_at(self, version_id: str) -> datetime:
-        """When the version was last marked as active."""
+        """Return when the version was last marked as active."""
         table = schema.versions
         active_at: datetime = self._connection.execute(
             select(table.c.active_at).where(table.c.id == version_id)
@@ -201,17 +204,17 @@ class Versions:
         return active_at
 
     def mark_all_active(self, at: datetime) -> None:
-        """Every unfinished version has its whole expiry before it."""
+        """Restart the expiry of every unfinished version."""
         table = schema.versions
         self._connection.execute(update(table).where(table.c.phase.in_(_UNFINISHED)).values(active_at=at))
 
     def in_phase(self, phase: Phase) -> list[Version]:
-        """Everybody's versions in this phase, oldest first."""
+        """Return all users' versions in this phase, oldest first."""
         table = schema.versions
         return self._all(select(table).where(table.c.phase == phase.value).order_by(table.c.created_at))
 
     def mark_bytes_gone(self, version_id: str, at: datetime) -> bool:
-        """The removal is done with this version; False when another process has said so already."""
+        """Record that the version's bytes are erased. Return False if another process has recorded it already."""
         query = delete(schema.removals).where(schema.removals.c.version_id == version_id)
         if not self._connection.execute(query).rowcount:
             return False
@@ -219,9 +222,9 @@ class Versions:
         return True
 
     def open_uploads(self, version_id: str, keys: dict[str, int], expires_at: datetime) -> list[Upload]:
-        """The uploads of these keys (with their part counts), in order.
+        """Return the uploads of these keys, in order. `keys` maps each key to its number of parts.
 
-        One that was announced before stays as it was, and takes its parts for longer when it waits for them.
+        An upload that exists already stays as it is, but an incomplete one accepts parts for longer.
         """
         waiting = update(schema.uploads).where(
             schema.uploads.c.version_id == version_id, schema.uploads.c.completed == 0
@@ -239,30 +242,30 @@ class Versions:
         return [known[key] for key in keys]
 
     def uploads(self, version_id: str) -> list[Upload]:
-        """All uploads into the version, by key."""
+        """Return all uploads into the version, sorted by key."""
         table = schema.uploads
         query = select(table).where(table.c.version_id == version_id).order_by(table.c.key)
         return [_upload(row) for row in self._connection.execute(query)]
 
     def upload(self, upload_id: str) -> Upload | None:
-        """The upload with this id."""
+        """Return the upload with this id, or None."""
         query = select(schema.uploads).where(schema.uploads.c.id == upload_id)
         row = self._connection.execute(query).one_or_none()
         return _upload(row) if row else None
 
     def complete_uploads(self, upload_ids: Sequence[str]) -> None:
-        """These objects have all their parts."""
+        """Mark these uploads as complete."""
         table = schema.uploads
         query = update(table).where(table.c.id.in_(upload_ids)).values(completed=1)
         self._connection.execute(query)
 
     def record(self, version_id: str, kind: EventKind, actor: str, message: str, at: datetime) -> None:
-        """One more line in the version's history."""
+        """Add an event to the version's history."""
         row = {"version_id": version_id, "kind": kind.value, "actor": actor, "message": message, "at": at}
         self._connection.execute(insert(schema.events).values(row))
 
     def history(self, version_id: str) -> list[Event]:
-        """What happened to the version, oldest first."""
+        """Return the version's events, oldest first."""
         table = schema.events
         query = select(table).where(table.c.version_id == version_id).order_by(table.c.id)
         return [

@@ -1,4 +1,4 @@
-"""Sessions and Runs, and what they mount."""
+"""Sessions and Runs, and their mounts."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 class Workloads:
-    """The workloads' part of one transaction."""
+    """The operations on workloads in one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def add(self, workload: Workload) -> None:
-        """A new workload with its mounts. The versions must be locked."""
+        """Add a workload with its mounts. The caller must have locked the versions."""
         self._connection.execute(
             insert(schema.workloads).values(
                 id=workload.id,
@@ -42,12 +42,12 @@ class Workloads:
             self._connection.execute(insert(schema.mounts).values(row))
 
     def get(self, workload_id: str) -> Workload | None:
-        """The workload with this id."""
+        """Return the workload with this id, or None."""
         found = self._where(schema.workloads.c.id == workload_id)
         return found[0] if found else None
 
     def of_owner(self, owner_id: str, kind: WorkloadKind) -> list[Workload]:
-        """The owner's workloads of this kind that are not deleted, oldest first."""
+        """Return the owner's workloads of this kind that are not deleted, oldest first."""
         table = schema.workloads
         return self._where(
             table.c.owner_id == owner_id,
@@ -56,7 +56,7 @@ class Workloads:
         )
 
     def holders(self, version_id: str, now: datetime) -> list[Holder]:
-        """The workloads whose mounts keep this version now, oldest first (rule in-use-refused)."""
+        """Return the workloads that hold this version now, oldest first. Enforces in-use-this-version."""
         table, mounts = schema.workloads, schema.mounts
         mounting = exists().where(mounts.c.workload_id == table.c.id, mounts.c.version_id == version_id)
         query = select(table).where(holding(now), mounting).order_by(table.c.created_at, table.c.id)
@@ -66,49 +66,49 @@ class Workloads:
         ]
 
     def holds_name(self, owner_id: str, kind: WorkloadKind, name: str, now: datetime) -> bool:
-        """Whether a workload of the owner has this name and holds its versions now."""
+        """Return whether a workload of this name holds its versions now."""
         table = schema.workloads
         of_name = (table.c.owner_id == owner_id, table.c.kind == kind.value, table.c.name == name)
         return bool(self._connection.execute(select(exists().where(*of_name, holding(now)))).scalar())
 
     def has_run(self, version_id: str) -> bool:
-        """Whether a Run has ever mounted the version, ended or not."""
+        """Return whether a Run has ever mounted the version."""
         table, mounts = schema.workloads, schema.mounts
         mounting = mounts.c.version_id == version_id, mounts.c.workload_id == table.c.id
         runs = exists().where(*mounting, table.c.kind == WorkloadKind.RUN.value)
         return bool(self._connection.execute(select(runs)).scalar())
 
     def set_state(self, workload_id: str, state: WorkloadState, at: datetime) -> None:
-        """The workload is in this state since `at`."""
+        """Set the workload's state, with the time of the change."""
         table = schema.workloads
         query = update(table).where(table.c.id == workload_id).values(state=state.value, state_since=at)
         self._connection.execute(query)
 
     def renew_lease(self, workload_id: str, seconds: int, now: datetime) -> None:
-        """The workload has a lease of this length, which begins now."""
+        """Give the workload a lease of this length that starts now."""
         table = schema.workloads
         lease = {"lease_until": now + timedelta(seconds=seconds), "lease_seconds": seconds}
         self._connection.execute(update(table).where(table.c.id == workload_id).values(lease))
 
     def renew_leases(self, now: datetime) -> None:
-        """The lease of every running workload that has one begins now; each keeps its own length."""
+        """Restart the lease of every running workload that has one. Each keeps its length."""
         for workload_id, _until, seconds in self._leased():
             self.renew_lease(workload_id, seconds, now)
 
-    def leased_too_long(self, now: datetime) -> bool:
-        """Whether a running workload's lease ends later than one that begins now."""
+    def has_overlong_lease(self, now: datetime) -> bool:
+        """Return whether a running workload's lease ends later than a lease that starts now."""
         return any(until > now + timedelta(seconds=seconds) for _id, until, seconds in self._leased())
 
-    def cut_leases(self, now: datetime) -> None:
-        """No running workload's lease ends later than one that begins now; each keeps its own length."""
+    def shorten_leases(self, now: datetime) -> None:
+        """Shorten every lease that ends later than a lease that starts now. Each keeps its length."""
         for workload_id, until, seconds in self._leased():
             if until > now + timedelta(seconds=seconds):
                 self.renew_lease(workload_id, seconds, now)
 
     def _leased(self) -> list[tuple[str, datetime, int]]:
-        """The running workloads with a lease: id, end, and length in seconds.
+        """Return the running workloads with a lease: their id, its end, and its length in seconds.
 
-        An older release that works on the same catalog writes no length: its leases are left to it.
+        An older release on the same catalog stores no length. Its leases are left to it.
         """
         table = schema.workloads
         query = select(table.c.id, table.c.lease_until, table.c.lease_seconds).where(
@@ -118,8 +118,8 @@ class Workloads:
         )
         return [(row.id, row.lease_until, row.lease_seconds) for row in self._connection.execute(query)]
 
-    def lapsed(self, now: datetime) -> list[Workload]:
-        """The workloads that count as live and whose lease has lapsed."""
+    def with_expired_lease(self, now: datetime) -> list[Workload]:
+        """Return the running workloads whose lease has expired."""
         table = schema.workloads
         return self._where(table.c.state == WorkloadState.RUNNING.value, table.c.lease_until <= now)
 
@@ -145,7 +145,7 @@ class Workloads:
         ]
 
     def _mounts(self, *conditions: ColumnElement[bool]) -> dict[str, list[Mount]]:
-        """What the workloads of these conditions mount, by their ids."""
+        """Return the mounts of the workloads that match these conditions, by workload id."""
         table, mounts, versions = schema.workloads, schema.mounts, schema.versions
         query = (
             select(mounts, versions.c.name, versions.c.number)
@@ -162,7 +162,7 @@ class Workloads:
 
 
 def holding(now: datetime) -> ColumnElement[bool]:
-    """`rules.holds` as the database asks it; a test holds the two together."""
+    """Return `rules.holds` as a SQL condition. A test checks that both agree."""
     table = schema.workloads
     live = table.c.state.in_([state.value for state in WorkloadState if state.live])
     return live & (table.c.lease_until.is_(None) | (table.c.lease_until > now))

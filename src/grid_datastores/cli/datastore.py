@@ -33,7 +33,7 @@ from grid_datastores.cli.output import (
 from grid_datastores.cli.resuming import clearcache, resume
 from grid_datastores.cli.tables import Column
 from grid_datastores.cli.target import open_datastores
-from grid_datastores.domain.text import counted, plain, size
+from grid_datastores.domain.text import counted, escape_control, format_size
 
 if TYPE_CHECKING:
     from grid_datastores.domain.model import Details, FileEntry, Source, Version
@@ -112,7 +112,7 @@ def _name_from_path(source: str) -> str:
 
 
 def _upload(source: str, name: str) -> Version:
-    from grid_datastores.domain.rules import check_source_place
+    from grid_datastores.domain.rules import check_source_location
     from grid_datastores.gateway.credentials import credentials_file
     from grid_datastores.machine import uploads
     from grid_datastores.settings import read_settings
@@ -123,7 +123,7 @@ def _upload(source: str, name: str) -> Version:
         # `realpath`, because `Path.resolve` raises on a loop of links, which `scan` reports better.
         own = (settings.data, settings.catalog, credentials_file(settings))
         folder, directory, *protected = (Path(os.path.realpath(path)) for path in (source, settings.directory, *own))
-        check_source_place(folder, directory, protected)
+        check_source_location(folder, directory, protected)
     data = scan(source)
     with open_datastores() as datastores, progress(f"Creating {name}", data.size_bytes) as advance:
         return uploads.create(datastores, settings.directory, name, data, advance)
@@ -203,7 +203,7 @@ def download(name: str, version: int, destination: str | None) -> None:
 
 
 def _content_text(version: Version) -> str:
-    return f"{counted(version.file_count, 'file')}, {size(version.size_bytes)}"
+    return f"{counted(version.file_count, 'file')}, {format_size(version.size_bytes)}"
 
 
 def _list(output: str) -> None:
@@ -225,7 +225,7 @@ def _list(output: str) -> None:
                 str(version.ref.number),
                 version.phase.value,
                 str(version.file_count),
-                size(version.size_bytes),
+                format_size(version.size_bytes),
                 f"{version.created_at:%Y-%m-%d}",
                 version.source.location or "-",
             ]
@@ -242,20 +242,20 @@ def _print_details(details: Details) -> None:
         ("Phase", version.phase.value + (f": {version.message}" if version.message else "")),
         ("Source", f"{version.source.location or 'unknown'} ({version.source.kind.how})"),
         ("Files", str(version.file_count)),
-        ("Size", f"{size(version.size_bytes)} ({version.size_bytes} bytes)"),
+        ("Size", f"{format_size(version.size_bytes)} ({version.size_bytes} bytes)"),
         ("Fingerprint", version.fingerprint or "-"),
         ("Created", format_time(version.created_at)),
         ("Last used", f"{format_time(version.last_used_at)} {version.last_used_by}".strip()),
     ]
     if version.deleted_at:
-        lines.append(("Deleted", f"{format_time(version.deleted_at)}{version.deleted_how}"))
+        lines.append(("Deleted", f"{format_time(version.deleted_at)}{version.deletion_suffix}"))
         lines.append(("Bytes gone", format_time(version.bytes_gone_at)))
     for holder in details.holders:
         lines.append(("In use by", f"{holder.kind} {holder.name} ({holder.state} since {format_time(holder.since)})"))
     for label, text in lines:
-        click.echo(f"{label + ':':<13}{plain(text)}")
+        click.echo(f"{label + ':':<13}{escape_control(text)}")
     click.echo("History:")
     for event in details.history:
         actor = f" by {event.actor}" if event.actor else ""
         message = f": {event.message}" if event.message else ""
-        click.echo(f"  {format_time(event.at)}  {event.kind}{actor}{plain(message)}")
+        click.echo(f"  {format_time(event.at)}  {event.kind}{actor}{escape_control(message)}")

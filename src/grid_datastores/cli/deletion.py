@@ -12,7 +12,7 @@ from grid_datastores.cli.options import VersionNumber, name_option, output_optio
 from grid_datastores.cli.output import EXIT_UNPRINTED, echo, fallback_to_stderr, print_json, warn
 from grid_datastores.cli.target import open_datastores
 from grid_datastores.domain.errors import InUse, Refusal
-from grid_datastores.domain.text import COPIES, counted, size
+from grid_datastores.domain.text import COPIES, counted, format_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -118,7 +118,7 @@ def _combined(results: Sequence[_Result], dry_run: bool) -> list[_Result]:
             freed += receipt.quota_before.used - receipt.quota_after.used
             receipt = replace(
                 receipt,
-                kept=tuple(version for version in receipt.kept if version.number not in deleted),
+                remaining=tuple(version for version in receipt.remaining if version.number not in deleted),
                 quota_before=_reduced(receipt.quota_before, earlier),
                 quota_after=_reduced(receipt.quota_after, earlier),
             )
@@ -239,14 +239,16 @@ def _holders(datastores: Datastores, ref: VersionRef) -> list[object]:
 
 
 def _content_text(receipt: Receipt) -> str:
-    content = f"{counted(receipt.file_count, 'file')}, {size(receipt.size_bytes)}"
+    content = f"{counted(receipt.file_count, 'file')}, {format_size(receipt.size_bytes)}"
     if receipt.source.kind.value == "reference":
         return f"a reference to {content} in {receipt.source.location}, which stay there"
     return content
 
 
 def _kept_text(receipt: Receipt) -> str:
-    if not receipt.kept:
+    if not receipt.remaining:
         return f"no other version of {receipt.ref.name}"
-    versions = ", ".join(f"{version.number} ({version.fingerprint[:8] or 'not finished'})" for version in receipt.kept)
-    return f"{'version' if len(receipt.kept) == 1 else 'versions'} {versions} of {receipt.ref.name}"
+    versions = ", ".join(
+        f"{version.number} ({version.fingerprint[:8] or 'not finished'})" for version in receipt.remaining
+    )
+    return f"{'version' if len(receipt.remaining) == 1 else 'versions'} {versions} of {receipt.ref.name}"

@@ -10,7 +10,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TextIO
 
-from grid_datastores.domain.text import plain
+from grid_datastores.domain.text import escape_control
 
 _OURS = "grid_datastores"
 _LABELS = {logging.INFO: "Note", logging.WARNING: "Warning", logging.ERROR: "Error"}
@@ -30,7 +30,7 @@ class _Printable(logging.Formatter):
     """Escapes control characters in messages, so that the path of a request cannot start a line of its own."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        record.message = plain(record.message)
+        record.message = escape_control(record.message)
         return super().formatMessage(record)
 
 

@@ -15,8 +15,8 @@ from grid_datastores.cli.server import serve, user
 from grid_datastores.cli.session import cancel, session
 from grid_datastores.cli.signing import login, logout
 from grid_datastores.cli.status import status
-from grid_datastores.domain.errors import InterruptedInDoubt, Refusal
-from grid_datastores.domain.text import os_sentence, plain
+from grid_datastores.domain.errors import OutcomeUnknown, Refusal
+from grid_datastores.domain.text import escape_control, os_sentence
 from grid_datastores.system.signals import raise_on_termination, signal_exit_code
 
 
@@ -25,7 +25,7 @@ class _Failure(click.ClickException):
 
     def __init__(self, message: str, exit_code: int) -> None:
         # Escape control characters in paths and in a server's messages, but keep the indented lists of refusals.
-        super().__init__("\n  ".join(plain(line) for line in message.split("\n  ")))
+        super().__init__("\n  ".join(escape_control(line) for line in message.split("\n  ")))
         self._exit_code = exit_code
 
     def show(self, file: IO[str] | None = None) -> None:
@@ -41,7 +41,7 @@ class _Grid(click.Group):
             return super().invoke(ctx)
         except Refusal as error:
             raise _Failure(error.message, signal_exit_code(error) or error.exit_code) from error
-        except InterruptedInDoubt as error:
+        except OutcomeUnknown as error:
             raise _Failure(str(error), signal_exit_code(error) or 1) from None
         except KeyboardInterrupt as error:
             raise _Failure("Interrupted before the command finished.", signal_exit_code(error) or 1) from None
@@ -71,7 +71,7 @@ def main() -> None:
     except OSError as error:
         if _debugging():
             raise
-        click.echo(f"Error: {plain(os_sentence(error))}", err=True)
+        click.echo(f"Error: {escape_control(os_sentence(error))}", err=True)
         redirect_to_devnull(sys.stdout)
         sys.exit(1)
     except (KeyboardInterrupt, SystemExit):
@@ -79,7 +79,7 @@ def main() -> None:
     except BaseException as error:
         if _debugging():
             raise
-        text = plain(" ".join(str(error).split())) or type(error).__name__
+        text = escape_control(" ".join(str(error).split())) or type(error).__name__
         click.echo(f"Error: {text} (for a traceback, set GRID_DEBUG=1)", err=True)
         sys.exit(1)
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from grid_datastores.cli.tables import fitting, lines
-from grid_datastores.domain.text import os_reason, plain
-from grid_datastores.system.streams import escaped, stdout_takes_all, stdout_was_closed
+from grid_datastores.domain.text import escape_control, os_reason
+from grid_datastores.system.streams import escaped, stdout_encodes_all, stdout_was_closed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -40,7 +40,7 @@ def fallback_to_stderr(result: str, advice: str = "") -> Iterator[None]:
             raise OSError(errno.EBADF, "Standard output is closed")
     except OSError as error:
         redirect_to_devnull(sys.stdout)
-        text = f"{plain(result)} The result could not be printed: {os_reason(error)}.{advice}"
+        text = f"{escape_control(result)} The result could not be printed: {os_reason(error)}.{advice}"
         click.echo(text, err=True)
         raise click.exceptions.Exit(EXIT_UNPRINTED) from error
 
@@ -54,12 +54,12 @@ def echo_result(*sentences: str) -> None:
 
 def echo(text: str) -> None:
     """Print a line."""
-    click.echo(plain(text))
+    click.echo(escape_control(text))
 
 
 def warn(message: str) -> None:
     """Print a warning on stderr."""
-    click.echo(f"Warning: {plain(message)}", err=True)
+    click.echo(f"Warning: {escape_control(message)}", err=True)
 
 
 def redirect_to_devnull(stream: TextIO) -> None:
@@ -69,12 +69,12 @@ def redirect_to_devnull(stream: TextIO) -> None:
 
 def print_json(value: object) -> None:
     """Print the value as JSON."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=not stdout_takes_all()))
+    click.echo(json.dumps(value, indent=2, ensure_ascii=not stdout_encodes_all()))
 
 
 def print_json_list(values: Iterable[object]) -> None:
     """Print the values as one JSON array, one per line, as they arrive."""
-    in_ascii = not stdout_takes_all()
+    in_ascii = not stdout_encodes_all()
     _print_lines(_json_array(json.dumps(value, ensure_ascii=in_ascii) for value in values))
 
 
@@ -120,14 +120,14 @@ def _json_array(items: Iterator[str]) -> Iterator[str]:
 
 def _printable(text: str) -> str:
     """Return the text exactly as stdout prints it, so that its width can be measured."""
-    return escaped(plain(text))
+    return escaped(escape_control(text))
 
 
 def format_time(at: datetime | None) -> str:
     """Return the time in UTC, to the second, or a dash for None."""
-    from grid_datastores.domain.errors import moment
+    from grid_datastores.domain.errors import format_utc
 
-    return moment(at) if at else "-"
+    return format_utc(at) if at else "-"
 
 
 @contextmanager
@@ -138,7 +138,7 @@ def waiting(what: str) -> Iterator[None]:
         return
     from rich.console import Console
 
-    with Console(stderr=True).status(plain(what), spinner="line"):  # "line" is ASCII, which every terminal can show
+    with Console(stderr=True).status(escape_control(what), spinner="line"):  # "line" is ASCII
         yield
 
 

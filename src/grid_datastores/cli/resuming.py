@@ -9,7 +9,7 @@ import click
 from grid_datastores.cli.output import echo, echo_result, progress
 from grid_datastores.cli.target import open_datastores
 from grid_datastores.domain.errors import Refusal
-from grid_datastores.domain.text import counted, size
+from grid_datastores.domain.text import counted, format_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,8 +84,10 @@ def _resume_upload(datastores: Datastores, journal: Journal, finished: list[str]
     except Refusal as error:
         _collect(error, refusals)
         return
-    sent = size(resumed.version.size_bytes - resumed.skipped_bytes)
-    finished.append(f"Finished {journal.ref}: {size(resumed.skipped_bytes)} were already there, {sent} were sent.")
+    sent = format_size(resumed.version.size_bytes - resumed.skipped_bytes)
+    finished.append(
+        f"Finished {journal.ref}: {format_size(resumed.skipped_bytes)} were already there, {sent} were sent."
+    )
 
 
 def _collect(error: Refusal, refusals: list[Refusal]) -> None:

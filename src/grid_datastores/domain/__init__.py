@@ -1,1 +1,1 @@
-"""Values, rules, refusals and naming: pure decisions without input or output."""
+"""Values, rules, refusals and naming: pure decisions, without I/O."""

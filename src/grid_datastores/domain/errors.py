@@ -1,7 +1,7 @@
-"""Every refusal: one class each, with one message that all surfaces show.
+"""The refusals: one class each, with one message for all surfaces.
 
-`reason` is the machine-readable name, `code` the google.rpc code, `status` the HTTP status, `exit_code` the
-CLI's exit code (2 usage, 1 refused). The client rebuilds a refusal from its reason and message.
+`reason` is the machine-readable name, `code` the google.rpc code, `status` the HTTP status, `exit_code` the CLI's exit
+code (2 for a usage error, 1 for a refusal). The client rebuilds a refusal from its reason and message.
 """
 
 from __future__ import annotations
@@ -25,17 +25,16 @@ FAILED_PRECONDITION = 9
 INTERNAL = 13
 UNAVAILABLE = 14
 UNAUTHENTICATED = 16
-FEW_HOLDERS = 2  # as many are named in the line; more are a list
 
 
-class InterruptedInDoubt(KeyboardInterrupt):
-    """Ctrl-C after a change was asked for and before the answer: it may be done. The text is a sentence for people."""
+class OutcomeUnknown(KeyboardInterrupt):
+    """A change was interrupted before its answer, so its outcome is unknown. The text is a sentence for the user."""
 
 
 class Refusal(Exception):
-    """Something that was asked for and is not done; nothing has changed.
+    """A request was refused or failed, and nothing has changed.
 
-    Where that is not sure, `doubt` says so: the end of the message, which is `said` without it.
+    If that is not certain, `doubt` says so. It is the end of `message`; `base_message` is the message without it.
     """
 
     reason: ClassVar[str] = "REFUSED"
@@ -45,14 +44,14 @@ class Refusal(Exception):
 
     def __init__(self, message: str, metadata: Mapping[str, str] | None = None, doubt: str = "") -> None:
         super().__init__(message + doubt)
-        self.said = message
+        self.base_message = message
         self.doubt = doubt
         self.message = message + doubt
         self.metadata = dict(metadata or {})
 
 
 class InvalidInput(Refusal):
-    """What was typed cannot be right: a bad name, number, path or request."""
+    """The input is not valid: a bad name, number, path or request."""
 
     reason = "INVALID_INPUT"
     code = INVALID_ARGUMENT
@@ -68,7 +67,7 @@ class NotSignedIn(Refusal):
 
 
 class TooManyAttempts(Refusal):
-    """Somebody tries keys; for a while they are only told to wait, unless the key is right."""
+    """There were too many attempts with a wrong key. For a while, only the right key is accepted."""
 
     reason = "TOO_MANY_ATTEMPTS"
     code = RESOURCE_EXHAUSTED
@@ -76,39 +75,39 @@ class TooManyAttempts(Refusal):
 
     @classmethod
     def wait(cls, seconds: int) -> TooManyAttempts:
-        """Says how long to wait."""
+        """State how long to wait."""
         return cls(
-            f"There were too many attempts to sign in with a wrong key; try again in {seconds} seconds.",
+            f"There were too many attempts to sign in with a wrong key. Try again in {seconds} seconds.",
             {"retryAfter": str(seconds)},
         )
 
 
 class HostRefused(Refusal):
-    """The request was sent to a name that this server does not answer to: a trick of DNS may have led it here."""
+    """The request names a host that this server does not serve, as in a DNS rebinding attack."""
 
     reason = "HOST_NOT_ALLOWED"
     status = 421
 
     @classmethod
     def of(cls, host: str) -> HostRefused:
-        """Says how the operator can allow it."""
+        """State how the operator can allow the name."""
         return cls(
-            f"This server does not answer to the name {host[:100]!r}; nothing was done."
-            " Its operator can allow the name with GRID_ALLOWED_HOSTS."
+            f"This server does not accept requests for the host {host[:100]!r}. Nothing was done."
+            " Its operator can allow the host with GRID_ALLOWED_HOSTS."
         )
 
 
 class TooLarge(Refusal):
-    """The body of a request is larger than anything that is sent there."""
+    """The body of the request is larger than the server accepts."""
 
     reason = "REQUEST_TOO_LARGE"
     code = INVALID_ARGUMENT
     status = 413
 
     @classmethod
-    def than(cls, most: int) -> TooLarge:
-        """Says how much is taken."""
-        return cls(f"This request is too large: at most {most:,} bytes are taken here; nothing was done.")
+    def than(cls, maximum: int) -> TooLarge:
+        """State the maximum in bytes."""
+        return cls(f"This request is too large. Nothing was done. The maximum is {maximum:,} bytes.")
 
 
 class CrossOriginForm(Refusal):
@@ -127,7 +126,7 @@ class CrossOriginForm(Refusal):
 
 
 class NotFound(Refusal):
-    """Nothing of that name or id is there for this user (rules delete-unknown, private-to-owner)."""
+    """The user has nothing with this name or id (rules delete-unknown, private-to-owner)."""
 
     reason = "NOT_FOUND"
     code = NOT_FOUND
@@ -135,20 +134,20 @@ class NotFound(Refusal):
 
     @classmethod
     def version(cls, ref: VersionRef, numbers: Sequence[int]) -> NotFound:
-        """There never was such a version; says which there are."""
+        """State that the version never existed, and which versions exist."""
         if numbers:
             known = ", ".join(map(str, numbers))
-            return cls(f"There is no {ref}; it has {'version' if len(numbers) == 1 else 'versions'} {known}.")
-        return cls(f"There is no {ref}: you have no datastore of that name with versions.")
+            return cls(f"There is no {ref}. It has {'version' if len(numbers) == 1 else 'versions'} {known}.")
+        return cls(f"There is no {ref}. You have no versions under this name.")
 
     @classmethod
     def id(cls, kind: str, value: str) -> NotFound:
-        """There never was a thing of this kind with this id."""
+        """State that nothing of this kind has this id."""
         return cls(f"There is no {kind} with the id {value}.")
 
 
 class AlreadyDeleted(Refusal):
-    """The version was there and has been deleted (rule delete-unknown)."""
+    """The version existed and has been deleted (rule delete-unknown)."""
 
     reason = "DATASTORE_ALREADY_DELETED"
     code = NOT_FOUND
@@ -156,84 +155,86 @@ class AlreadyDeleted(Refusal):
 
     @classmethod
     def of(cls, version: Version) -> AlreadyDeleted:
-        """Says when it was deleted, and by whom; an upload that failed was deleted by nobody."""
-        when = f"on {moment(version.deleted_at)}" if version.deleted_at else "at an unknown time"
+        """State when and by whom it was deleted. A failed upload is not deleted by a user."""
+        when = f"on {format_utc(version.deleted_at)}" if version.deleted_at else "at an unknown time"
         what = f"already deleted {when} by {version.deleted_by}"
         if not version.deleted_by:
-            what = f"never finished, and what there was of it was dropped {when}"
-        return cls(f"{_capital(version.ref)} was {what}. Nothing of it was changed.{_again(version)}")
+            what = f"never finished and was abandoned {when}"
+        return cls(f"{_capitalized(version.ref)} was {what}. It was not deleted again.{_recreate_hint(version)}")
 
 
 class InUse(Refusal):
-    """A Session or Run has the version mounted (rule in-use-refused)."""
+    """A Session or Run has mounted the version (rule in-use-refused)."""
 
     reason = "DATASTORE_IN_USE"
     status = 409
 
     @classmethod
     def of(cls, ref: VersionRef, holders: Sequence[Holder]) -> InUse:
-        """Names every holder: kind, name, state, since when, and how to release it."""
-        before, between = ("", "; ") if len(holders) <= FEW_HOLDERS else ("these:\n  ", ";\n  ")
-        users = before + between.join(
-            f"{h.kind} {h.name} ({h.state} since {moment(h.since)}; release it with: {release_command(h)})"
-            for h in holders
-        )
+        """Name every holder: its kind, name, state, since when, and the command that releases it."""
+        names = [f"{h.kind} {h.name} ({h.state} since {format_utc(h.since)})" for h in holders]
+        commands = [release_command(holder) for holder in holders]
+        if len(holders) == 1:
+            users, release = names[0], f" {commands[0]}"
+        else:
+            users = f"{len(holders)} Sessions and Runs"
+            release = "".join(f"\n  {command}  # {name}" for command, name in zip(commands, names, strict=True))
         return cls(
-            f"{_capital(ref)} cannot be deleted, it is in use by {users}. Nothing of it was deleted.",
+            f"{_capitalized(ref)} is in use by {users}. The version was not deleted. To release it:{release}",
             {"holders": ", ".join(h.name for h in holders)},
         )
 
 
 class NotMountable(Refusal):
-    """Only an available version can be mounted (rule in-use-no-mount-after)."""
+    """The version is not available, so it cannot be mounted (rule in-use-no-mount-after)."""
 
     reason = "DATASTORE_NOT_AVAILABLE"
     status = 409
 
     @classmethod
     def of(cls, ref: VersionRef, phase: Phase) -> NotMountable:
-        """Says in which phase the version is."""
-        return cls(f"{_capital(ref)} cannot be mounted: it is {phase}, not available.")
+        """State the version's phase."""
+        return cls(f"{_capitalized(ref)} cannot be mounted: it is {phase}, not available.")
 
 
 class NotReadable(Refusal):
-    """Only an available version can be read or downloaded."""
+    """The version is not available, so it cannot be read or downloaded."""
 
     reason = "DATASTORE_NOT_READABLE"
     status = 409
 
     @classmethod
     def of(cls, ref: VersionRef, phase: Phase) -> NotReadable:
-        """Says in which phase the version is."""
-        return cls(f"{_capital(ref)} cannot be read: it is {phase}, not available.")
+        """State the version's phase."""
+        return cls(f"{_capitalized(ref)} cannot be read: it is {phase}, not available.")
 
 
 class Immutable(Refusal):
-    """A finished version takes no more data (rule version-immutable)."""
+    """The version is finished and takes no more data (rule version-immutable)."""
 
     reason = "DATASTORE_IMMUTABLE"
     status = 409
 
     @classmethod
     def of(cls, ref: VersionRef, phase: Phase) -> Immutable:
-        """Says what to do instead."""
-        return cls(f"{_capital(ref)} is {phase} and cannot be changed; upload again to make a new version.")
+        """State the version's phase and what to do instead."""
+        return cls(f"{_capitalized(ref)} is {phase} and cannot be changed. Upload again to make a new version.")
 
 
 class UploadInvalid(Refusal):
-    """What arrived is not what the upload announced."""
+    """The uploaded data does not match what the upload announced."""
 
     reason = "UPLOAD_INVALID"
 
 
 class UploadInterrupted(Refusal):
-    """An upload or a fetch stopped in the middle; it can go on where it stopped (rule upload-resumed)."""
+    """An upload or a fetch was interrupted. It can resume where it stopped (rule upload-resumed)."""
 
     reason = "UPLOAD_INTERRUPTED"
 
 
 class QuotaReached(Refusal):
-    """The user has as many versions as allowed (rule quota-limit)."""
+    """The user has the maximum number of versions (rule quota-limit)."""
 
     reason = "QUOTA_REACHED"
     code = RESOURCE_EXHAUSTED
@@ -241,15 +242,19 @@ class QuotaReached(Refusal):
 
     @classmethod
     def of(cls, quota: Quota, unused: Sequence[VersionRef]) -> QuotaReached:
-        """Says how to make room, listing versions that nothing uses, oldest use first."""
+        """State how to make room. `unused` versions are listed in their order: least recently used first."""
         commands = "".join(f"\n  {delete_command(ref)}" for ref in unused)
-        ending = "see by what with grid datastore show --name NAME --version VERSION, and end that Session or Run."
-        room = f"delete one that nothing uses:{commands}" if unused else f"all of them are in use: {ending}"
-        return cls(f"You have {quota.used} of {quota.limit} versions, so no new one was made; {room}")
+        room = f"To make room, delete a version that is not in use:{commands}"
+        if not unused:
+            room = (
+                "All of them are in use. To see by which Session or Run, then end it:"
+                " grid datastore show --name NAME --version VERSION"
+            )
+        return cls(f"You have {quota.used} of {quota.limit} versions, so no version was created. {room}")
 
 
 class NameTaken(Refusal):
-    """A live workload of this kind and name is there already."""
+    """The name is in use: by another user, or by a live workload of this kind."""
 
     reason = "NAME_TAKEN"
     code = ALREADY_EXISTS
@@ -257,26 +262,26 @@ class NameTaken(Refusal):
 
     @classmethod
     def workload(cls, kind: WorkloadKind, name: str) -> NameTaken:
-        """Says how to end the one that has it."""
+        """State how to end the workload that has the name."""
         end = end_command(kind, name)
-        return cls(f"There is a {kind} {name} already; choose another name, or end it with: {end}")
+        return cls(f"{kind} {name} already exists. Choose another name, or end it with: {end}")
 
 
 class NotThatState(Refusal):
-    """A workload cannot go from its state to the wanted one."""
+    """The workload cannot change from its state to the requested one."""
 
     reason = "WORKLOAD_STATE"
     status = 409
 
 
 class SourceFailed(Refusal):
-    """The data could not be read from where it is: unreadable, changed meanwhile, or not there."""
+    """The data could not be read from its source: it is missing, unreadable, or changed meanwhile."""
 
     reason = "SOURCE_FAILED"
 
 
 class NoSpace(Refusal):
-    """The disk that keeps the bytes is full."""
+    """The disk is full."""
 
     reason = "NO_SPACE"
     code = RESOURCE_EXHAUSTED
@@ -292,7 +297,7 @@ class CatalogFailed(Refusal):
 
 
 class Damaged(Refusal):
-    """The stored bytes are not the ones that were uploaded."""
+    """The stored bytes are not the uploaded ones."""
 
     reason = "DATA_DAMAGED"
     code = INTERNAL
@@ -300,7 +305,7 @@ class Damaged(Refusal):
 
 
 class Unreachable(Refusal):
-    """The server is not there or did not answer."""
+    """The server cannot be reached or did not answer."""
 
     reason = "UNREACHABLE"
     code = UNAVAILABLE
@@ -308,7 +313,7 @@ class Unreachable(Refusal):
 
 
 class NotUnderstood(Refusal):
-    """The server answered something that is not of Grid's v1 API."""
+    """The server's answer does not conform to Grid's v1 API."""
 
     reason = "NOT_UNDERSTOOD"
     code = UNAVAILABLE
@@ -316,45 +321,45 @@ class NotUnderstood(Refusal):
 
     @classmethod
     def of(cls, url: str, doubt: str = "") -> NotUnderstood:
-        """Says which server, and whether it is known what it did."""
-        return cls(f"The answer of {url} is not understood; does it speak Grid's v1 API?", doubt=doubt)
+        """Name the server, and state whether the outcome is known."""
+        return cls(f"The answer of {url} is not valid. Is it a server with Grid's v1 API?", doubt=doubt)
 
 
-def moment(at: datetime) -> str:
-    """A time as people read it, in UTC, to the second."""
+def format_utc(at: datetime) -> str:
+    """Format a time in UTC, to the second."""
     return at.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def release_command(holder: Holder) -> str:
-    """The command that ends this holder."""
+    """Return the command that ends this holder."""
     return end_command(holder.kind, holder.name)
 
 
 def end_command(kind: WorkloadKind, name: str) -> str:
-    """The command that ends the workload of this kind and name."""
+    """Return the command that ends the workload of this kind and name."""
     return f"grid session delete {name}" if kind.value == "Session" else f"grid cancel {name}"
 
 
 def delete_command(ref: VersionRef) -> str:
-    """The command that deletes this version and no other."""
+    """Return the command that deletes this version."""
     return f"grid datastore delete --name {ref.name} --version {ref.number}"
 
 
 def show_command(ref: VersionRef) -> str:
-    """The command that shows all that is known of this version."""
+    """Return the command that shows this version's details."""
     return f"grid datastore show --name {ref.name} --version {ref.number}"
 
 
-def by_reason(reason: str, message: str) -> Refusal:
-    """The refusal that a server told by its reason; a plain `Refusal` for one that is not known here."""
+def refusal_of_reason(reason: str, message: str) -> Refusal:
+    """Return the refusal that a server sent, as its class, or as a plain `Refusal` if its reason is unknown."""
     kinds = {kind.reason: kind for kind in Refusal.__subclasses__()}
     return kinds.get(reason, Refusal)(message)
 
 
-def _again(version: Version) -> str:
-    """How to make a version from the same source; "" where no command can.
+def _recreate_hint(version: Version) -> str:
+    """Return how to make a version from the same source again, or "" if no command can.
 
-    A browser tells only the names of files, and another client may tell nothing or a path that is not whole.
+    A browser sends only file names, and another client may send nothing or a relative path.
     """
     kind, location = version.source.kind, version.source.location
     known = location.startswith("/") if kind is SourceKind.FILES else bool(location)
@@ -362,11 +367,11 @@ def _again(version: Version) -> str:
         return ""
     how = " --no-copy" if kind is SourceKind.REFERENCE else ""
     command = f"grid datastore create {quote(location)} --name {version.ref.name}{how}"
-    lost = " If the address had a part after '?', add it: that part is not stored."
-    said = lost if kind is SourceKind.ARCHIVE else ""
-    return f" If its source is still there, you can make a new version of it.{said} Type: {command}"
+    lost = " If the URL had a part after '?', add it: that part is not stored."
+    note = lost if kind is SourceKind.ARCHIVE else ""
+    return f"{note} To make a new version from its source, if that still exists: {command}"
 
 
-def _capital(ref: VersionRef) -> str:
+def _capitalized(ref: VersionRef) -> str:
     text = str(ref)
     return text[0].upper() + text[1:]

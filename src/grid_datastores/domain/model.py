@@ -1,4 +1,4 @@
-"""The values that the whole implementation speaks in. No I/O, no decisions."""
+"""The values that all rooms share. No I/O, no decisions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Phase(StrEnum):
-    """Where a version stands in its life."""
+    """The phase of a version's life."""
 
     UPLOADING = "uploading"
     OPTIMIZING = "optimizing"
@@ -24,13 +24,13 @@ class Phase(StrEnum):
         return self in (Phase.UPLOADING, Phase.OPTIMIZING)
 
     @property
-    def takes_place(self) -> bool:
-        """Whether it counts against the quota: failed uploads and deleted versions do not (rule quota-limit)."""
+    def counts_against_quota(self) -> bool:
+        """Whether it counts against the quota. Failed uploads and deleted versions do not. Enforces quota-freed."""
         return self.unfinished or self is Phase.AVAILABLE
 
 
 class SourceKind(StrEnum):
-    """How a version's data came."""
+    """The kind of source that a version's data came from."""
 
     FILES = "files"
     ARCHIVE = "archive"
@@ -39,7 +39,7 @@ class SourceKind(StrEnum):
 
     @property
     def how(self) -> str:
-        """How the data came, as people read it (rule source-shown)."""
+        """How the data came, for people. Enforces source-shown."""
         return {
             SourceKind.FILES: "files, uploaded",
             SourceKind.ARCHIVE: "archive, fetched and extracted",
@@ -50,7 +50,7 @@ class SourceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a version's data came from: a path, a URL or a bucket, as the user gave it ("" when not told)."""
+    """The source of a version's data: a path, URL or bucket as the user gave it ("" if unknown)."""
 
     kind: SourceKind
     location: str
@@ -58,20 +58,20 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where versions are kept, and for whom.
+    """Where versions are stored, and for which user.
 
-    `id` is the place's own: it does not depend on the address or the path that was typed. `words` are for people.
-    `earlier` are the names that earlier releases wrote into their notes on this machine.
+    `id` does not depend on the typed address or path. `description` is for people. `former_ids` are the ids that
+    earlier releases wrote into their journals on this machine.
     """
 
     id: str
-    words: str
-    earlier: tuple[str, ...] = ()
+    description: str
+    former_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Someone who owns versions."""
+    """A user who owns versions."""
 
     id: str
     name: str
@@ -79,7 +79,7 @@ class User:
 
 @dataclass(frozen=True, slots=True, order=True)
 class VersionRef:
-    """The two things that name a version, always together (rule delete-needs-both)."""
+    """A datastore's name and a version number, which only together identify a version. Enforces delete-needs-both."""
 
     name: str
     number: int
@@ -90,7 +90,7 @@ class VersionRef:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One uploaded dataset: complete, immutable, independent. Sizes are bytes."""
+    """One uploaded dataset: complete, immutable, independent. Sizes are in bytes."""
 
     id: str
     owner_id: str
@@ -110,21 +110,21 @@ class Version:
     bytes_gone_at: datetime | None = None
 
     @property
-    def deleted_how(self) -> str:
-        """What follows the moment of its deletion: by whom; nobody deletes an upload that failed."""
+    def deletion_suffix(self) -> str:
+        """The text after the time of deletion: by whom, or that it was never finished."""
         return f" by {self.deleted_by}" if self.deleted_by else ", as it was never finished"
 
 
 ETAG = "etag:"
-SINGLE_REFERENCE = "ref-alone"  # the object of a reference to one object: its key is the location itself
+SINGLE_REFERENCE = "ref-alone"  # the object name for a reference to one object, whose key is the location itself
 
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """One file of a version: its content is `size` bytes of `object`, from `offset` on.
+    """One file of a version: its content is `size` bytes of `object`, starting at `offset`.
 
-    `sha256` is in hexadecimal; for a file that is referenced in a bucket, which nobody has read, "etag:" and its ETag.
-    `modified` is in nanoseconds since the epoch, None where the source does not say (rule version-complete).
+    `sha256` is in hexadecimal. For a file referenced in a bucket, whose content is not read, it is "etag:" and the
+    ETag. `modified` is in nanoseconds since the epoch, or None if the source does not have it (rule version-complete).
     """
 
     path: str
@@ -137,19 +137,19 @@ class FileEntry:
 
     @property
     def modified_at(self) -> datetime | None:
-        """The same as a time, to the microsecond."""
+        """`modified` as a time, to the microsecond."""
         return None if self.modified is None else _EPOCH + timedelta(microseconds=self.modified // 1000)
 
 
 class WorkloadKind(StrEnum):
-    """What can mount a version."""
+    """The kinds of workload that can mount a version."""
 
     SESSION = "Session"
     RUN = "Run"
 
 
 class WorkloadState(StrEnum):
-    """Where a workload stands in its life."""
+    """The state of a workload."""
 
     RUNNING = "running"
     PAUSED = "paused"
@@ -160,7 +160,7 @@ class WorkloadState(StrEnum):
 
     @property
     def live(self) -> bool:
-        """Whether its mounts hold their versions; a paused Session can be resumed (rule in-use-paused)."""
+        """Whether it holds its versions. A paused Session does, because it can be resumed. Enforces in-use-paused."""
         return self in (WorkloadState.RUNNING, WorkloadState.PAUSED)
 
 
@@ -175,7 +175,7 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A Session or a Run, with what it mounts."""
+    """A Session or a Run, with its mounts."""
 
     id: str
     kind: WorkloadKind
@@ -186,12 +186,12 @@ class Workload:
     created_at: datetime
     mounts: tuple[Mount, ...] = ()
     lease_until: datetime | None = None
-    lease_seconds: int | None = None  # the length of its lease, whoever looks at it
+    lease_seconds: int | None = None  # the length of its lease, which does not depend on the process that renews it
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A workload whose mount keeps a version from deletion."""
+    """A workload that holds a version, so that the version cannot be deleted."""
 
     kind: WorkloadKind
     id: str
@@ -202,20 +202,20 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """How many versions a user has, and may have."""
+    """How many versions a user has and may have."""
 
     used: int
     limit: int
 
     @property
     def full(self) -> bool:
-        """Whether there is no place for one more."""
+        """Whether no more version fits."""
         return self.used >= self.limit
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A version that stays when another one is deleted."""
+class RemainingVersion:
+    """A version that remains when another one is deleted."""
 
     number: int
     fingerprint: str
@@ -223,7 +223,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a deletion took and what it left."""
+    """The result of a deletion: the deleted version, the remaining versions, the quota. Sizes are in bytes."""
 
     id: str
     ref: VersionRef
@@ -231,22 +231,22 @@ class Receipt:
     file_count: int
     size_bytes: int
     deleted_at: datetime
-    kept: tuple[Kept, ...]
+    remaining: tuple[RemainingVersion, ...]
     quota_before: Quota
     quota_after: Quota
-    may_have_copies: bool = False  # another machine may hold a copy that a Run made
+    may_have_copies: bool = False  # another machine may have a copy that a Run made
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a delete would answer now: a refusal's sentence, or "" and the receipt it would give."""
+    """What a delete would answer now: the refusal's message ("" for none), and the receipt."""
 
     refusal: str
     receipt: Receipt
 
 
 class EventKind(StrEnum):
-    """What can happen to a version."""
+    """The kinds of events in a version's history."""
 
     CREATED = "created"
     UPLOADED = "uploaded"
@@ -261,7 +261,7 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of a version's history: when, who, what."""
+    """One event in a version's history."""
 
     id: int
     at: datetime
@@ -272,7 +272,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """All that is known of one version."""
+    """A version with its holders and history."""
 
     version: Version
     holders: tuple[Holder, ...] = ()
@@ -281,7 +281,7 @@ class Details:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One object on its way into a version, in numbered parts."""
+    """One object that is being uploaded into a version, in numbered parts."""
 
     id: str
     version_id: str

@@ -1,4 +1,4 @@
-"""The decisions: pure, one function a rule, each raising the refusal that the rule documents."""
+"""The decisions, as pure functions. Each raises the refusal that its rule documents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from grid_datastores.domain.errors import (
     SourceFailed,
 )
 from grid_datastores.domain.model import Phase, SourceKind, WorkloadKind, WorkloadState
-from grid_datastores.domain.naming import NAME_LENGTH
+from grid_datastores.domain.naming import MAX_NAME_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,115 +30,123 @@ if TYPE_CHECKING:
     from grid_datastores.domain.errors import Refusal
     from grid_datastores.domain.model import Holder, Quota, Version, VersionRef, Workload
 
-LARGEST_PART = 5 * 1024**3  # bytes
-PATH_LENGTH = 255
+MAX_PART_BYTES = 5 * 1024**3  # bytes
+MAX_PATH_LENGTH = 255
 
 
-def check_source_place(source: PurePath, directory: PurePath, kept: Iterable[PurePath]) -> None:
-    """The source does not hold the directory, and is none of what is kept and lies in none; all are whole paths."""
-    if directory.is_relative_to(source) or any(source.is_relative_to(place) for place in kept):
+def check_source_location(source: PurePath, directory: PurePath, protected: Iterable[PurePath]) -> None:
+    """Raise `InvalidInput` if the source contains the directory or is inside one of the `protected` paths.
+
+    Paths are absolute.
+    """
+    if directory.is_relative_to(source) or any(source.is_relative_to(path) for path in protected):
         raise InvalidInput(
-            f"No version can be made of {source}: grid keeps its own data and credentials in {directory}."
-            " Give a folder apart from it."
+            f"No version can be made from {source}: grid stores its own data and credentials in {directory}."
+            " Give another folder."
         )
 
 
 def check_part_size(size: int) -> None:
-    """A part of an upload is not larger than S3 takes it; more would fill the disk of everybody."""
-    if size > LARGEST_PART:
-        raise InvalidInput(f"A part of an upload may have {LARGEST_PART} bytes; send it in more parts.")
+    """Raise `InvalidInput` if a part of an upload is larger than S3's maximum. A larger one could fill the disk."""
+    if size > MAX_PART_BYTES:
+        raise InvalidInput(f"A part of an upload can have at most {MAX_PART_BYTES} bytes. Send more, smaller parts.")
 
 
 def next_number(last: int) -> int:
-    """The next version's number; `last` never goes back (version-per-upload, version-number-unused)."""
+    """Return the next version's number. `last` never decreases. Enforces version-number-unused."""
     return last + 1
 
 
 def check_quota(quota: Quota, unused: Sequence[VersionRef]) -> None:
-    """One more version fits (rule quota-limit)."""
+    """Raise `QuotaReached` if no more version fits. Enforces quota-limit."""
     if quota.full:
         raise QuotaReached.of(quota, unused)
 
 
 def check_not_deleted(version: Version) -> None:
-    """The version is still there (rules delete-immediate, delete-unknown)."""
+    """Raise `AlreadyDeleted` if the version is deleted. Enforces delete-unknown."""
     if version.phase is Phase.DELETED:
         raise AlreadyDeleted.of(version)
 
 
 def check_deletable(version: Version, holders: Sequence[Holder]) -> None:
-    """Nothing holds the version, and it is still there (rules in-use-refused, delete-unknown)."""
+    """Raise a refusal if the version is deleted or has holders. Enforces in-use-refused."""
     check_not_deleted(version)
     if holders:
         raise InUse.of(version.ref, holders)
 
 
 def check_mountable(version: Version) -> None:
-    """The version is there and available (rules in-use-no-mount-after, delete-unknown)."""
+    """Raise a refusal unless the version is available. Enforces in-use-no-mount-after."""
     check_not_deleted(version)
     if version.phase is not Phase.AVAILABLE:
         raise NotMountable.of(version.ref, version.phase)
 
 
 def check_mount_path(path: str) -> str:
-    """The path, if a version can be mounted there, without a slash at its end."""
+    """Return the path without its trailing slash if a version can be mounted there. Raises `InvalidInput`."""
     bare = path.rstrip("/") or path[:1]
-    plain = path.isprintable() and len(path) <= PATH_LENGTH
+    plain = path.isprintable() and len(path) <= MAX_PATH_LENGTH
     if plain and bare.startswith("/") and not bare.startswith("//") and normpath(bare) == bare:
         return bare
-    shown = path if len(path) <= NAME_LENGTH else f"{path[:20]}… ({len(path)} characters)"
+    shown = path if len(path) <= MAX_NAME_LENGTH else f"{path[:20]}… ({len(path)} characters)"
     raise InvalidInput(
-        f"Nothing can be mounted at {shown!r}: give an absolute path like /datastores/data, without '.', '..' or '//',"
-        f" of at most {PATH_LENGTH} printable characters."
+        f"{shown!r} is not a valid mount path. Give an absolute path like /datastores/data, without '.', '..' or '//',"
+        f" of at most {MAX_PATH_LENGTH} printable characters."
     )
 
 
 def check_readable(version: Version) -> None:
-    """The version can be listed into, read and downloaded (rule delete-immediate)."""
+    """Raise a refusal unless the version is available. Only then can it be listed, read and downloaded."""
     check_not_deleted(version)
     if version.phase is not Phase.AVAILABLE:
         raise NotReadable.of(version.ref, version.phase)
 
 
-def available(version: Version) -> Version:
-    """The version, if it came to be available; raises what kept it from that."""
+def require_available(version: Version) -> Version:
+    """Return the version if it is available. Otherwise raise the refusal with the cause."""
     if version.phase is Phase.FAILED:
-        raise SourceFailed(f"{version.message} (version {version.ref.number} of {version.ref.name} has failed)")
+        raise SourceFailed(f"Version {version.ref.number} of {version.ref.name} failed: {version.message}")
     check_readable(version)
     return version
 
 
 def check_open(version: Version) -> None:
-    """The version still takes data (rule version-immutable)."""
+    """Raise a refusal unless the version accepts data (rule version-immutable)."""
     check_not_deleted(version)
     if version.phase is not Phase.UPLOADING:
         raise Immutable.of(version.ref, version.phase)
 
 
-def can_be_finished_later(version: Version, trouble: Refusal) -> bool:
-    """Whether the trouble says nothing of the version's data, which is kept (rule version-complete).
+def can_finish_later(version: Version, trouble: Refusal) -> bool:
+    """Return whether the version stays unfinished for a retry, because the error is not in its data.
 
-    What is fetched is dropped when the disk is full: it is still where it came from, and would be fetched in vain.
+    If the disk is full, a fetched version fails instead: its source still has the data. Rule version-complete.
     """
     full = isinstance(trouble, NoSpace) and version.source.kind is SourceKind.FILES
     return full or isinstance(trouble, CatalogFailed)
 
 
 def holds(workload: Workload, now: datetime) -> bool:
-    """Whether the workload's mounts keep their versions (rules in-use-paused, in-use-dead-holder)."""
+    """Return whether the workload holds its versions: it is live, and its lease has not expired.
+
+    Rules in-use-paused, in-use-dead-holder.
+    """
     return workload.state.live and (workload.lease_until is None or workload.lease_until > now)
 
 
-def check_lapsed(run: Workload, mounted: Sequence[Version], now: datetime) -> None:
-    """The Run did not end, it was only given up for dead, and all that it mounts is still there."""
+def check_revivable(run: Workload, mounted: Sequence[Version], now: datetime) -> None:
+    """Raise `NotThatState` unless the Run's lease merely expired and all its versions are still available."""
     until = run.lease_until
-    lapsed_at = now if run.state is WorkloadState.RUNNING else run.state_since
-    given_up = run.state in (WorkloadState.RUNNING, WorkloadState.FAILED) and until is not None and until <= lapsed_at
-    if not given_up or any(version.phase is not Phase.AVAILABLE for version in mounted):
-        raise NotThatState(f"Run {run.name} holds nothing any more: it has ended, or no heartbeat came in time.")
+    expired_at = now if run.state is WorkloadState.RUNNING else run.state_since
+    lease_expired = (
+        run.state in (WorkloadState.RUNNING, WorkloadState.FAILED) and until is not None and until <= expired_at
+    )
+    if not lease_expired or any(version.phase is not Phase.AVAILABLE for version in mounted):
+        raise NotThatState(f"Run {run.name} no longer holds its versions: it has ended, or its lease has expired.")
 
 
-_STEPS: dict[WorkloadKind, dict[WorkloadState, frozenset[WorkloadState]]] = {
+_TRANSITIONS: dict[WorkloadKind, dict[WorkloadState, frozenset[WorkloadState]]] = {
     WorkloadKind.SESSION: {
         WorkloadState.RUNNING: frozenset({WorkloadState.PAUSED, WorkloadState.DELETED, WorkloadState.FAILED}),
         WorkloadState.PAUSED: frozenset({WorkloadState.RUNNING, WorkloadState.DELETED, WorkloadState.FAILED}),
@@ -151,18 +159,18 @@ _STEPS: dict[WorkloadKind, dict[WorkloadState, frozenset[WorkloadState]]] = {
 }
 
 
-def check_step(workload: Workload, wanted: WorkloadState) -> None:
-    """The workload can go to the wanted state; staying where it is is no step and is allowed."""
-    if wanted is workload.state or wanted in _STEPS[workload.kind].get(workload.state, frozenset()):
+def check_transition(workload: Workload, state: WorkloadState) -> None:
+    """Raise `NotThatState` if the workload cannot change to this state. Its current state is always allowed."""
+    if state is workload.state or state in _TRANSITIONS[workload.kind].get(workload.state, frozenset()):
         return
     ended = workload.kind is WorkloadKind.RUN and not workload.state.live
-    if ended and wanted is WorkloadState.DELETED:
+    if ended and state is WorkloadState.DELETED:
         return
-    raise NotThatState(f"{workload.kind} {workload.name} is {workload.state}; it cannot become {wanted}.")
+    raise NotThatState(f"{workload.kind} {workload.name} is {workload.state} and cannot become {state}.")
 
 
-def choose_named(workloads: Sequence[Workload], kind: WorkloadKind, name: str) -> Workload:
-    """The workload of this name; of several, the live one, else the newest. Raises `NotFound`."""
+def pick_by_name(workloads: Sequence[Workload], kind: WorkloadKind, name: str) -> Workload:
+    """Return the workload of this name: the live one if there are several, else the newest. Raises `NotFound`."""
     known = [workload for workload in workloads if workload.name == name]
     if not known:
         raise NotFound(f"There is no {kind} {name}.")

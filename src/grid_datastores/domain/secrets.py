@@ -1,8 +1,8 @@
-"""How keys, tokens and sign-in links are stored: as digests, never as they are."""
+"""Digests of keys, tokens and sign-in links. The secrets themselves are never stored."""
 
 from hashlib import sha256
 
 
 def secret_digest(secret: str) -> str:
-    """What is kept of a secret; one that is long and random needs no salt."""
+    """Return the SHA-256 of a secret. Secrets are long and random, so they need no salt."""
     return sha256(secret.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""How sizes, counts and errors of the operating system are written: the same on every surface."""
+"""Formatting of sizes, counts, operating system errors and untrusted text, the same on all surfaces."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ COPIES = (
 )
 
 
-def size(count: int) -> str:
-    """A size in bytes as people read it, in decimal units."""
+def format_size(count: int) -> str:
+    """Format a size in bytes with decimal units."""
     if count < 1000:
         return counted(count, "byte")
     amount = float(count)
@@ -22,24 +22,24 @@ def size(count: int) -> str:
 
 
 def counted(count: int, thing: str) -> str:
-    """A count with its noun."""
+    """Return the count with its noun, in the singular or plural."""
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
-def plain(text: str) -> str:
-    """The text with its control characters made visible, also those that turn the direction of what follows."""
+def escape_control(text: str) -> str:
+    """Return the text with control characters escaped, including those that change the text direction."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def os_reason(error: OSError) -> str:
-    """Why the operating system refused, as part of a sentence: "no such file or directory"."""
+    """Return the reason of the error in lower case, as part of a sentence: "no such file or directory"."""
     return (error.strerror or str(error)).lower()
 
 
 def os_sentence(error: OSError) -> str:
-    """The same as a sentence, with the path that it is about: "No such file or directory: PATH."."""
+    """Return the error as a sentence, with its path: "No such file or directory: PATH."."""
     reason = os_reason(error)
     where = f": {error.filename}" if error.filename else ""
     return f"{reason[:1].upper()}{reason[1:]}{where}."

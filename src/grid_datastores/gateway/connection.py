@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import httpx
 
-from grid_datastores.domain.errors import InterruptedInDoubt, NotUnderstood, Refusal, Unreachable, by_reason
+from grid_datastores.domain.errors import NotUnderstood, OutcomeUnknown, Refusal, Unreachable, refusal_of_reason
 from grid_datastores.gateway.transport import Transport, is_untrusted
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Connection:
         except KeyboardInterrupt as error:
             if not doubt or not trace.sent:
                 raise
-            raise InterruptedInDoubt(f"Interrupted.{doubt}") from error
+            raise OutcomeUnknown(f"Interrupted.{doubt}") from error
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             if is_untrusted(error):
                 requested = error.request.url
@@ -153,7 +153,7 @@ def _check(answer: httpx.Response, url: str, doubt: str = "") -> None:
         message = detail.get("message") or body["message"]
         if not isinstance(message, str):
             raise TypeError
-        refusal = by_reason(detail.get("reason", ""), message)
+        refusal = refusal_of_reason(detail.get("reason", ""), message)
     except (LookupError, ValueError, TypeError, AttributeError, RecursionError):
         text = f"The server at {url} answered {answer.status_code} {answer.reason_phrase}."
         if answer.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE:  # the server itself would describe the refusal

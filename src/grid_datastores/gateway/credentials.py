@@ -11,14 +11,14 @@ from grid_datastores.domain.errors import InvalidInput, NotSignedIn, SourceFaile
 from grid_datastores.domain.naming import is_id
 from grid_datastores.domain.text import os_reason
 from grid_datastores.settings import API_KEY, CLUSTER_ID, SERVER_URL, USER_ID
-from grid_datastores.system.files import replacing, sync_folder
+from grid_datastores.system.files import atomic_write, sync_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from grid_datastores.settings import Settings
 
-_FILE = "credentials.json"  # Grid's own client reads the same file and keys
+_FILE = "credentials.json"  # with the keys UserID and APIKey, as in Grid's own client
 DEFAULT_CLUSTER = "local"
 
 
@@ -66,7 +66,7 @@ def store_credentials(settings: Settings, server: Server) -> Path:
     path = credentials_file(settings)
     try:
         settings.directory.mkdir(parents=True, exist_ok=True)
-        with replacing(path, 0o600) as file:
+        with atomic_write(path, 0o600) as file:
             file.write(json.dumps(content, indent=2).encode())
         sync_folder(settings.directory)
     except OSError as error:

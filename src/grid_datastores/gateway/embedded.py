@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import NotFound, NotThatState, Refusal
 from grid_datastores.domain.model import Phase, Place
-from grid_datastores.domain.rules import available
+from grid_datastores.domain.rules import require_available
 from grid_datastores.domain.text import os_sentence
 from grid_datastores.service import open_service
 from grid_datastores.service.run_locks import RunLocks
@@ -121,11 +121,11 @@ class EmbeddedDatastores:
             self._service.uploads.complete_objects(self._user, version.id, ())
 
     def finish(self, version: Version, manifest: Manifest) -> Version:
-        return available(self._service.uploads.publish(self._user, version.id, manifest))
+        return require_available(self._service.uploads.publish(self._user, version.id, manifest))
 
     def wait(self, version: Version) -> Version:
         self._service.finishing.finish_waiting(only=version.id, actor=self._user.name)
-        return available(self._service.reading.get(self._user, version.id))
+        return require_available(self._service.reading.get(self._user, version.id))
 
     def start_fetch(self, version: Version) -> None:
         self._service.uploads.complete(self._user, version.id)

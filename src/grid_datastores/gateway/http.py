@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from grid_datastores.domain.errors import InvalidInput, NotFound, NotThatState, NotUnderstood, Refusal
 from grid_datastores.domain.model import Place, Quota, Version, WorkloadKind, WorkloadState
-from grid_datastores.domain.rules import available, choose_named
+from grid_datastores.domain.rules import pick_by_name, require_available
 from grid_datastores.gateway.connection import Connection, raising_not_understood
 from grid_datastores.gateway.credentials import DEFAULT_CLUSTER, Server
 from grid_datastores.gateway.http_uploads import HttpSink
@@ -71,7 +71,7 @@ class HttpDatastores:
         self.place_name = server.url
 
     def identity(self) -> Place:
-        """See `Datastores`. If the server has no place id, its address takes the id's role."""
+        """See `Datastores`. If the server sends no place id, its address is used instead."""
         if self._identity is None:
             place_id, user_id = self._request_identity()
             by_address = f"{self.place_name}/{user_id}"
@@ -220,7 +220,7 @@ class HttpDatastores:
             return [workload_wire.workload_in(item, kind) for item in listed[f"{kind.lower()}s"]]
 
     def set_state(self, kind: WorkloadKind, name: str, state: WorkloadState) -> Workload:
-        workload = choose_named(self.workloads(kind), kind, name)
+        workload = pick_by_name(self.workloads(kind), kind, name)
         if state is WorkloadState.DELETED:
             self._connection.call("DELETE", f"{self._workloads_path(kind)}/{workload.id}")
             return workload
@@ -255,7 +255,7 @@ class HttpDatastores:
             with raising_not_understood(self.place_name):
                 version = wire.version_in(cast("wire.Datastore", self._connection.call("GET", path)))
             if not version.phase.unfinished:
-                return available(version)
+                return require_available(version)
             time.sleep(interval)
             interval = min(2 * interval, _MAX_POLL_INTERVAL)
 
@@ -270,4 +270,4 @@ class HttpDatastores:
 
 
 def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (ids[start : start + wire.MOST_IDS] for start in range(0, len(ids), wire.MOST_IDS))
+    return (ids[start : start + wire.MAX_IDS] for start in range(0, len(ids), wire.MAX_IDS))

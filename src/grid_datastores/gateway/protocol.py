@@ -43,7 +43,7 @@ class Datastores(Protocol):
         """Return the ids of the versions that are deleted or not the user's. Raises a `Refusal` on some servers."""
 
     def versions(self) -> Sequence[Version]:
-        """Return the versions that are not deleted, by name and number."""
+        """Return the versions that are not deleted, sorted by name and number."""
 
     def quota(self) -> Quota:
         """Return how many versions the user has, and the maximum."""
@@ -85,7 +85,7 @@ class Datastores(Protocol):
         """Return the version once it is available. Raises `SourceFailed` if it cannot be finished or fetched."""
 
     def interrupted_fetches(self) -> Sequence[Version]:
-        """Return the versions whose fetch ended with its process. A server resumes fetches itself: none."""
+        """Return the versions whose fetch was interrupted. A server has none, because it resumes fetches itself."""
 
     def abandon(self, version: Version) -> None:
         """Erase an unfinished version. Does nothing to a finished one.
@@ -94,10 +94,7 @@ class Datastores(Protocol):
         """
 
     def delete(self, ref: VersionRef) -> Receipt | None:
-        """Delete exactly this version, irreversibly (rule delete-exactly-one).
-
-        Return None if the server sends no receipt.
-        """
+        """Delete exactly this version, irreversibly. Return the receipt, or None if the server sends none."""
 
     def verdict(self, ref: VersionRef) -> Verdict:
         """Return what `delete` would do now, without deleting anything."""

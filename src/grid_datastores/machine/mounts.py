@@ -78,7 +78,7 @@ def mounted(
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ExitStack() as stack:
         with exclusive_lock(_gate_path(folder), wait=True):
-            _write_note(folder, Copy(version.id, place_id, version.ref))  # first: every copy needs a note
+            _write_note(folder, Copy(version.id, place_id, version.ref))  # before any file is written
             if not (folder.exists() and _matches(folder, manifest)):
                 _rewrite(datastores, version, manifest, directory, progress)
             stack.enter_context(shared_lock(_lock_path(folder)))
@@ -257,7 +257,7 @@ def _has_mode(path: Path, file: FileEntry) -> bool:
 
 
 def _has_contents(path: Path, file: FileEntry) -> bool:
-    """Return whether the file on disk has the manifest's SHA-256, and no writable file is linked."""
+    """Return whether the file on disk has the manifest's SHA-256 and is not a link to a writable file."""
     if path.is_symlink() and _writable(path):
         return False
     try:

@@ -54,7 +54,7 @@ def check_new(destination: Path) -> None:
     try:
         exists = destination.exists() or destination.is_symlink()
     except OSError as error:
-        raise SourceFailed(f"{destination} cannot be made: {os_reason(error)}.") from error
+        raise SourceFailed(f"{destination} cannot be created: {os_reason(error)}.") from error
     if exists:
         raise Refusal(f"{destination} already exists. Nothing was written. Choose a folder that does not exist.")
 
@@ -76,7 +76,7 @@ def _staging(destination: Path, directory: Path) -> Iterator[Path]:
     try:
         staging = StagingFolder(directory, destination)
     except OSError as error:
-        raise SourceFailed(f"{destination} cannot be made: {os_reason(error)}.") from error
+        raise SourceFailed(f"{destination} cannot be created: {os_reason(error)}.") from error
     try:
         yield staging.path
         staging.path.rename(destination)

@@ -95,7 +95,7 @@ def begin_journal(directory: Path, place: Place, version: Version, data: LocalSo
         wait_for_lock(descriptor)  # another command may hold it briefly, in `find_interrupted`
         location = data.source.location
         files = _file_rows(data)
-        journal = Journal(path, place.id, place.words, version.id, version.ref, location, files, descriptor)
+        journal = Journal(path, place.id, place.description, version.id, version.ref, location, files, descriptor)
         _append(
             path,
             {
@@ -150,7 +150,7 @@ def _belongs_to(journal: Journal, place: Place) -> bool:
 
     Journals of earlier releases have the server's address, or "this machine (FOLDER)", instead of an id.
     """
-    return journal.place_id == place.id or journal.place_id.partition(" (")[0] in place.earlier
+    return journal.place_id == place.id or journal.place_id.partition(" (")[0] in place.former_ids
 
 
 def _journal_paths(folder: Path) -> list[Path]:

@@ -79,7 +79,7 @@ def create(
 def resume(datastores: Datastores, journal: Journal, progress: Callable[[int], object]) -> Resumed:
     """Resume an interrupted upload. `progress` counts the bytes that are read to verify them, and the bytes sent.
 
-    Raises `SourceFailed` if a file has changed, or if the version takes no more data (rule version-immutable).
+    Raises `SourceFailed` if a file has changed, or if the version takes no more data.
     """
     version = _find_version(datastores, journal)
     if version is None or version.phase not in (Phase.UPLOADING, Phase.OPTIMIZING, Phase.AVAILABLE):
@@ -287,7 +287,7 @@ def _abandon(datastores: Datastores, version: Version, error: BaseException, com
         datastores.abandon(version)
     except Refusal as second:
         raise Refusal(
-            f"The upload of {version.ref} failed: {_why(error)} It could not be discarded: {second.said}"
+            f"The upload of {version.ref} failed: {_why(error)} It could not be discarded: {second.base_message}"
             f" Discard it with: {command}"
         ) from error
 
@@ -304,7 +304,7 @@ def _why(error: BaseException) -> str:
         case KeyboardInterrupt():
             return "Interrupted."
         case Refusal():
-            return error.said
+            return error.base_message
         case OSError():
             return os_sentence(error)
         case _:

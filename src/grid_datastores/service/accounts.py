@@ -65,16 +65,15 @@ class Accounts:
         If the catalog has no owner yet, this chooses one permanently and logs, once, which versions changed hands.
         """
         catalog = self._context.catalog
-        if catalog.frozen:
+        if catalog.read_only:
             return self._local_read_only(person)
         with catalog.read() as tx:
             owner = find_owner(tx, person) if tx.facts.get(LOCAL_OWNER) else None
         notice = ""
         if owner is None:
             with catalog.write() as tx:
-                known = (
-                    find_owner(tx, person) if tx.facts.get(LOCAL_OWNER) else None
-                )  # another command may have chosen it meanwhile
+                # Another command may have chosen the owner in the meantime.
+                known = find_owner(tx, person) if tx.facts.get(LOCAL_OWNER) else None
                 owner, notice = (known, "") if known else choose_owner(tx, person, self._context.clock())
         if notice:
             _log.info("%s", notice)
@@ -113,7 +112,7 @@ class Accounts:
         token = secrets.token_urlsafe(32)
         now = self._context.clock()
         with self._context.catalog.write() as tx:
-            tx.users.drop_expired_tokens(now)
+            tx.users.delete_expired_tokens(now)
             tx.users.add_token(token, user, now + TOKEN_LIFETIME)
         return token
 
@@ -128,7 +127,7 @@ class Accounts:
     def revoke_token(self, token: str) -> None:
         """Revoke the token, because its user signed out."""
         with self._context.catalog.write() as tx:
-            tx.users.drop_token(token)
+            tx.users.delete_token(token)
 
     def oldest(self) -> User | None:
         """Return the user who was added first, or None."""
@@ -146,7 +145,7 @@ class Accounts:
     def signing_key(self) -> bytes:
         """Return the key that signs this server's URLs. It stays the same after a restart."""
         with self._context.catalog.write() as tx:
-            return tx.facts.settle(SIGNING_KEY, secrets.token_hex(32)).encode()
+            return tx.facts.get_or_put(SIGNING_KEY, secrets.token_hex(32)).encode()
 
 
 def _fresh_key() -> str:

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from grid_datastores.catalog.versions import REFRESHES
+from grid_datastores.catalog.versions import MAX_REFRESHES
 from grid_datastores.domain.errors import Refusal
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Activity:
         self._context = context
         self._version_id = version_id
         with context.catalog.read() as tx:
-            self._interval = tx.versions.expiry(version_id) / REFRESHES
+            self._interval = tx.versions.expiry(version_id) / MAX_REFRESHES
             self._written = tx.versions.active_at(version_id)
 
     def record(self) -> None:

@@ -28,7 +28,7 @@ class Copies:
         if known:
             return known
         with self._context.catalog.write() as tx:
-            return tx.facts.settle(PLACE, uuid4().hex)
+            return tx.facts.get_or_put(PLACE, uuid4().hex)
 
     def deleted(self, user: User, version_ids: Collection[str]) -> list[str]:
         """Return, sorted, the ids of the versions that are deleted or not the user's (rule delete-removes-bytes)."""
@@ -36,7 +36,7 @@ class Copies:
             return sorted(set(version_ids) - tx.versions.undeleted(user.id, version_ids))
 
     def may_exist(self, version_id: str) -> bool:
-        """Return the result of `may_have_copies` for this version."""
+        """Return whether another machine may hold a copy of the version; see `may_have_copies`."""
         with self._context.catalog.read() as tx:
             return may_have_copies(tx, version_id)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import InUse
-from grid_datastores.domain.model import EventKind, Kept, Quota, Receipt, Verdict
+from grid_datastores.domain.model import EventKind, Quota, Receipt, RemainingVersion, Verdict
 from grid_datastores.domain.rules import check_deletable
 from grid_datastores.service.context import Context, owned
 from grid_datastores.service.copies import may_have_copies
@@ -33,7 +33,7 @@ class Deletion:
         """
         self._context.leases.renew_after_clock_jump()
         refusal: InUse | None = None
-        with self._context.catalog.write(frees=True) as tx:
+        with self._context.catalog.write(frees_space=True) as tx:
             now = self._context.clock()
             version = owned(tx, user, version_id, lock=True)
             holders = tx.workloads.holders(version.id, now)
@@ -66,7 +66,7 @@ class Deletion:
 
     def _receipt(self, tx: Transaction, user: User, version: Version, now: datetime) -> Receipt:
         before = self._context.quota(tx, user)
-        place = 1 if version.phase.takes_place else 0
+        freed = 1 if version.phase.counts_against_quota else 0
         return Receipt(
             id=version.id,
             ref=version.ref,
@@ -74,8 +74,8 @@ class Deletion:
             file_count=version.file_count,
             size_bytes=version.size_bytes,
             deleted_at=now,
-            kept=tuple(Kept(v.ref.number, v.fingerprint) for v in tx.versions.siblings(version)),
+            remaining=tuple(RemainingVersion(v.ref.number, v.fingerprint) for v in tx.versions.siblings(version)),
             quota_before=before,
-            quota_after=Quota(before.used - place, before.limit),
+            quota_after=Quota(before.used - freed, before.limit),
             may_have_copies=may_have_copies(tx, version.id),
         )

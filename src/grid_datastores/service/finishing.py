@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import NotFound, Refusal, SourceFailed, UploadInvalid
 from grid_datastores.domain.model import ETAG, SINGLE_REFERENCE, EventKind, FileEntry, Phase, SourceKind
-from grid_datastores.domain.rules import can_be_finished_later
+from grid_datastores.domain.rules import can_finish_later
 from grid_datastores.domain.text import counted
 from grid_datastores.service.activity import NotifyingWriter
 from grid_datastores.service.cancellation import CancellationToken, Cancelled
@@ -136,13 +136,13 @@ class Finishing:
             if version.source.kind in FETCHED_KINDS:
                 tx.versions.mark_active(version.id, self._context.clock())
         try:
-            published = self._context.storage.published(version.id)
+            published = self._context.storage.published_manifest(version.id)
             manifest, note = (published, "") if published else self._build_manifest(version)
             self.publish(version, manifest, actor, note)
         except Cancelled:
             return
         except Refusal as error:
-            if can_be_finished_later(version, error):
+            if can_finish_later(version, error):
                 raise
             self._fail(version, error.message)
         except (KeyboardInterrupt, SystemExit):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from grid_datastores.catalog.facts import LOCAL_OWNER, SIGNING_KEY
 from grid_datastores.domain.model import EventKind, User
-from grid_datastores.domain.naming import NAME_LENGTH, name_apart
+from grid_datastores.domain.naming import MAX_NAME_LENGTH, unique_name
 from grid_datastores.domain.text import counted
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from grid_datastores.catalog import Transaction
-    from grid_datastores.catalog.owners import Moved
+    from grid_datastores.catalog.owners import MovedVersion
 
 _NAME = "local"
 _FORMER_SUFFIX = re.compile(r"(\.tar)?\.[a-z0-9]{1,8}$")
@@ -59,7 +59,7 @@ def hidden_versions_notice(tx: Transaction, owner: User | None) -> str:
 def former_name(person: str) -> str:
     """Return the user name that older releases made for a person. Keep their algorithm: it must match old catalogs."""
     last = person.rstrip("/").rsplit("/", 1)[-1].lower()
-    name = _FORMER_INVALID_CHARACTERS.sub("-", _FORMER_SUFFIX.sub("", last))[:NAME_LENGTH].strip("-_")
+    name = _FORMER_INVALID_CHARACTERS.sub("-", _FORMER_SUFFIX.sub("", last))[:MAX_NAME_LENGTH].strip("-_")
     return name or _NAME
 
 
@@ -76,11 +76,11 @@ def _was_served(tx: Transaction) -> bool:
 def _others(tx: Transaction, owner: User | None) -> list[User]:
     """Return the other users who have versions that are not deleted."""
     users = tx.users.by_age()
-    return [user for user in users if (owner is None or user.id != owner.id) and tx.owners.has_some_left(user)]
+    return [user for user in users if (owner is None or user.id != owner.id) and tx.owners.has_undeleted(user)]
 
 
 def _create_owner(tx: Transaction, now: datetime) -> User:
-    user = User(secrets.token_hex(8), name_apart(_NAME, "owner", {user.name for user in tx.users.all()}))
+    user = User(secrets.token_hex(8), unique_name(_NAME, "owner", {user.name for user in tx.users.all()}))
     tx.users.add(user, secrets.token_urlsafe(32), now)
     return user
 
@@ -101,16 +101,16 @@ def _joined_names(users: Sequence[User]) -> str:
 def _transfer_all(tx: Transaction, owner: User, person: str, now: datetime) -> str:
     moved: list[str] = []
     for user in (user for user in tx.users.by_age() if user.id != owner.id and tx.owners.has_any(user)):
-        given = tx.owners.give(user, owner)
-        for version in given:
+        transferred = tx.owners.transfer(user, owner)
+        for version in transferred:
             where = f"from {user.name}, where it was {version.before}"
             tx.versions.record(version.version_id, EventKind.MOVED, person, where, now)
-        if left := [version for version in given if not version.deleted]:
+        if left := [version for version in transferred if not version.deleted]:
             moved.append(_moved_notice(user, left))
     return " ".join(moved)
 
 
-def _moved_notice(user: User, moved: Sequence[Moved]) -> str:
+def _moved_notice(user: User, moved: Sequence[MovedVersion]) -> str:
     renamed = [version for version in moved if version.before != version.after]
     names = [
         f"{version.before.name} {version.before.number} is now {version.after.name} {version.after.number}"

@@ -11,7 +11,7 @@ from grid_datastores.domain.errors import Damaged, NotFound
 from grid_datastores.domain.model import ETAG, SINGLE_REFERENCE, Details
 from grid_datastores.domain.rules import check_not_deleted, check_readable
 from grid_datastores.service.context import Context, owned
-from grid_datastores.storage import read_files, undamaged
+from grid_datastores.storage import raising_damaged, read_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -75,18 +75,18 @@ class Reading:
 
     def listed_files(self, user: User, version_id: str) -> Iterator[FileEntry]:
         """Yield the version's files, sorted by path, while reading the manifest. Raises `Damaged`."""
-        return _files(self._manifest_pieces(user, version_id))
+        return _files(self._manifest_chunks(user, version_id))
 
-    def manifest_pieces(self, user: User, version_id: str) -> Iterator[bytes]:
+    def manifest_chunks(self, user: User, version_id: str) -> Iterator[bytes]:
         """Yield the version's manifest in pieces, each verified. Raises `Damaged`."""
-        pieces = _verified(self._manifest_pieces(user, version_id))
+        pieces = _verified(self._manifest_chunks(user, version_id))
         return chain([next(pieces, b"")], pieces)  # raises now if the first piece is damaged
 
-    def _manifest_pieces(self, user: User, version_id: str) -> Iterator[bytes]:
+    def _manifest_chunks(self, user: User, version_id: str) -> Iterator[bytes]:
         with self._context.catalog.read() as tx:
             check_readable(owned(tx, user, version_id))
         try:
-            return self._context.storage.manifest_pieces(version_id)
+            return self._context.storage.manifest_chunks(version_id)
         except Damaged:
             self.get(user, version_id)  # if it was deleted meanwhile, report that instead
             raise
@@ -129,7 +129,7 @@ class Reading:
 
 
 def _files(pieces: Iterable[bytes]) -> Iterator[FileEntry]:
-    with undamaged():
+    with raising_damaged():
         yield from read_files(pieces)
 
 

@@ -43,7 +43,7 @@ def remove(version: Version, catalog: Catalog, storage: Storage, clock: Callable
     except OSError as error:
         _warn_once(version.ref, os_reason(error))
         return False
-    with catalog.write(frees=True) as tx:
+    with catalog.write(frees_space=True) as tx:
         if tx.versions.mark_bytes_gone(version.id, clock()):
             tx.versions.record(version.id, EventKind.BYTES_GONE, "removal", "no byte is left", clock())
     return True

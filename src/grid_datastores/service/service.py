@@ -43,10 +43,10 @@ class Service:
     @property
     def read_only(self) -> bool:
         """Whether nothing can be changed: the folder cannot be written, or the service was opened so."""
-        return self.context.catalog.frozen
+        return self.context.catalog.read_only
 
     def now(self) -> datetime:
-        """Return the time, with its zone."""
+        """Return the current time in UTC."""
         return self.context.clock()
 
     def renew_leases(self) -> None:

@@ -19,7 +19,7 @@ from grid_datastores.service.finishing import CLIENT_MANIFEST, Finishing, Sink, 
 from grid_datastores.service.removal import remove
 from grid_datastores.sources import parse_source
 from grid_datastores.storage import Manifest, check_path, pack
-from grid_datastores.storage.space import TO_FETCH, raising_no_space
+from grid_datastores.storage.space import NO_SPACE_TO_FETCH, raising_no_space
 from grid_datastores.system.files import temporary_file
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Uploads:
     @contextmanager
     def temporary_file(self) -> Iterator[BinaryIO]:
         """Yield a file for data that arrives before it can be stored. It is erased afterwards. Raises `NoSpace`."""
-        with temporary_file(self._context.scratch) as file, raising_no_space(TO_FETCH):
+        with temporary_file(self._context.scratch) as file, raising_no_space(NO_SPACE_TO_FETCH):
             yield file
 
     def sink(self, user: User, version_id: str) -> ObjectSink:
@@ -225,7 +225,7 @@ class Uploads:
         with self._open(user, version_id) as tx:
             for upload in tx.versions.uploads(version_id):
                 if upload.id in assembled and not upload.completed:
-                    assembled[upload.id].keep()
+                    assembled[upload.id].commit()
             self._context.storage.sync(version_id)
             tx.versions.complete_uploads(list(assembled))
 
@@ -270,13 +270,13 @@ class Uploads:
                 raise UploadInvalid("Nothing was uploaded. A version needs at least one file.")
             if missing := [upload.key for upload in uploads if not upload.completed]:
                 raise UploadInvalid(_incomplete(missing, len(uploads)))
-            tx.versions.optimize(version_id, self._context.clock())
+            tx.versions.start_optimizing(version_id, self._context.clock())
         self._context.wake_workers()
 
     def _unused_versions(self, tx: Transaction, user: User) -> list[VersionRef]:
         """Return the versions that count against the quota and are not in use, least recently used first."""
         now = self._context.clock()
-        versions = [v for v in tx.versions.of_owner(user.id) if v.phase.takes_place]
+        versions = [v for v in tx.versions.of_owner(user.id) if v.phase.counts_against_quota]
         unused = [v for v in versions if not tx.workloads.holders(v.id, now)]
         return [v.ref for v in sorted(unused, key=lambda v: v.last_used_at or v.created_at)]
 

@@ -10,12 +10,12 @@ from grid_datastores.domain.errors import InvalidInput, NameTaken, NotFound
 from grid_datastores.domain.model import EventKind, Mount, Workload, WorkloadKind, WorkloadState
 from grid_datastores.domain.naming import check_name
 from grid_datastores.domain.rules import (
-    check_lapsed,
     check_mount_path,
     check_mountable,
-    check_step,
-    choose_named,
+    check_revivable,
+    check_transition,
     holds,
+    pick_by_name,
 )
 from grid_datastores.service.context import Context, owned
 
@@ -83,7 +83,7 @@ class Workloads:
 
     def named(self, user: User, kind: WorkloadKind, name: str) -> Workload:
         """Return the user's workload of this name: the live one if there are several, else the newest."""
-        return choose_named(self.list(user, kind), kind, name)
+        return pick_by_name(self.list(user, kind), kind, name)
 
     def set_state(self, user: User, kind: WorkloadKind, workload_id: str, state: WorkloadState) -> Workload:
         """Pause, resume or end the workload and return it. Ending it releases its versions.
@@ -93,7 +93,7 @@ class Workloads:
         with self._context.catalog.write() as tx:
             now = self._context.clock()
             workload = _owned_workload(tx, user, kind, workload_id)
-            check_step(workload, state)
+            check_transition(workload, state)
             if state is not workload.state:
                 tx.workloads.set_state(workload.id, state, now)
                 if workload.state.live and not state.live:
@@ -115,12 +115,12 @@ class Workloads:
         self._context.leases.renew_after_clock_jump()
         with self._context.catalog.read() as tx:
             now = self._context.clock()
-            if not tx.workloads.lapsed(now) and not tx.workloads.leased_too_long(now):
+            if not tx.workloads.with_expired_lease(now) and not tx.workloads.has_overlong_lease(now):
                 return
         with self._context.catalog.write() as tx:
             now = self._context.clock()
-            tx.workloads.cut_leases(now)
-            for run in tx.workloads.lapsed(now):
+            tx.workloads.shorten_leases(now)
+            for run in tx.workloads.with_expired_lease(now):
                 if is_alive(run):
                     tx.workloads.renew_lease(run.id, run.lease_seconds or self._context.limits.lease, now)
                     continue
@@ -132,8 +132,8 @@ class Workloads:
     def _revive(self, tx: Transaction, user: User, run: Workload, now: datetime) -> None:
         """Make the Run hold its versions again, under the locks that mounting takes (rule in-use-at-request)."""
         tx.users.lock(user.id)
-        held = sorted(mount.version_id for mount in run.mounts)
-        check_lapsed(run, [owned(tx, user, version_id, lock=True) for version_id in held], now)
+        version_ids = sorted(mount.version_id for mount in run.mounts)
+        check_revivable(run, [owned(tx, user, version_id, lock=True) for version_id in version_ids], now)
         if not run.state.live:
             tx.workloads.set_state(run.id, WorkloadState.RUNNING, now)
             self._record(tx, run, EventKind.MOUNTED, user, now, " came back")

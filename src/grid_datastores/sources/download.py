@@ -13,7 +13,7 @@ from grid_datastores.domain.naming import shown_location
 from grid_datastores.sources.abort import abort_on
 from grid_datastores.sources.addresses import CheckedTransport, Resolve, look_up
 from grid_datastores.sources.limits import FetchLimits, binary_size
-from grid_datastores.storage.space import TO_FETCH, raising_no_space
+from grid_datastores.storage.space import NO_SPACE_TO_FETCH, raising_no_space
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -87,9 +87,9 @@ def _save(
         size += len(chunk)
         if size > limits.download_bytes:
             raise _too_large(shown, limits)
-        with raising_no_space(TO_FETCH):
+        with raising_no_space(NO_SPACE_TO_FETCH):
             target.write(chunk)
-    with raising_no_space(TO_FETCH):
+    with raising_no_space(NO_SPACE_TO_FETCH):
         target.flush()
     return size
 

@@ -16,7 +16,7 @@ _NOT_IN_URL = re.compile(r"[\x00-\x20\x7f\\]")
 
 
 def parse_source(text: str, no_copy: bool = False) -> Source:
-    """Return the source that `text` names (rule source-kinds). A path has kind FILES and is not read here.
+    """Return the source that `text` names. A path has kind FILES and is not read here. Enforces source-kinds.
 
     Raises `InvalidInput` for an address that no version can be made from. The message shows no part of an address that
     may contain a password.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from grid_datastores.domain.errors import SourceFailed
 from grid_datastores.sources.entries import ArchiveContents, ArchiveNames, normalized_path, quoted, storable_time
 from grid_datastores.storage.packing import CHUNK
-from grid_datastores.storage.space import TO_FETCH, raising_no_space
+from grid_datastores.storage.space import NO_SPACE_TO_FETCH, raising_no_space
 from grid_datastores.system.files import temporary_file
 
 if TYPE_CHECKING:
@@ -85,11 +85,11 @@ def _gunzip(file: BinaryIO, size: int, plain: BinaryIO, limits: FetchLimits) -> 
                 limits.check_cancelled()
                 unpacked += len(chunk)
                 limits.check_unpacked(unpacked, size)
-                with raising_no_space(TO_FETCH):
+                with raising_no_space(NO_SPACE_TO_FETCH):
                     plain.write(chunk)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise SourceFailed("The .tar.gz is truncated or damaged and cannot be unpacked.") from error
-    with raising_no_space(TO_FETCH):
+    with raising_no_space(NO_SPACE_TO_FETCH):
         plain.flush()
 
 

@@ -1,6 +1,6 @@
-"""Storage: the bytes of versions, in objects that no two versions share."""
+"""Store the bytes of versions as objects. Each object belongs to exactly one version."""
 
-from grid_datastores.storage.local import LocalStorage, undamaged
+from grid_datastores.storage.local import LocalStorage, raising_damaged
 from grid_datastores.storage.manifest import Manifest, check_path, read_files
 from grid_datastores.storage.packing import (
     CHUNK,
@@ -26,8 +26,8 @@ __all__ = [
     "Writer",
     "check_path",
     "pack",
+    "raising_damaged",
     "read_files",
     "tar_folder",
     "tar_header",
-    "undamaged",
 ]

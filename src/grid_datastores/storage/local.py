@@ -1,4 +1,7 @@
-"""Storage in a folder of this machine: one folder per version, named by its id. Users name nothing in it."""
+"""Storage in a folder of this machine, with one subfolder for each version.
+
+The names of folders and files are ids and object names. No text from a user becomes a part of a path.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,9 @@ from grid_datastores.domain.errors import Damaged, InvalidInput, NotFound
 from grid_datastores.domain.model import ETAG
 from grid_datastores.storage.manifest import Manifest
 from grid_datastores.storage.packing import CHUNK
-from grid_datastores.storage.space import TO_STORE, raising_no_space
+from grid_datastores.storage.space import NO_SPACE_TO_STORE, raising_no_space
 from grid_datastores.system.file_locks import try_lock
-from grid_datastores.system.files import path_beside, replacing, sync_folder
+from grid_datastores.system.files import atomic_write, sync_folder, temporary_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from grid_datastores.storage.protocol import Guard
 
 _MANIFEST = "manifest.jsonl"
-_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,99}")
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,99}")
 _READ_ONLY = 0o444
 
 
@@ -39,8 +42,8 @@ class _LocalObject:
     _temporary: Path
     _target: Path
 
-    def keep(self) -> None:
-        with _begun(self._target.parent.name):
+    def commit(self) -> None:
+        with _raising_not_found(self._target.parent.name):
             self._temporary.replace(self._target)
 
     def discard(self) -> None:
@@ -48,19 +51,22 @@ class _LocalObject:
 
 
 class LocalStorage:
-    """See `Storage`. A version is a folder below `root/versions`, where the parts of its uploads lie, too."""
+    """See `Storage`. The folder `ROOT/versions/ID` contains the objects of one version and the parts of its uploads.
+
+    Versions share no file. Enforces version-independent.
+    """
 
     def __init__(self, root: Path) -> None:
-        self._root = _versions(root)
+        self._root = _versions_folder(root)
         self._root.mkdir(parents=True, exist_ok=True)
 
     @staticmethod
     def exists_in(root: Path) -> bool:
-        """Whether opening the storage below this folder makes nothing."""
-        return _versions(root).is_dir()
+        """Return whether the storage exists, so that opening it creates nothing."""
+        return _versions_folder(root).is_dir()
 
     def begin(self, version_id: str) -> None:
-        with raising_no_space(TO_STORE):
+        with raising_no_space(NO_SPACE_TO_STORE):
             self._folder(version_id).mkdir(exist_ok=True)
             sync_folder(self._root)
 
@@ -71,7 +77,7 @@ class LocalStorage:
     def claim(self, version_id: str) -> Iterator[bool]:
         try:
             folder = os.open(self._folder(version_id), os.O_RDONLY)
-        except FileNotFoundError:  # erased meanwhile
+        except FileNotFoundError:  # the version was erased
             yield False
             return
         try:
@@ -81,12 +87,16 @@ class LocalStorage:
 
     @contextmanager
     def new_object(self, version_id: str, name: str, guard: Guard = nullcontext) -> Iterator[BinaryIO]:
-        path = self._folder(version_id) / _checked(name)
-        with raising_no_space(TO_STORE), _begun(version_id), replacing(path, _READ_ONLY, guard) as file:
+        path = self._folder(version_id) / _checked_name(name)
+        with (
+            raising_no_space(NO_SPACE_TO_STORE),
+            _raising_not_found(version_id),
+            atomic_write(path, _READ_ONLY, guard) as file,
+        ):
             yield file
 
     def sync(self, version_id: str) -> None:
-        with _begun(version_id):
+        with _raising_not_found(version_id):
             sync_folder(self._folder(version_id))
 
     @contextmanager
@@ -97,39 +107,39 @@ class LocalStorage:
         number: int,
         guard: Guard,
     ) -> Iterator[BinaryIO]:
-        with self.new_object(version_id, _part(upload_id, number), guard) as file:
+        with self.new_object(version_id, _part_name(upload_id, number), guard) as file:
             yield file
         self.sync(version_id)
 
     def stored_parts(self, version_id: str, counts: Mapping[str, int]) -> dict[tuple[str, int], str]:
-        with _begun(version_id):
+        with _raising_not_found(version_id):
             names = {path.name for path in self._folder(version_id).iterdir()}
         parts = ((upload_id, number) for upload_id, count in counts.items() for number in range(1, count + 1))
-        digests = {part: self._digest(version_id, _part(*part)) for part in parts if _part(*part) in names}
-        return {part: digest for part, digest in digests.items() if digest}
+        etags = {part: self._part_etag(version_id, *part) for part in parts if _part_name(*part) in names}
+        return {part: etag for part, etag in etags.items() if etag}
 
-    def _digest(self, version_id: str, name: str) -> str:
-        return _copied(self._folder(version_id) / _checked(name), None)
+    def _part_etag(self, version_id: str, upload_id: str, number: int) -> str:
+        return _copy_part(self._folder(version_id) / _checked_name(_part_name(upload_id, number)), None)
 
     def assemble(self, version_id: str, upload_id: str, parts: int, name: str) -> _LocalObject:
-        pieces = self._parts(version_id, upload_id, parts)
-        target = self._folder(version_id) / _checked(name)
-        temporary = path_beside(target)
-        if len(pieces) == 1:
+        paths = self._part_paths(version_id, upload_id, parts)
+        target = self._folder(version_id) / _checked_name(name)
+        temporary = temporary_path(target)
+        if len(paths) == 1:
             with suppress(FileNotFoundError):
-                os.link(pieces[0], temporary)
-            return _LocalObject([_copied(temporary, None)], temporary, target)
-        with self.new_object(version_id, temporary.name) as made:
-            digests = [_copied(piece, made) for piece in pieces]
+                os.link(paths[0], temporary)
+            return _LocalObject([_copy_part(temporary, None)], temporary, target)
+        with self.new_object(version_id, temporary.name) as file:
+            digests = [_copy_part(path, file) for path in paths]
         return _LocalObject(digests, temporary, target)
 
     def discard_parts(self, version_id: str, upload_id: str, parts: int) -> None:
-        for piece in self._parts(version_id, upload_id, parts):
-            piece.unlink(missing_ok=True)
+        for path in self._part_paths(version_id, upload_id, parts):
+            path.unlink(missing_ok=True)
 
-    def _parts(self, version_id: str, upload_id: str, parts: int) -> list[Path]:
+    def _part_paths(self, version_id: str, upload_id: str, parts: int) -> list[Path]:
         folder = self._folder(version_id)
-        return [folder / _checked(_part(upload_id, number)) for number in range(1, parts + 1)]
+        return [folder / _checked_name(_part_name(upload_id, number)) for number in range(1, parts + 1)]
 
     def publish(
         self,
@@ -137,70 +147,70 @@ class LocalStorage:
         manifest: Manifest,
         guard: Guard = nullcontext,
     ) -> None:
-        wanted = {file.object for file in manifest.files} | {_MANIFEST}
-        self._give_attributes(version_id, manifest)
-        self.sync(version_id)  # the objects before the word that they are all there
+        listed = {file.object for file in manifest.files} | {_MANIFEST}
+        self._set_attributes(version_id, manifest)
+        self.sync(version_id)  # before the manifest, which must not list an object that a crash can lose
         with self.new_object(version_id, _MANIFEST, guard) as target:
             target.write(manifest.encode())
         for path in self._folder(version_id).iterdir():
-            if path.name not in wanted:
+            if path.name not in listed:
                 path.unlink(missing_ok=True)
         sync_folder(self._folder(version_id))
 
-    def _give_attributes(self, version_id: str, manifest: Manifest) -> None:
-        """Give an object that is one whole file its time and permissions: a Run links to it."""
-        shared = Counter(file.object for file in manifest.files)
+    def _set_attributes(self, version_id: str, manifest: Manifest) -> None:
+        """Set the time and permissions of each object that is exactly one file, because Runs link to it."""
+        files_in = Counter(file.object for file in manifest.files)
         for file in manifest.files:
-            if shared[file.object] == 1 and not file.offset and (file.executable or file.modified is not None):
-                path = self._folder(version_id) / _checked(file.object)
-                with suppress(OSError, OverflowError):  # a Run copies the file then
+            if files_in[file.object] == 1 and not file.offset and (file.executable or file.modified is not None):
+                path = self._folder(version_id) / _checked_name(file.object)
+                with suppress(OSError, OverflowError):  # if this fails, Runs copy the file instead
                     path.chmod(0o555 if file.executable else 0o444)
                     if file.modified is not None:
                         os.utime(path, ns=(file.modified, file.modified))
 
-    def published(self, version_id: str) -> Manifest | None:
+    def published_manifest(self, version_id: str) -> Manifest | None:
         folder = self._folder(version_id)
         if not (folder / _MANIFEST).exists():
             return None
         manifest = self.manifest(version_id)
-        kept = [file for file in manifest.files if not file.sha256.startswith(ETAG)]
-        sizes = {name: _size(folder / _checked(name)) for name in {file.object for file in kept}}
-        return manifest if all(file.offset + file.size <= sizes[file.object] for file in kept) else None
+        stored = [file for file in manifest.files if not file.sha256.startswith(ETAG)]  # the others stay in a bucket
+        sizes = {name: _size(folder / _checked_name(name)) for name in {file.object for file in stored}}
+        return manifest if all(file.offset + file.size <= sizes[file.object] for file in stored) else None
 
     def manifest(self, version_id: str) -> Manifest:
-        with undamaged():
-            return Manifest.decode(b"".join(self.manifest_pieces(version_id)))
+        with raising_damaged():
+            return Manifest.decode(b"".join(self.manifest_chunks(version_id)))
 
-    def manifest_pieces(self, version_id: str) -> Iterator[bytes]:
+    def manifest_chunks(self, version_id: str) -> Iterator[bytes]:
         try:
             file = (self._folder(version_id) / _MANIFEST).open("rb")
         except FileNotFoundError as error:
             raise Damaged("The data of this version is missing from storage.") from error
-        return _pieces(file)
+        return _chunks_of_lines(file)
 
     def local_path(self, version_id: str, name: str) -> Path:
-        return self._folder(version_id) / _checked(name)
+        return self._folder(version_id) / _checked_name(name)
 
     def size(self, version_id: str, name: str) -> int:
         try:
-            return (self._folder(version_id) / _checked(name)).stat().st_size
+            return (self._folder(version_id) / _checked_name(name)).stat().st_size
         except FileNotFoundError as error:
             raise NotFound.id("object", name) from error
 
     def read(self, version_id: str, name: str, offset: int = 0, size: int | None = None) -> Iterator[bytes]:
         left = self.size(version_id, name) - offset if size is None else size
-        with (self._folder(version_id) / _checked(name)).open("rb") as file:
+        with (self._folder(version_id) / _checked_name(name)).open("rb") as file:
             file.seek(offset)
             while left > 0:
                 chunk = file.read(min(CHUNK, left))
                 if not chunk:
-                    raise Damaged(f"The stored object {name} is shorter than its manifest says.")
+                    raise Damaged(f"The stored object {name} is shorter than the manifest says.")
                 left -= len(chunk)
                 yield chunk
 
     def erase(self, version_id: str) -> None:
         folder = self._folder(version_id)
-        while folder.exists():  # a part may arrive meanwhile
+        while folder.exists():  # an upload may add a part at the same time
             try:
                 shutil.rmtree(folder)
             except FileNotFoundError:
@@ -211,37 +221,37 @@ class LocalStorage:
         sync_folder(self._root)
 
     def _folder(self, version_id: str) -> Path:
-        return self._root / _checked(version_id)
+        return self._root / _checked_name(version_id)
 
 
 @contextmanager
-def undamaged() -> Iterator[None]:
-    """Raise `Damaged` for a stored manifest that is not one."""
+def raising_damaged() -> Iterator[None]:
+    """Raise `Damaged` if the block cannot decode a stored manifest."""
     try:
         yield
     except InvalidInput as error:
         raise Damaged("The list of files of this version is damaged in storage.") from error
 
 
-def _pieces(file: BinaryIO) -> Iterator[bytes]:
+def _chunks_of_lines(file: BinaryIO) -> Iterator[bytes]:
     with file:
         while lines := file.readlines(CHUNK):
             yield b"".join(lines)
 
 
 def _size(path: Path) -> int:
-    """The size in bytes; -1 for a missing file."""
+    """Return the size in bytes, or -1 if the file is missing."""
     try:
         return path.stat().st_size
     except FileNotFoundError:
         return -1
 
 
-def _copied(piece: Path, target: BinaryIO | None) -> str:
-    """The ETag of a part, which is also copied into the target, if any; "" for a missing part."""
+def _copy_part(path: Path, target: BinaryIO | None) -> str:
+    """Copy a part into the target, if any, and return the part's ETag, or "" if the part is missing."""
     digest = md5(usedforsecurity=False)
     try:
-        with piece.open("rb") as file:
+        with path.open("rb") as file:
             while chunk := file.read(CHUNK):
                 digest.update(chunk)
                 if target:
@@ -251,23 +261,24 @@ def _copied(piece: Path, target: BinaryIO | None) -> str:
     return digest.hexdigest()
 
 
-def _versions(root: Path) -> Path:
+def _versions_folder(root: Path) -> Path:
     return root / "versions"
 
 
-def _part(upload_id: str, number: int) -> str:
-    """The object that holds one part of an upload until it is assembled."""
+def _part_name(upload_id: str, number: int) -> str:
+    """Return the name of the object that holds one part of an upload until the parts are assembled."""
     return f"part-{upload_id}-{number}"
 
 
-def _checked(name: str) -> str:
-    if not _SAFE.fullmatch(name):
+def _checked_name(name: str) -> str:
+    if not _SAFE_NAME.fullmatch(name):
         raise NotFound.id("object", name)
     return name
 
 
 @contextmanager
-def _begun(version_id: str) -> Iterator[None]:
+def _raising_not_found(version_id: str) -> Iterator[None]:
+    """Raise `NotFound` if the version's folder is missing: it was not begun, or it was erased."""
     try:
         yield
     except FileNotFoundError as error:

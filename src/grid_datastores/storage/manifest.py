@@ -1,7 +1,8 @@
-"""The manifest: where each file of a version lies. JSON lines, sorted by path: a file or an empty folder a line.
+"""The manifest, which says in which object each file of a version is stored.
 
-A file's line is its path, size, SHA-256, object and offset; then whether it is executable and when it was last
-modified, where either is known. The line of an empty folder is its path alone.
+It consists of JSON lines, sorted by path. A file's line has its path, size, SHA-256, object and offset. If either is
+known, the line also has whether the file is executable, and its modification time. An empty folder's line has only its
+path.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import re
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import InvalidInput
@@ -18,42 +20,43 @@ from grid_datastores.domain.model import FileEntry
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-# Control characters, the separator of other systems, halves of a character, and parts that are empty, "." or "..".
+# Control characters, backslashes, unpaired surrogates, and parts that are empty, "." or "..".
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]|(?:\A|/)\.{0,2}(?:/|\Z)")
-LONGEST_PATH = 1024  # bytes in UTF-8, as S3 keys
-LONGEST_NAME = 255  # bytes in UTF-8: what ordinary disks take for one part of a path
-_TIMES = range(-(2**63), 2**63)  # nanoseconds
+MAX_PATH_LENGTH = 1024  # bytes in UTF-8, the same as for S3 keys
+MAX_NAME_LENGTH = 255  # bytes in UTF-8, the limit of common file systems for one part of a path
+_VALID_TIMES = range(-(2**63), 2**63)  # nanoseconds
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The files of one version and its empty folders, each sorted by path, no path twice."""
+    """The files of one version and its empty folders, both sorted by path and without duplicates."""
 
     files: tuple[FileEntry, ...]
     folders: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, files: Iterable[FileEntry], folders: Iterable[str] = ()) -> Manifest:
-        """The manifest of a new version (rule version-complete).
+        """Return the manifest of a new version (rule version-complete).
 
-        Raises `InvalidInput` for a path that is unsafe, too long, there twice, or file and folder at once. A folder
-        with something in it is left out: the paths below it imply it.
+        Raises `InvalidInput` for a path that is unsafe, too long, used twice, or both a file and a folder. Folders that
+        are not empty are omitted, because the paths of their files imply them.
         """
-        made = cls._sorted(files, folders)
-        for path in made._paths():
+        manifest = cls._sorted(files, folders)
+        for path in manifest._paths():
             check_path(path)
-        return made
+        return manifest
 
     @classmethod
     def _sorted(cls, files: Iterable[FileEntry], folders: Iterable[str]) -> Manifest:
         ordered = tuple(sorted(files, key=lambda file: file.path))
-        paths, wanted = {file.path for file in ordered}, set(folders)
+        paths, folder_paths = {file.path for file in ordered}, set(folders)
         if len(paths) != len(ordered):
-            raise InvalidInput("The same file is there twice.")
-        parents = {parent for path in (*paths, *wanted) for parent in _parents(path)}
-        if both := paths & (parents | wanted):
+            duplicate = next(first.path for first, second in pairwise(ordered) if first.path == second.path)
+            raise InvalidInput(f"Two files have the same path: {_quoted(duplicate)}.")
+        parents = {parent for path in (*paths, *folder_paths) for parent in _parents(path)}
+        if both := paths & (parents | folder_paths):
             raise InvalidInput(f"{min(both)!r} is both a file and a folder.")
-        return cls(ordered, tuple(sorted(wanted - parents)))
+        return cls(ordered, tuple(sorted(folder_paths - parents)))
 
     def _paths(self) -> Iterator[str]:
         yield from (file.path for file in self.files)
@@ -61,69 +64,74 @@ class Manifest:
 
     @property
     def size_bytes(self) -> int:
-        """The bytes of all files."""
+        """Return the size of all files in bytes."""
         return sum(file.size for file in self.files)
 
     @property
     def fingerprint(self) -> str:
-        """The digest of the sorted paths, sizes and contents, as SHA-256 in hexadecimal; nothing else counts."""
+        """Return the SHA-256 of the sorted paths, sizes and contents in hexadecimal. Attributes are not included."""
         digest = sha256()
         for file in self.files:
             digest.update(f"{json.dumps(file.path)} {file.size} {file.sha256}\n".encode())
         return digest.hexdigest()
 
     def encode(self) -> bytes:
-        """As it is stored and sent."""
+        """Return the manifest in its stored format. See this module's docstring."""
         rows = [*map(_row, self.files), *([folder] for folder in self.folders)]
         return "".join(json.dumps(row) + "\n" for row in rows).encode()
 
     @classmethod
     def decode(cls, data: bytes) -> Manifest:
-        """What `encode` made, also in an earlier release, whose names may be longer than those of new versions.
+        """Return the manifest that `encode` made, in this release or an earlier one.
 
-        Raises `InvalidInput` for what is not a manifest, or holds an unsafe path; it may come from outside.
+        Raises `InvalidInput` if the data is not a manifest or contains an unsafe path, because a client may have sent
+        it. Long paths are allowed, because earlier releases did not limit them.
         """
-        rows = list(_read(data.splitlines()))
+        rows = list(_parse_lines(data.splitlines()))
         folders = [row for row in rows if isinstance(row, str)]
         return cls._sorted((row for row in rows if isinstance(row, FileEntry)), folders)
 
 
 def read_files(chunks: Iterable[bytes]) -> Iterator[FileEntry]:
-    """The files of an encoded manifest while it arrives; raises `InvalidInput` as `Manifest.decode` does."""
+    """Yield the files of an encoded manifest while it arrives. Raises `InvalidInput` like `Manifest.decode`."""
     rest = b""
     for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
-        yield from (row for row in _read(lines) if isinstance(row, FileEntry))
+        yield from (row for row in _parse_lines(lines) if isinstance(row, FileEntry))
     if rest:
-        yield from (row for row in _read([rest]) if isinstance(row, FileEntry))
+        yield from (row for row in _parse_lines([rest]) if isinstance(row, FileEntry))
 
 
 def check_path(path: str) -> str:
-    """The path itself, if a new version can have it: safe, and not too long for an ordinary disk."""
+    """Return the path if it is safe and not too long for a new version. Raises `InvalidInput`."""
     check_safe(path)
-    if 4 * len(path) <= LONGEST_NAME:  # a character has at most four bytes
+    if 4 * len(path) <= MAX_NAME_LENGTH:  # a character has at most four bytes
         return path
     longest = max(path.split("/"), key=lambda name: len(name.encode()))
-    if (size := len(longest.encode())) > LONGEST_NAME:
+    if (size := len(longest.encode())) > MAX_NAME_LENGTH:
         raise InvalidInput(
-            f"{_shown(longest)} is too long for a name: it has {size} bytes, and disks take {LONGEST_NAME}. Rename it."
+            f"{_quoted(longest)} is too long for a name: it has {size} bytes. At most {MAX_NAME_LENGTH} are allowed."
+            " Rename it."
         )
-    if (size := len(path.encode())) > LONGEST_PATH:
+    if (size := len(path.encode())) > MAX_PATH_LENGTH:
         raise InvalidInput(
-            f"{_shown(path)} is too long for a path inside a version: it has {size:,} bytes,"
-            f" and {LONGEST_PATH:,} are allowed."
+            f"{_quoted(path)} is too long for a path in a version: it has {size:,} bytes."
+            f" At most {MAX_PATH_LENGTH:,} are allowed."
         )
     return path
 
 
 def check_safe(path: str) -> str:
-    """The path itself, if it is relative, without "." or "..", and safe to create below any folder."""
+    """Return the path if it can safely be created below any folder. Raises `InvalidInput`."""
     if _UNSAFE.search(path):
-        raise InvalidInput(f"{_shown(path)} is not a file's path inside a version: it must be relative and plain.")
+        raise InvalidInput(
+            f"{_quoted(path)} is not a valid path in a version."
+            " A path must be relative, without empty parts, '.', '..', backslashes and control characters."
+        )
     return path
 
 
-def _shown(path: str) -> str:
+def _quoted(path: str) -> str:
     return repr(path if len(path) <= 60 else f"{path[:60]}…")
 
 
@@ -139,10 +147,10 @@ def _row(file: FileEntry) -> list[object]:
     return row if not file.executable and file.modified is None else [*row, file.executable, file.modified]
 
 
-def _read(lines: list[bytes]) -> Iterator[FileEntry | str]:
-    """The file of each line, or the path of its empty folder. Raises `InvalidInput`."""
+def _parse_lines(lines: list[bytes]) -> Iterator[FileEntry | str]:
+    """Yield each line's file, or its path if it is an empty folder. Raises `InvalidInput`."""
     try:
-        rows = json.loads(b",".join(lines).join([b"[", b"]"]).decode())  # much faster than line by line
+        rows = json.loads(b",".join(lines).join([b"[", b"]"]).decode())  # much faster than decoding each line
         if len(rows) != len(lines):
             raise ValueError(rows)
         for row in rows:
@@ -150,33 +158,35 @@ def _read(lines: list[bytes]) -> Iterator[FileEntry | str]:
                 case [str(folder)]:
                     yield check_safe(folder)
                 case _:
-                    yield _entry(row)
+                    yield _parse_entry(row)
     except (ValueError, TypeError, RecursionError) as error:
         raise InvalidInput(
-            "That is not a manifest: every line holds a path, size, SHA-256, object and offset."
+            "This is not a manifest. Each line must have a path, size, SHA-256, object and offset."
         ) from error
 
 
-def _entry(row: object) -> FileEntry:
+def _parse_entry(row: object) -> FileEntry:
     match row:
-        case [str(path), int(size), str(digest), str(name), int(offset), *more] if _count(size) and _count(offset):
-            return FileEntry(check_safe(path), size, digest, name, offset, *_attributes(more))
+        case [str(path), int(size), str(digest), str(name), int(offset), *more] if _is_count(size) and _is_count(
+            offset
+        ):
+            return FileEntry(check_safe(path), size, digest, name, offset, *_parse_attributes(more))
     raise ValueError(row)
 
 
-def _attributes(more: list[object]) -> tuple[bool, int | None]:
-    """Whether the file is executable, and its time, as far as a manifest says."""
+def _parse_attributes(more: list[object]) -> tuple[bool, int | None]:
+    """Return whether the file is executable, and its modification time if it is known."""
     match more:
         case []:
             return False, None
-        case [bool(executable), int() | None as modified] if _time(modified):
+        case [bool(executable), int() | None as modified] if _is_time(modified):
             return executable, modified
     raise ValueError(more)
 
 
-def _count(value: int) -> bool:
+def _is_count(value: int) -> bool:
     return value >= 0 and not isinstance(value, bool)
 
 
-def _time(value: int | None) -> bool:
-    return value is None or (value in _TIMES and not isinstance(value, bool))
+def _is_time(value: int | None) -> bool:
+    return value is None or (value in _VALID_TIMES and not isinstance(value, bool))

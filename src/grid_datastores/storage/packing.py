@@ -1,7 +1,7 @@
-"""Packing: small files in order into plain tar files, large ones as objects of their own.
+"""Pack small files into tar objects, in order. Each large file becomes an object of its own.
 
-Deleting 100,000 small files is then unlinking a few objects, and any tar tool reads a pack without us.
-The same packing serves an upload over HTTP (the client packs) and one on this machine (straight to storage).
+Packing makes it fast to delete many small files: only a few objects are erased. Any tar tool can read a pack. An HTTP
+client packs before it uploads; an embedded upload packs directly into storage.
 """
 
 from __future__ import annotations
@@ -17,63 +17,65 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-LARGE_FILE = 1024 * 1024  # bytes: from this size on a file is an object of its own
-PACK_SIZE = 64 * 1024 * 1024  # bytes: a pack that reaches it is closed
+LARGE_FILE = 1024 * 1024  # bytes; a file of this size or more becomes an object of its own
+PACK_SIZE = 64 * 1024 * 1024  # bytes; a pack of this size or more takes no further file
 CHUNK = 1024 * 1024  # bytes read at a time
 _BLOCK = tarfile.BLOCKSIZE
 
 
 class Writer(Protocol):
-    """Where the bytes of one object go."""
+    """Receives the bytes of one object."""
 
     def write(self, data: bytes, /) -> object:
-        """Take these bytes."""
+        """Append these bytes."""
 
 
 class ObjectSink(Protocol):
-    """Where objects are made, one after the other."""
+    """Receives objects, one after the other."""
 
     def object(self, name: str, size: int | None) -> AbstractContextManager[Writer]:
-        """A new object of this name, and size in bytes where it is known before; it is there, whole, when the context
-        ends without an exception."""
+        """Open a new object for writing, with its size in bytes if that is known.
+
+        The object exists when the context ends without an exception.
+        """
 
 
 class FileToPack(Protocol):
-    """One file on its way into a version."""
+    """A file to be packed into a version."""
 
     @property
     def path(self) -> str:
-        """Its path inside the version."""
+        """The path in the version."""
 
     @property
     def size(self) -> int:
-        """Its size in bytes, as announced; `chunks` gives exactly so many or raises."""
+        """The size in bytes. `chunks` yields exactly as many or raises an exception."""
 
     @property
     def executable(self) -> bool:
-        """Whether it can be run as a program."""
+        """Whether the file is executable."""
 
     @property
     def modified(self) -> int | None:
-        """When it was last modified, in nanoseconds since the epoch; None where the source does not say."""
+        """The modification time in nanoseconds since the epoch, or None if the source has none."""
 
     def chunks(self) -> Iterator[bytes]:
-        """Its content."""
+        """Yield the contents."""
 
 
 class WithoutAttributes:
-    """A file whose source names no more than its path and content: a browser, a bucket, a stock client."""
+    """A file from a source without attributes: a browser, a bucket or Grid's own client."""
 
     __slots__ = ()
 
     @property
     def executable(self) -> bool:
-        """Nobody says that it is."""
+        """Return False, because the source does not say."""
         return False
 
     @property
     def modified(self) -> int | None:
-        """Unknown."""
+        """Return None, because the source does not say."""
         return None
 
 
@@ -81,38 +83,40 @@ def pack(
     files: Iterable[FileToPack],
     sink: ObjectSink,
     progress: Callable[[int], object],
-    there: Mapping[str, Sequence[FileEntry]] | None = None,
+    stored: Mapping[str, Sequence[FileEntry]] | None = None,
 ) -> Iterator[tuple[str, Sequence[FileEntry]]]:
-    """Write all files into the sink, in order; tells each object when it is there, and where each file lies in it.
+    """Write all files into the sink, in order. Yield each object's name and file entries once the object exists.
 
-    Which file goes where depends on the order and sizes alone, so that an interrupted upload finds its objects again:
-    those that are `there` are not written again. `progress` hears of bytes written or there.
+    Objects in `stored`, from an interrupted upload, are not written again. This works because the objects depend only
+    on the order and sizes of the files. `progress` counts written and stored bytes.
     """
     for name, group, size in _objects(files):
-        if there is not None and name in there:
-            progress(sum(entry.size for entry in there[name]))
-            yield name, there[name]
+        if stored is not None and name in stored:
+            progress(sum(entry.size for entry in stored[name]))
+            yield name, stored[name]
             continue
         with sink.object(name, size) as target:
-            entries = _write_single(group[0], name, target, progress) if size else _write(group, name, target, progress)
+            entries = (
+                _write_single(group[0], name, target, progress) if size else _write_pack(group, name, target, progress)
+            )
         yield name, entries
 
 
 def _objects(files: Iterable[FileToPack]) -> Iterator[tuple[str, list[FileToPack], int | None]]:
-    """The objects: name, files, and size in bytes where it is known (a file of its own), None for a pack."""
+    """Yield each object's name and files, with its size in bytes, or None for a pack."""
     packs = (f"pack-{number:05}.tar" for number in count(1))
     singles = (f"file-{number:05}" for number in count(1))
     small: list[FileToPack] = []
-    waiting = 0
+    pack_size = 0
     for file in files:
         if file.size >= LARGE_FILE:
             yield next(singles), [file], file.size
             continue
         small.append(file)
-        waiting += file.size + 2 * _BLOCK
-        if waiting >= PACK_SIZE:
+        pack_size += file.size + 2 * _BLOCK
+        if pack_size >= PACK_SIZE:
             yield next(packs), small, None
-            small, waiting = [], 0
+            small, pack_size = [], 0
     if small:
         yield next(packs), small, None
 
@@ -121,7 +125,9 @@ def _write_single(file: FileToPack, name: str, target: Writer, progress: Callabl
     return [_copy(file, name, 0, target, progress)]
 
 
-def _write(files: list[FileToPack], name: str, target: Writer, progress: Callable[[int], object]) -> list[FileEntry]:
+def _write_pack(
+    files: list[FileToPack], name: str, target: Writer, progress: Callable[[int], object]
+) -> list[FileEntry]:
     entries: list[FileEntry] = []
     offset = 0
     for file in files:
@@ -146,7 +152,7 @@ def _copy(file: FileToPack, name: str, offset: int, target: Writer, progress: Ca
 
 
 def tar_header(file: FileToPack | FileEntry) -> bytes:
-    """The header that precedes the file's content in a tar; its time is in whole seconds, from 1970 on."""
+    """Return the tar header of a file. The time is in whole seconds and not before 1970."""
     info = tarfile.TarInfo(file.path)
     info.size = file.size
     info.mode = 0o755 if file.executable else 0o644
@@ -155,7 +161,7 @@ def tar_header(file: FileToPack | FileEntry) -> bytes:
 
 
 def tar_folder(path: str) -> bytes:
-    """The header of an empty folder in a tar."""
+    """Return the tar header of an empty folder."""
     info = tarfile.TarInfo(path)
     info.type = tarfile.DIRTYPE
     info.mode = 0o755

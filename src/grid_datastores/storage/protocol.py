@@ -1,7 +1,6 @@
-"""What the service needs of the place where the bytes of versions are stored.
+"""The interface to the storage of versions, which a folder, a bucket or any other store can implement.
 
-A storage keeps objects: a version has a handful of them, shared with no other version. An implementation may be a
-folder, a bucket, or anything else that keeps these promises.
+A storage has objects. Each version has a few of them, and no two versions share one.
 """
 
 from __future__ import annotations
@@ -21,35 +20,38 @@ if TYPE_CHECKING:
 
 
 class Assembled(Protocol):
-    """An object that was made of an upload's parts and has no name yet."""
+    """An object that was assembled from an upload's parts and has no name yet."""
 
     @property
     def digests(self) -> list[str]:
-        """The ETag of each part, in order; "" for a part that did not exist."""
+        """The ETags of the parts, in order, with "" for a missing part."""
 
-    def keep(self) -> None:
-        """Give the object its name, under the version's lock. Replaces the leftover of a killed process."""
+    def commit(self) -> None:
+        """Name the object, replacing the leftover of a killed process. The caller must hold the version's lock."""
 
     def discard(self) -> None:
-        """Erase the object, unless it was kept."""
+        """Erase the object, unless it was committed."""
 
 
 class Storage(Protocol):
-    """The objects of versions, each below the version's id; users name none of them.
+    """Stores the objects of versions. Users cannot choose the names of objects.
 
-    Every method raises `NotFound` for a version that was not begun, or was erased; a writer raises `NoSpace` when the
-    storage is full, and then keeps nothing. `guard` is entered while an object gets its name: where that
-    raises, nothing changes.
+    Every method raises `NotFound` for a version that was not begun or was erased. If the storage is full, writers raise
+    `NoSpace` and store nothing. Writers enter `guard` while they name the object. If `guard` raises an exception,
+    nothing changes.
     """
 
     def begin(self, version_id: str) -> None:
-        """Make the version's place, durably. Objects can be written from now on, until it is erased."""
+        """Prepare the version durably, so that objects can be written until the version is erased."""
 
     def begun(self, version_id: str) -> bool:
-        """Whether the version was begun, and not erased since."""
+        """Return whether the version was begun and not erased."""
 
     def claim(self, version_id: str) -> AbstractContextManager[bool]:
-        """Let one thread of one process finish the version. Enters False while another does, or when it is erased."""
+        """Claim the version, so that only one thread of one process finishes it.
+
+        Yields False if the version is already claimed, or was erased.
+        """
 
     def new_object(
         self,
@@ -57,19 +59,19 @@ class Storage(Protocol):
         name: str,
         guard: Guard = nullcontext,
     ) -> AbstractContextManager[Writer]:
-        """Write one object. It exists, whole, when the context ends without an exception; durably after `sync`."""
+        """Open a new object for writing. It exists when the context ends without an exception, durably after `sync`."""
 
     def sync(self, version_id: str) -> None:
-        """Make all objects and parts that have their names durable."""
+        """Make the names of all objects and parts durable."""
 
     def size(self, version_id: str, name: str) -> int:
-        """The size of an object in bytes."""
+        """Return the size of an object in bytes."""
 
     def read(self, version_id: str, name: str, offset: int = 0, size: int | None = None) -> Iterator[bytes]:
-        """`size` bytes (all, when None) of an object from `offset` on; raises `Damaged` when it is shorter."""
+        """Yield `size` bytes (None: all) of an object from `offset`. Raises `Damaged` if the object is shorter."""
 
     def local_path(self, version_id: str, name: str) -> Path | None:
-        """The object as a file of this machine, for a Run that links to it; None where storage has no such file."""
+        """Return the object's path on this machine, so that Runs can link to it, or None if it is not a local file."""
 
     def new_part(
         self,
@@ -78,13 +80,16 @@ class Storage(Protocol):
         number: int,
         guard: Guard,
     ) -> AbstractContextManager[Writer]:
-        """Write one part of an upload. It exists, whole and durable, when the context ends without an exception."""
+        """Open a part of an upload for writing. It exists durably when the context ends without an exception."""
 
     def stored_parts(self, version_id: str, counts: Mapping[str, int]) -> dict[tuple[str, int], str]:
-        """The ETags of the whole parts of these uploads, by upload and number; `counts` has each upload's parts."""
+        """Return the ETags of all completely stored parts, by upload id and part number.
+
+        `counts` maps each upload's id to its number of parts.
+        """
 
     def assemble(self, version_id: str, upload_id: str, parts: int, name: str) -> Assembled:
-        """Make one object of an upload's parts, which stay until `discard_parts`; a missing part adds nothing."""
+        """Assemble an object from an upload's parts, without those that are missing. The parts stay stored."""
 
     def discard_parts(self, version_id: str, upload_id: str, parts: int) -> None:
         """Erase the parts of an upload."""
@@ -95,22 +100,22 @@ class Storage(Protocol):
         manifest: Manifest,
         guard: Guard = nullcontext,
     ) -> None:
-        """Store the manifest, durably and atomically: the version is whole (rule version-complete).
+        """Store the manifest durably and atomically, which completes the version (rule version-complete).
 
-        Whatever the manifest does not name is erased.
+        Erases all objects that the manifest does not list.
         """
 
-    def published(self, version_id: str) -> Manifest | None:
-        """The manifest of a published version with all its objects, else None.
+    def published_manifest(self, version_id: str) -> Manifest | None:
+        """Return the manifest if it was published and all its objects exist, else None.
 
-        The process that published it may have been killed before the catalog recorded that.
+        The process that published it may have been killed before it could update the catalog.
         """
 
     def manifest(self, version_id: str) -> Manifest:
-        """The published manifest; raises `Damaged` when it is missing or no manifest."""
+        """Return the published manifest. Raises `Damaged` if it is missing or cannot be decoded."""
 
-    def manifest_pieces(self, version_id: str) -> Iterator[bytes]:
-        """The published manifest as it is stored, in pieces of whole lines; raises `Damaged` when it is missing."""
+    def manifest_chunks(self, version_id: str) -> Iterator[bytes]:
+        """Yield the encoded manifest in chunks of whole lines. Raises `Damaged` if it is missing."""
 
     def erase(self, version_id: str) -> None:
-        """Erase every byte of the version (rule delete-removes-bytes), also of one that is erased already."""
+        """Erase every byte of the version (rule delete-removes-bytes). Does nothing if it is already erased."""

@@ -1,4 +1,4 @@
-"""A full disk, as a refusal."""
+"""Turn a full disk into a refusal."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from grid_datastores.system.files import is_disk_full
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TO_STORE = "There is no space left where the data is stored. Nothing of this upload was kept."
-TO_FETCH = "There is no space left on the server to fetch the source. Nothing was kept."
+NO_SPACE_TO_STORE = "The disk that stores the data is full. Nothing of this upload was stored. Free space, then retry."
+NO_SPACE_TO_FETCH = "The disk for fetched data is full. Nothing was stored. Free space, then retry."
 
 
 @contextmanager
 def raising_no_space(message: str) -> Iterator[None]:
-    """Raise `NoSpace` with this message, that of the work at hand, when the block finds the disk full."""
+    """Raise `NoSpace` with this message if the block fails because the disk is full."""
     try:
         yield
     except OSError as error:

@@ -1,1 +1,1 @@
-"""What the operating system gives: durable files, locks, signals and streams."""
+"""Operating system services: durable files, file locks, signals and standard streams."""

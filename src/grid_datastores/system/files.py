@@ -1,4 +1,4 @@
-"""Files that survive a crash: written beside their place, synced, and renamed there when they are whole."""
+"""Write files durably and atomically, so that a crash leaves either the old or the new contents."""
 
 from __future__ import annotations
 
@@ -19,39 +19,39 @@ _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def is_disk_full(error: OSError) -> bool:
-    """Whether the disk, a quota or a limit on the size of files leaves no room."""
+    """Return whether the disk is full, or a quota or the maximum file size is reached."""
     return error.errno in _DISK_FULL
 
 
-def path_beside(path: Path) -> Path:
-    """A path in the same folder that nobody else uses."""
+def temporary_path(path: Path) -> Path:
+    """Return a new, unique path in the same folder."""
     return path.with_name(f"{path.name}.{uuid4().hex}.new")
 
 
 @contextmanager
-def replacing(
+def atomic_write(
     path: Path, mode: int, while_renaming: Callable[[], AbstractContextManager[object]] = nullcontext
 ) -> Iterator[BinaryIO]:
-    """Write a new file with these permissions that takes the place of `path` when the context ends.
+    """Open a new file with these permissions for writing. It replaces `path` when the context ends.
 
-    Readers see the old file or the whole new one. After an exception, also one that `while_renaming` raises, the old
-    file stays and nothing is left of the new one. The new content is durable, its name only after `sync_folder`.
+    Enters `while_renaming` during the replacement. After any exception, also from `while_renaming`, the old file stays
+    and the new one is removed. The new contents are durable, but the new name only after `sync_folder`.
     """
-    beside = path_beside(path)
+    temporary = temporary_path(path)
     try:
-        with beside.open("xb") as file:
+        with temporary.open("xb") as file:
             os.fchmod(file.fileno(), mode)
             yield file
             _sync(file)
         with while_renaming():
-            beside.replace(path)
+            temporary.replace(path)
     except BaseException:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
 def append_durably(path: Path, data: bytes) -> None:
-    """Append to a file that only its owner may read; makes the file where it does not exist."""
+    """Append the data durably. If the file does not exist, create it with permissions for its owner only."""
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
@@ -60,7 +60,7 @@ def append_durably(path: Path, data: bytes) -> None:
 
 @contextmanager
 def temporary_file(folder: Path) -> Iterator[BinaryIO]:
-    """An empty file without a name on the disk of `folder`; the system erases it even when the process is killed."""
+    """Open an empty, unnamed file on the disk of `folder`. It is erased even if the process is killed."""
     with tempfile.TemporaryFile(dir=folder) as file:
         yield cast("BinaryIO", file)
 
@@ -75,7 +75,10 @@ def sync_folder(folder: Path) -> None:
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a folder, also a read-only one. Not recursive: folders nest deeper than Python calls."""
+    """Remove a folder with its contents, even if it is read-only.
+
+    Iterates, because folders can be nested deeper than Python's recursion limit.
+    """
     folders = [folder]
     for each in folders:
         each.chmod(stat.S_IRWXU)

@@ -1,4 +1,4 @@
-"""Users and clusters on the wire."""
+"""The wire format of users and clusters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 
 class LoginRequest(TypedDict, total=False):
-    """Who signs in, by user id or name, and their key."""
+    """The user id or name, and the API key."""
 
     username: str
     apiKey: str
@@ -22,14 +22,14 @@ class LoginResponse(TypedDict):
 
 
 class UserStatus(TypedDict):
-    """All users of this server are verified."""
+    """The user's status. All users of this server are verified."""
 
     verified: bool
     completedSignup: bool
 
 
 class UserResponse(TypedDict):
-    """The user who asks; `placeId` is this server's own id, which does not depend on its address."""
+    """The signed-in user. `placeId` is this server's own id, which does not depend on its address."""
 
     id: str
     username: str
@@ -41,7 +41,7 @@ class UserResponse(TypedDict):
 
 
 class ClusterSpec(TypedDict):
-    """What kind of cluster it is."""
+    """The type of the cluster."""
 
     clusterType: str
     desiredState: str
@@ -64,14 +64,14 @@ class Cluster(TypedDict):
 
 
 class ListClustersResponse(TypedDict):
-    """All clusters, and the one to use."""
+    """All clusters, and the default one."""
 
     clusters: list[Cluster]
     defaultCluster: str
 
 
 class Quota(TypedDict):
-    """How many versions the user has, and may have."""
+    """How many versions the user has and may have."""
 
     used: int
     limit: int

@@ -1,4 +1,4 @@
-"""What all parts of the wire share."""
+"""Types and conversions that all parts of the wire format share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from grid_datastores.domain.naming import is_id
 
 
 class ErrorDetail(TypedDict, total=False):
-    """The one detail of an error; `reason` is for machines, `message` for people."""
+    """The single detail of an error: `reason` is for machines, `message` for people."""
 
     message: str
     reason: str
@@ -18,7 +18,7 @@ class ErrorDetail(TypedDict, total=False):
 
 
 class Error(TypedDict):
-    """Every answer that is not 2xx; `code` is a google.rpc code."""
+    """Every response that is not 2xx. `code` is a google.rpc code."""
 
     code: int
     message: str
@@ -26,28 +26,28 @@ class Error(TypedDict):
 
 
 class Empty(TypedDict):
-    """Done; there is nothing to say."""
+    """A successful response without content."""
 
 
 def id_in(text: str) -> str:
-    """An id; raises ValueError for what can be none."""
+    """Return the id. Raises `ValueError` if it is not valid."""
     if not is_id(text):
-        raise ValueError("this is no id")
+        raise ValueError("this is not an id")
     return text
 
 
 def time_out(at: datetime | None) -> str | None:
-    """A time as RFC 3339 in UTC."""
+    """Format a time as RFC 3339 in UTC."""
     return at.isoformat().replace("+00:00", "Z") if at else None
 
 
 def time_in(text: str | None) -> datetime | None:
-    """A time from RFC 3339."""
+    """Parse an RFC 3339 time. Returns None for an empty text."""
     return datetime.fromisoformat(text) if text else None
 
 
-def moment_in(text: str | None) -> datetime:
-    """A time that must be there; raises ValueError when it is not."""
+def required_time_in(text: str | None) -> datetime:
+    """Parse an RFC 3339 time. Raises `ValueError` if it is missing."""
     if not text:
         raise ValueError("a time is missing")
     return datetime.fromisoformat(text)

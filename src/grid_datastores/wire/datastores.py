@@ -1,4 +1,4 @@
-"""Datastores on the wire. Grid calls one version a datastore: its id names that version for ever."""
+"""The wire format of datastores. In Grid's API, a datastore is one version, and its id is permanent."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from grid_datastores.domain.model import (
     EventKind,
     FileEntry,
     Holder,
-    Kept,
     Phase,
     Quota,
     Receipt,
+    RemainingVersion,
     Source,
     SourceKind,
     Verdict,
@@ -25,13 +25,13 @@ from grid_datastores.domain.model import (
     WorkloadState,
 )
 from grid_datastores.wire import accounts
-from grid_datastores.wire.common import id_in, moment_in, time_in, time_out
+from grid_datastores.wire.common import id_in, required_time_in, time_in, time_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MIB = 1024 * 1024
-MOST_IDS = 100  # that one request asks about: proxies limit the length of addresses
+MAX_IDS = 100  # per request, because proxies limit the length of URLs
 
 _SOURCE = "DATASTORE_SOURCE_TYPE_"
 SOURCE_TYPES = {
@@ -61,7 +61,7 @@ _STATES = {
 
 
 class DatastoreSpec(TypedDict, total=False):
-    """What the version is; sizes are bytes in `sizeBytes` and MiB, rounded up, in `sizeMib`."""
+    """The properties of a version. `sizeBytes` is in bytes, `sizeMib` in MiB, rounded up."""
 
     clusterId: str
     userId: str
@@ -76,7 +76,7 @@ class DatastoreSpec(TypedDict, total=False):
 
 
 class DatastoreStatus(TypedDict, total=False):
-    """Where the version stands."""
+    """The status of a version."""
 
     phase: str
     message: str
@@ -98,21 +98,21 @@ class Datastore(TypedDict):
 
 
 class CreateDatastoreRequest(TypedDict, total=False):
-    """A new version under a name; the server gives it its number."""
+    """A new version under a name. The server chooses its number."""
 
     name: str
     spec: DatastoreSpec
 
 
 class ListDatastoresResponse(TypedDict):
-    """Versions, by name and number."""
+    """Versions, sorted by name and number."""
 
     datastores: list[Datastore]
     nextPageToken: str
 
 
 class DatastoreFile(TypedDict):
-    """One file of a version; `url` serves its content for a while, without credentials."""
+    """One file of a version. `url` serves its content without credentials until it expires."""
 
     filename: str
     sizeBytes: str
@@ -124,14 +124,14 @@ class DatastoreFile(TypedDict):
 
 
 class ListFilesResponse(TypedDict):
-    """Files of a version, by path."""
+    """Files of a version, sorted by path."""
 
     files: list[DatastoreFile]
     nextPageToken: str
 
 
 class DatastoreEvent(TypedDict, total=False):
-    """One line of a version's history."""
+    """One event in a version's history."""
 
     id: str
     timestamp: str | None
@@ -149,7 +149,7 @@ class ListEventsResponse(TypedDict):
 
 
 class HolderJson(TypedDict):
-    """A workload whose mount keeps a version from deletion."""
+    """A workload that holds a version."""
 
     kind: str
     id: str
@@ -159,7 +159,7 @@ class HolderJson(TypedDict):
 
 
 class DetailsResponse(TypedDict):
-    """All that is known of a version, deleted or not."""
+    """A version, deleted or not, with its holders and history."""
 
     datastore: Datastore
     holders: list[HolderJson]
@@ -167,17 +167,17 @@ class DetailsResponse(TypedDict):
 
 
 class KeptJson(TypedDict):
-    """A version that stays."""
+    """A version that remains."""
 
     version: int
     fingerprint: str
 
 
 class ReceiptJson(TypedDict):
-    """What a deletion took and what it left; sizes are bytes.
+    """The result of a deletion. Sizes are in bytes.
 
-    `mayHaveCopies`: a Run has used the version, so a machine may hold a copy until its next `grid` command on
-    these datastores.
+    `mayHaveCopies` is true if a Run has mounted the version: another machine may have a copy until its next `grid`
+    command on these datastores.
     """
 
     id: str
@@ -195,26 +195,26 @@ class ReceiptJson(TypedDict):
 
 
 class DeletedResponse(TypedDict):
-    """Those of the versions that were asked about that are deleted, or not the user's."""
+    """Those of the requested versions that are deleted or not the user's."""
 
     deleted: list[str]
 
 
 class DeleteDatastoreResponse(TypedDict):
-    """The version is gone."""
+    """The version is deleted."""
 
     receipt: NotRequired[ReceiptJson]
 
 
 class VerdictResponse(TypedDict):
-    """What a delete would answer now: the refusal's sentence, or "" and the receipt."""
+    """What a delete would answer now: the refusal's message ("" for none), and the receipt."""
 
     refusal: str
     receipt: ReceiptJson
 
 
 def version_out(version: Version, cluster: str) -> Datastore:
-    """A version as JSON."""
+    """Convert a version to JSON."""
     return {
         "id": version.id,
         "name": version.ref.name,
@@ -244,7 +244,7 @@ def version_out(version: Version, cluster: str) -> Datastore:
 
 
 def version_in(data: Datastore) -> Version:
-    """A version from JSON, also from a server that knows Grid's own fields only."""
+    """Convert a version from JSON, which may have only Grid's own fields."""
     spec, status = data["spec"], data["status"]
     return Version(
         id=id_in(data["id"]),
@@ -253,7 +253,7 @@ def version_in(data: Datastore) -> Version:
         source=Source(SOURCE_KINDS.get(spec.get("sourceType", ""), SourceKind.FILES), spec.get("source", "")),
         phase=_PHASES_IN[status["phase"]],
         message=status.get("message", ""),
-        created_at=moment_in(data.get("createdAt")),
+        created_at=required_time_in(data.get("createdAt")),
         finished_at=time_in(spec.get("uploadedAt")),
         size_bytes=int(spec.get("sizeBytes") or int(spec.get("sizeMib", 0)) * MIB),
         file_count=int(spec.get("fileCount") or 0),
@@ -267,7 +267,7 @@ def version_in(data: Datastore) -> Version:
 
 
 def file_out(file: FileEntry, version: Version, url: str) -> DatastoreFile:
-    """A file as JSON. Grid's MD5 field is there and empty: contents are known by their SHA-256 here."""
+    """Convert a file to JSON. Grid's MD5 field is always empty: contents are identified by SHA-256."""
     return {
         "filename": file.path,
         "sizeBytes": str(file.size),
@@ -280,7 +280,7 @@ def file_out(file: FileEntry, version: Version, url: str) -> DatastoreFile:
 
 
 def event_out(event: Event) -> DatastoreEvent:
-    """A line of history as JSON, with the phase that it left the version in."""
+    """Convert an event to JSON, with the version's phase after it."""
     phase = {
         EventKind.CREATED: Phase.UPLOADING,
         EventKind.FAILED: Phase.FAILED,
@@ -299,12 +299,14 @@ def event_out(event: Event) -> DatastoreEvent:
 
 
 def event_in(data: DatastoreEvent) -> Event:
-    """A line of history from JSON."""
-    return Event(int(data["id"]), moment_in(data["timestamp"]), data["actor"], EventKind(data["kind"]), data["message"])
+    """Convert an event from JSON."""
+    return Event(
+        int(data["id"]), required_time_in(data["timestamp"]), data["actor"], EventKind(data["kind"]), data["message"]
+    )
 
 
 def details_out(details: Details, cluster: str) -> DetailsResponse:
-    """All that is known of a version as JSON."""
+    """Convert a version's details to JSON."""
     return {
         "datastore": version_out(details.version, cluster),
         "holders": [holder_out(holder) for holder in details.holders],
@@ -313,7 +315,7 @@ def details_out(details: Details, cluster: str) -> DetailsResponse:
 
 
 def details_in(data: DetailsResponse) -> Details:
-    """All that is known of a version from JSON."""
+    """Convert a version's details from JSON."""
     return Details(
         version_in(data["datastore"]),
         tuple(_holder_in(holder) for holder in data["holders"]),
@@ -322,7 +324,7 @@ def details_in(data: DetailsResponse) -> Details:
 
 
 def receipt_out(receipt: Receipt) -> ReceiptJson:
-    """A receipt as JSON."""
+    """Convert a receipt to JSON."""
     return {
         "id": receipt.id,
         "name": receipt.ref.name,
@@ -332,7 +334,7 @@ def receipt_out(receipt: Receipt) -> ReceiptJson:
         "fileCount": str(receipt.file_count),
         "sizeBytes": str(receipt.size_bytes),
         "deletedAt": time_out(receipt.deleted_at),
-        "kept": _kept_out(receipt.kept),
+        "kept": _remaining_out(receipt.remaining),
         "quotaBefore": quota_out(receipt.quota_before),
         "quotaAfter": quota_out(receipt.quota_after),
         "mayHaveCopies": receipt.may_have_copies,
@@ -340,15 +342,15 @@ def receipt_out(receipt: Receipt) -> ReceiptJson:
 
 
 def receipt_in(data: ReceiptJson) -> Receipt:
-    """A receipt from JSON."""
+    """Convert a receipt from JSON."""
     return Receipt(
         id=id_in(data["id"]),
         ref=VersionRef(data["name"], data["version"]),
         source=Source(SOURCE_KINDS[data["sourceType"]], data["source"]),
         file_count=int(data["fileCount"]),
         size_bytes=int(data["sizeBytes"]),
-        deleted_at=moment_in(data["deletedAt"]),
-        kept=tuple(Kept(kept["version"], kept["fingerprint"]) for kept in data["kept"]),
+        deleted_at=required_time_in(data["deletedAt"]),
+        remaining=tuple(RemainingVersion(kept["version"], kept["fingerprint"]) for kept in data["kept"]),
         quota_before=Quota(**data["quotaBefore"]),
         quota_after=Quota(**data["quotaAfter"]),
         may_have_copies=data.get("mayHaveCopies") is True,
@@ -356,26 +358,26 @@ def receipt_in(data: ReceiptJson) -> Receipt:
 
 
 def verdict_out(verdict: Verdict) -> VerdictResponse:
-    """A verdict as JSON."""
+    """Convert a verdict to JSON."""
     return {"refusal": verdict.refusal, "receipt": receipt_out(verdict.receipt)}
 
 
 def verdict_in(data: VerdictResponse) -> Verdict:
-    """A verdict from JSON."""
+    """Convert a verdict from JSON."""
     return Verdict(data["refusal"], receipt_in(data["receipt"]))
 
 
 def quota_out(quota: Quota) -> accounts.Quota:
-    """A quota as JSON."""
+    """Convert a quota to JSON."""
     return {"used": quota.used, "limit": quota.limit}
 
 
-def _kept_out(kept: Sequence[Kept]) -> list[KeptJson]:
-    return [{"version": version.number, "fingerprint": version.fingerprint} for version in kept]
+def _remaining_out(versions: Sequence[RemainingVersion]) -> list[KeptJson]:
+    return [{"version": version.number, "fingerprint": version.fingerprint} for version in versions]
 
 
 def holder_out(holder: Holder) -> HolderJson:
-    """A holder as JSON."""
+    """Convert a holder to JSON."""
     return {
         "kind": holder.kind.value,
         "id": holder.id,
@@ -391,5 +393,5 @@ def _holder_in(data: HolderJson) -> Holder:
         id_in(data["id"]),
         data["name"],
         WorkloadState(data["state"]),
-        moment_in(data["since"]),
+        required_time_in(data["since"]),
     )

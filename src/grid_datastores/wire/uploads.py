@@ -1,4 +1,4 @@
-"""Uploads on the wire: objects, their parts, and where these go."""
+"""The wire format of uploads: objects, their parts, and the URLs for the parts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 
 class UploadUrl(TypedDict):
-    """Where one part goes, by PUT; `etag` only when it has arrived already, as an earlier PUT answered."""
+    """Where to PUT one part. `etag` is set if the part has arrived already; it is the answer of the earlier PUT."""
 
     partNumber: str
     url: str
@@ -16,7 +16,7 @@ class UploadUrl(TypedDict):
 
 
 class UploadObject(TypedDict, total=False):
-    """An object to upload: the client tells `key` and `partCount`, the server the rest."""
+    """An object to upload. The client sets `key` and `partCount`, the server the other fields."""
 
     key: str
     partCount: str
@@ -26,20 +26,20 @@ class UploadObject(TypedDict, total=False):
 
 
 class UploadObjects(TypedDict, total=False):
-    """Objects to upload, at most 3,000 a request."""
+    """Objects to upload, at most 3,000 per request."""
 
     objects: list[UploadObject]
 
 
 class CompletedPart(TypedDict, total=False):
-    """A part that was sent, and the ETag that its PUT answered."""
+    """A part that was sent, with the ETag that its PUT returned."""
 
     partNumber: str
     etag: str
 
 
 class CompletedObject(TypedDict, total=False):
-    """An object all of whose parts were sent."""
+    """An object whose parts were all sent."""
 
     key: str
     uploadId: str
@@ -47,6 +47,6 @@ class CompletedObject(TypedDict, total=False):
 
 
 class CompletedObjects(TypedDict, total=False):
-    """Objects all of whose parts were sent."""
+    """Objects whose parts were all sent."""
 
     objects: list[CompletedObject]

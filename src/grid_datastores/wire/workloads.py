@@ -1,4 +1,4 @@
-"""Sessions and Runs on the wire."""
+"""The wire format of Sessions and Runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from grid_datastores.domain.errors import InvalidInput
 from grid_datastores.domain.model import Mount, VersionRef, Workload, WorkloadKind, WorkloadState
-from grid_datastores.wire.common import id_in, moment_in, time_in, time_out
+from grid_datastores.wire.common import id_in, required_time_in, time_in, time_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,12 +28,12 @@ RUN_STATES = {
     WorkloadState.CANCELED: "RUN_STATE_CANCELED",
     WorkloadState.DELETED: "RUN_STATE_DELETED",
 }
-_WAITING = {"SESSION_STATE_PENDING", "RUN_STATE_PENDING", "RUN_STATE_BUILDING"}
+_PENDING_STATES = {"SESSION_STATE_PENDING", "RUN_STATE_PENDING", "RUN_STATE_BUILDING"}
 _STATES_IN = {text: state for states in (SESSION_STATES, RUN_STATES) for state, text in states.items()}
 
 
 class DatastoreInput(TypedDict, total=False):
-    """A version that a Session mounts: `dsn` is datastore://grid/ID; name and version are told, not asked."""
+    """A version that a Session mounts. `dsn` is datastore://grid/ID. Requests need no name and version."""
 
     dsn: str
     mountPath: str
@@ -42,13 +42,13 @@ class DatastoreInput(TypedDict, total=False):
 
 
 class Resources(TypedDict, total=False):
-    """What a Session has of a machine: nothing here, but Grid's own client reads it."""
+    """The machine resources of a Session. Always empty here, but Grid's own client reads the field."""
 
     storageGb: str
 
 
 class SessionSpec(TypedDict, total=False):
-    """What a Session is, and is to be."""
+    """The properties of a Session, and its requested state."""
 
     resources: Resources
     instanceType: str
@@ -59,7 +59,7 @@ class SessionSpec(TypedDict, total=False):
 
 
 class SessionStatus(TypedDict, total=False):
-    """Where a Session stands."""
+    """The status of a Session."""
 
     phase: str
     message: str
@@ -68,7 +68,7 @@ class SessionStatus(TypedDict, total=False):
 
 
 class Session(TypedDict):
-    """One Session; it costs nothing."""
+    """One Session. Its costs are always zero."""
 
     cost: float
     hourlyCost: float
@@ -95,7 +95,7 @@ class ListSessionsResponse(TypedDict):
 
 
 class SessionEvent(TypedDict):
-    """A state that a Session came to."""
+    """A change of a Session's state."""
 
     id: str
     timestamp: str | None
@@ -111,7 +111,7 @@ class ListSessionEventsResponse(TypedDict):
 
 
 class DatastoreMount(TypedDict, total=False):
-    """A version that a Run mounts, by id; name and version are told, not asked."""
+    """A version that a Run mounts, by id. Requests need no name and version."""
 
     id: str
     mountPath: str
@@ -120,7 +120,10 @@ class DatastoreMount(TypedDict, total=False):
 
 
 class RunSpec(TypedDict, total=False):
-    """What a Run is, and is to be; a `leased` one holds only as long as its heartbeat comes."""
+    """The properties of a Run, and its requested state.
+
+    A `leased` Run holds its versions only while heartbeats arrive.
+    """
 
     clusterId: str
     userId: str
@@ -130,7 +133,7 @@ class RunSpec(TypedDict, total=False):
 
 
 class RunStatus(TypedDict, total=False):
-    """Where a Run stands."""
+    """The status of a Run."""
 
     phase: str
     message: str
@@ -168,7 +171,7 @@ class ListRunsResponse(TypedDict):
 
 
 def session_out(workload: Workload, cluster: str) -> Session:
-    """A Session as JSON."""
+    """Convert a Session to JSON."""
     return {
         "id": workload.id,
         "name": workload.name,
@@ -201,8 +204,8 @@ def session_out(workload: Workload, cluster: str) -> Session:
 
 
 def session_events_out(workload: Workload) -> ListSessionEventsResponse:
-    """The start of a Session and its last change of state, as JSON."""
-    moments = {workload.created_at: WorkloadState.RUNNING, workload.state_since: workload.state}
+    """Convert a Session's start and its last change of state to JSON."""
+    changes = {workload.created_at: WorkloadState.RUNNING, workload.state_since: workload.state}
     return {
         "events": [
             {
@@ -212,13 +215,13 @@ def session_events_out(workload: Workload) -> ListSessionEventsResponse:
                 "desiredState": SESSION_STATES[state],
                 "message": "",
             }
-            for number, (at, state) in enumerate(moments.items(), 1)
+            for number, (at, state) in enumerate(changes.items(), 1)
         ]
     }
 
 
 def run_out(workload: Workload, cluster: str) -> Run:
-    """A Run as JSON."""
+    """Convert a Run to JSON."""
     return {
         "id": workload.id,
         "name": workload.name,
@@ -251,7 +254,7 @@ def run_out(workload: Workload, cluster: str) -> Run:
 
 
 def workload_in(data: Session | Run, kind: WorkloadKind) -> Workload:
-    """A Session or a Run from JSON."""
+    """Convert a Session or a Run from JSON."""
     spec, status = data["spec"], data["status"]
     phase = status["phase"]
     return Workload(
@@ -259,9 +262,9 @@ def workload_in(data: Session | Run, kind: WorkloadKind) -> Workload:
         kind=kind,
         owner_id=spec.get("userId", ""),
         name=data["name"],
-        state=WorkloadState.RUNNING if phase in _WAITING else _STATES_IN[phase],
-        state_since=time_in(status.get("lastStateStatusTransitionTimestamp")) or moment_in(data["createdAt"]),
-        created_at=moment_in(data["createdAt"]),
+        state=WorkloadState.RUNNING if phase in _PENDING_STATES else _STATES_IN[phase],
+        state_since=time_in(status.get("lastStateStatusTransitionTimestamp")) or required_time_in(data["createdAt"]),
+        created_at=required_time_in(data["createdAt"]),
         mounts=tuple(_mounts_in(spec.get("datastores", []))),
         lease_until=time_in(str(status.get("leaseUntil") or "")),
         lease_seconds=_seconds_in(status.get("leaseSeconds")),
@@ -269,22 +272,22 @@ def workload_in(data: Session | Run, kind: WorkloadKind) -> Workload:
 
 
 def _seconds_in(value: object) -> int | None:
-    """A positive number of seconds; None for anything else, as another server may send."""
+    """Return a positive number of seconds, or None for anything else, which a foreign server may send."""
     return value if type(value) is int and value > 0 else None
 
 
-def wanted_state(text: str, states: dict[WorkloadState, str]) -> WorkloadState:
-    """The state that a request wants, of those that there are."""
+def requested_state(text: str, states: dict[WorkloadState, str]) -> WorkloadState:
+    """Return the requested state. Raises `InvalidInput` if it is not one of `states`."""
     for state, name in states.items():
         if name == text:
             return state
-    raise InvalidInput(f"{text!r} is not a state to ask for; ask for one of {', '.join(states.values())}.")
+    raise InvalidInput(f"{text!r} is not a valid state. Use one of {', '.join(states.values())}.")
 
 
 def version_of_dsn(dsn: str) -> str:
-    """The version's id in a Session's dsn."""
+    """Return the version's id in a Session's dsn. Raises `InvalidInput`."""
     if not dsn.startswith(DSN):
-        raise InvalidInput(f"{dsn!r} names no version; it must be {DSN}ID.")
+        raise InvalidInput(f"{dsn!r} is not a valid dsn. Use {DSN}ID, with the version's id.")
     return dsn.removeprefix(DSN)
 
 

@@ -84,8 +84,11 @@ def no_user_shown(world: World, name: str, number: int) -> None:
 def refusal_names(world: World, kind: str, name: str, state: str) -> None:
     real = re.escape(world.real(name))
     command = f"grid session delete {real}" if kind == "Session" else f"grid cancel {real}"
-    wanted = rf"{kind} {real} \({state} since {_MOMENT}; release it with: {command}\)"
-    assert re.search(wanted, world.last.said), world.last.said
+    only = (
+        rf"by {kind} {real} \({state} since {_MOMENT}\)\. The version was not deleted\. To release it: {command}(?!\S)"
+    )
+    one_of_several = rf"{command}\s+# {kind} {real} \({state} since {_MOMENT}\)"
+    assert re.search(f"{only}|{one_of_several}", world.last.said), world.last.said
 
 
 @then(parsers.parse('the refusal does not name "{name}"'))

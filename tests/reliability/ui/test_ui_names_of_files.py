@@ -57,7 +57,7 @@ def test_two_names_that_become_one_are_refused(open_page: OpenPage, ana: Person,
     folder = folder_of(tmp_path, {"100%22.txt": b"1", '100".txt': b"2"})
     page = open_page(java_script_enabled=False)
     _upload(page, "Or files", sorted(folder.iterdir()))
-    expect(page.get_by_role("alert")).to_contain_text("The same file is there twice")
+    expect(page.get_by_role("alert")).to_contain_text("Two files have the same path")
     assert ana.api.listed("names") == []
 
 
@@ -69,7 +69,7 @@ def test_a_backslash_is_no_folder_and_no_escape(
     folder = folder_of(tmp_path, {name: b"1"})
     page = open_page(java_script_enabled=scripted)
     _upload(page, "Or files", folder / name)
-    expect(page.get_by_role("alert")).to_contain_text("is not a file's path inside a version")
+    expect(page.get_by_role("alert")).to_contain_text("is not a valid path in a version")
     assert ana.api.listed("names") == []
 
 

@@ -104,7 +104,7 @@ def test_a_request_for_another_host_is_refused_by_pages_and_api_alike(ana: Perso
         answer = ana.http.get(path, headers={"host": host})
         assert answer.status_code == 421, path
         assert answer.json()["details"][0]["reason"] == "HOST_NOT_ALLOWED"
-        assert "does not answer to the name" in answer.json()["message"]
+        assert "does not accept requests for the host" in answer.json()["message"]
 
 
 def test_the_operator_can_allow_a_host(own_server: ServerProcess) -> None:

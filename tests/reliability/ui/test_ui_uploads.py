@@ -88,7 +88,7 @@ def test_a_full_quota_is_said_before_anything_is_sent(open_page: OpenPage, ana: 
         ana.api.begin_upload("more")
     page = open_page()
     page.goto("/upload")
-    full = "You have 50 of 50 versions, so no new one was made; delete one that nothing uses:"
+    full = "You have 50 of 50 versions, so no version was created. To make room, delete a version that is not in use:"
     expect(page.get_by_role("alert")).to_contain_text(full)
     page.get_by_label("Or files").set_input_files([A_FILE])
     posts: list[str] = []

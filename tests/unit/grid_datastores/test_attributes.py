@@ -196,7 +196,7 @@ def test_folders_that_nest_deeper_are_refused_by_their_length(deep: Path, levels
     deep.mkdir()
     (deep / "a.csv").write_text("1\n")
     _make_deep(deep, "/".join(["d"] * levels))
-    with pytest.raises(InvalidInput, match=r"source/d/d/d.*it has 1,02[56] bytes, and 1,024 are allowed\."):
+    with pytest.raises(InvalidInput, match=r"source/d/d/d.*it has 1,02[56] bytes\. At most 1,024 are allowed\."):
         scan(str(deep))
 
 

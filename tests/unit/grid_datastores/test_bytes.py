@@ -172,9 +172,9 @@ def test_what_is_no_path(path: str) -> None:
     [
         (
             f"docs/{'д' * 133}",
-            f"'{'д' * 60}…' is too long for a name: it has 266 bytes, and disks take 255. Rename it.",
+            f"'{'д' * 60}…' is too long for a name: it has 266 bytes. At most 255 are allowed. Rename it.",
         ),
-        (f"{LONGEST}/x", "is too long for a path inside a version: it has 1,025 bytes, and 1,024 are allowed."),
+        (f"{LONGEST}/x", "is too long for a path in a version: it has 1,025 bytes. At most 1,024 are allowed."),
     ],
 )
 def test_a_new_version_has_no_path_that_no_disk_takes(path: str, said: str) -> None:

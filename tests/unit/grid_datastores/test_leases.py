@@ -192,7 +192,7 @@ def test_no_heartbeat_brings_back_what_was_deleted(
         service.tidy()
     service.deletion.delete(ana, version.id)
     before = _state(service, ana, run)
-    with pytest.raises(NotThatState, match="holds nothing any more"):
+    with pytest.raises(NotThatState, match="no longer holds its versions"):
         service.workloads.heartbeat(ana, run.id)
     assert _state(service, ana, run) is before
 
@@ -204,6 +204,6 @@ def test_no_heartbeat_brings_back_a_run_that_has_ended(
     service.workloads.set_state(ana, RUN, run.id, end)
     time.go(LEASE + 1)
     service.tidy()
-    with pytest.raises(NotThatState, match="holds nothing any more"):
+    with pytest.raises(NotThatState, match="no longer holds its versions"):
         service.workloads.heartbeat(ana, run.id)
     assert _state(service, ana, run) is end

@@ -25,9 +25,9 @@ from grid_datastores.service.uploads import Uploads
 @pytest.mark.parametrize("kind", list(SourceKind))
 def test_a_source_of_any_length_is_not_kept(service: Service, ana: User, kind: SourceKind) -> None:
     start = {SourceKind.FILES: "", SourceKind.ARCHIVE: "https://example.com/a.zip?"}.get(kind, "s3://bucket/")
-    longest = start.ljust(naming.LOCATION_LENGTH, "x")
+    longest = start.ljust(naming.MAX_LOCATION_LENGTH, "x")
     service.uploads.begin(ana, "data", Source(kind, longest))
-    with pytest.raises(InvalidInput, match="The source has 2049 characters; 2048 are allowed"):
+    with pytest.raises(InvalidInput, match=r"The source has 2049 characters\. At most 2048 are allowed"):
         service.uploads.begin(ana, "data", Source(kind, longest + "x"))
     assert len(service.reading.versions(ana)) == 1
 
@@ -42,7 +42,7 @@ def test_a_part_that_is_too_large_is_refused(service: Service, monkeypatch: pyte
     ana, _key = service.accounts.add("ana")
     version = service.uploads.begin(ana, "data", Source(SourceKind.FILES, "data"))
     (upload,) = service.uploads.announce(ana, version.id, {"a.csv": 1})
-    monkeypatch.setattr(rules, "LARGEST_PART", 3)
+    monkeypatch.setattr(rules, "MAX_PART_BYTES", 3)
     app = create_app(service)
     address = app.state.grid.sign(f"/v1/uploads/{upload.id}/1", {}, upload.expires_at)
 
@@ -50,7 +50,7 @@ def test_a_part_that_is_too_large_is_refused(service: Service, monkeypatch: pyte
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as http:
             return await http.put(address, content=content if told else _chunks(content))
 
-    assert "send it in more parts" in asyncio.run(put(b"1234")).text
+    assert "Send more, smaller parts" in asyncio.run(put(b"1234")).text
     assert asyncio.run(put(b"123")).status_code == 200
     (part,) = service.context.storage.local_path(version.id, "x").parent.iterdir()
     assert part.read_bytes() == b"123"

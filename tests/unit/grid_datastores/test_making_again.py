@@ -12,7 +12,7 @@ from grid_datastores.domain.errors import AlreadyDeleted
 from grid_datastores.domain.model import Phase, Source, SourceKind, Version, VersionRef
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
-OFFER = " Type: "
+OFFER = " To make a new version from its source, if that still exists: "
 
 
 def _said(kind: SourceKind, location: str) -> str:
@@ -54,11 +54,11 @@ def test_the_command_makes_the_same_kind_of_version(kind: SourceKind, location: 
 )
 def test_where_no_command_can_make_it_none_is_offered(kind: SourceKind, location: str) -> None:
     assert _said(kind, location) == (
-        "Version 3 of data was already deleted on 2026-01-02 00:00:00 UTC by ana. Nothing of it was changed."
+        "Version 3 of data was already deleted on 2026-01-02 00:00:00 UTC by ana. It was not deleted again."
     )
 
 
 def test_what_is_not_kept_of_an_address_is_told() -> None:
-    note = "If the address had a part after '?', add it: that part is not stored."
+    note = "If the URL had a part after '?', add it: that part is not stored."
     assert note in _said(SourceKind.ARCHIVE, "https://example.com/data.zip")
     assert note not in _said(SourceKind.BUCKET, "s3://birds")

@@ -86,11 +86,11 @@ def test_a_manifest_whose_objects_are_not_there_is_not_believed(
     with pytest.raises(KeyboardInterrupt):
         service.finishing.finish_waiting()
     monkeypatch.setattr(Versions, "finish", finish)
-    assert service.context.storage.published(version.id)
+    assert service.context.storage.published_manifest(version.id)
     (pack,) = service.context.storage.local_path(version.id, "x").parent.glob("pack-*")
     pack.unlink()
     if left is not None:
         pack.write_bytes(left)
-    assert service.context.storage.published(version.id) is None
+    assert service.context.storage.published_manifest(version.id) is None
     service.finishing.finish_waiting()
     assert service.reading.get(ana, version.id).phase is Phase.FAILED

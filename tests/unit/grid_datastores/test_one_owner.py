@@ -22,7 +22,7 @@ from grid_datastores.domain.model import (
     WorkloadKind,
     WorkloadState,
 )
-from grid_datastores.domain.naming import NAME_LENGTH, check_name, name_apart
+from grid_datastores.domain.naming import MAX_NAME_LENGTH, check_name, unique_name
 from grid_datastores.gateway.embedded import open_embedded
 from grid_datastores.service import Service, open_service
 from grid_datastores.service.owner import former_name
@@ -287,12 +287,12 @@ def test_who_only_looks_decides_nothing(service: Service, clock: Clock) -> None:
     assert service.accounts.find_local("user3") == User(owner.id, "user3")
 
 
-@pytest.mark.parametrize("name", ["a", "a" * NAME_LENGTH, "a-" * 31 + "a"])
-@pytest.mark.parametrize("owner", ["b", "b" * NAME_LENGTH, "b-" * 31 + "b"])
+@pytest.mark.parametrize("name", ["a", "a" * MAX_NAME_LENGTH, "a-" * 31 + "a"])
+@pytest.mark.parametrize("owner", ["b", "b" * MAX_NAME_LENGTH, "b-" * 31 + "b"])
 def test_names_are_kept_apart_by_valid_names(name: str, owner: str) -> None:
     taken: set[str] = set()
     for _ in range(12):
-        apart = name_apart(name, owner, taken)
+        apart = unique_name(name, owner, taken)
         assert check_name(apart) not in taken
         taken.add(apart)
-    assert name_apart(name, owner, ()) == name
+    assert unique_name(name, owner, ()) == name

@@ -54,7 +54,7 @@ def test_names(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "A", "a b", "a/b", "-a", "a-", "_a", "a.b", "a" * 64, "é", "a\n", "🐧", "\x00"])
 def test_what_is_no_name(name: str) -> None:
-    with pytest.raises(InvalidInput, match="is not a datastore name"):
+    with pytest.raises(InvalidInput, match="is not a valid datastore name"):
         naming.check_name(name)
 
 
@@ -137,7 +137,7 @@ def test_numbers(text: str, number: int) -> None:
     ["", "0", "00", "03", "-1", "+1", "1.0", "1e3", " 1", "latest", "all", "2147483648", "9" * 5000, "¹", "١", "0x1"],
 )
 def test_what_is_no_number(text: str) -> None:
-    with pytest.raises(InvalidInput, match="Nothing stands for latest or all") as refused:
+    with pytest.raises(InvalidInput, match="There is no 'latest' or 'all'") as refused:
         naming.parse_number(text)
     assert len(refused.value.message) < 150
 
@@ -151,7 +151,9 @@ def test_the_quota(used: int, fits: bool) -> None:
     with pytest.raises(QuotaReached) as refused:
         rules.check_quota(quota, unused)
     assert "grid datastore delete --name old --version 1" in refused.value.message
-    with pytest.raises(QuotaReached, match=r"all of them are in use: .* grid datastore show .* Session or Run\.$"):
+    with pytest.raises(
+        QuotaReached, match=r"All of them are in use. .* grid datastore show --name NAME --version VERSION$"
+    ):
         rules.check_quota(quota, [])
 
 
@@ -188,20 +190,20 @@ def test_what_is_held_is_never_deletable(phase: Phase) -> None:
         rules.check_deletable(_version(phase), [])
 
 
-def test_many_holders_are_a_list_and_still_one_sentence() -> None:
-    holders = [Holder(SESSION, name, name, WorkloadState.RUNNING, NOW) for name in ("a", "b", "c")]
-    with pytest.raises(InUse) as few:
-        rules.check_deletable(_version(Phase.AVAILABLE), holders[:2])
-    assert "\n" not in few.value.message
-    with pytest.raises(InUse) as many:
+def test_one_holder_is_in_the_line_and_several_are_a_list() -> None:
+    holders = [Holder(SESSION, name, name, WorkloadState.RUNNING, NOW) for name in ("a", "b")]
+    with pytest.raises(InUse) as one:
+        rules.check_deletable(_version(Phase.AVAILABLE), holders[:1])
+    assert one.value.message == (
+        "Version 3 of data is in use by Session a (running since 2026-01-02 03:04:05 UTC)."
+        " The version was not deleted. To release it: grid session delete a"
+    )
+    with pytest.raises(InUse) as several:
         rules.check_deletable(_version(Phase.AVAILABLE), holders)
-    first, *lines = many.value.message.split("\n  ")
-    assert first == "Version 3 of data cannot be deleted, it is in use by these:"
-    since = "(running since 2026-01-02 03:04:05 UTC; release it with: grid session delete"
-    assert lines == [
-        f"Session a {since} a);",
-        f"Session b {since} b);",
-        f"Session c {since} c). Nothing of it was deleted.",
+    assert several.value.message.split("\n  ") == [
+        "Version 3 of data is in use by 2 Sessions and Runs. The version was not deleted. To release it:",
+        "grid session delete a  # Session a (running since 2026-01-02 03:04:05 UTC)",
+        "grid session delete b  # Session b (running since 2026-01-02 03:04:05 UTC)",
     ]
 
 
@@ -219,7 +221,7 @@ def test_where_a_version_can_be_mounted(path: str, kept: str) -> None:
     ["../../etc", "relative", "/a/../etc", "/..", "/a/./b", "/a//b", "//a", "/" + "d" * 255, "/\x1b[31m", "/a\n", ""],
 )
 def test_where_no_version_can_be_mounted(path: str) -> None:
-    with pytest.raises(InvalidInput, match="can be mounted at") as refused:
+    with pytest.raises(InvalidInput, match="is not a valid mount path") as refused:
         rules.check_mount_path(path)
     assert refused.value.message.isprintable()
     assert len(refused.value.message) < 250
@@ -256,10 +258,10 @@ ALLOWED = {
 def test_steps_of_workloads(kind: WorkloadKind, state: str, wanted: WorkloadState) -> None:
     workload = _workload(kind, WorkloadState(state))
     if wanted.value in ALLOWED[kind, state]:
-        rules.check_step(workload, wanted)
+        rules.check_transition(workload, wanted)
         return
     with pytest.raises(NotThatState):
-        rules.check_step(workload, wanted)
+        rules.check_transition(workload, wanted)
 
 
 def test_of_several_workloads_of_a_name_the_live_one_is_meant_else_the_newest() -> None:
@@ -267,10 +269,10 @@ def test_of_several_workloads_of_a_name_the_live_one_is_meant_else_the_newest() 
     live = _workload(SESSION, WorkloadState.PAUSED, age=9)
     older = _workload(SESSION, WorkloadState.FAILED, age=5)
     other = _workload(SESSION, WorkloadState.RUNNING, name="other")
-    assert rules.choose_named([older, ended, live, other], SESSION, "w") is live
-    assert rules.choose_named([ended, older], SESSION, "w") is ended
+    assert rules.pick_by_name([older, ended, live, other], SESSION, "w") is live
+    assert rules.pick_by_name([ended, older], SESSION, "w") is ended
     with pytest.raises(NotFound, match="There is no Session x"):
-        rules.choose_named([other], SESSION, "x")
+        rules.pick_by_name([other], SESSION, "x")
 
 
 @pytest.mark.parametrize(

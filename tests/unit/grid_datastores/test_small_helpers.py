@@ -37,9 +37,9 @@ def test_what_is_no_whole_number_is_refused(text: str) -> None:
 
 
 def test_a_whole_number_below_the_least_is_refused() -> None:
-    assert whole_number("1", "GRID_QUOTA", least=1) == 1
+    assert whole_number("1", "GRID_QUOTA", minimum=1) == 1
     with pytest.raises(InvalidInput, match=r"^GRID_QUOTA is '0'\. It must be a whole number from 1 to 999999999\.$"):
-        whole_number("0", "GRID_QUOTA", least=1)
+        whole_number("0", "GRID_QUOTA", minimum=1)
 
 
 def test_an_error_of_the_operating_system_in_words(tmp_path: Path) -> None:

@@ -13,11 +13,11 @@ from grid_datastores.domain.model import (
     Event,
     EventKind,
     Holder,
-    Kept,
     Mount,
     Phase,
     Quota,
     Receipt,
+    RemainingVersion,
     Source,
     SourceKind,
     Verdict,
@@ -55,7 +55,7 @@ def _version(phase: Phase, kind: SourceKind) -> Version:
 
 
 def _receipt(kind: SourceKind) -> Receipt:
-    kept = (Kept(1, "a"), Kept(2, ""))
+    kept = (RemainingVersion(1, "a"), RemainingVersion(2, ""))
     return Receipt("1", VersionRef("data", 7), Source(kind, "x"), LARGE, LARGE, AT, kept, Quota(5, 50), Quota(4, 50))
 
 
@@ -116,6 +116,6 @@ def test_every_refusal_has_a_reason_of_its_own_and_a_status_that_fits() -> None:
         assert 400 <= kind.status < 600
         assert kind.exit_code in (1, 2)
         assert kind.__doc__
-        rebuilt = errors.by_reason(kind.reason, "Because.")
+        rebuilt = errors.refusal_of_reason(kind.reason, "Because.")
         assert (type(rebuilt), rebuilt.message) == (kind, "Because.")
-    assert type(errors.by_reason("SOMETHING_NEW", "Because.")) is errors.Refusal
+    assert type(errors.refusal_of_reason("SOMETHING_NEW", "Because.")) is errors.Refusal

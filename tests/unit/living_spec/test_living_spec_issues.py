@@ -9,9 +9,11 @@ import lxml.html
 import pytest
 from living_spec_project import ISSUE
 
-from living_spec.config import read_config
+from living_spec.config import SpecError, read_config
+from living_spec.issues import read_register
 from living_spec.lint import lint
 from living_spec.results import Kind
+from living_spec.spec import read_spec
 
 if TYPE_CHECKING:
     from living_spec_project import Project
@@ -266,8 +268,16 @@ def test_an_issue_that_points_at_nothing_is_named(project: Project, old: str, ne
     found = problems(project)
     assert [line for line in found if not line.startswith(f"{PAGE}:{problem}")] == []
     assert bool(found) is bool(problem)
-    if problem:
-        assert project.pytest().code != 0
+    if problem:  # the plugin and the pages read the register so
+        with pytest.raises(SpecError, match=rf"loses-two\.md:{problem.partition(':')[0]}: "):
+            read_register(read_spec(read_config(project.root)))
+
+
+def test_a_run_with_an_issue_that_points_at_nothing_fails(project: Project) -> None:
+    project.write(PAGE, ISSUE.replace("[delete-two]", "[delete-tow]"))
+    done = project.pytest()
+    assert done.code != 0
+    assert "loses-two.md:7: There is no scenario 'delete-tow'. Did you mean 'delete-two'?" in done.output
 
 
 def test_a_scenario_that_is_not_on_the_surface_cannot_fail_there(project: Project) -> None:

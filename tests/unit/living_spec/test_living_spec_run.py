@@ -224,13 +224,6 @@ def test_the_lint_names_unused_and_double_definitions(project: Project) -> None:
     assert " and step 'a shelf' (tests/conftest.py:6)." in double
 
 
-def test_the_lint_tells_what_keeps_the_steps_from_being_collected(project: Project) -> None:
-    project.write("tests/conftest.py", "import nothing_of_this_name\n")
-    done = project.living_spec("lint")
-    assert done.code == 1
-    assert "No module named 'nothing_of_this_name'" in done.output
-
-
 def test_tests_that_are_no_scenarios_run_as_ever(project: Project) -> None:
     project.write("features/deleting.feature", "no Gherkin")
     project.write("tests/test_tiny.py", "def test_one(): pass\n")

@@ -62,7 +62,7 @@ def get_content(
 @router.get("/v1/core/{clusterId}/datastores/{id}/manifest", dependencies=[InCluster])
 def get_manifest(state: TheState, user: TheUser, id: str) -> Response:
     """Return the manifest as JSON lines: which object holds each file, and at which offset."""
-    return StreamingResponse(state.service.reading.manifest_pieces(user, id), media_type="application/x-ndjson")
+    return StreamingResponse(state.service.reading.manifest_chunks(user, id), media_type="application/x-ndjson")
 
 
 @router.get("/v1/core/{clusterId}/datastores/{id}/objects/{name}", dependencies=[InCluster])

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from grid_datastores.domain.errors import Immutable, InvalidInput, NotFound
 from grid_datastores.domain.model import Phase, VersionRef
-from grid_datastores.domain.naming import LARGEST_NUMBER
+from grid_datastores.domain.naming import MAX_NUMBER
 from grid_datastores.server.state import CLUSTER, InCluster, TheState, TheUser
 from grid_datastores.wire import datastores as wire
 
@@ -18,7 +18,7 @@ deletions = APIRouter(tags=["datastores"], dependencies=[InCluster])
 
 @deletions.get("/v1/core/{clusterId}/deletions")
 def list_deletions(
-    state: TheState, user: TheUser, id: Annotated[list[str], Query(min_length=1, max_length=wire.MOST_IDS)]
+    state: TheState, user: TheUser, id: Annotated[list[str], Query(min_length=1, max_length=wire.MAX_IDS)]
 ) -> wire.DeletedResponse:
     """Return which of these versions are deleted or not yours, so that a machine can erase its copies of them."""
     return {"deleted": state.service.copies.deleted(user, id)}
@@ -30,7 +30,7 @@ def list_datastores(
     user: TheUser,
     available: bool = False,
     name: str = "",
-    version: Annotated[int, Query(ge=0, le=LARGEST_NUMBER)] = 0,
+    version: Annotated[int, Query(ge=0, le=MAX_NUMBER)] = 0,
     includeDeleted: bool = False,
 ) -> wire.ListDatastoresResponse:
     """List the user's versions. `available` leaves out unfinished and failed ones; name and version filter the list."""

@@ -41,7 +41,7 @@ def get_session(state: TheState, user: TheUser, id: str) -> wire.Session:
 @sessions.put("/{id}")
 def update_session(state: TheState, user: TheUser, id: str, body: wire.SessionRequest) -> wire.Session:
     """Pause or resume a Session: set the desired state."""
-    target = wire.wanted_state(_desired(body.get("spec", {})), wire.SESSION_STATES)
+    target = wire.requested_state(_desired(body.get("spec", {})), wire.SESSION_STATES)
     return wire.session_out(state.service.workloads.set_state(user, SESSION, id, target), CLUSTER)
 
 
@@ -94,7 +94,7 @@ def get_run(state: TheState, user: TheUser, id: str) -> wire.Run:
 @runs.put("/{id}")
 def update_run(state: TheState, user: TheUser, id: str, body: wire.RunRequest) -> wire.Run:
     """End a Run: set the state that it reached."""
-    target = wire.wanted_state(_desired(body.get("spec", {})), wire.RUN_STATES)
+    target = wire.requested_state(_desired(body.get("spec", {})), wire.RUN_STATES)
     return wire.run_out(state.service.workloads.set_state(user, RUN, id, target), CLUSTER)
 
 

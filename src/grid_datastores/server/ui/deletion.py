@@ -79,7 +79,7 @@ def _dialog(visit: Visit, name: str, number: str, refusal: str, status: int) -> 
         status,
         version=version,
         receipt=verdict.receipt,
-        kept=[(VersionRef(version.ref.name, other.number), other.fingerprint) for other in verdict.receipt.kept],
+        kept=[(VersionRef(version.ref.name, other.number), other.fingerprint) for other in verdict.receipt.remaining],
         refusal=refusal or verdict.refusal,
         holders=holders,
     )

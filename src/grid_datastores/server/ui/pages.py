@@ -8,8 +8,8 @@ from urllib.parse import quote
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from grid_datastores.domain.errors import moment
-from grid_datastores.domain.text import counted, plain, size
+from grid_datastores.domain.errors import format_utc
+from grid_datastores.domain.text import counted, escape_control, format_size
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -37,12 +37,12 @@ def version_path(ref: VersionRef) -> str:
 
 def _plain(text: str) -> str:
     """Return the text with control characters escaped, except line breaks."""
-    return "\n".join(map(plain, text.split("\n")))
+    return "\n".join(map(escape_control, text.split("\n")))
 
 
 def _format_time(at: datetime | None) -> str:
-    return moment(at) if at else "never"
+    return format_utc(at) if at else "never"
 
 
-_templates.filters.update(size=size, plain=_plain, when=_format_time)
+_templates.filters.update(size=format_size, plain=_plain, when=_format_time)
 _templates.globals.update(counted=counted, version_path=version_path)

@@ -370,7 +370,7 @@ def test_a_full_disk_is_told_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("grid_datastores.system.files.tempfile.TemporaryFile", full)
     data = tar_gz_of(FILES)
     with (
-        pytest.raises(NoSpace, match="no space left on the server"),
+        pytest.raises(NoSpace, match="The disk for fetched data is full"),
         open_archive(io.BytesIO(data), len(data), tmp_path, FetchLimits()),
     ):
         pass

@@ -1,0 +1,118 @@
+"""Migrations of the catalog. A new catalog gets its tables; an older one is migrated step by step.
+
+SQLite stores the number of applied migrations in the file, as `user_version`. Append new migrations below; never change
+a released one.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import inspect
+
+from grid_datastores.catalog.schema import metadata
+from grid_datastores.domain.errors import CatalogFailed
+from grid_datastores.domain.model import Phase, SourceKind
+from grid_datastores.domain.naming import shown_location
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy import Connection, Engine
+
+
+def migrate(engine: Engine) -> None:
+    """Apply all missing migrations, or none. Raises `CatalogFailed` for a catalog of a newer release."""
+    with engine.connect().execution_options(read=True) as connection:  # a reader does not wait for writers
+        if _version(connection) == len(_MIGRATIONS):
+            return
+    with engine.begin() as connection:
+        if inspect(connection).has_table("versions"):
+            for step in _MIGRATIONS[_version(connection) :]:
+                step(connection)
+        metadata.create_all(connection)
+        _check_columns(connection)
+        connection.exec_driver_sql(f"PRAGMA user_version = {len(_MIGRATIONS)}")
+
+
+def check_migrated(engine: Engine) -> None:
+    """Raise `CatalogFailed` if a read-only catalog is of another release, as it cannot be migrated."""
+    with engine.connect() as connection:
+        if _version(connection) != len(_MIGRATIONS):
+            raise CatalogFailed(
+                f"The catalog {engine.url.database} is from an older release and is read-only. Nothing was changed."
+                " To migrate it, run this as a user who can write to it: grid datastore"
+            )
+
+
+def _version(connection: Connection) -> int:
+    found = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+    if found > len(_MIGRATIONS):
+        raise CatalogFailed(
+            f"The catalog {connection.engine.url.database} is from a newer release (it has version {found}, this"
+            f" release supports {len(_MIGRATIONS)}). Nothing was changed. Use that release or a newer one."
+        )
+    return found
+
+
+def _check_columns(connection: Connection) -> None:
+    """Raise `CatalogFailed` for a catalog of an unpublished release, which lacks columns that no migration adds."""
+    inspector = inspect(connection)
+    for table in metadata.sorted_tables:
+        present = {column["name"] for column in inspector.get_columns(table.name)}
+        if missing := [column.name for column in table.columns if column.name not in present]:
+            raise CatalogFailed(
+                f"The catalog {connection.engine.url.database} is from a release that cannot be migrated:"
+                f" it has no column {table.name}.{missing[0]}."
+            )
+
+
+def _separate_fetch_urls(connection: Connection) -> None:
+    """1: The URL to fetch from has its own column, which is cleared after the fetch.
+
+    The shown location has no secrets.
+    """
+    connection.exec_driver_sql("ALTER TABLE versions ADD COLUMN fetch_url TEXT")
+    rows = connection.exec_driver_sql(
+        "SELECT id, source_kind, source_location, phase FROM versions WHERE source_location LIKE '%://%'"
+    ).all()
+    unfinished = [phase.value for phase in Phase if phase.unfinished]
+    for row in rows:
+        fetchable = row.source_kind == SourceKind.ARCHIVE.value and row.phase in unfinished
+        connection.exec_driver_sql(
+            "UPDATE versions SET source_location = ?, fetch_url = ? WHERE id = ?",
+            (shown_location(row.source_location), row.source_location if fetchable else None, row.id),
+        )
+
+
+def _index_live_workloads(connection: Connection) -> None:
+    """2: Holders are found quickly, however many Runs have ended."""
+    connection.exec_driver_sql("DROP INDEX IF EXISTS workloads_of_owner")
+    connection.exec_driver_sql("CREATE INDEX workloads_of_owner ON workloads (owner_id, kind, state)")
+    connection.exec_driver_sql("CREATE INDEX IF NOT EXISTS workloads_in_state ON workloads (state)")
+
+
+def _store_lease_and_expiry_lengths(connection: Connection) -> None:
+    """3: A Run stores the length of its lease, and an upload its expiry.
+
+    Old rows do not have the lengths. A lease gets 60 seconds, or its remaining time if that is longer, but at most a
+    day. An expiry gets a day from now, because the older release may have allowed more.
+    """
+    connection.exec_driver_sql("ALTER TABLE versions ADD COLUMN expiry_seconds INTEGER NOT NULL DEFAULT 86400")
+    connection.exec_driver_sql("ALTER TABLE workloads ADD COLUMN lease_seconds INTEGER")
+    remaining = "CAST(ROUND((julianday(lease_until) - julianday('now')) * 86400) AS INTEGER)"
+    connection.exec_driver_sql(
+        f"UPDATE workloads SET lease_seconds = MIN(86400, MAX(60, {remaining}))"  # noqa: S608
+        " WHERE lease_until IS NOT NULL"
+    )
+    now = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}"  # as the catalog stores times
+    for phase in (phase for phase in Phase if phase.unfinished):
+        connection.exec_driver_sql("UPDATE versions SET active_at = ? WHERE phase = ?", (now, phase.value))
+
+
+_MIGRATIONS: Sequence[Callable[[Connection], None]] = (
+    _separate_fetch_urls,
+    _index_live_workloads,
+    _store_lease_and_expiry_lengths,
+)
