@@ -18,10 +18,12 @@ from acceptance.tls_proxy import NAME, TlsProxy, free_port, shown_configuration,
 from browser import missing as no_browser
 from debian import needed
 from nginx import find_nginx, missing
+from reliability.faults import SMALL_PARTS, prepared
 from reliability.machine import Machine, folder_of
 from reliability.test_stock_client import Stock
 
-LARGE = bytes(range(256)) * 4096 * 51  # 51 MiB: two parts
+LARGE = bytes(range(256)) * 4096 * 3  # 3 MiB: two parts of a client that sends small ones
+TWO_REAL_PARTS = 51 * 1024 * 1024  # bytes
 PROXY = "127.0.0.2"  # where the proxy speaks to the server from; clients are at 127.0.0.1
 _PASSED_ON = re.compile(r" *proxy_set_header [^;]+;\n")
 
@@ -70,7 +72,16 @@ def _client(proxy: TlsProxy, user: Credentials | None = None, base_url: str = ""
     return httpx.Client(base_url=base_url or proxy.url, auth=user, verify=trusted, timeout=60)
 
 
-def test_the_command_line_signs_in_uploads_and_downloads(proxy: TlsProxy, ana: Credentials, embedded: Machine) -> None:
+def _signed_in(proxy: TlsProxy, user: Credentials) -> dict[str, str]:
+    """What the environment of a command says."""
+    who = {"GRID_URL": proxy.url, "GRID_USER_ID": user.user_id, "GRID_API_KEY": user.api_key}
+    return who | {"SSL_CERT_FILE": str(proxy.authority)}
+
+
+def test_the_command_line_signs_in_uploads_and_downloads(
+    proxy: TlsProxy, ana: Credentials, embedded: Machine, tmp_path: Path
+) -> None:
+    embedded.grid = prepared(tmp_path, SMALL_PARTS)
     embedded.extra["SSL_CERT_FILE"] = str(proxy.authority)
     files = {"large.bin": LARGE, "a.csv": b"1,2\n", "deep/b.csv": b""}
     folder = folder_of(embedded.home, files)
@@ -81,6 +92,14 @@ def test_the_command_line_signs_in_uploads_and_downloads(proxy: TlsProxy, ana: C
 
     back = embedded.home / "back"
     assert {f.relative_to(back).as_posix(): f.read_bytes() for f in back.rglob("*") if f.is_file()} == files
+
+
+def test_a_whole_part_of_a_client_goes_through(behind: OpenProxy, ana: Credentials, embedded: Machine) -> None:
+    proxy = behind(GRID_PUBLIC_URL="URL")
+    embedded.extra |= _signed_in(proxy, ana)
+    with folder_of(embedded.home, {}).joinpath("large.bin").open("wb") as file:
+        file.truncate(TWO_REAL_PARTS)
+    assert embedded.create("source") == 1
 
 
 def test_addresses_of_parts_and_files_are_those_of_the_proxy(proxy: TlsProxy, ana: Credentials) -> None:
@@ -167,8 +186,7 @@ def test_a_named_proxy_tells_where_clients_are(behind: OpenProxy, ana: Credentia
 
 def test_a_proxy_that_takes_less_than_a_part_is_told(behind: OpenProxy, ana: Credentials, embedded: Machine) -> None:
     proxy = behind(shown_configuration().replace("client_max_body_size 0;", ""), GRID_PUBLIC_URL="URL")
-    who = {"GRID_URL": proxy.url, "GRID_USER_ID": ana.user_id, "GRID_API_KEY": ana.api_key}
-    embedded.extra |= who | {"SSL_CERT_FILE": str(proxy.authority)}
+    embedded.extra |= _signed_in(proxy, ana)
     folder = folder_of(embedded.home, {"large.bin": LARGE[: 2 * 1024 * 1024]})
     said = embedded.run("datastore", "create", str(folder), "--name", "data")
     said.refused("answered 413", "A proxy in front of it limits the size of requests. Its operator must allow 50 MiB.")

@@ -50,7 +50,7 @@ def test_at_a_server_a_mount_and_a_delete_never_both_succeed(client: Client) -> 
         one = partial(httpx.Client, base_url=client.server.url, auth=client.user, timeout=30)
         clients = [stack.enter_context(one()) for _ in range(CLIENTS)]
         pool = stack.enter_context(ThreadPoolExecutor(CLIENTS))
-        _until_each_won(_races(client, clients, pool), often=15, most=400)
+        _until_each_won(_races(client, clients, pool), often=5, most=400)
 
 
 def _races(sender: Client, clients: list[httpx.Client], pool: ThreadPoolExecutor) -> Iterator[Round]:

@@ -9,6 +9,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -30,6 +31,7 @@ FILES = {f"small/{n}.txt": f"file {n}".encode() for n in range(50)} | {
 }
 
 
+@cache
 def zipped() -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -38,6 +40,7 @@ def zipped() -> bytes:
     return buffer.getvalue()
 
 
+@cache
 def tarred() -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:

@@ -14,31 +14,16 @@ import pytest
 
 from acceptance.server import ServerProcess
 from acceptance.waiting import wait_until
+from reliability.hostile import Client
 
 CONTRACT = json.loads((Path(__file__).parent / "grid-v1-openapi.json").read_text())
 OPERATIONS = [(path, method) for path, methods in CONTRACT["paths"].items() for method in methods]
 
 
 @pytest.fixture(scope="module")
-def server(grid: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    process = ServerProcess(grid, tmp_path_factory.mktemp("server"))
-    process.start()
-    yield process
-    process.stop()
-
-
-@pytest.fixture(scope="module")
-def described(server: ServerProcess) -> dict[str, Any]:
+def described(shared_server: ServerProcess) -> dict[str, Any]:
     """What the server says of itself."""
-    return dict(httpx.get(f"{server.url}/openapi.json", timeout=30).raise_for_status().json())
-
-
-@pytest.fixture(scope="module")
-def http(server: ServerProcess) -> Iterator[httpx.Client]:
-    user = server.add_user("ana")
-    with httpx.Client(base_url=server.url, auth=user, timeout=30) as client:
-        client.headers["x-key"] = user.api_key
-        yield client
+    return dict(httpx.get(f"{shared_server.url}/openapi.json", timeout=30).raise_for_status().json())
 
 
 def _plain(path: str) -> str:
@@ -144,10 +129,10 @@ def _call(http: httpx.Client, path: str, method: str, body: Any = None, **names:
     return answer
 
 
-def test_real_answers_have_the_types_of_grid(http: httpx.Client) -> None:
+def test_real_answers_have_the_types_of_grid(client: Client) -> None:
     """The whole life of a version, of a Session and of a Run, with every answer held against the contract."""
-    local = {"clusterId": "local"}
-    login = {"username": "ana", "apiKey": http.headers["x-key"]}
+    local, http = {"clusterId": "local"}, client.http
+    login = {"username": client.user.user_id, "apiKey": client.user.api_key}
     assert _call(http, "/v1/auth/login", "POST", login)["token"]
     _call(http, "/v1/auth/user", "GET")
     assert _call(http, "/v1/core/clusters", "GET")["clusters"] != []
