@@ -330,5 +330,5 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("AWS_ENDPOINT_URL", Part.BUCKETS, "The same, where the variable above is not set", "AWS"),
     Variable("AWS_ENDPOINT", Part.BUCKETS, "The same, where neither is set", "AWS"),
     DEBUG,
-    Variable("TERM", Part.OUTPUT, "`dumb` prints the headers of tables plainly", "headers are bold at a terminal"),
+    Variable("TERM", Part.OUTPUT, "`dumb` prints no bold headers and no progress", "a terminal shows both"),
 )

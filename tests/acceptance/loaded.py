@@ -36,9 +36,7 @@ _LIBRARIES = (
     "sqlalchemy.dialects.sqlite",
     "encodings.ascii",
     "httpx",
-    "rich.console",
-    "rich.progress",
-    "rich.table",
+    "wcwidth",
 )
 
 

@@ -83,3 +83,19 @@ def test_progress_is_shown_in_ascii_to_a_terminal_that_has_no_more(embedded: Mac
     assert "Creating data" in shown
     assert shown.isascii()
     assert "\\u" not in shown
+
+
+def test_progress_is_erased_at_its_end(filled: Machine) -> None:
+    """A bar for bytes, the same for every command that moves them; nothing for a terminal that cannot redraw a line."""
+    folder = folder_of(filled.home, {"a.bin": bytes(1000)}, "more")
+    named = (f"--name={NAME}", "--version=1")
+    for words, label in (
+        (("datastore", "create", str(folder), "--name=more"), "Creating more"),
+        (("datastore", "download", *named, "--to", str(filled.home / "copy")), f"Downloading version 1 of {NAME}"),
+    ):
+        shown = _in_terminal(filled, words, 100, "stderr")
+        assert label in shown
+        assert re.search(r"\[#+\] +100%", shown), shown
+        assert shown.endswith("\x1b[?25h\n\x1b[1A\r\x1b[2K"), repr(shown)
+    assert _in_terminal(filled, ("datastore", "create", str(folder), "--name=more"), 100, "stderr", TERM="dumb") == ""
+    assert filled.run("datastore", "create", str(folder), "--name=more").err == ""

@@ -27,9 +27,8 @@ from grid_datastores.cli.output import (
     print_json_list,
     print_rows,
     print_table,
-    progress,
-    waiting,
 )
+from grid_datastores.cli.progress import progress, waiting
 from grid_datastores.cli.resuming import clearcache, resume
 from grid_datastores.cli.tables import Column
 from grid_datastores.cli.target import open_datastores

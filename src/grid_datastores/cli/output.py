@@ -18,7 +18,7 @@ from grid_datastores.domain.text import escape_control, os_reason
 from grid_datastores.system.streams import escaped, stdout_encodes_all, stdout_was_closed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from grid_datastores.cli.tables import Column
@@ -128,33 +128,3 @@ def format_time(at: datetime | None) -> str:
     from grid_datastores.domain.errors import format_utc
 
     return format_utc(at) if at else "-"
-
-
-@contextmanager
-def waiting(what: str) -> Iterator[None]:
-    """Show a spinner on stderr until the context ends, if stderr is a terminal."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status(escape_control(what), spinner="line"):  # "line" is ASCII
-        yield
-
-
-@contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[int], object]]:
-    """Show a progress bar on stderr, if stderr is a terminal. Yield a function that advances it.
-
-    `total` and the function's argument are in bytes.
-    """
-    if not sys.stderr.isatty():
-        yield lambda _count: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda count: bar.advance(task, count)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from grid_datastores.cli.output import echo, echo_result, progress
+from grid_datastores.cli.output import echo, echo_result
+from grid_datastores.cli.progress import progress
 from grid_datastores.cli.target import open_datastores
 from grid_datastores.domain.errors import Refusal
 from grid_datastores.domain.text import counted, format_size

@@ -8,7 +8,8 @@ from functools import partial
 import click
 
 from grid_datastores.cli.options import OnceOption, mounted_name_option, mounted_version_option, version_ref
-from grid_datastores.cli.output import progress, warn
+from grid_datastores.cli.output import warn
+from grid_datastores.cli.progress import progress
 from grid_datastores.cli.target import open_datastores
 
 

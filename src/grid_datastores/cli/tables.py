@@ -56,9 +56,14 @@ def cells(text: str) -> int:
     """Return the text's width in terminal cells. Chinese characters and emoji take two cells each."""
     if text.isascii():
         return len(text)
-    from rich.cells import cell_len
+    from wcwidth import wcswidth
 
-    return cell_len(text)
+    return wcswidth(text)
+
+
+def cut(text: str, width: int) -> str:
+    """Return the beginning of the text, at most `width` cells of it."""
+    return _chopped(text, width)[0]
 
 
 def _table(columns: Sequence[Column], rows: Iterable[Sequence[str]], *, bold: bool) -> Iterator[str]:
@@ -106,6 +111,14 @@ def _chopped(text: str, width: int) -> list[str]:
     """Return the text in pieces of at most this width. An empty text gives one empty piece."""
     if text.isascii():
         return [text[start : start + width] for start in range(0, len(text), width)] or [""]
-    from rich.cells import chop_cells
+    from wcwidth import iter_graphemes
 
-    return chop_cells(text, width) or [""]
+    pieces, used = [""], 0
+    for character in iter_graphemes(text):
+        needed = cells(character)
+        if used + needed > width and pieces[-1]:
+            pieces.append("")
+            used = 0
+        pieces[-1] += character
+        used += needed
+    return pieces

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
+import grid_datastores
+
 SERVER = {"fastapi", "starlette", "uvicorn", "jinja2", "graphql"}
 CATALOG = {"sqlalchemy", "sqlite3"}
 FETCHING = {"httpx", "obstore"}
-PROGRESS = {"rich", "pygments"}
+PROGRESS = {"rich", "pygments", "wcwidth"}
+SOURCES = Path(grid_datastores.__file__).parent
 NOWHERE = "http://127.0.0.1:9"
 
 
@@ -30,6 +35,7 @@ def test_a_command_loads_only_what_it_needs(
 ) -> None:
     code = f"""
 import atexit, sys
+sys.modules["rich"] = sys.modules["pygments"] = None  # as in an installation for use; here, others bring them
 from grid_datastores.entry import main
 atexit.register(lambda: print(*(name for name, module in sys.modules.items() if module), sep="\\n"))
 sys.argv[1:] = {words!r}
@@ -42,3 +48,11 @@ main()
     loaded = set(done.stdout.splitlines())
     assert "grid_datastores.cli.main" in loaded, done.stderr
     assert loaded & unwanted == set()
+
+
+def test_the_program_does_without_rich() -> None:
+    """Where it is missing, httpx does not load its own command. Here import-linter brings it."""
+    project = tomllib.loads((SOURCES.parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
+    assert not any(needed.startswith("rich") for needed in project["dependencies"])
+    named = [path for path in SOURCES.rglob("*.py") if re.search(r"(import|from) rich", path.read_text("utf-8"))]
+    assert named == []
