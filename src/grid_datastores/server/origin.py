@@ -8,8 +8,8 @@ from fastapi import Depends, Request
 
 from grid_datastores.domain.errors import CrossOriginForm
 
-_SAFE = ("GET", "HEAD", "OPTIONS")  # methods that change nothing
-_SENT_BY_US = ("same-origin", "none")  # a page of this server, or the browser itself when it repeats a request
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")  # these change nothing
+_OWN_SITES = ("same-origin", "none")  # sent by a page of this server, or by the browser itself on a reload
 
 
 def origin(request: Request) -> str:
@@ -46,10 +46,10 @@ def check_same_origin(request: Request) -> None:
     Browsers send Sec-Fetch-Site or, over plain HTTP, at least Origin; no page can set either. A form with neither is
     refused. Together with the SameSite=Strict cookie, this check is the protection against CSRF.
     """
-    if request.method in _SAFE:
+    if request.method in _SAFE_METHODS:
         return
     site = request.headers.get("sec-fetch-site")
-    own = is_own(request, request.headers.get("origin", "")) if site is None else site in _SENT_BY_US
+    own = is_own(request, request.headers.get("origin", "")) if site is None else site in _OWN_SITES
     if not own:
         raise CrossOriginForm.at(origin(request))
 

@@ -70,7 +70,7 @@ def test_a_form_after_the_session_has_ended_leads_back_to_its_page(shared_server
             page = f"{shared_server.url}{referer}" if referer.startswith("/") else referer
             sent = late.post("/workloads/start", headers={"referer": page})
             answer = late.get(sent.headers["location"])
-            assert alert(answer) == "Your session has ended; nothing was done. Sign in and repeat it."
+            assert alert(answer) == "Your session has ended. Nothing was done. Sign in and try again."
             fields = {
                 "name": ana.user.user_id,
                 "key": ana.user.api_key,
@@ -80,7 +80,7 @@ def test_a_form_after_the_session_has_ended_leads_back_to_its_page(shared_server
                 assert again.post("/sign-in", data=fields).headers["location"] == then
         for answer in (late.get("/upload", headers=SCRIPT), late.post("/upload", headers=SCRIPT)):
             assert answer.status_code == 401
-            assert alert(answer) == "Your session has ended; nothing was done. Sign in and repeat it."
+            assert alert(answer) == "Your session has ended. Nothing was done. Sign in and try again."
 
 
 @pytest.mark.parametrize(

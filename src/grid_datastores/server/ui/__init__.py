@@ -20,7 +20,7 @@ __all__ = ["add_to", "link_path", "no_such_page", "refused", "unexpected_error"]
 
 
 def add_to(app: FastAPI) -> None:
-    """Serve the pages, and what they load from `/static`. Every form is checked to be of this server."""
+    """Add the pages, with a same-origin check on every form, and the static files."""
     for part in (sign_in, datastores, deletion, uploading, workloads):
         app.include_router(part.router, include_in_schema=False, dependencies=[SameOrigin])
     app.add_exception_handler(SignInRequired, sign_in_required)

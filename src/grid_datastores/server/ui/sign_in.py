@@ -17,7 +17,7 @@ from grid_datastores.server.ui.web_session import (
     start_web_session,
 )
 
-ENDED = "Your session has ended; nothing was done. Sign in and repeat it."
+ENDED = "Your session has ended. Nothing was done. Sign in and try again."
 
 router = APIRouter()
 
