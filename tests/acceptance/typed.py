@@ -6,6 +6,8 @@ its Then steps so until there has been one. All other commands are forked from a
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from pytest_bdd.parser import Step
 from pytest_bdd.scenario import scenario_wrapper_template_registry
@@ -37,9 +39,9 @@ def pytest_bdd_before_step(request: pytest.FixtureRequest, step: Step) -> None:
 
 
 def pytest_bdd_after_scenario(request: pytest.FixtureRequest) -> None:
-    """Refuse a first scenario that typed nothing."""
+    """Refuse a first scenario that typed nothing; one that failed, or is not run, has its own reason."""
     terminals = _terminals(request)
-    if request.node.stash[_first] and terminals:
+    if request.node.stash[_first] and terminals and sys.exception() is None:
         assert any(terminal.typed for terminal in terminals), "The first scenario of this rule types no command."
 
 

@@ -93,7 +93,7 @@ def test_credentials_that_are_none_are_refused(client: Client) -> None:
     ]
     for value in wrong:
         answer = httpx.get(f"{client.server.url}{client.versions}", headers=[(b"Authorization", value.encode())])
-        refused(answer, "sign in")
+        refused(answer, "Sign in with: grid login")
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"].startswith("Basic")
 
@@ -198,7 +198,7 @@ def test_strangers_fill_no_memory(own_server: ServerProcess) -> None:
         ("POST", "/v1/core/local/datastores/x/presigned-urls", 413),
     ):
         answer = httpx.request(method, f"{own_server.url}{path}", content=_mebibytes(200))
-        refused(answer, "sign in" if status == 401 else "too large")
+        refused(answer, "not signed in" if status == 401 else "too large")
         assert answer.status_code == status, path
     page = httpx.post(
         f"{own_server.url}/sign-in",
