@@ -53,7 +53,7 @@ def served(grid: str, tmp_path: Path, own_server: ServerProcess) -> Machine:
 def test_a_folder_that_was_typed_from_here_is_the_same_folder(embedded: Machine, tmp_path: Path) -> None:
     _interrupt(embedded, tmp_path, {"GRID_DIR": "./.grid"})
     said = embedded.run("datastore", "resume").done()
-    assert said.startswith("Finished version 1 of data: 4 bytes were already there")
+    assert said.startswith("Finished version 1 of data: 4 bytes already stored")
     assert embedded.phases() == [(1, "SUCCEEDED")]
 
 

@@ -262,5 +262,5 @@ def test_a_path_that_leads_out_of_a_version_is_refused(ana: Person, path: str) -
     before = ana.api.state()
     answer = ana.http.post("/upload", data={"name": "data"}, files={"files": (path, b"x")})
     assert answer.status_code == 400
-    assert "is not a file's path" in alert(answer)
+    assert "is not a valid path in a version" in alert(answer)
     assert ana.api.state() == before
