@@ -164,7 +164,7 @@ def _become(command: dict[str, Any]) -> None:
 def main(asked: str) -> None:
     """Load, then fork until nobody asks any more."""
     if sys.getfilesystemencoding() != "utf-8":
-        streams._start_again_in_utf8()  # as `grid` does
+        streams._restart_in_utf8_mode()  # as `grid` does
     closed = _closed()
     names = [module.name for module in pkgutil.iter_modules(grid_datastores.__path__, "grid_datastores.")]
     _load(*(name for name in names if name != _OF_A_SERVER), *_LIBRARIES)

@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     found: dict[tuple[str, str], list[pytest.Item]] = {}
     for item in items:
         if surface := surface_of(item):
-            found.setdefault((item.path.name, item.name.replace(surface, "", 1)), []).append(item)
+            found.setdefault((item.path.name, item.name.replace(f"[{surface}", "[", 1)), []).append(item)
     fastest = {id(min(same, key=lambda item: FASTEST_FIRST.index(surface_of(item)))) for same in found.values()}
     items[:] = [item for item in items if not surface_of(item) or id(item) in fastest]
 

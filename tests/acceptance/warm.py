@@ -119,7 +119,8 @@ class Process:
         said: dict[IO[str], bytes] = {stream: b"" for stream in (self.stdout, self.stderr) if stream}
         with selectors.DefaultSelector() as selector:
             for stream in said:
-                selector.register(stream, selectors.EVENT_READ)
+                if not stream.closed:  # as it is when this is asked again
+                    selector.register(stream, selectors.EVENT_READ)
             while selector.get_map():
                 if not (ready := selector.select(timeout)):
                     raise subprocess.TimeoutExpired(self.args, timeout or 0)

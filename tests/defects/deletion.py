@@ -213,12 +213,16 @@ def bytes_left() -> Iterator[Change]:
 def bytes_moved() -> Iterator[Change]:
     def erase(original: Any) -> Any:
         def moving(self: Any, version_id: str) -> None:
-            for name in self.names(version_id) if self.begun(version_id) else ():
-                (self.scratch / uuid4().hex).write_bytes(b"".join(self.read(version_id, name)))
+            trash = self.root / "trash"
+            trash.mkdir(exist_ok=True)
+            manifest = self.published(version_id) if self.begun(version_id) else None
+            for name in {file.object for file in manifest.files} if manifest else ():
+                self.local_path(version_id, name).rename(trash / uuid4().hex)
             original(self, version_id)
 
         return moving
 
+    yield expose(STORAGE, "root")
     yield wrap(f"{STORAGE}.erase", erase)
 
 

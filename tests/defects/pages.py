@@ -18,12 +18,12 @@ FIND = "grid_datastores.server.ui.datastores:find"
 @defect("delete-exactly-one", "the button of the UI deletes every version of the name", "ui")
 def button_deletes_all() -> Iterator[Change]:
     def delete(original: Any) -> Any:
-        def deleting_all(visit: Any, name: str, **given: Any) -> Any:
-            answer = original(visit=visit, name=name, **given)
+        def deleting_all(web_session: Any, name: str, **given: Any) -> Any:
+            answer = original(web_session=web_session, name=name, **given)
             if answer.status_code == 303:
-                for other in versions_of(visit, name):
+                for other in versions_of(web_session, name):
                     with suppress(Refusal):
-                        visit.state.service.deletion.delete(visit.user, other.id)
+                        web_session.state.service.deletion.delete(web_session.user, other.id)
             return answer
 
         return deleting_all
@@ -50,10 +50,10 @@ def version_not_named() -> Iterator[Change]:
 @defect("no-default-version", "in an address of the UI every word that is no number means the latest version", "ui")
 def address_means_latest() -> Iterator[Change]:
     def latest(original: Any) -> Any:
-        def find(visit: Any, name: str, number: str) -> Any:
+        def find(web_session: Any, name: str, number: str) -> Any:
             if number.isdigit() and 0 < int(number) < 1000:
-                return original(visit, name, number)
-            return versions_of(visit, name)[-1]
+                return original(web_session, name, number)
+            return versions_of(web_session, name)[-1]
 
         return find
 
@@ -63,21 +63,23 @@ def address_means_latest() -> Iterator[Change]:
 @defect("delete-unknown", "where a version is not there, the UI asks whether to delete another one", "ui")
 def unknown_means_another() -> Iterator[Change]:
     def another(original: Any) -> Any:
-        def find(visit: Any, name: str, number: str) -> Any:
+        def find(web_session: Any, name: str, number: str) -> Any:
             try:
-                version = original(visit, name, number)
+                version = original(web_session, name, number)
             except NotFound:
-                return versions_of(visit, "my-training-data")[-1]
-            return version if version.deleted_at is None else versions_of(visit, name)[-1]
+                return versions_of(web_session, "my-training-data")[-1]
+            return version if version.deleted_at is None else versions_of(web_session, name)[-1]
 
         return find
 
     yield wrap(FIND, another)
 
 
-def versions_of(visit: Any, name: str) -> Any:
+def versions_of(web_session: Any, name: str) -> Any:
     """The visitor's versions under a name, oldest first."""
-    return [version for version in visit.state.service.reading.versions(visit.user) if version.ref.name == name]
+    return [
+        version for version in web_session.state.service.reading.versions(web_session.user) if version.ref.name == name
+    ]
 
 
 def change_values(wanted: str, change: Any) -> Change:

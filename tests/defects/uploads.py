@@ -70,7 +70,7 @@ def resumed_from_the_start() -> Iterator[Change]:
 
         return forgetting
 
-    yield wrap("grid_datastores.machine.upload_journal:interrupted", interrupted)
+    yield wrap("grid_datastores.machine.upload_journal:find_interrupted", interrupted)
     yield put(f"{UPLOADS}.stored_parts", lambda self, version_id, uploads: {})
 
 

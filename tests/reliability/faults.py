@@ -66,7 +66,7 @@ open_service.__defaults__ = (
 SMALL_PART = 2 * 1024 * 1024  # bytes
 SMALL_PARTS = f"""
 import grid_datastores.gateway.http_uploads
-grid_datastores.gateway.http_uploads.PART = {SMALL_PART}
+grid_datastores.gateway.http_uploads.PART_SIZE = {SMALL_PART}
 """
 
 

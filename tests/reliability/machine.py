@@ -91,13 +91,14 @@ class Machine:
         env: Mapping[str, str] | None = None,
         prefix: tuple[str, ...] = (),
         powerless: bool = False,
+        cwd: Path | None = None,
         **streams: Any,
     ) -> Process:
         """A command that is under way; a powerless one obeys the permissions of files also where root runs it."""
         given = tuple(map(os.fsdecode, words))
         power = _POWERLESS if powerless and os.geteuid() == 0 else ()
         environment = self.environment(**(env or {}))
-        return warm.start(self.grid, given, environment, self.home, prefix=(*power, *prefix), **streams)
+        return warm.start(self.grid, given, environment, cwd or self.home, prefix=(*power, *prefix), **streams)
 
     def execute(self, *words: str | bytes, env: Mapping[str, str] | None = None, **how: Any) -> subprocess.Popen[str]:
         """A command that is under way in a process that loads itself, set up as `subprocess.Popen` sets one up."""

@@ -65,4 +65,4 @@ def test_a_file_that_has_arrived_is_compared_when_its_upload_goes_on(
     assert machine.phases() == [(1, "UNSPECIFIED")]
     file.write_bytes(content)
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert machine.run("datastore", "resume").done().startswith("Finished version 1 of data: 4.2 MB were there")
+    assert machine.run("datastore", "resume").done().startswith("Finished version 1 of data: 4.2 MB already stored")

@@ -76,7 +76,7 @@ def test_a_full_disk_of_this_machine_is_told_and_room_comes_back(embedded: Machi
     (embedded.home / ".grid").symlink_to(small_disk)
     assert embedded.create(folder_of(embedded.home, {"a.bin": bytes(DISK // 2)}, "half")) == 1
     before = embedded.state()
-    embedded.run("datastore", "create", "half", "--name", "data").refused("There is no space left")
+    embedded.run("datastore", "create", "half", "--name", "data").refused("The disk that stores the data is full")
     embedded.nothing_changed(before)
     embedded.run("datastore", "delete", "--name", "data", "--version", "1").done()
     assert embedded.create("half") == 3
@@ -89,7 +89,7 @@ def test_a_full_disk_of_the_server_is_told_and_room_comes_back(embedded: Machine
     try:
         assert machine.create(folder_of(machine.home, {"a.bin": bytes(DISK // 2)}, "half")) == 1
         before = machine.state()
-        machine.run("datastore", "create", "half", "--name", "data").refused("There is no space left")
+        machine.run("datastore", "create", "half", "--name", "data").refused("The disk that stores the data is full")
         machine.nothing_changed(before)
         machine.run("datastore", "delete", "--name", "data", "--version", "1").done()
         machine.nothing_changed(machine.state())

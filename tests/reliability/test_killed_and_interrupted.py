@@ -96,7 +96,7 @@ def test_a_large_file_goes_on_after_the_parts_that_arrived(connected: Machine, t
     connected.grid = prepared(tmp_path, SMALL_PARTS, _COUNTS_PARTS.format(log=str(log)))
     said = connected.run("datastore", "resume").done()
     connected.grid = own
-    assert "2.1 MB were already there, 4.2 MB were sent" in said
+    assert "2.1 MB already stored, 4.2 MB sent" in said
     assert [int(line) for line in log.read_text().split()][:2] == [SMALL_PART, SMALL_PART]
     assert connected.phases() == [(1, "SUCCEEDED")]
 

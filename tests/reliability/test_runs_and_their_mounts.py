@@ -229,7 +229,7 @@ def test_files_that_a_run_damaged_are_not_renewed_while_it_reads_them(kept: Mach
         damaged = _folder(kept) / "a.txt"
         damaged.chmod(0o644)
         damaged.write_text("other")
-        kept.run(*_run_words("daily", "true")).refused("Try again when it has ended")
+        kept.run(*_run_words("daily", "true")).refused("Try again when that Run has ended")
         assert _ended(first).out == "other"
     assert kept.run(*_run_words("daily", "cat", "{data}/a.txt")).done() == "hello"
 

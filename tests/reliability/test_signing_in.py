@@ -40,7 +40,9 @@ def test_the_key_is_read_from_the_standard_input(connected: Machine, login: list
     assert connected.user
     words = [*login, "--username", connected.user.user_id, "--key", "-"]
     process = connected.start(*words, env=_BARE, stdin=subprocess.PIPE)
-    out, err = process.communicate(f"{connected.user.api_key}\n", timeout=60)
+    assert process.stdin
+    process.stdin.write(f"{connected.user.api_key}\n")
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, ""), out
     assert out.startswith("Signed in to")
     connected.run(*words, env=_BARE).refused("Give your API key", code=2)

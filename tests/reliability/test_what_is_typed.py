@@ -39,7 +39,7 @@ def test_what_is_given_twice_is_refused(stocked: Machine) -> None:
         ("datastore", "download", "--name=data", "--version=1", "--to=d1", "--to=d2"),
         ("session", "create", "s", *_MOUNT, "--datastore_mount_dir=/a", "--datastore_mount_dir=/b"),
     ):
-        stocked.run(*words).refused("given more than once; give it once.", code=2)
+        stocked.run(*words).refused("Give this option only once.", code=2)
     assert [path.name for path in stocked.home.iterdir() if path != stocked.directory] == ["stock"]
     stocked.nothing_changed(before)
 

@@ -27,8 +27,10 @@ def _docstrings() -> Iterator[str]:
 
 
 def _ids(pattern: re.Pattern[str], text: str) -> Iterator[str]:
-    for found in pattern.finditer(" ".join(text.split())):
-        yield from ID.findall(found[1])
+    """Of each line for itself, as grep finds them."""
+    for line in text.splitlines():
+        for found in pattern.finditer(line):
+            yield from ID.findall(found[1])
 
 
 def test_every_rule_stands_where_it_is_enforced() -> None:

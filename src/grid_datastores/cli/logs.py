@@ -1,6 +1,6 @@
-"""The log, on standard error: sentences from a command, lines with a time and a level from `grid serve`.
+"""Configure the log on stderr: plain sentences for commands, lines with a time and a level for `grid serve`.
 
-Configured here alone, when a command begins to work. Libraries log warnings and errors only.
+A command configures the log when it starts. Other loggers than ours only log warnings and errors.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ _LABELS = {logging.INFO: "Note", logging.WARNING: "Warning", logging.ERROR: "Err
 
 
 def log_sentences() -> None:
-    """From now on a record is one sentence, for example "Warning: the bytes of … could not be erased yet"."""
+    """Print each log record as a sentence, for example "Warning: the bytes of … could not be erased yet"."""
     _configure(_Sentences())
 
 
 def log_lines() -> None:
-    """From now on a record is one line: the time in UTC (ISO 8601), the level, the logger, the message."""
+    """Print each log record as a line: the time in UTC (ISO 8601), the level, the logger and the message."""
     _configure(_Lines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
 
 
 class _Printable(logging.Formatter):
-    """What comes from outside, such as the path of a request, prints as text and cannot begin a line of its own."""
+    """Escapes control characters in messages, so that the path of a request cannot start a line of its own."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         record.message = escape_control(record.message)
@@ -45,7 +45,7 @@ class _Lines(_Printable):
 
 
 class _ToStderr(logging.StreamHandler[TextIO]):
-    """Writes to the `sys.stderr` of the moment."""
+    """Writes to `sys.stderr`, looked up for each record because it can be replaced."""
 
     def emit(self, record: logging.LogRecord) -> None:
         self.stream = sys.stderr
@@ -53,7 +53,7 @@ class _ToStderr(logging.StreamHandler[TextIO]):
 
 
 def _configure(formatter: logging.Formatter) -> None:
-    """Replaces an earlier configuration."""
+    """Configure the root logger, replacing an earlier configuration."""
     root = logging.getLogger()
     for handler in root.handlers[:]:
         if isinstance(handler, _ToStderr):

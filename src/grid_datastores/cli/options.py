@@ -95,12 +95,12 @@ class WorkloadName(click.ParamType[str]):
 
 
 class NewFolder(click.Path):
-    """The path of a folder to make."""
+    """The path of a folder to create."""
 
     def convert(
         self, value: str | PathLike[str], param: click.Parameter | None, ctx: click.Context | None
     ) -> str | bytes | PathLike[str]:
-        """The path, or a usage error when it is empty."""
+        """Return the path, or fail with a usage error if it is empty."""
         if value == "":
             self.fail("The folder name is empty. Give the name of a new folder.", param, ctx)
         return super().convert(value, param, ctx)
@@ -145,16 +145,16 @@ def version_ref(name: str, number: int) -> VersionRef:
 
 
 class OnceOption(click.Option):
-    """An option with one value. Given twice, it is a usage error; click alone would take the last value."""
+    """An option with one value. Repeating it is a usage error; by default, click would use the last value."""
 
     def __init__(self, names: Sequence[str], **attributes: Any) -> None:  # noqa: ANN401 - click's
         super().__init__(names, multiple=True, **attributes)
 
     def process_value(self, ctx: click.Context, value: object) -> object:
-        """The value; None when the option is not given."""
+        """Return the value, or None if the option is not given."""
         values = super().process_value(ctx, value)
         if len(values) > 1:
-            raise click.BadParameter("given more than once; give it once.", ctx=ctx, param=self)
+            raise click.BadParameter("Give this option only once.", ctx=ctx, param=self)
         return values[0] if values else None
 
 

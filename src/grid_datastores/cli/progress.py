@@ -1,4 +1,4 @@
-"""Signs of life on standard error, for people at a terminal: a bar for bytes, a line for a wait. Both are erased."""
+"""Show progress on stderr if it is a terminal: a bar for bytes, a line for a wait. Both are erased at the end."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from grid_datastores.system.streams import escaped
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_BESIDE_LABEL = 26  # cells for the percentage and the time left; the bar takes what remains
-_SIZES = 24  # cells for the sizes, which are shown if there is room
-_LEAST_LABEL = 10
-_STEPS = 200  # times that a bar is drawn
-_INTERVAL = 1.0  # seconds between two lines of a wait
+_RESERVED_WIDTH = 26  # cells for the percentage and the time left; the bar fills the rest
+_SIZES_WIDTH = 24  # cells for the sizes, which are shown only on a wide terminal
+_MIN_LABEL_WIDTH = 10
+_MAX_REDRAWS = 200
+_WAIT_INTERVAL = 1.0  # seconds between two updates of the line
 _ERASE_LINE = "\r\x1b[2K"
 _LINE_ABOVE = "\x1b[1A"
 
@@ -37,8 +37,8 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], object]]:
         return
     import click
 
-    done, label = 0, _fitting(what, _BESIDE_LABEL)
-    roomy = cells(label) + _BESIDE_LABEL + _SIZES <= _columns()
+    done, label = 0, _fitting(what, _RESERVED_WIDTH)
+    wide = cells(label) + _RESERVED_WIDTH + _SIZES_WIDTH <= _columns()
     try:
         with click.progressbar(  # type: ignore[var-annotated]
             length=total,
@@ -48,8 +48,8 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], object]]:
             empty_char=".",
             width=0,  # as wide as the terminal allows
             show_percent=True,
-            item_show_func=(lambda _item: f"{format_size(done)} of {format_size(total)}") if roomy else None,
-            update_min_steps=max(1, total // _STEPS),
+            item_show_func=(lambda _item: f"{format_size(done)} of {format_size(total)}") if wide else None,
+            update_min_steps=max(1, total // _MAX_REDRAWS),
         ) as bar:
 
             def advance(count: int) -> None:
@@ -59,13 +59,13 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], object]]:
 
             yield advance
     finally:
-        sys.stderr.write(_LINE_ABOVE + _ERASE_LINE)  # click ends its line
+        sys.stderr.write(_LINE_ABOVE + _ERASE_LINE)  # click has ended the line of the bar
         sys.stderr.flush()
 
 
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
-    """Show on stderr, if it is a terminal, what is waited for and since when."""
+    """Show on stderr, if it is a terminal, the text and the seconds since the start of this context."""
     if not _can_redraw():
         yield
         return
@@ -77,7 +77,7 @@ def waiting(what: str) -> Iterator[None]:
         sys.stderr.flush()
 
     def show_again() -> None:
-        while not ended.wait(_INTERVAL):
+        while not ended.wait(_WAIT_INTERVAL):
             show()
 
     show()
@@ -96,9 +96,9 @@ def _can_redraw() -> bool:
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def _fitting(text: str, beside: int) -> str:
-    """The text, cut to what the terminal has room for; a line that breaks could not be erased."""
-    return cut(escaped(escape_control(text)), max(_LEAST_LABEL, _columns() - beside))
+def _fitting(text: str, reserved: int) -> str:
+    """Return the text, cut so that the line does not wrap: only an unwrapped line can be erased."""
+    return cut(escaped(escape_control(text)), max(_MIN_LABEL_WIDTH, _columns() - reserved))
 
 
 def _columns() -> int:

@@ -86,9 +86,7 @@ def _resume_upload(datastores: Datastores, journal: Journal, finished: list[str]
         _collect(error, refusals)
         return
     sent = format_size(resumed.version.size_bytes - resumed.skipped_bytes)
-    finished.append(
-        f"Finished {journal.ref}: {format_size(resumed.skipped_bytes)} were already there, {sent} were sent."
-    )
+    finished.append(f"Finished {journal.ref}: {format_size(resumed.skipped_bytes)} already stored, {sent} sent.")
 
 
 def _collect(error: Refusal, refusals: list[Refusal]) -> None:

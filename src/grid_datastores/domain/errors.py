@@ -157,10 +157,10 @@ class AlreadyDeleted(Refusal):
     def of(cls, version: Version) -> AlreadyDeleted:
         """State when and by whom it was deleted. A failed upload is not deleted by a user."""
         when = f"on {format_utc(version.deleted_at)}" if version.deleted_at else "at an unknown time"
-        what = f"already deleted {when} by {version.deleted_by}"
-        if not version.deleted_by:
-            what = f"never finished and was abandoned {when}"
-        return cls(f"{_capitalized(version.ref)} was {what}. It was not deleted again.{_recreate_hint(version)}")
+        what = f"never finished and was abandoned {when}."
+        if version.deleted_by:
+            what = f"already deleted {when} by {version.deleted_by}. It was not deleted again."
+        return cls(f"{_capitalized(version.ref)} was {what}{_recreate_hint(version)}")
 
 
 class InUse(Refusal):

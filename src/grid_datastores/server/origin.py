@@ -1,4 +1,4 @@
-"""Where clients reach the server: scheme, host and port. Everything that hands out or compares an address asks here."""
+"""The origin at which clients reach the server (scheme, host and port), and the same-origin check of its forms."""
 
 from __future__ import annotations
 
@@ -8,44 +8,48 @@ from fastapi import Depends, Request
 
 from grid_datastores.domain.errors import CrossOriginForm
 
-_SAFE = ("GET", "HEAD", "OPTIONS")  # methods that change nothing
-_SENT_BY_US = ("same-origin", "none")  # a page of this server, or the browser itself when it repeats a request
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")  # these change nothing
+_OWN_SITES = ("same-origin", "none")  # sent by a page of this server, or by the browser itself on a reload
 
 
 def origin(request: Request) -> str:
-    """Where the client of this request reaches the server, for example `https://grid.example`; no slash at the end.
+    """Return where the client of this request reaches the server, for example `https://grid.example`, without a slash.
 
-    GRID_PUBLIC_URL decides where it is set. Elsewhere it is the Host that the client sent, with the scheme of its
-    connection: that is what X-Forwarded-Proto says, if a proxy sent it that the operator has named.
+    This is GRID_PUBLIC_URL if it is set. Otherwise it is the Host header with the scheme of the connection, which a
+    proxy in GRID_FORWARDED_ALLOW_IPS reports in X-Forwarded-Proto.
     """
     return request.app.state.public_url or str(request.base_url).rstrip("/")
 
 
 def is_secure(request: Request) -> bool:
-    """Whether the client speaks TLS, to the server or to a proxy before it."""
+    """Return whether the client speaks TLS, to the server or to a proxy before it."""
     return origin(request).startswith("https://")
 
 
 def is_own(request: Request, address: str) -> bool:
-    """Whether an address that a browser tells is of this server.
+    """Return whether an address from a request header (Origin, Referer) belongs to this server.
 
-    Without GRID_PUBLIC_URL the schemes are not compared: an unnamed proxy may speak TLS where the server does not.
+    Without GRID_PUBLIC_URL the schemes are not compared: a proxy may speak TLS where the server does not.
     """
-    told = urlsplit(address)
+    try:
+        sender = urlsplit(address)
+    except ValueError:
+        return False
     public = request.app.state.public_url
-    return told.netloc == request.headers.get("host") or (public != "" and f"{told.scheme}://{told.netloc}" == public)
+    named = f"{sender.scheme}://{sender.netloc}" == public if public else False
+    return named or sender.netloc == request.headers.get("host")
 
 
 def check_same_origin(request: Request) -> None:
-    """A request that changes something was sent from a page of this server; raises `CrossOriginForm`.
+    """Raise `CrossOriginForm` for a form that was not sent from a page of this server.
 
-    Browsers say so in Sec-Fetch-Site and, over plain HTTP, in Origin; no page can set either. Without both the request
-    is refused. Together with the cookie, which is SameSite=Strict, this is the protection against CSRF.
+    Browsers send Sec-Fetch-Site or, over plain HTTP, at least Origin; no page can set either. A form with neither is
+    refused. Together with the SameSite=Strict cookie, this check is the protection against CSRF.
     """
-    if request.method in _SAFE:
+    if request.method in _SAFE_METHODS:
         return
     site = request.headers.get("sec-fetch-site")
-    own = is_own(request, request.headers.get("origin", "")) if site is None else site in _SENT_BY_US
+    own = is_own(request, request.headers.get("origin", "")) if site is None else site in _OWN_SITES
     if not own:
         raise CrossOriginForm.at(origin(request))
 

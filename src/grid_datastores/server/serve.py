@@ -106,7 +106,7 @@ def _run(
     app = create_app(service, hosts, settings.public_url)
     config = uvicorn.Config(
         _stoppable(app),
-        log_config=None,  # what uvicorn logs is printed as everything else is
+        log_config=None,  # uvicorn then uses the log configuration of this process
         log_level="warning",
         access_log=False,
         lifespan="off",

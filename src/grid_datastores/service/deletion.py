@@ -28,8 +28,10 @@ class Deletion:
 
         Takes the lock that mounting also takes, so a mount and a delete can never both succeed. The commit is the point
         of no return; the removal erases the bytes later, so the size of the version does not matter. Raises `NotFound`,
-        `AlreadyDeleted` and `InUse`. Enforces delete-exactly-one, delete-immediate, delete-irreversible and
-        in-use-at-request.
+        `AlreadyDeleted` and `InUse`.
+
+        Enforces delete-exactly-one, delete-immediate and delete-irreversible.
+        Enforces in-use-at-request, as mounting does.
         """
         self._context.leases.renew_after_clock_jump()
         refusal: InUse | None = None

@@ -106,7 +106,7 @@ def abandoned(world: World) -> None:
 
 @then("I am told that two of the files were there already")
 def told_of_skipped(world: World) -> None:
-    found = re.search(r"([\d.]+) MB were already there, ([\d.]+) (?:MB|bytes) were sent", world.last.said)
+    found = re.search(r"([\d.]+) MB already stored, ([\d.]+) (?:MB|bytes?) sent", world.last.said)
     assert found, world.last.said
     there, sent = map(float, found.groups())
     assert there >= 6.3, world.last.said  # also parts of the third, which was under way

@@ -70,7 +70,7 @@ def test_a_form_after_the_session_has_ended_leads_back_to_its_page(shared_server
             page = f"{shared_server.url}{referer}" if referer.startswith("/") else referer
             sent = late.post("/workloads/start", headers={"referer": page})
             answer = late.get(sent.headers["location"])
-            assert alert(answer) == "Your session has ended; nothing was done. Sign in and repeat it."
+            assert alert(answer) == "Your session has ended. Nothing was done. Sign in and try again."
             fields = {
                 "name": ana.user.user_id,
                 "key": ana.user.api_key,
@@ -80,7 +80,7 @@ def test_a_form_after_the_session_has_ended_leads_back_to_its_page(shared_server
                 assert again.post("/sign-in", data=fields).headers["location"] == then
         for answer in (late.get("/upload", headers=SCRIPT), late.post("/upload", headers=SCRIPT)):
             assert answer.status_code == 401
-            assert alert(answer) == "Your session has ended; nothing was done. Sign in and repeat it."
+            assert alert(answer) == "Your session has ended. Nothing was done. Sign in and try again."
 
 
 @pytest.mark.parametrize(
@@ -262,5 +262,5 @@ def test_a_path_that_leads_out_of_a_version_is_refused(ana: Person, path: str) -
     before = ana.api.state()
     answer = ana.http.post("/upload", data={"name": "data"}, files={"files": (path, b"x")})
     assert answer.status_code == 400
-    assert "is not a file's path" in alert(answer)
+    assert "is not a valid path in a version" in alert(answer)
     assert ana.api.state() == before

@@ -13,7 +13,7 @@ from reliability.ui.test_ui_pages import check
 OpenPage = Callable[..., Page]
 A_FILE = {"name": "a.csv", "mimeType": "text/csv", "buffer": b"1"}
 NAMELESS = {"name": "名.csv", "mimeType": "text/csv", "buffer": b"1"}
-ENDED = "Your session has ended; nothing was done. Sign in and repeat it."
+ENDED = "Your session has ended. Nothing was done. Sign in and try again."
 
 
 def upload(page: Page) -> None:

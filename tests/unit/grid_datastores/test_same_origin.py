@@ -16,7 +16,7 @@ from grid_datastores.domain.errors import CrossOriginForm
 from grid_datastores.domain.model import Phase, Source, SourceKind, User, Version
 from grid_datastores.server.app import create_app
 from grid_datastores.server.guard import Hosts
-from grid_datastores.server.ui.visit import COOKIE
+from grid_datastores.server.ui.web_session import COOKIE
 from grid_datastores.service import Service
 from grid_datastores.storage import Manifest, WithoutAttributes, pack
 
@@ -36,6 +36,7 @@ REFUSED: list[dict[str, str]] = [
     {"origin": "http://localhost:8000.evil.example"},
     {"origin": "http://evil.example/localhost:8000"},
     {"origin": "http://user@localhost:8000"},
+    {"origin": "http://["},  # no address at all
     {"referer": f"{OWN}/"},
 ]
 TAKEN: list[dict[str, str]] = [

@@ -61,8 +61,8 @@ def test_nothing_else_puts_these_errors_into_words() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--name", "a", "--name", "b"], "Invalid value for '--name': given more than once; give it once."),
-        (["--name", "a", "--name", "a"], "Invalid value for '--name': given more than once; give it once."),
+        (["--name", "a", "--name", "b"], "Invalid value for '--name': Give this option only once."),
+        (["--name", "a", "--name", "a"], "Invalid value for '--name': Give this option only once."),
         ([], "Missing option '--name'"),
     ],
 )

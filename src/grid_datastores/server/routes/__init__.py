@@ -1,1 +1,1 @@
-"""The operations, by subject."""
+"""The routes of the API, one module per subject."""

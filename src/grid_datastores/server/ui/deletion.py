@@ -12,7 +12,7 @@ from grid_datastores.domain.model import Phase, VersionRef
 from grid_datastores.domain.text import COPIES
 from grid_datastores.server.ui.datastores import find
 from grid_datastores.server.ui.pages import version_path
-from grid_datastores.server.ui.visit import TheVisit, Visit, see
+from grid_datastores.server.ui.web_session import TheWebSession, WebSession, redirect
 
 if TYPE_CHECKING:
     from grid_datastores.domain.model import Receipt
@@ -23,58 +23,62 @@ router = APIRouter(prefix="/datastores/{name}/versions/{number}")
 
 
 @router.get("/delete")
-def ask(visit: TheVisit, name: str, number: str) -> Response:
+def ask(web_session: TheWebSession, name: str, number: str) -> Response:
     """Ask for confirmation: show the version and the versions that stay. If it is in use, list its holders."""
-    return _dialog(visit, name, number, "", 200)
+    return _dialog(web_session, name, number, "", 200)
 
 
 @router.post("/delete")
-def delete(visit: TheVisit, name: str, number: str) -> Response:
+def delete(web_session: TheWebSession, name: str, number: str) -> Response:
     """Delete this version and no other (rule delete-exactly-one), or show the refusal."""
-    version = find(visit, name, number)
+    version = find(web_session, name, number)
     try:
-        receipt = visit.state.service.deletion.delete(visit.user, version.id)
+        receipt = web_session.state.service.deletion.delete(web_session.user, version.id)
     except Refusal as error:
-        return _dialog(visit, name, number, error.message, error.status)
-    return see(_receipt_path(visit, receipt))
+        return _dialog(web_session, name, number, error.message, error.status)
+    return redirect(_receipt_path(web_session, receipt))
 
 
 @router.get("/receipt")
 def show_receipt(
-    visit: TheVisit, name: str, number: str, before: str = "", expires: str = "", signature: str = ""
+    web_session: TheWebSession, name: str, number: str, before: str = "", expires: str = "", signature: str = ""
 ) -> Response:
     """Show what was deleted and what stays. Reloading this page deletes nothing."""
-    version = find(visit, name, number)
+    version = find(web_session, name, number)
     if version.phase is not Phase.DELETED:
-        return see(version_path(version.ref))
-    reading = visit.state.service.reading
+        return redirect(version_path(version.ref))
+    reading = web_session.state.service.reading
     try:
-        visit.state.check(f"{version_path(version.ref)}/receipt", {"before": before}, expires, signature)
+        web_session.state.check(f"{version_path(version.ref)}/receipt", {"before": before}, expires, signature)
     except Refusal:  # an expired or typed URL: the earlier count is unknown
         before = ""
-    versions = reading.versions(visit.user)
+    versions = reading.versions(web_session.user)
     kept = [(other.ref, other.fingerprint) for other in versions if other.ref.name == version.ref.name]
-    quota = reading.quota(visit.user)
-    copies = COPIES if visit.state.service.copies.may_exist(version.id) else ""
-    return visit.page("receipt.html", version=version, kept=kept, quota=quota, before=before, copies=copies)
+    quota = reading.quota(web_session.user)
+    copies = COPIES if web_session.state.service.copies.may_exist(version.id) else ""
+    return web_session.page("receipt.html", version=version, kept=kept, quota=quota, before=before, copies=copies)
 
 
-def _receipt_path(visit: Visit, receipt: Receipt) -> str:
+def _receipt_path(web_session: WebSession, receipt: Receipt) -> str:
     """Return the path of the receipt. For an hour it also shows how many versions there were before."""
     expires = receipt.deleted_at + RECEIPT_LIFETIME
-    return visit.state.sign(f"{version_path(receipt.ref)}/receipt", {"before": str(receipt.quota_before.used)}, expires)
+    return web_session.state.sign(
+        f"{version_path(receipt.ref)}/receipt", {"before": str(receipt.quota_before.used)}, expires
+    )
 
 
-def _dialog(visit: Visit, name: str, number: str, refusal: str, status: int) -> Response:
-    version = find(visit, name, number)
+def _dialog(web_session: WebSession, name: str, number: str, refusal: str, status: int) -> Response:
+    version = find(web_session, name, number)
     if version.phase is Phase.DELETED:
         refused = AlreadyDeleted.of(version)
-        mine = version.deleted_by == visit.user.name
-        return visit.page("already_deleted.html", refused.status, version=version, message=refused.message, mine=mine)
-    service = visit.state.service
-    verdict = service.deletion.verdict(visit.user, version.id)
-    holders = service.reading.details(visit.user, version.id).holders
-    return visit.page(
+        mine = version.deleted_by == web_session.user.name
+        return web_session.page(
+            "already_deleted.html", refused.status, version=version, message=refused.message, mine=mine
+        )
+    service = web_session.state.service
+    verdict = service.deletion.verdict(web_session.user, version.id)
+    holders = service.reading.details(web_session.user, version.id).holders
+    return web_session.page(
         "delete.html",
         status,
         version=version,

@@ -10,7 +10,7 @@ from fastapi import Response
 from grid_datastores.domain.errors import NotFound
 from grid_datastores.server.ui.pages import page
 from grid_datastores.server.ui.sign_in import ENDED
-from grid_datastores.server.ui.visit import SHOW_ANEW, SignInFirst, see, visit_or_none
+from grid_datastores.server.ui.web_session import RELOAD_PAGE, SignInRequired, redirect, web_session_or_none
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -26,15 +26,15 @@ def refused(request: Request, refusal: Refusal) -> Response:
     return answer
 
 
-def sign_in_first(request: Request, error: Exception) -> Response:
+def sign_in_required(request: Request, error: Exception) -> Response:
     """Redirect to the sign-in page. Answer a script with 401 instead, so that it can act on the page that it is on."""
-    if not isinstance(error, SignInFirst):
+    if not isinstance(error, SignInRequired):
         raise error
     if "hx-request" in request.headers:
-        return Response(status_code=HTTPStatus.UNAUTHORIZED, headers=SHOW_ANEW)
+        return Response(status_code=HTTPStatus.UNAUTHORIZED, headers=RELOAD_PAGE)
     if "x-requested-with" in request.headers:
         return page("sign_in.html", HTTPStatus.UNAUTHORIZED, name="", then=error.then, refusal=ENDED)
-    return see(error.location)
+    return redirect(error.location)
 
 
 def no_such_page(request: Request, status: int) -> Response:
@@ -60,7 +60,7 @@ def _title(request: Request, refusal: Refusal) -> str:
 
 
 def _page(request: Request, status: int, title: str, message: str) -> Response:
-    visit = visit_or_none(request)
-    if visit is None:
+    web_session = web_session_or_none(request)
+    if web_session is None:
         return page("problem.html", status, title=title, message=message)
-    return visit.page("problem.html", status, title=title, message=message)
+    return web_session.page("problem.html", status, title=title, message=message)

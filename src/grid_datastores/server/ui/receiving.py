@@ -52,7 +52,7 @@ class ReceivedForm:
 
 
 async def receive(request: Request, form: ReceivedForm) -> None:
-    """Fill the form from this request. Raises `UploadInvalid`; the fields that arrived until then are in it."""
+    """Fill the form from this request. If this raises `UploadInvalid`, the form has the fields that arrived before."""
     kind, options = parse_options_header(request.headers.get("content-type"))
     boundary = options.get(b"boundary")
     if kind != b"multipart/form-data" or not boundary:

@@ -7,15 +7,23 @@ from fastapi import APIRouter, Request, Response
 from grid_datastores.domain.errors import NotSignedIn, TooManyAttempts
 from grid_datastores.server.state import TheState
 from grid_datastores.server.ui.pages import page
-from grid_datastores.server.ui.visit import TheForm, TheVisit, begin_visit, end_visit, field, is_own_page, see
+from grid_datastores.server.ui.web_session import (
+    TheForm,
+    TheWebSession,
+    end_web_session,
+    field,
+    is_own_page,
+    redirect,
+    start_web_session,
+)
 
-ENDED = "Your session has ended; nothing was done. Sign in and repeat it."
+ENDED = "Your session has ended. Nothing was done. Sign in and try again."
 
 router = APIRouter()
 
 
 def link_path(secret: str) -> str:
-    """Where a link that signs in leads."""
+    """Return the path of the sign-in link with this secret."""
     return f"/sign-in/{secret}"
 
 
@@ -38,7 +46,7 @@ def sign_in(state: TheState, request: Request, form: TheForm) -> Response:
     except NotSignedIn:
         refusal = "The user or the key is wrong."
         return page("sign_in.html", NotSignedIn.status, name=name, then=then, refusal=refusal)
-    answer = begin_visit(state, request, user)
+    answer = start_web_session(state, request, user)
     if is_own_page(then):
         answer.headers["Location"] = then
     return answer
@@ -53,16 +61,16 @@ def show_link(state: TheState, secret: str) -> Response:
 @router.post("/sign-in/{secret}")
 def use_link(state: TheState, request: Request, secret: str) -> Response:
     """Sign in by the link, which is worth nothing from now on."""
-    return begin_visit(state, request, state.links.use(secret))
+    return start_web_session(state, request, state.links.use(secret))
 
 
 @router.post("/sign-out")
-def sign_out(visit: TheVisit) -> Response:
+def sign_out(web_session: TheWebSession) -> Response:
     """Sign out."""
-    return end_visit(visit)
+    return end_web_session(web_session)
 
 
 @router.get("/sign-out")
 def signed_out() -> Response:
     """Somebody reloads."""
-    return see("/sign-in")
+    return redirect("/sign-in")

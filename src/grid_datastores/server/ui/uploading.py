@@ -13,7 +13,7 @@ from grid_datastores.domain.model import Source, SourceKind, Version
 from grid_datastores.domain.naming import MAX_NAME_LENGTH, check_name, name_from_folder, name_from_source
 from grid_datastores.server.ui.pages import version_path
 from grid_datastores.server.ui.receiving import ReceivedFile, ReceivedForm, receive
-from grid_datastores.server.ui.visit import TheForm, TheVisit, Visit, field, see
+from grid_datastores.server.ui.web_session import TheForm, TheWebSession, WebSession, field, redirect
 from grid_datastores.sources import parse_source
 from grid_datastores.storage import WithoutAttributes
 
@@ -42,46 +42,48 @@ class _File(WithoutAttributes):
 
 
 @router.get("/upload")
-def show_upload(visit: TheVisit, name: str = "", location: str = "", refer: str = "") -> Response:
+def show_upload(web_session: TheWebSession, name: str = "", location: str = "", refer: str = "") -> Response:
     """Show the upload forms. If the quota is reached, show the refusal before anything is sent (rule quota-limit)."""
     try:
-        visit.state.service.uploads.check_room(visit.user)
+        web_session.state.service.uploads.check_room(web_session.user)
     except Refusal as error:
-        return _forms(visit, name, location, error.message, 200, refer=bool(refer))
-    return _forms(visit, name, location, "", 200, refer=bool(refer))
+        return _forms(web_session, name, location, error.message, 200, refer=bool(refer))
+    return _forms(web_session, name, location, "", 200, refer=bool(refer))
 
 
 @router.post("/upload")
-async def upload(visit: TheVisit, request: Request) -> Response:
+async def upload(web_session: TheWebSession, request: Request) -> Response:
     """Create a version from the files of this form."""
     fields: dict[str, str] = {}
     try:
-        with visit.state.service.uploads.temporary_file() as file:
+        with web_session.state.service.uploads.temporary_file() as file:
             form = ReceivedForm(file, fields)
             await receive(request, form)
-            version = await run_in_threadpool(_create, visit, form)
+            version = await run_in_threadpool(_create, web_session, form)
     except Refusal as error:
-        return await run_in_threadpool(_forms, visit, fields.get("name", ""), "", error.message, error.status)
-    return see(version_path(version.ref))
+        return await run_in_threadpool(_forms, web_session, fields.get("name", ""), "", error.message, error.status)
+    return redirect(version_path(version.ref))
 
 
 @router.post("/upload/address")
-def fetch(visit: TheVisit, form: TheForm) -> Response:
+def fetch(web_session: TheWebSession, form: TheForm) -> Response:
     """Create a version from an address. The server fetches the data in the background."""
     name, location, refer = field(form, "name"), field(form, "location"), bool(field(form, "refer"))
     try:
         source = parse_source(location, no_copy=refer)
         if source.kind is SourceKind.FILES:
             raise InvalidInput("Give the address of a .zip or .tar.gz (https://…) or of a bucket (s3://bucket/folder).")
-        version = visit.state.service.uploads.fetch(visit.user, name or name_from_source(location), source)
+        version = web_session.state.service.uploads.fetch(web_session.user, name or name_from_source(location), source)
     except Refusal as error:
-        return _forms(visit, name, location, error.message, error.status, refer=refer)
-    return see(version_path(version.ref))
+        return _forms(web_session, name, location, error.message, error.status, refer=refer)
+    return redirect(version_path(version.ref))
 
 
-def _forms(visit: Visit, name: str, location: str, refusal: str, status: int, *, refer: bool = False) -> Response:
-    quota = visit.state.service.reading.quota(visit.user)
-    return visit.page(
+def _forms(
+    web_session: WebSession, name: str, location: str, refusal: str, status: int, *, refer: bool = False
+) -> Response:
+    quota = web_session.state.service.reading.quota(web_session.user)
+    return web_session.page(
         "upload.html",
         status,
         name=name,
@@ -93,7 +95,7 @@ def _forms(visit: Visit, name: str, location: str, refusal: str, status: int, *,
     )
 
 
-def _create(visit: Visit, form: ReceivedForm) -> Version:
+def _create(web_session: WebSession, form: ReceivedForm) -> Version:
     if not form.files:
         raise InvalidInput("Choose at least one file, or a folder with a file in it.")
     files, folders, singles = _paths_in_version(form.files)
@@ -101,7 +103,7 @@ def _create(visit: Visit, form: ReceivedForm) -> Version:
     name = form.fields.get("name", "") or (name_from_folder(folders[0]) if folders else name_from_source(singles[0]))
     location = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     source = Source(SourceKind.FILES, location)
-    return visit.state.service.uploads.create(visit.user, check_name(name), source, files)
+    return web_session.state.service.uploads.create(web_session.user, check_name(name), source, files)
 
 
 def _paths_in_version(received: list[ReceivedFile]) -> tuple[list[_File], list[str], list[str]]:

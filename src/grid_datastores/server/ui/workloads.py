@@ -10,7 +10,7 @@ from grid_datastores.domain.errors import InvalidInput, Refusal
 from grid_datastores.domain.model import Phase, WorkloadKind, WorkloadState
 from grid_datastores.domain.rules import check_mountable
 from grid_datastores.server.ui.datastores import find
-from grid_datastores.server.ui.visit import TheForm, TheVisit, Visit, field, is_own_page, see
+from grid_datastores.server.ui.web_session import TheForm, TheWebSession, WebSession, field, is_own_page, redirect
 
 router = APIRouter()
 
@@ -36,28 +36,31 @@ _ACTIONS = {
 
 
 @router.get("/workloads")
-def show_workloads(visit: TheVisit) -> Response:
+def show_workloads(web_session: TheWebSession) -> Response:
     """Show all Sessions and Runs, with buttons to pause, resume and end them."""
-    workloads = visit.state.service.workloads
-    sessions, runs = workloads.list(visit.user, WorkloadKind.SESSION), workloads.list(visit.user, WorkloadKind.RUN)
-    return visit.page("workloads.html", sessions=sessions, runs=runs)
+    workloads = web_session.state.service.workloads
+    sessions, runs = (
+        workloads.list(web_session.user, WorkloadKind.SESSION),
+        workloads.list(web_session.user, WorkloadKind.RUN),
+    )
+    return web_session.page("workloads.html", sessions=sessions, runs=runs)
 
 
 @router.get("/workloads/start")
-def show_start(visit: TheVisit, name: str = "", version: str = "") -> Response:
+def show_start(web_session: TheWebSession, name: str = "", version: str = "") -> Response:
     """Show the form that starts one. Preselect the given version, or show why it cannot be mounted."""
     if not name:
-        return _start_form(visit, _Draft())
-    chosen = find(visit, name, version)
+        return _start_form(web_session, _Draft())
+    chosen = find(web_session, name, version)
     try:
         check_mountable(chosen)
     except Refusal as error:
-        return _start_form(visit, _Draft(), error)
-    return _start_form(visit, _Draft(version=chosen.id))
+        return _start_form(web_session, _Draft(), error)
+    return _start_form(web_session, _Draft(version=chosen.id))
 
 
 @router.post("/workloads/start")
-def start(visit: TheVisit, form: TheForm) -> Response:
+def start(web_session: TheWebSession, form: TheForm) -> Response:
     """Start a Session, or record a Run, with one version mounted."""
     draft = _Draft(*(field(form, key) for key in ("name", "kind", "version", "path")))
     try:
@@ -65,24 +68,26 @@ def start(visit: TheVisit, form: TheForm) -> Response:
             raise InvalidInput("Choose what to start: a Session or a Run.")
         if not draft.version:
             raise InvalidInput("Choose the version to mount.")
-        visit.state.service.workloads.start(visit.user, _KINDS[draft.kind], draft.name, {draft.version: draft.path})
+        web_session.state.service.workloads.start(
+            web_session.user, _KINDS[draft.kind], draft.name, {draft.version: draft.path}
+        )
     except Refusal as error:
-        return _start_form(visit, draft, error)
-    return see("/workloads")
+        return _start_form(web_session, draft, error)
+    return redirect("/workloads")
 
 
 @router.post("/workloads/{kind}/{workload_id}/{action}")
-def change(visit: TheVisit, kind: str, workload_id: str, action: str, form: TheForm) -> Response:
+def change(web_session: TheWebSession, kind: str, workload_id: str, action: str, form: TheForm) -> Response:
     """Pause, resume or end one, and redirect to the page whose form was sent."""
     target = _ACTIONS.get((_KINDS[kind], action)) if kind in _KINDS else None
     if target is None:
         raise InvalidInput("You can pause, resume and delete a Session, and cancel and delete a Run. Nothing was done.")
-    visit.state.service.workloads.set_state(visit.user, _KINDS[kind], workload_id, target)
+    web_session.state.service.workloads.set_state(web_session.user, _KINDS[kind], workload_id, target)
     back = field(form, "back")
-    return see(back if is_own_page(back) else "/workloads")
+    return redirect(back if is_own_page(back) else "/workloads")
 
 
-def _start_form(visit: Visit, draft: _Draft, refusal: Refusal | None = None) -> Response:
-    available = [v for v in visit.state.service.reading.versions(visit.user) if v.phase is Phase.AVAILABLE]
+def _start_form(web_session: WebSession, draft: _Draft, refusal: Refusal | None = None) -> Response:
+    available = [v for v in web_session.state.service.reading.versions(web_session.user) if v.phase is Phase.AVAILABLE]
     status, message = (refusal.status, refusal.message) if refusal else (200, "")
-    return visit.page("start.html", status, versions=available, draft=draft, refusal=message)
+    return web_session.page("start.html", status, versions=available, draft=draft, refusal=message)

@@ -40,7 +40,7 @@ function showMessage(message) {
   showAlert(alert);
 }
 
-// One request of this page; `done` gets it, unless it was refused.
+// Creates a request to the form's URL. Calls `done` with it on success and shows an alert on failure.
 function sendRequest(method, done) {
   const request = new XMLHttpRequest();
   request.open(method, form.action);

@@ -1,4 +1,8 @@
-"""Who looks at a page: the cookie, a token like those of the API: random, stored in the catalog as a digest."""
+"""The session of a browser that is signed in.
+
+Its cookie holds a token like those of the API: random, and stored in the catalog as a digest. The protection against
+CSRF is in `server/origin.py`.
+"""
 
 from __future__ import annotations
 
@@ -19,27 +23,27 @@ from grid_datastores.server.ui.pages import page
 from grid_datastores.service.accounts import TOKEN_LIFETIME
 
 COOKIE = "grid_session"
-SHOW_ANEW = {"HX-Refresh": "true"}  # has htmx load the page again
-_MOST_FIELDS = 50
+RELOAD_PAGE = {"HX-Refresh": "true"}  # makes htmx load the page again
+_MAX_FIELDS = 50
 _PAGE = re.compile(r"/(?![/\\])[A-Za-z0-9/_.~%-]*(\?[A-Za-z0-9/_.~%&=+:-]*)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
-    """One request of somebody who is signed in."""
+class WebSession:
+    """The session that a request belongs to, and its user."""
 
     state: State
     user: User
     token: str
 
     def page(self, template: str, status: int = 200, **values: object) -> HTMLResponse:
-        """A page for this person."""
+        """Return a page for the signed-in user."""
         return page(template, status, user=self.user, **values)
 
 
-def begin_visit(state: State, request: Request, user: User) -> Response:
-    """Sign the person in and lead them to their datastores."""
-    answer = see("/")
+def start_web_session(state: State, request: Request, user: User) -> Response:
+    """Sign the user in with a new cookie, and redirect to the list of their datastores."""
+    answer = redirect("/")
     answer.set_cookie(
         COOKIE,
         state.service.accounts.new_token(user),
@@ -51,40 +55,40 @@ def begin_visit(state: State, request: Request, user: User) -> Response:
     return answer
 
 
-def end_visit(visit: Visit) -> Response:
-    """Sign the person out; the cookie is worth nothing from now on."""
-    visit.state.service.accounts.revoke_token(visit.token)
-    answer = see("/sign-in")
+def end_web_session(web_session: WebSession) -> Response:
+    """Sign the user out: revoke the token in the cookie, delete the cookie, and redirect to the sign-in page."""
+    web_session.state.service.accounts.revoke_token(web_session.token)
+    answer = redirect("/sign-in")
     answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
     return answer
 
 
-def see(path: str) -> RedirectResponse:
-    """Look there next, so that reloading repeats nothing."""
+def redirect(path: str) -> RedirectResponse:
+    """Redirect a form to a page with status 303, so that reloading the page does not send the form again."""
     return RedirectResponse(path, 303)
 
 
-def of_request(state: State, request: Request) -> Visit:
-    """The visit that the cookie stands for; raises `NotSignedIn`."""
+def read_web_session(state: State, request: Request) -> WebSession:
+    """Return the session of the request's cookie. Raises `NotSignedIn`."""
     token = request.cookies.get(COOKIE, "")
-    return Visit(state, state.service.accounts.of_token(token), token)
+    return WebSession(state, state.service.accounts.of_token(token), token)
 
 
-def visit_or_none(request: Request) -> Visit | None:
-    """The visit, for pages that also strangers see."""
+def web_session_or_none(request: Request) -> WebSession | None:
+    """Return the session, or None for a request without a valid one."""
     try:
-        return of_request(cast("State", request.app.state.grid), request)
+        return read_web_session(cast("State", request.app.state.grid), request)
     except Refusal:
         return None
 
 
 def is_own_page(address: str) -> bool:
-    """Whether it is the path of a page of this server, with or without a query, and of no other site."""
+    """Return whether the address is a path on this server, with or without a query, and of no other site."""
     return _PAGE.fullmatch(address) is not None
 
 
-def _asked(request: Request) -> str:
-    """The page that was asked for; of a form that was sent, the page that it is on."""
+def _requested_page(request: Request) -> str:
+    """Return the path of the requested page; for a form, the path of the page that holds it."""
     if request.method != "GET":
         referer = request.headers.get("referer", "")
         form = urlsplit(referer)
@@ -93,19 +97,19 @@ def _asked(request: Request) -> str:
     return str(request.scope["raw_path"].decode("latin-1")) + (f"?{query}" if query else "")
 
 
-def _visit(request: Request, state: TheState) -> Visit:
+def _web_session(request: Request, state: TheState) -> WebSession:
     try:
-        return of_request(state, request)
+        return read_web_session(state, request)
     except NotSignedIn as error:
-        raise SignInFirst(request) from error
+        raise SignInRequired(request) from error
 
 
-class SignInFirst(Exception):
-    """A page that needs somebody who is signed in; `location` is where to, and from there back to `then`."""
+class SignInRequired(Exception):
+    """The page needs a session. `location` is the sign-in page, which redirects back to `then`."""
 
     def __init__(self, request: Request) -> None:
         super().__init__(request.url.path)
-        self.then = _asked(request)
+        self.then = _requested_page(request)
         query = {"then": self.then} if self.then != "/" else {}
         if request.method != "GET":
             query["ended"] = "yes"
@@ -113,14 +117,14 @@ class SignInFirst(Exception):
 
 
 async def _form(request: Request) -> FormData:
-    return await request.form(max_files=0, max_fields=_MOST_FIELDS)
+    return await request.form(max_files=0, max_fields=_MAX_FIELDS)
 
 
 def field(form: FormData, name: str) -> str:
-    """What was typed into a field, without the spaces around it."""
+    """Return the text of a field, without the spaces around it."""
     value = form.get(name, "")
     return value.strip() if isinstance(value, str) else ""
 
 
-TheVisit = Annotated[Visit, Depends(_visit)]
+TheWebSession = Annotated[WebSession, Depends(_web_session)]
 TheForm = Annotated[FormData, Depends(_form)]
