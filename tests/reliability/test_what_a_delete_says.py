@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from acceptance import executables
-from reliability.machine import Machine, Said, finished, folder_of
+from reliability.faults import prepared
+from reliability.machine import Machine, Said, folder_of
 from reliability.nonsense import serving
 
 DELETE = ("datastore", "delete", "--name=data")
@@ -141,7 +141,7 @@ def test_a_session_that_cannot_be_told_is_there(filled: Machine) -> None:
     words = ("session", "create", "second", "--datastore_name=data", "--datastore_version=1")
     for command, told in ((words, "running"), (("session", "delete", "second"), "deleted")):
         with Path("/dev/full").open("w") as full:
-            said = finished(filled.execute(*command, stdout=full))
+            said = filled.run(*command, stdout=full)
         assert said.code == 3
         assert said.err.startswith(f"Session second is {told}")
         assert said.err.endswith("The result could not be printed: no space left on device.\n")
@@ -149,7 +149,7 @@ def test_a_session_that_cannot_be_told_is_there(filled: Machine) -> None:
 
 def test_a_deletion_is_told_although_a_mount_cannot_be_removed(filled: Machine, tmp_path: Path) -> None:
     filled.run("run", "--name=look", "--datastore_name=data", "--datastore_version=1", "--", "true").done()
-    filled.grid = executables.wrapped(tmp_path, _STUCK)
+    filled.grid = prepared(tmp_path, _STUCK)
     said = filled.run(*DELETE, "--version=1", "--version=3")
     assert said.code == 0, said
     assert [line.split(":")[0] for line in said.out.splitlines() if line.startswith("Deleted")] == [
