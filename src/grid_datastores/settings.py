@@ -321,8 +321,8 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "AWS_SKIP_SIGNATURE",
         Part.BUCKETS,
-        "`true` makes requests anonymous; `false` signs them with the role of the machine where no key is set",
-        "signed where a key is set",
+        "`true` makes requests anonymous. `false` signs them; if no key is set, with the role of the machine",
+        "signed if a key is set",
     ),
     Variable("AWS_REGION", Part.BUCKETS, "Region of the buckets", "`us-east-1`", "`eu-central-1`"),
     Variable("AWS_DEFAULT_REGION", Part.BUCKETS, "The same, where `AWS_REGION` is not set", "`us-east-1`"),

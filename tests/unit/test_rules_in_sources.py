@@ -1,4 +1,4 @@
-"""Each rule's enforcement is found by its id: `grep -rn "Enforces.*in-use-refused" src`."""
+"""Each rule's enforcement is found by its id: `grep -rn --include="*.py" "Enforces.*in-use-refused" src`."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def _transaction(connection: Connection) -> Transaction:
 
 
 def _can_be_written(path: Path) -> bool:
-    """Return whether SQLite can write the catalog, and the log beside it."""
+    """Return whether SQLite can write the catalog and its write-ahead log, which is in the same folder."""
     return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
 
 

@@ -108,7 +108,7 @@ class Workloads:
     def _leased(self) -> list[tuple[str, datetime, int]]:
         """Return the running workloads with a lease: their id, its end, and its length in seconds.
 
-        An older release on the same catalog stores no length. Its leases are left to it.
+        An older release on the same catalog stores no length. Its leases are not returned.
         """
         table = schema.workloads
         query = select(table.c.id, table.c.lease_until, table.c.lease_seconds).where(
@@ -162,7 +162,7 @@ class Workloads:
 
 
 def holding(now: datetime) -> ColumnElement[bool]:
-    """Return `rules.holds` as a SQL condition. A test checks that both agree."""
+    """Return `rules.holds` as an SQL condition. A test checks that both agree. Enforces in-use-dead-holder."""
     table = schema.workloads
     live = table.c.state.in_([state.value for state in WorkloadState if state.live])
     return live & (table.c.lease_until.is_(None) | (table.c.lease_until > now))

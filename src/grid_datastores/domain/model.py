@@ -39,7 +39,7 @@ class SourceKind(StrEnum):
 
     @property
     def how(self) -> str:
-        """How the data came, for people. Enforces source-shown."""
+        """How the data reached the version, in words for users. Enforces source-shown."""
         return {
             SourceKind.FILES: "files, uploaded",
             SourceKind.ARCHIVE: "archive, fetched and extracted",

@@ -38,7 +38,7 @@ def check_name(name: str, what: str = "datastore") -> str:
     offer = f" Try {near}." if near else ""
     raise InvalidInput(
         f"{shown!r} is not a valid {what} name. Use up to {MAX_NAME_LENGTH} lower-case letters, digits, '-' and '_',"
-        f" beginning and suffix with a letter or digit.{offer}"
+        f" beginning and ending with a letter or digit.{offer}"
     )
 
 

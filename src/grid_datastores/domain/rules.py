@@ -130,7 +130,7 @@ def can_finish_later(version: Version, trouble: Refusal) -> bool:
 def holds(workload: Workload, now: datetime) -> bool:
     """Return whether the workload holds its versions: it is live, and its lease has not expired.
 
-    Rules in-use-paused, in-use-dead-holder.
+    Enforces in-use-paused and in-use-dead-holder.
     """
     return workload.state.live and (workload.lease_until is None or workload.lease_until > now)
 

@@ -50,7 +50,8 @@ def run_command(
     placeholder = f"{{{ref.name}}}"
     if placeholder not in command[0]:
         _find_program(command[0])
-    real_directory = Path(os.path.realpath(directory))  # the folder is shown to others and passed to the command
+    # The list of Runs shows this path and the command receives it, so it must be absolute and without links.
+    real_directory = Path(os.path.realpath(directory))
     version = _find_version(datastores, real_directory, ref)
     folder = mount_folder(real_directory, version)
     run = datastores.start(WorkloadKind.RUN, name, {ref: str(folder)}, leased=True)

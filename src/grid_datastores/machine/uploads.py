@@ -79,7 +79,7 @@ def create(
 def resume(datastores: Datastores, journal: Journal, progress: Callable[[int], object]) -> Resumed:
     """Resume an interrupted upload. `progress` counts the bytes that are read to verify them, and the bytes sent.
 
-    Raises `SourceFailed` if a file has changed, or if the version takes no more data.
+    Raises `SourceFailed` if a file has changed, or if the version accepts no more data. Enforces upload-resumed.
     """
     version = _find_version(datastores, journal)
     if version is None or version.phase not in (Phase.UPLOADING, Phase.OPTIMIZING, Phase.AVAILABLE):

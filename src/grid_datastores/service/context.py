@@ -45,8 +45,7 @@ class Context:
 def owned(tx: Transaction, user: User, version_id: str, *, lock: bool = False) -> Version:
     """Return the user's version with this id, deleted or not. Raises `NotFound`, also if another user owns it.
 
-    Enforces private-to-owner. With `lock`, no other transaction can change the version until this one
-    ends.
+    Enforces private-to-owner. With `lock`, no other transaction can change the version until this one ends.
     """
     version = tx.versions.get(version_id, lock=lock)
     if version is None or version.owner_id != user.id:

@@ -1,4 +1,4 @@
-"""What a machine with copies of versions asks: the id of the catalog, and which of its copies it must erase."""
+"""Answers for machines with copies of versions: the id of the catalog, and the copies that they must erase."""
 
 from __future__ import annotations
 

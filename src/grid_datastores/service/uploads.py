@@ -99,7 +99,7 @@ class Uploads:
 
     @contextmanager
     def temporary_file(self) -> Iterator[BinaryIO]:
-        """Yield a file for data that arrives before it can be stored. It is erased afterwards. Raises `NoSpace`."""
+        """Yield a temporary file for data that cannot be stored yet, then erase the file. Raises `NoSpace`."""
         with temporary_file(self._context.scratch) as file, raising_no_space(NO_SPACE_TO_FETCH):
             yield file
 

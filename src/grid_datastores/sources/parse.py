@@ -43,8 +43,8 @@ def parse_source(text: str, no_copy: bool = False) -> Source:
 def split_bucket(location: str) -> tuple[str, str]:
     """Return the bucket and the prefix of `s3://bucket/prefix/`, without slashes at the ends ("" for the whole bucket).
 
-    Raises `InvalidInput`. A location that ends in a slash is only a folder; others may also be one object, see
-    `Bucket`.
+    Raises `InvalidInput`. A location with a final slash names only a folder. Without the slash, it can also name
+    one object (see `Bucket`).
     """
     bucket, _, prefix = location[len("s3://") :].partition("/")
     prefix = prefix.removesuffix("/")

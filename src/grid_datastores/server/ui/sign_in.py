@@ -29,7 +29,7 @@ def link_path(secret: str) -> str:
 
 @router.get("/sign-in")
 def show_sign_in(then: str = "", ended: str = "") -> Response:
-    """The form for a user's name and key; who sent a form too late is told so."""
+    """The form for a user's name and key, with a message if the session ended before a form was sent."""
     return page("sign_in.html", name="", then=then, refusal=ENDED if ended else "")
 
 
@@ -60,7 +60,7 @@ def show_link(state: TheState, secret: str) -> Response:
 
 @router.post("/sign-in/{secret}")
 def use_link(state: TheState, request: Request, secret: str) -> Response:
-    """Sign in by the link, which is worth nothing from now on."""
+    """Sign in with the link, and invalidate the link."""
     return start_web_session(state, request, state.links.use(secret))
 
 
@@ -72,5 +72,5 @@ def sign_out(web_session: TheWebSession) -> Response:
 
 @router.get("/sign-out")
 def signed_out() -> Response:
-    """Somebody reloads."""
+    """Redirect to the sign-in page when the user reloads after signing out."""
     return redirect("/sign-in")

@@ -78,7 +78,7 @@ def start(web_session: TheWebSession, form: TheForm) -> Response:
 
 @router.post("/workloads/{kind}/{workload_id}/{action}")
 def change(web_session: TheWebSession, kind: str, workload_id: str, action: str, form: TheForm) -> Response:
-    """Pause, resume or end one, and redirect to the page whose form was sent."""
+    """Pause, resume or end a workload. Redirect to the page that contained the form."""
     target = _ACTIONS.get((_KINDS[kind], action)) if kind in _KINDS else None
     if target is None:
         raise InvalidInput("You can pause, resume and delete a Session, and cancel and delete a Run. Nothing was done.")
