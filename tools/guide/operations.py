@@ -93,4 +93,4 @@ def _type(schema: dict[str, Any]) -> str:
 
 
 def _plain(text: str) -> str:
-    return re.sub(r" \(rules? [^)]*\)", "", " ".join(text.split()))
+    return re.sub(r" \(rules? [^)]*\)| Enforces [a-z, -]+\.", "", " ".join(text.split()))

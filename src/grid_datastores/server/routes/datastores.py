@@ -53,7 +53,7 @@ def list_datastores(
 
 @router.delete("")
 def delete_without_version(_user: TheUser) -> None:
-    """Always refuse: there is no "latest" version and no "all" (rules delete-needs-both, no-default-version)."""
+    """Always refuse: there is no "latest" version and no "all". Enforces delete-needs-both."""
     raise InvalidInput('Give the id of the version to delete. There is no "latest" or "all". Nothing was deleted.')
 
 
