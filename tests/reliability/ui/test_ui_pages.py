@@ -173,6 +173,16 @@ def test_axe_finds_no_barrier_on_any_page(open_page: OpenPage, ana: Person, tmp_
     check_in_both_themes(page)
 
 
+def test_a_person_signs_in_with_the_form(open_page: OpenPage, ana: Person) -> None:
+    page = open_page()
+    page.context.clear_cookies()
+    page.goto("/sign-in")
+    page.get_by_label("User name").fill(ana.user.user_id)
+    page.get_by_label("Key").fill(ana.user.api_key)
+    press(page, "Sign in")
+    assert page.get_by_role("heading", name="Datastores", exact=True).is_visible()
+
+
 def test_axe_finds_no_barrier_where_nothing_is_there_yet(open_page: OpenPage, ben: Person) -> None:
     page = open_page()
     page.context.clear_cookies()
