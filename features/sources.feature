@@ -83,7 +83,7 @@ Feature: Where data comes from
         | archive                                      | why       |
         | an archive with a path that leads out of it  | ..        |
         | an archive with a symbolic link              | link      |
-        | an archive that is cut off                   | cut short |
+        | an archive that is cut off                   | truncated |
         | an archive with a name that no disk takes    | too long  |
         | a web page                                   | archive   |
 

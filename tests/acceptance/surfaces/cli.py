@@ -209,7 +209,7 @@ class CliSurface:
         command = [self._grid, "datastore", "create", "too-large", "--name", name]
         done = subprocess.run(command, **self._ways(), capture_output=True, preexec_fn=little_space, timeout=60)
         assert done.returncode == 1, done
-        assert "no space left" in done.stderr, done.stderr
+        assert "is full" in done.stderr, done.stderr
 
     def version_id(self, name: str, number: int) -> str:
         shown = json.loads(self._quietly("datastore", "show", *_named(name, number), "-o", "json"))
