@@ -136,7 +136,7 @@ class Context:
 
 def banner(block: Block, verdicts: Mapping[str, Verdict]) -> Lines:
     """A warning, in the log and on the page, that names the unproven ones of these verdicts; nothing without any."""
-    unproven = [f"{name} ({_why(verdict)})" for name, verdict in verdicts.items() if verdict.unproven]
+    unproven = [f"{name} ({why(verdict)})" for name, verdict in verdicts.items() if verdict.unproven]
     if not unproven:
         return []
     listed = ", ".join(unproven[:_NAMED_AT_MOST])
@@ -152,10 +152,10 @@ def warn(block: Block, sentence: str) -> Lines:
 
 def warn_of_prose(binding: Binding, verdict: Verdict) -> None:
     """Log a warning, which fails a strict build, about a sentence that nothing fresh proves."""
-    _log.warning("Not proven: %r: %s", binding.sentence, _why(verdict))
+    _log.warning("Not proven: %r: %s", binding.sentence, why(verdict))
 
 
-def _why(verdict: Verdict) -> str:
+def why(verdict: Verdict) -> str:
     if verdict.freshness is Freshness.FRESH:
         return verdict.kind.value
     if verdict.freshness is Freshness.MISSING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from living_spec.markdown.context import warn_of_prose
+from living_spec.markdown.context import warn_of_prose, why
 from living_spec.markdown.markup import authored, literal, result, table
 from living_spec.pages import page_title
 from living_spec.prose.bindings import Kind, Mark, Reference
@@ -74,7 +74,7 @@ def _mark(context: Context, binding: Binding) -> str:
     verdict = context.prose.of(binding)
     if verdict.unproven:
         warn_of_prose(binding, verdict)
-        return f' <strong class="spec-unproven">Not proven: {literal(verdict.kind.value)}</strong>'
+        return f' <strong class="spec-unproven">Not proven: {literal(why(verdict))}</strong>'
     if context.proofs_page is None:
         return ""
     title = literal("; ".join(map(str, binding.proofs)))
