@@ -20,8 +20,7 @@ import socket
 import struct
 import sys
 import time
-from contextlib import closing, suppress
-from tempfile import TemporaryDirectory
+from contextlib import suppress
 from typing import Any
 
 import grid_datastores
@@ -136,21 +135,6 @@ def _load(*names: str) -> None:
     gc.freeze()
 
 
-def _use_a_catalog() -> None:
-    """Let SQLAlchemy work out now, and not in each child, what it works out once in a process."""
-    from grid_datastores.domain.model import Source, SourceKind, WorkloadKind
-    from grid_datastores.gateway.embedded import open_embedded
-    from grid_datastores.settings import read_settings
-
-    with TemporaryDirectory() as folder:
-        os.environ |= {"GRID_DIR": folder, "LOGNAME": "nobody"}
-        with closing(open_embedded(read_settings())) as datastores:
-            datastores.abandon(datastores.begin("data", Source(SourceKind.FILES, folder)))
-            datastores.versions()
-            for kind in WorkloadKind:
-                datastores.workloads(kind)
-
-
 def _become(command: dict[str, Any]) -> None:
     """Be the executable from now on; end as it does, but do not take all the modules apart."""
     os.chdir(command["folder"])
@@ -183,12 +167,7 @@ def main(asked: str) -> None:
         streams._restart_in_utf8_mode()  # as `grid` does
     closed = _closed()
     names = [module.name for module in pkgutil.iter_modules(grid_datastores.__path__, "grid_datastores.")]
-    for library in _LIBRARIES:
-        importlib.import_module(library)
-    _load(*(name for name in names if name != _OF_A_SERVER))
-    _use_a_catalog()
-    gc.collect()
-    gc.freeze()
+    _load(*(name for name in names if name != _OF_A_SERVER), *_LIBRARIES)
     if command := _Loaded(socket.socket(fileno=int(asked)), closed).serve():
         _become(command)
 
