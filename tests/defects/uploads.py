@@ -87,8 +87,8 @@ def copied_by_reference() -> Iterator[Change]:
         return replace(version, source=replace(version.source, kind=SourceKind.REFERENCE))
 
     def in_phase(original: Any) -> Any:
-        def waiting(self: Any, *phases: Any) -> Any:
-            return [referring(version) for version in original(self, *phases)]
+        def waiting(self: Any, phase: Any) -> Any:
+            return [referring(version) for version in original(self, phase)]
 
         return waiting
 

@@ -61,7 +61,8 @@ class Finishing:
         first error after it has tried all versions.
         """
         with self._context.catalog.read() as tx:
-            waiting = [(version, tx.users.get(version.owner_id)) for version in tx.versions.in_phase(*_IN_BACKGROUND)]
+            versions = [version for phase in _IN_BACKGROUND for version in tx.versions.in_phase(phase)]
+            waiting = [(version, tx.users.get(version.owner_id)) for version in versions]
         errors: list[BaseException] = []
         for version, user in waiting:
             if version.source.kind not in kinds or only not in (None, version.id) or self._stopping.is_set():
