@@ -72,12 +72,13 @@ class Place:
     """Where versions are stored, and for which user.
 
     `id` does not depend on the typed address or path. `description` is for people. `former_ids` are the ids that
-    earlier releases wrote into their journals on this machine.
+    earlier releases wrote into their journals on this machine. `user_name` is "" for a folder, which has one owner.
     """
 
     id: str
     description: str
     former_ids: tuple[str, ...] = ()
+    user_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
