@@ -13,6 +13,7 @@ PARTS = {
     "life-of-a-version.svg.html": diagrams.life_of_a_version,
     "mutations.md": mutations.write,
     "operations.md": operations.write,
+    "reasons.md": refusals.table,
     "refusals.md": refusals.write,
     "rooms.md": architecture.table,
     "variables.md": variables.write,
