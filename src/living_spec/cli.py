@@ -12,6 +12,8 @@ from living_spec.feed import write_feed
 from living_spec.issue_cli import issue, known_issues
 from living_spec.issues import read_register
 from living_spec.lint import lint as find_problems
+from living_spec.prose.facts_cli import facts
+from living_spec.prose.signing import sign
 from living_spec.report.command import report
 from living_spec.results import Freshness, Kind, Proof
 from living_spec.spec import read_spec
@@ -91,6 +93,8 @@ def feed() -> None:
 
 main.add_command(issue)
 main.add_command(report)
+main.add_command(sign)
+main.add_command(facts)
 
 
 def _config(issues: Path | None = None) -> Config:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from click import ClickException
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 class SpecError(ClickException):
@@ -37,6 +38,35 @@ class Guide:
 
 
 @dataclass(frozen=True)
+class Prose:
+    """The pages whose sentences need proofs, and what proves them.
+
+    `pages` are files and folders; `base` is the folder of pages, which the folder `bindings` mirrors. `tests` are the
+    folders whose tests can prove facts; `values` the file of values from the code. A sentence with a number, code or
+    one of the words `factual` states a fact.
+    """
+
+    root: Path
+    base: Path
+    pages: tuple[Path, ...]
+    bindings: Path
+    tests: tuple[Path, ...]
+    values: Path | None
+    factual: tuple[str, ...]
+
+    def files(self) -> Iterator[Path]:
+        """All pages, in the order of the configuration."""
+        for top in self.pages:
+            yield from [top] if top.is_file() else sorted(top.rglob("*.md"))
+
+    def states_a_fact(self, sentence: str) -> str | None:
+        """What makes a sentence a fact: its first number, code or factual word; None where it has none."""
+        words = "".join(rf"|\b{re.escape(word)}\b" for word in self.factual)
+        found = re.search(rf"`[^`]+`|\d+{words}", sentence, re.IGNORECASE)
+        return found[0] if found else None
+
+
+@dataclass(frozen=True)
 class Config:
     """The paths of the spec, its pages and its evidence; surfaces and editions as id -> name, in order.
 
@@ -55,6 +85,7 @@ class Config:
     guide: Guide
     tests: Path | None
     defects: Path | None
+    prose: Prose | None = None
 
     @property
     def first_edition(self) -> str:
@@ -113,6 +144,23 @@ def read_config(root: Path) -> Config:
         guide=_guide(table, root),
         tests=root / _text(table, "tests") if "tests" in table else None,
         defects=root / _text(table, "defects") if "defects" in table else None,
+        prose=_prose(table, root),
+    )
+
+
+def _prose(table: Mapping[str, object], root: Path) -> Prose | None:
+    """The pages whose sentences need proofs; None without a table for them."""
+    if "prose" not in table:
+        return None
+    prose = _table(table, "prose", "tool.living-spec.prose", root)
+    return Prose(
+        root=root,
+        base=root / _text(table, "pages"),
+        pages=tuple(root / path for path in _texts(prose, "pages")),
+        bindings=root / _text(prose, "bindings"),
+        tests=tuple(root / path for path in _texts(prose, "tests")),
+        values=root / _text(prose, "values") if "values" in prose else None,
+        factual=_texts(prose, "factual"),
     )
 
 

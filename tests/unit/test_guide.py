@@ -16,6 +16,7 @@ from grid_datastores.service import open_service
 from grid_datastores.settings import Limits, Settings
 from guide.messages import messages
 from guide.refusals import KINDS, TO_DO, table, write
+from guide.values import duration, number, size
 
 SOURCES = Path(__file__).parents[2] / "src" / "grid_datastores"
 
@@ -94,3 +95,15 @@ def test_the_table_of_the_api_has_every_reason_with_its_status() -> None:
         assert answered[reason] == int(status)
     left_out = set(answered) - {reason for _, reason in rows}
     assert left_out == {"REFUSED", "UPLOAD_INTERRUPTED", "UNREACHABLE", "NOT_UNDERSTOOD", "CROSS_ORIGIN_FORM"}
+
+
+def test_values_read_as_prose() -> None:
+    assert [duration(seconds) for seconds in (86400, 7200, 3600, 90, 1)] == [
+        "a day",
+        "two hours",
+        "an hour",
+        "90 seconds",
+        "a second",
+    ]
+    assert [number(count) for count in (0, 10, 63, 1_000_000)] == ["no", "ten", "63", "1,000,000"]
+    assert [size(count) for count in (5 * 1024**3, 1536 * 1024, 7)] == ["5 GiB", "1,536 KiB", "7 bytes"]

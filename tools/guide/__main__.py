@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from guide import architecture, diagrams, limits, mutations, operations, refusals, variables
+from guide import architecture, diagrams, limits, mutations, operations, refusals, values, variables
 
 ROOT = Path(__file__).parents[2]
 PARTS = {
@@ -28,6 +28,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, write in PARTS.items():
         (folder / name).write_text(write(), "utf-8")
+    values.main()
 
 
 if __name__ == "__main__":

@@ -12,25 +12,17 @@ from grid_datastores.server.routes import uploads as upload_routes
 from grid_datastores.service import uploads
 from grid_datastores.service.accounts import TOKEN_LIFETIME
 from grid_datastores.sources.download import MAX_REDIRECTS
-from grid_datastores.sources.limits import FetchLimits, binary_size
+from grid_datastores.sources.limits import FetchLimits
 from grid_datastores.storage import manifest
 from grid_datastores.wire import datastores as wire
+from guide.values import duration, size
 
 _FETCH = FetchLimits()
 
 
-def lasting(time: timedelta) -> str:
-    """A time in its largest unit: "12 hours"."""
-    seconds = int(time.total_seconds())
-    for unit, length in (("hour", 3600), ("minute", 60), ("second", 1)):
-        if seconds % length == 0:
-            return counted(seconds // length, unit)
-    raise ValueError(time)
-
-
 def write() -> str:
     """A table for each kind of limit."""
-    times = tuple((what, lasting(time)) for what, time in TIMES)
+    times = tuple((what, duration(int(time.total_seconds()))) for what, time in TIMES)
     return "\n".join(
         [
             *_table("Length of", "At most", LENGTHS),
@@ -60,10 +52,10 @@ LENGTHS: tuple[tuple[str, str], ...] = (
     ("a GraphQL query", f"{graphql.MAX_QUERY_LENGTH:,} characters"),
 )
 REQUESTS: tuple[tuple[str, str], ...] = (
-    ("the body of a request", binary_size(guard.MAX_BODY)),
-    ("a body that announces or completes objects", binary_size(guard.MAX_OBJECTS_BODY)),
-    ("a manifest", binary_size(upload_routes.MAX_MANIFEST)),
-    ("a part", binary_size(rules.MAX_PART_BYTES)),
+    ("the body of a request", size(guard.MAX_BODY)),
+    ("a body that announces or completes objects", size(guard.MAX_OBJECTS_BODY)),
+    ("a manifest", size(upload_routes.MAX_MANIFEST)),
+    ("a part", size(rules.MAX_PART_BYTES)),
     ("the parts of one object", f"{uploads.MAX_PARTS:,}"),
     ("the objects that one request announces", f"{upload_routes.MAX_OBJECTS:,}"),
     ("the parts that one request announces", f"{upload_routes.MAX_PART_URLS:,}"),
@@ -78,13 +70,13 @@ TIMES: tuple[tuple[str, timedelta], ...] = (
 )
 FETCHES: tuple[tuple[str, str], ...] = (
     ("the files of an archive or a bucket; in an archive, folders count as files", f"{_FETCH.files:,}"),
-    ("an archive, as it is downloaded", binary_size(_FETCH.download_bytes)),
-    ("an archive, unpacked, or the objects of a bucket", binary_size(_FETCH.total_bytes)),
+    ("an archive, as it is downloaded", size(_FETCH.download_bytes)),
+    ("an archive, unpacked, or the objects of a bucket", size(_FETCH.total_bytes)),
     (
-        f"an archive of more than {binary_size(_FETCH.ratio_from)} unpacked",
+        f"an archive of more than {size(_FETCH.ratio_from)} unpacked",
         f"{_FETCH.ratio:,} times its own size",
     ),
-    ("the time of a download", lasting(timedelta(seconds=_FETCH.download_seconds))),
-    ("the time without a byte during a download", lasting(timedelta(seconds=_FETCH.stall_seconds))),
+    ("the time of a download", duration(int(_FETCH.download_seconds))),
+    ("the time without a byte during a download", duration(int(_FETCH.stall_seconds))),
     ("the redirects of an address", f"{MAX_REDIRECTS}"),
 )
