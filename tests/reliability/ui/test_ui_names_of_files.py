@@ -31,6 +31,7 @@ def _kept(page: Page, ana: Person) -> dict[str, bytes]:
     return {link.inner_text(): ana.http.get(str(link.get_attribute("href"))).content for link in links}
 
 
+@pytest.mark.proves("browser-keeps-names-of-files")
 @pytest.mark.parametrize("label", ["A folder", "Or files"])
 def test_names_are_kept(open_page: OpenPage, ana: Person, tmp_path: Path, label: str) -> None:
     files = {name: name.encode() for name in HARMLESS + QUOTED}
@@ -44,6 +45,7 @@ def test_names_are_kept(open_page: OpenPage, ana: Person, tmp_path: Path, label:
     assert source.startswith('a%22"folder' if label == "A folder" else HARMLESS[0])
 
 
+@pytest.mark.proves("quotation-marks-become-escapes-without-javascript")
 def test_without_javascript_only_quotation_marks_change(open_page: OpenPage, ana: Person, tmp_path: Path) -> None:
     """Browsers send them as %22, as the standard of HTML says: nobody can tell them from a real %22."""
     files = {name: name.encode() for name in [*HARMLESS, '200".txt']}

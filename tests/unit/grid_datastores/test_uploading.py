@@ -49,6 +49,7 @@ def _sent(service: Service, ana: User, version: Version, contents: list[bytes]) 
     return CompletedObject("a.csv", upload.id, etags)
 
 
+@pytest.mark.proves("upload-expires-without-data")
 def test_an_upload_whose_parts_arrive_does_not_expire(service: Service, ana: User, clock: Clock) -> None:
     version = service.uploads.begin(ana, "data", FILES)
     (upload,) = service.uploads.announce(ana, version.id, {"a.csv": 5})
