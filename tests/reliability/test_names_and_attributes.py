@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 
+import pytest
+
 from reliability.machine import Machine, finished, folder_of
 
 

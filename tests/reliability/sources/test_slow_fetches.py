@@ -302,7 +302,7 @@ def _interrupted(machine: Machine, slow: Slow, *words: str) -> str:
     return said.err
 
 
-@pytest.mark.proves("interrupted-fetch-is-incomplete-here")
+@pytest.mark.proves("interrupted-fetch-is-incomplete-here", "allowed-source-hosts-are-fetched")
 def test_ctrl_c_in_a_fetch_without_a_server_leaves_it_to_the_next(embedded: Machine, slow: Slow) -> None:
     embedded.extra = {"GRID_ALLOW_SOURCE_HOSTS": "127.0.0.1"}
     said = _interrupted(embedded, slow, "create", slow.drip("/slow.zip"), "--name", "slow")
