@@ -56,7 +56,9 @@ def test_the_first_page_lists_versions_by_name_each_with_its_details_and_delete(
         for number, row in zip(numbers, rows, strict=True):
             [details] = row.xpath("./th/a")
             assert _text(details) == f"{name} version {number}"
-            assert _fact(_page(ana, details.get("href")), "Source").startswith(str(tmp_path / folder))
+            shown = _page(ana, details.get("href"))
+            assert _text(shown.xpath("//h1")[0]) == f"Version {number} of {name}"
+            assert _fact(shown, "Source").startswith(str(tmp_path / folder))
             [delete] = row.xpath(".//a[starts-with(normalize-space(.), 'Delete')]")
             asking = _page(ana, delete.get("href"))
             assert _text(asking.xpath("//h1")[0]) == f"Delete version {number} of {name}?"
