@@ -159,7 +159,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     stash = session.config.stash
     asked = [key for item in session.items if (key := _key(item))]
     some = any("::" in argument for argument in session.config.args)
-    stash[_unsent] = Collected.of([*asked, *stash[_excluded]], stash[_tests], some=some)
+    if _excluded in stash:  # else pytest could not collect
+        stash[_unsent] = Collected.of([*asked, *stash[_excluded]], stash[_tests], some=some)
     if session.config.getoption("lint_steps"):
         problems = step_problems() + _repeat_problems(session.items)
         if problems:
