@@ -136,6 +136,7 @@ def test_a_rule_that_the_guide_does_not_cite_is_named_though_its_feature_is_show
     rule = "Deleting an item deletes that item and no other"
     problem = f"{FEATURE}:10: No page of the guide cites the rule {rule!r}. Cite it."
     project.write("docs/index.md", "# Tiny\n")
+    project.write("docs/guide/index.md", "# Guide\n")
     assert sentences(project) == [problem]
     project.change(
         "pyproject.toml", "[tool.pytest", '[tool.living-spec.guide]\npages = ["docs/guide"]\n' + WORDS + "[tool.pytest"
