@@ -16,6 +16,7 @@ from uuid import uuid4
 import pytest
 from pytest_bdd.scenario import scenario_wrapper_template_registry
 
+from living_spec.awaiting import Awaiting, NotRunError, check_run
 from living_spec.collected import Collected, from_json
 from living_spec.config import SpecError, display_path, read_config, with_register
 from living_spec.evidence import Key, Outcome, Result, ResultJson, digest, result_from_json
@@ -93,6 +94,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("lint_steps") and config.getoption("numprocesses", None):
         raise pytest.UsageError("--lint-steps needs all steps in one process. Add -n 0.")
     config.pluginmanager.register(_Selecting(), "living-spec-selecting")
+    config.pluginmanager.register(Awaiting(), "living-spec-awaiting")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Writer(selection), "living-spec-writer")
 
@@ -203,8 +205,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         item.stash[_recorder] = Recorder(key, _values(item), item.nodeid)
 
 
-def pytest_bdd_after_step(request: pytest.FixtureRequest, step: BddStep) -> None:
-    """End a step that passed."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_bdd_after_step(request: pytest.FixtureRequest, step: BddStep, step_func: Callable[..., object]) -> None:
+    """End a step that passed; raises NotRunError where what it returned was never run."""
+    try:
+        check_run(request.node, step_func)
+    except NotRunError as error:
+        _end_step(request.node, step, Outcome.FAILED, f"{NotRunError.__name__}: {error}")
+        raise
     _end_step(request.node, step, Outcome.PASSED)
 
 
