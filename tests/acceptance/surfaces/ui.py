@@ -51,19 +51,24 @@ class UiSurface:
         self._chromium = chromium
         self._pictured = evidence if evidence.key.scenario in _PICTURED else None
         self._labels: set[str] = set()
+        self._moved = False
         self._name = name
         self._thread = threading.get_ident()
         self._here = threading.local()
-        self._context = person(chromium.browser, url)
-        self._windows = [self._context.new_page()]
+        self._context = chromium.person(url)
+        self._windows = self._context.pages
         self._sign_in()
 
     def close(self) -> None:
-        self._context.close()
+        if self._moved:
+            self._context.close()
+        else:
+            self._chromium.leave(self._context, self._url)
 
     def move(self, url: str, authority: Path) -> None:
         """In a browser profile of its own, which takes any certificate: a person would install the authority."""
-        self._context.close()
+        self.close()
+        self._moved = True
         self._url = url
         self._context = person(self._chromium.browser, url, unproven=True)
         self._windows = [self._context.new_page()]
