@@ -35,6 +35,13 @@ NUMBER = struct.Struct("i")
 _STREAMS = range(3)  # standard input, output and error
 _DESCRIPTORS = 4  # theirs, and that of the pipe
 _LINE = 1024 * 1024  # bytes read at once
+_OF_UVICORN = (  # which it imports by name when it starts
+    "anyio._backends._asyncio",
+    "uvicorn.lifespan.off",
+    "uvicorn.loops.asyncio",
+    "uvicorn.protocols.http.h11_impl",
+    "uvicorn.protocols.websockets.auto",
+)
 _OF_A_SERVER = "grid_datastores.server"
 # Commands, with the options that most have; they find each other's versions.
 _COMMON = (
@@ -91,7 +98,7 @@ class _Loaded:
     def _fork(self, command: dict[str, Any], descriptors: list[int]) -> dict[str, Any] | None:
         if command["words"][:1] == ["serve"] and not self._serves:
             self._serves = True
-            _load(_OF_A_SERVER)
+            _load_server()
         *streams, pipe = descriptors
         if (child := os.fork()) == 0:
             self._leave(pipe)
@@ -175,6 +182,14 @@ def _keep_from_collection() -> None:
     """Let no child look for garbage among the objects that exist so far."""
     gc.collect()
     gc.freeze()
+
+
+def _load_server() -> None:
+    """Import what a server imports, and compile the templates of its pages."""
+    pages = importlib.import_module("grid_datastores.server.ui.pages")
+    for name in pages._templates.list_templates():
+        pages._templates.get_template(name)
+    _load(_OF_A_SERVER, *_OF_UVICORN)
 
 
 def _become(command: dict[str, Any]) -> None:

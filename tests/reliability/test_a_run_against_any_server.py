@@ -36,6 +36,7 @@ LEFT_OUT = {"killed-right-after-success", "room-again", "refused-frees-nothing",
 def _run(server: ServerProcess, surface: str, ana: Credentials, ben: Credentials, evidence: Path) -> Popen[str]:
     rules = [f"--rule={rule}" for rule in RULES]
     words = ["--url", server.url, "--surface", surface, f"--evidence={evidence}", "--numprocesses=0"]
+    words += ["--one-surface"]  # which types nothing in processes that load themselves
     who = {
         "GRID_USER_ID": ana.user_id,
         "GRID_API_KEY": ana.api_key,
