@@ -28,6 +28,7 @@ class Versions:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.erased_secret = False  # whether this transaction has erased a URL that can contain a secret
 
     def create(
         self,
@@ -132,17 +133,24 @@ class Versions:
         phase = Phase.FETCHING if version.source.kind.is_fetched else Phase.OPTIMIZING
         self._set(version.id, phase=phase.value, active_at=at)
 
+    def _erase_fetch_url(self, version_id: str) -> None:
+        table = schema.versions
+        present = update(table).where(table.c.id == version_id, table.c.fetch_url.is_not(None))
+        if self._connection.execute(present.values(fetch_url=None)).rowcount:
+            self.erased_secret = True
+
     def fail(self, version_id: str, why: str, at: datetime) -> None:
         """Mark the version as failed and queue the removal of its bytes."""
-        self._set(version_id, phase=Phase.FAILED.value, message=why, fetch_url=None)
+        self._erase_fetch_url(version_id)
+        self._set(version_id, phase=Phase.FAILED.value, message=why)
         self.queue_removal(version_id, at)
 
     def finish(self, version_id: str, *, size: int, files: int, fingerprint: str, at: datetime) -> None:
         """Mark the version as available, with `size` bytes in `files` files."""
+        self._erase_fetch_url(version_id)
         self._set(
             version_id,
             phase=Phase.AVAILABLE.value,
-            fetch_url=None,
             message="",
             finished_at=at,
             size_bytes=size,
@@ -153,7 +161,8 @@ class Versions:
 
     def mark_deleted(self, version_id: str, by: str, at: datetime) -> None:
         """Mark the version as deleted by this user ("" for an abandoned upload) and queue the removal of its bytes."""
-        self._set(version_id, phase=Phase.DELETED.value, deleted_at=at, deleted_by=by, fetch_url=None)
+        self._erase_fetch_url(version_id)
+        self._set(version_id, phase=Phase.DELETED.value, deleted_at=at, deleted_by=by)
         self.queue_removal(version_id, at)
 
     def mark_used(self, version_id: str, by: str, at: datetime) -> None:
