@@ -95,13 +95,19 @@ class Versions:
         )
         return rows[0] if rows else None
 
-    def of_owner(self, owner_id: str, *, with_deleted: bool = False) -> list[Version]:
-        """Return the owner's versions, sorted by name and number: those that are not deleted, or all."""
+    def of_owner(self, owner_id: str) -> list[Version]:
+        """Return the owner's versions that are not deleted, sorted by name and number."""
         table = schema.versions
-        query = select(table).where(table.c.owner_id == owner_id)
-        if not with_deleted:
-            query = query.where(table.c.phase != Phase.DELETED.value)
-        return self._all(query.order_by(table.c.name, table.c.number))
+        return self._all(
+            select(table)
+            .where(table.c.owner_id == owner_id, table.c.phase != Phase.DELETED.value)
+            .order_by(table.c.name, table.c.number)
+        )
+
+    def all_of_owner(self, owner_id: str) -> list[Version]:
+        """Return the owner's versions, deleted or not, sorted by name and number."""
+        table = schema.versions
+        return self._all(select(table).where(table.c.owner_id == owner_id).order_by(table.c.name, table.c.number))
 
     def undeleted(self, owner_id: str, version_ids: Collection[str]) -> set[str]:
         """Return those of these ids whose versions belong to the owner and are not deleted."""
