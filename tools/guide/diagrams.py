@@ -23,10 +23,14 @@ DONE = "Deleted: at once, and for ever"
 
 # Why a version changes from one phase to the next, for each change in `NEXT_PHASES`.
 REASONS: dict[tuple[Phase, Phase], str] = {
+    (Phase.UPLOADING, Phase.FETCHING): "from the web or a bucket",
     (Phase.UPLOADING, Phase.OPTIMIZING): "all has arrived",
     (Phase.UPLOADING, Phase.AVAILABLE): "without a server",
     (Phase.UPLOADING, Phase.FAILED): "it expires",
     (Phase.UPLOADING, Phase.DELETED): "you discard it",
+    (Phase.FETCHING, Phase.AVAILABLE): "fetched",
+    (Phase.FETCHING, Phase.FAILED): "not fetched",
+    (Phase.FETCHING, Phase.DELETED): "you discard it",
     (Phase.OPTIMIZING, Phase.AVAILABLE): "checked",
     (Phase.OPTIMIZING, Phase.FAILED): "invalid",
     (Phase.OPTIMIZING, Phase.DELETED): "you discard it",
@@ -34,9 +38,10 @@ REASONS: dict[tuple[Phase, Phase], str] = {
     (Phase.FAILED, Phase.DELETED): "you delete it",
 }
 
-COLUMN = (Phase.UPLOADING, Phase.OPTIMIZING, Phase.AVAILABLE, Phase.DELETED)
-_LEFT = 260  # of the column
-_LANES = {Phase.AVAILABLE: (140, 30), Phase.DELETED: (20, 10)}  # of an arrow past a box: its x, and where it begins
+COLUMN = (Phase.UPLOADING, Phase.FETCHING, Phase.OPTIMIZING, Phase.AVAILABLE, Phase.DELETED)
+_LEFT = 270  # of the column
+_LANES = {Phase.AVAILABLE: (150, 31), Phase.DELETED: (20, 10)}  # of an arrow past a box: its x, and where it begins
+_RIGHT_LANE = _LEFT + 206
 
 
 def can_i_delete() -> str:
@@ -62,18 +67,20 @@ def life_of_a_version() -> str:
     """The phases from top to bottom, the failed one beside them, with an arrow for each change in `NEXT_PHASES`."""
     steps = [(start, end, REASONS[start, end]) for start, ends in NEXT_PHASES.items() for end in Phase if end in ends]
     told = "; ".join(f"from {start} to {end}: {why}" for start, end, why in steps)
-    drawing = Drawing("life-of-a-version", "The life of a version", f"{told}. Nothing leads back.", 680)
+    drawing = Drawing("life-of-a-version", "The life of a version", f"{told}. Nothing leads back.", 700)
     boxes: dict[Phase, Box] = {}
     for row, phase in enumerate(COLUMN):
         css = {Phase.AVAILABLE: "dg-done", Phase.DELETED: "dg-refused"}.get(phase, "dg-question")
         boxes[phase] = drawing.box(Box(_LEFT, 6 + row * 82, 160, phase, css))
-    boxes[Phase.FAILED] = drawing.box(Box(_LEFT + 254, boxes[Phase.OPTIMIZING].y, 160, Phase.FAILED, "dg-refused"))
+    boxes[Phase.FAILED] = drawing.box(Box(_LEFT + 264, boxes[Phase.OPTIMIZING].y, 160, Phase.FAILED, "dg-refused"))
     for start, end, why in steps:
         here, there = boxes[start], boxes[end]
         if end is Phase.FAILED:
             _aside(drawing, here, there, why)
         elif start is Phase.FAILED:
             _back(drawing, here, there, why)
+        elif end is Phase.OPTIMIZING:
+            _beside(drawing, here, there, why)
         elif COLUMN.index(end) == COLUMN.index(start) + 1:
             drawing.down(here, there.y, why)
         else:
@@ -83,9 +90,17 @@ def life_of_a_version() -> str:
 
 def _aside(drawing: Drawing, here: Box, there: Box, why: str) -> None:
     """An arrow to the box beside the column: straight, or around the corner where that box is lower."""
-    level = here.y + 20
+    level = here.y + (24 if here.y == there.y else 10)
     corner = [(there.middle, level), (there.middle, there.y - 2)] if here.y != there.y else [(there.x - 2, level)]
-    drawing.arrow([(here.x + here.width, level), *corner], why, (here.x + here.width + 8, level - 6))
+    drawing.arrow([(here.x + here.width, level), *corner], why, (_RIGHT_LANE + 8, level - 6))
+
+
+def _beside(drawing: Drawing, here: Box, there: Box, why: str) -> None:
+    """An arrow on the right of the column, past the boxes between."""
+    right, start, end = here.x + here.width, here.y + 31, there.y + 8
+    drawing.arrow(
+        [(right, start), (_RIGHT_LANE, start), (_RIGHT_LANE, end), (right + 2, end)], why, (_RIGHT_LANE + 8, start + 8)
+    )
 
 
 def _back(drawing: Drawing, here: Box, there: Box, why: str) -> None:

@@ -95,14 +95,13 @@ class Versions:
         )
         return rows[0] if rows else None
 
-    def of_owner(self, owner_id: str) -> list[Version]:
-        """Return the owner's versions that are not deleted, sorted by name and number."""
+    def of_owner(self, owner_id: str, *, with_deleted: bool = False) -> list[Version]:
+        """Return the owner's versions, sorted by name and number: those that are not deleted, or all."""
         table = schema.versions
-        return self._all(
-            select(table)
-            .where(table.c.owner_id == owner_id, table.c.phase != Phase.DELETED.value)
-            .order_by(table.c.name, table.c.number)
-        )
+        query = select(table).where(table.c.owner_id == owner_id)
+        if not with_deleted:
+            query = query.where(table.c.phase != Phase.DELETED.value)
+        return self._all(query.order_by(table.c.name, table.c.number))
 
     def undeleted(self, owner_id: str, version_ids: Collection[str]) -> set[str]:
         """Return those of these ids whose versions belong to the owner and are not deleted."""
@@ -129,9 +128,10 @@ class Versions:
         table = schema.versions
         return self._connection.execute(select(table.c.fetch_url).where(table.c.id == version_id)).scalar_one_or_none()
 
-    def start_optimizing(self, version_id: str, at: datetime) -> None:
-        """Close the version to further data: everything is uploaded or can be fetched."""
-        self._change_phase(version_id, Phase.OPTIMIZING, active_at=at)
+    def close(self, version: Version, at: datetime) -> None:
+        """Close the version to further data of a client: everything is uploaded, or the service fetches it."""
+        phase = Phase.FETCHING if version.source.kind.is_fetched else Phase.OPTIMIZING
+        self._change_phase(version.id, phase, active_at=at)
 
     def fail(self, version_id: str, why: str, at: datetime) -> None:
         """Mark the version as failed and queue the removal of its bytes."""
@@ -174,10 +174,14 @@ class Versions:
         table, queue = schema.versions, schema.removals
         return self._all(select(table).join(queue, queue.c.version_id == table.c.id).order_by(queue.c.queued_at))
 
-    def expired(self, phase: Phase, now: datetime) -> list[Version]:
-        """Return all users' versions in this phase that were inactive for longer than their expiry."""
+    def expired(self, now: datetime) -> list[Version]:
+        """Return all users' uploads and fetches that were inactive for longer than their expiry.
+
+        A complete upload never expires: a later server finishes it.
+        """
         table = schema.versions
-        rows = self._connection.execute(select(table).where(table.c.phase == phase.value)).all()
+        phases = [Phase.UPLOADING.value, Phase.FETCHING.value]
+        rows = self._connection.execute(select(table).where(table.c.phase.in_(phases))).all()
         return [_version(row) for row in rows if now - row.active_at > timedelta(seconds=row.expiry_seconds)]
 
     def has_expired(self, version_id: str, now: datetime) -> bool:

@@ -37,7 +37,8 @@ MAX_PATH_LENGTH = 255
 # The phases that can follow each phase of a version. The guide draws them. Enforces delete-irreversible.
 NEXT_PHASES: Mapping[Phase, frozenset[Phase]] = MappingProxyType(
     {
-        Phase.UPLOADING: frozenset({Phase.OPTIMIZING, Phase.AVAILABLE, Phase.FAILED, Phase.DELETED}),
+        Phase.UPLOADING: frozenset({Phase.FETCHING, Phase.OPTIMIZING, Phase.AVAILABLE, Phase.FAILED, Phase.DELETED}),
+        Phase.FETCHING: frozenset({Phase.AVAILABLE, Phase.FAILED, Phase.DELETED}),
         Phase.OPTIMIZING: frozenset({Phase.AVAILABLE, Phase.FAILED, Phase.DELETED}),
         Phase.AVAILABLE: frozenset({Phase.DELETED}),
         Phase.FAILED: frozenset({Phase.DELETED}),
