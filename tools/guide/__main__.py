@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from guide import architecture, diagrams, limits, mutations, operations, refusals, values, variables
+from guide import architecture, diagrams, limits, mutations, operations, phases, refusals, values, variables
 
 ROOT = Path(__file__).parents[2]
 PARTS = {
@@ -15,6 +15,7 @@ PARTS = {
     "limits.md": limits.write,
     "mutations.md": mutations.write,
     "operations.md": operations.write,
+    "phases.md": phases.write,
     "reasons.md": refusals.table,
     "refusals.md": refusals.write,
     "rooms.md": architecture.table,
