@@ -69,6 +69,8 @@ class Known:
             return all(word in self.targets or _ASSIGNMENT.fullmatch(word) for word in words[1:])
         if request := _REQUEST.fullmatch(span):
             return self._request(*request.groups())
+        if parameter := re.fullmatch(r"(\w+)=\w+", span):
+            return parameter[1] in self.words
         if words[0].startswith("-"):
             return words[0] in self.options
         if span.startswith(("{", '"')):

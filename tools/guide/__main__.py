@@ -10,7 +10,6 @@ ROOT = Path(__file__).parents[2]
 PARTS = {
     "architecture.svg.html": architecture.picture,
     "can-i-delete.svg.html": diagrams.can_i_delete,
-    "fetch-limits.md": limits.fetches,
     "life-of-a-version.svg.html": diagrams.life_of_a_version,
     "limits.md": limits.write,
     "mutations.md": mutations.write,

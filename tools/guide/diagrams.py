@@ -39,9 +39,9 @@ REASONS: dict[tuple[Phase, Phase], str] = {
 }
 
 COLUMN = (Phase.UPLOADING, Phase.FETCHING, Phase.OPTIMIZING, Phase.AVAILABLE, Phase.DELETED)
-_LEFT = 270  # of the column
-_LANES = {Phase.AVAILABLE: (150, 31), Phase.DELETED: (20, 10)}  # of an arrow past a box: its x, and where it begins
-_RIGHT_LANE = _LEFT + 206
+_LEFT = 350  # of the column
+# Of an arrow past a box, by where it ends: its x, and how far below the top of its box it begins.
+_LANES = {Phase.OPTIMIZING: (240, 34), Phase.AVAILABLE: (130, 22), Phase.DELETED: (20, 10)}
 
 
 def can_i_delete() -> str:
@@ -67,20 +67,18 @@ def life_of_a_version() -> str:
     """The phases from top to bottom, the failed one beside them, with an arrow for each change in `NEXT_PHASES`."""
     steps = [(start, end, REASONS[start, end]) for start, ends in NEXT_PHASES.items() for end in Phase if end in ends]
     told = "; ".join(f"from {start} to {end}: {why}" for start, end, why in steps)
-    drawing = Drawing("life-of-a-version", "The life of a version", f"{told}. Nothing leads back.", 700)
+    drawing = Drawing("life-of-a-version", "The life of a version", f"{told}. Nothing leads back.", 770)
     boxes: dict[Phase, Box] = {}
     for row, phase in enumerate(COLUMN):
         css = {Phase.AVAILABLE: "dg-done", Phase.DELETED: "dg-refused"}.get(phase, "dg-question")
         boxes[phase] = drawing.box(Box(_LEFT, 6 + row * 82, 160, phase, css))
-    boxes[Phase.FAILED] = drawing.box(Box(_LEFT + 264, boxes[Phase.OPTIMIZING].y, 160, Phase.FAILED, "dg-refused"))
+    boxes[Phase.FAILED] = drawing.box(Box(_LEFT + 254, boxes[Phase.OPTIMIZING].y, 160, Phase.FAILED, "dg-refused"))
     for start, end, why in steps:
         here, there = boxes[start], boxes[end]
         if end is Phase.FAILED:
             _aside(drawing, here, there, why)
         elif start is Phase.FAILED:
             _back(drawing, here, there, why)
-        elif end is Phase.OPTIMIZING:
-            _beside(drawing, here, there, why)
         elif COLUMN.index(end) == COLUMN.index(start) + 1:
             drawing.down(here, there.y, why)
         else:
@@ -90,17 +88,9 @@ def life_of_a_version() -> str:
 
 def _aside(drawing: Drawing, here: Box, there: Box, why: str) -> None:
     """An arrow to the box beside the column: straight, or around the corner where that box is lower."""
-    level = here.y + (24 if here.y == there.y else 10)
+    level = here.y + 20
     corner = [(there.middle, level), (there.middle, there.y - 2)] if here.y != there.y else [(there.x - 2, level)]
-    drawing.arrow([(here.x + here.width, level), *corner], why, (_RIGHT_LANE + 8, level - 6))
-
-
-def _beside(drawing: Drawing, here: Box, there: Box, why: str) -> None:
-    """An arrow on the right of the column, past the boxes between."""
-    right, start, end = here.x + here.width, here.y + 31, there.y + 8
-    drawing.arrow(
-        [(right, start), (_RIGHT_LANE, start), (_RIGHT_LANE, end), (right + 2, end)], why, (_RIGHT_LANE + 8, start + 8)
-    )
+    drawing.arrow([(here.x + here.width, level), *corner], why, (here.x + here.width + 8, level - 6))
 
 
 def _back(drawing: Drawing, here: Box, there: Box, why: str) -> None:

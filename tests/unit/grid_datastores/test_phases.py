@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
-from hashlib import md5, sha256
+from hashlib import md5
 from itertools import product
 from pathlib import Path
 
@@ -13,10 +13,9 @@ import pytest
 from manual_clock import Clock
 
 from grid_datastores.domain.errors import Immutable
-from grid_datastores.domain.model import FileEntry, Phase, Source, SourceKind, User
+from grid_datastores.domain.model import Phase, Source, SourceKind, User
 from grid_datastores.domain.rules import NEXT_PHASES
 from grid_datastores.service import Service
-from grid_datastores.service.finishing import Finishing
 from grid_datastores.service.uploads import CompletedObject
 from grid_datastores.storage import Manifest
 from guide.diagrams import life_of_a_version
@@ -28,7 +27,7 @@ CHANGES = {(start, end) for start, ends in NEXT_PHASES.items() for end in ends}
 
 @pytest.mark.proves("life-of-a-version")
 def test_the_changes_of_the_table_are_those_that_happen(
-    service: Service, ana: User, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    service: Service, ana: User, clock: Clock, tmp_path: Path
 ) -> None:
     catalog = tmp_path / "data" / "catalog.sqlite"
     with closing(sqlite3.connect(catalog)) as connection:
@@ -42,8 +41,8 @@ def test_the_changes_of_the_table_are_those_that_happen(
         service.deletion.delete(ana, version_id)
     _published(service, ana)
     _not_fetched(service, ana)
-    _not_as_announced(service, ana, clock)
-    _fetched(service, ana, monkeypatch)
+    _lost(service, ana, clock)
+    _fetched(service, ana)
     with closing(sqlite3.connect(catalog)) as connection:
         seen = connection.execute("SELECT start, next FROM seen").fetchall()
     assert {(Phase(start), Phase(end)) for start, end in seen} == CHANGES
@@ -60,15 +59,13 @@ def test_no_other_change_is_possible(service: Service, ana: User, clock: Clock, 
         Phase.DELETED: _deleted,
     }[start]
     version_id = begin(service, ana, clock)
-    version = service.reading.details(ana, version_id).version
     if end is Phase.UPLOADING:
         return  # only a new version has this phase: no operation of the catalog sets it
-    kind = SourceKind.ARCHIVE if end is Phase.FETCHING else SourceKind.FILES
-    version = replace(version, source=Source(kind, ""))
+    version = service.reading.details(ana, version_id).version
     with pytest.raises(Immutable, match=f"is {start} and cannot"), service.context.catalog.write() as tx:
         {
-            Phase.FETCHING: lambda: tx.versions.close(version, clock()),
-            Phase.OPTIMIZING: lambda: tx.versions.close(version, clock()),
+            Phase.FETCHING: lambda: tx.versions.close(replace(version, source=ARCHIVE), clock()),
+            Phase.OPTIMIZING: lambda: tx.versions.close(replace(version, source=FILES), clock()),
             Phase.AVAILABLE: lambda: tx.versions.finish(version_id, size=0, files=0, fingerprint="", at=clock()),
             Phase.FAILED: lambda: tx.versions.fail(version_id, "why", clock()),
             Phase.DELETED: lambda: tx.versions.mark_deleted(version_id, "ana", clock()),
@@ -91,23 +88,20 @@ def _fetching(service: Service, ana: User, clock: Clock) -> str:
     return service.uploads.fetch(ana, "data", ARCHIVE).id
 
 
-def _optimizing(service: Service, ana: User, clock: Clock, content: bytes = b"a") -> str:
-    version_id = _uploading(service, ana, clock)
-    (upload,) = service.uploads.announce(ana, version_id, {"a.csv": 1})
-    with service.uploads.part(upload.id, 1) as part:
-        part.write(content)
-    etag = md5(content, usedforsecurity=False).hexdigest()
-    service.uploads.complete_objects(ana, version_id, [CompletedObject("a.csv", upload.id, {1: etag})])
-    if content != b"a":
-        entry = FileEntry("a.csv", 1, sha256(b"a").hexdigest(), "a.csv", 0)
-        service.uploads.announce_manifest(ana, version_id, Manifest.of([entry]).encode())
-    service.uploads.complete(ana, version_id)
-    return version_id
-
-
 def _available(service: Service, ana: User, clock: Clock) -> str:
     version_id = _optimizing(service, ana, clock)
     service.finishing.finish_waiting(only=version_id)
+    return version_id
+
+
+def _optimizing(service: Service, ana: User, clock: Clock) -> str:
+    version_id = _uploading(service, ana, clock)
+    (upload,) = service.uploads.announce(ana, version_id, {"a.csv": 1})
+    with service.uploads.part(upload.id, 1) as part:
+        part.write(b"a")
+    etag = md5(b"a", usedforsecurity=False).hexdigest()
+    service.uploads.complete_objects(ana, version_id, [CompletedObject("a.csv", upload.id, {1: etag})])
+    service.uploads.complete(ana, version_id)
     return version_id
 
 
@@ -129,18 +123,17 @@ def _published(service: Service, ana: User) -> None:
     service.uploads.publish(ana, version.id, Manifest.of([]))
 
 
-def _not_fetched(service: Service, ana: User) -> None:
-    version = service.uploads.fetch(ana, "data", ARCHIVE)
-    service.finishing.finish_waiting(only=version.id)
-
-
-def _not_as_announced(service: Service, ana: User, clock: Clock) -> None:
-    version_id = _optimizing(service, ana, clock, content=b"b")
+def _lost(service: Service, ana: User, clock: Clock) -> None:
+    version_id = _optimizing(service, ana, clock)
+    service.context.storage.erase(version_id)
     service.finishing.finish_waiting(only=version_id)
 
 
-def _fetched(service: Service, ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def _fetched(service: Service, ana: User) -> None:
     version = service.uploads.fetch(ana, "data", ARCHIVE)
-    entry = FileEntry("a.csv", 0, sha256(b"").hexdigest(), "a.csv", 0)
-    monkeypatch.setattr(Finishing, "_fetch", lambda _self, _version: (Manifest.of([entry]), ""))
+    service.finishing.publish(version, Manifest.of([]), ana.name)
+
+
+def _not_fetched(service: Service, ana: User) -> None:
+    version = service.uploads.fetch(ana, "data", ARCHIVE)
     service.finishing.finish_waiting(only=version.id)

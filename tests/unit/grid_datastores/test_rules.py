@@ -47,11 +47,13 @@ def _workload(
     return Workload(f"{name}{age}", kind, "owner", name, state, NOW, NOW - timedelta(days=age), (), lease)
 
 
+@pytest.mark.proves("names")
 @pytest.mark.parametrize("name", ["a", "7", "my-training-data", "a_b", "a" * 63, "0-0"])
 def test_names(name: str) -> None:
     assert naming.check_name(name) == name
 
 
+@pytest.mark.proves("names")
 @pytest.mark.parametrize("name", ["", "A", "a b", "a/b", "-a", "a-", "_a", "a.b", "a" * 64, "é", "a\n", "🐧", "\x00"])
 def test_what_is_no_name(name: str) -> None:
     with pytest.raises(InvalidInput, match="is not a valid datastore name"):
