@@ -11,11 +11,11 @@ def write() -> str:
     sources = [f"| {kind.how.partition(';')[0]} | `{word}` |" for kind, word in SOURCE_TYPES.items()]
     return "\n".join(
         [
-            "| Phase | `status.phase` |",
+            "| Phase | `phase` |",
             "| --- | --- |",
             *phases,
             "",
-            "| Source | `spec.sourceType` |",
+            "| Source | `sourceType` |",
             "| --- | --- |",
             *sources,
             "",
