@@ -132,6 +132,7 @@ def test_a_manifest_comes_back_from_its_bytes(tmp_path: Path) -> None:
     assert len(manifest.encode().splitlines()) == len(ODD)
 
 
+@pytest.mark.proves("fingerprint-of-paths-sizes-and-contents")
 def test_a_fingerprint_is_of_paths_sizes_and_contents_alone(tmp_path: Path) -> None:
     def fingerprint(*files: FileEntry) -> str:
         return Manifest.of(files).fingerprint
@@ -141,7 +142,8 @@ def test_a_fingerprint_is_of_paths_sizes_and_contents_alone(tmp_path: Path) -> N
     assert fingerprint(one, two) == fingerprint(two, one)
     assert fingerprint(one, two) == fingerprint(FileEntry("a", 1, "1" * 64, "other", 7), two)
     others = [(two,), (one,), (FileEntry("c", 1, "1" * 64, "", 0), two), (FileEntry("a", 1, "3" * 64, "", 0), two)]
-    assert len({fingerprint(one, two), *(fingerprint(*other) for other in others)}) == 5
+    others += [(FileEntry("a", 3, "1" * 64, "", 0), two)]
+    assert len({fingerprint(one, two), *(fingerprint(*other) for other in others)}) == 6
 
 
 LONGEST = "/".join(["d" * 255] * 4)  # 1,023 bytes
