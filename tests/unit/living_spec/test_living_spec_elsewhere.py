@@ -69,6 +69,7 @@ def test_the_report_covers_the_selected_rule(project: Project) -> None:
     done = project.living_spec("report")
     assert (done.code, done.output.splitlines()[0]) == (0, "## The spec holds")
     assert "on CLI." in done.output
+    assert "\n| 0 | 0 | 0 | 2 | 0 | 0 |\n" in done.output, "the two rows of the one scenario hold"
     (project.root / "build/evidence/reference/cli/delete-each.json").unlink()
     done = project.living_spec("report")
     assert done.code == 1
