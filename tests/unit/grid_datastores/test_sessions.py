@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import subprocess
 from datetime import timedelta
 from pathlib import Path
@@ -93,6 +94,15 @@ def test_a_session_and_a_run_that_end_leave_their_version_as_it_was(stocked: Ter
     assert (known(), stored()) == before
     assert stocked.type("run", "--name", "nightly", *MOUNT, "--", "true").code == 0
     assert (known(), stored()) == before
+
+
+@pytest.mark.proves("run-has-a-read-only-copy")
+def test_a_run_has_its_files_in_a_folder_without_the_permission_to_write(stocked: Terminal) -> None:
+    assert stocked.type("run", "--name", "nightly", *MOUNT, "--", "test", "-f", "{data}/a.csv").code == 0
+    [file] = (stocked.home / ".grid" / "cache").rglob("a.csv")
+    assert (file.read_bytes(), file.is_symlink()) == (b"1", False)
+    for path in (file, file.parent):
+        assert stat.filemode(path.stat().st_mode).count("w") == 0
 
 
 @pytest.mark.proves("held-by-another")
