@@ -44,12 +44,14 @@ def messages(project: Project) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (project.root / "out/messages.ndjson").read_text("utf-8").splitlines()]
 
 
+@pytest.mark.proves("report-exits-0")
 def test_everything_holds(proven: Project) -> None:
     done = proven.living_spec("report")
     assert done.code == 0
     assert done.output.startswith("## The spec holds\n\nReference, on API, CLI.\n")
 
 
+@pytest.mark.proves("report-exits-1")
 def test_a_failure_that_is_not_listed_is_a_regression(buggy: Project) -> None:
     done = buggy.living_spec("report")
     assert done.code == 1
@@ -60,6 +62,7 @@ def test_a_failure_that_is_not_listed_is_a_regression(buggy: Project) -> None:
     assert "the second one went, too" in done.output
 
 
+@pytest.mark.proves("report-exits-4")
 def test_a_listed_failure_is_told_apart(buggy: Project) -> None:
     list_it(buggy)
     done = buggy.living_spec("report")
@@ -69,6 +72,7 @@ def test_a_listed_failure_is_told_apart(buggy: Project) -> None:
     assert buggy.living_spec("report", "--accept-known").code == 0
 
 
+@pytest.mark.proves("report-exits-3")
 def test_a_listed_failure_that_is_fixed_is_told_apart(proven: Project) -> None:
     list_it(proven)
     done = proven.living_spec("report")
@@ -82,6 +86,7 @@ def test_a_regression_goes_before_everything(buggy: Project) -> None:
     assert buggy.living_spec("report").code == 1
 
 
+@pytest.mark.proves("report-exits-1")
 @pytest.mark.parametrize("state", ["missing", "stale", "none"])
 def test_what_was_not_run_is_no_success(proven: Project, state: str) -> None:
     if state == "missing":
@@ -96,14 +101,20 @@ def test_what_was_not_run_is_no_success(proven: Project, state: str) -> None:
 NO_ITEM_LEFT = "def _(datatable, evidence):\n"
 
 
+@pytest.mark.proves("report-exits-0")
 def test_what_cannot_be_run_is_counted_in_the_heading_and_stays_green(proven: Project) -> None:
     proven.change(STEPS, NO_ITEM_LEFT, f"{NO_ITEM_LEFT}    evidence.not_run('a foreign server')\n")
     assert proven.pytest("--surface", "cli").code == 0
     done = proven.living_spec("report", "--surface", "cli")
     assert done.code == 0
     assert done.output.startswith("## The spec holds; 1 not run\n")
+    assert (
+        "### Not run\n\n- Deleting an item deletes that item and no other: **Delete two of four** on CLI" in done.output
+    )
+    assert "a foreign server" in done.output
 
 
+@pytest.mark.proves("report-exits-1")
 def test_a_surface_on_which_nothing_was_run_is_no_success(proven: Project) -> None:
     proven.change(
         STEPS, "    evidence.rename(", "    if surface_name == 'api': evidence.not_run('no user')\n    evidence.rename("
@@ -116,6 +127,7 @@ def test_a_surface_on_which_nothing_was_run_is_no_success(proven: Project) -> No
     assert messages(proven)[-1]["testRunFinished"]["success"] is False
 
 
+@pytest.mark.proves("report-of-the-selection")
 def test_a_report_speaks_of_what_the_run_was_asked_for(proven: Project) -> None:
     list_it(proven)
     shutil.rmtree(proven.root / "build/evidence")
@@ -201,6 +213,7 @@ def test_an_unknown_edition_or_surface_is_refused_with_the_known_ones(proven: Pr
     assert "Choose one of: api, cli" in proven.living_spec("report", "--surface", "ui").output
 
 
+@pytest.mark.proves("messages-of-cucumber")
 def test_the_messages_are_what_cucumber_calls_messages(buggy: Project) -> None:
     list_it(buggy)
     validator = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text("utf-8")))
@@ -223,6 +236,7 @@ def test_every_id_that_a_message_names_was_given_before(buggy: Project) -> None:
         assert '"id": null' not in text
 
 
+@pytest.mark.proves("messages-of-cucumber")
 def test_the_messages_tell_each_result(buggy: Project) -> None:
     list_it(buggy)
     written = messages(buggy)
