@@ -102,6 +102,7 @@ def test_a_whole_part_of_a_client_goes_through(behind: OpenProxy, ana: Credentia
     assert embedded.create("source") == 1
 
 
+@pytest.mark.proves("addresses-behind-a-proxy")
 def test_addresses_of_parts_and_files_are_those_of_the_proxy(proxy: TlsProxy, ana: Credentials) -> None:
     with _client(proxy, ana) as http, _client(proxy) as stranger:
         stock = Stock(http, *ana, stranger)
@@ -193,6 +194,7 @@ def test_a_proxy_that_takes_less_than_a_part_is_told(behind: OpenProxy, ana: Cre
     assert embedded.listing() == []
 
 
+@pytest.mark.proves("addresses-as-the-client-reaches-the-server")
 @pytest.mark.parametrize("named", ["", PROXY, "10.0.0.0/8"])
 def test_nobody_else_is_believed(own_server: ServerProcess, ana: Credentials, named: str) -> None:
     own_server.operate({"GRID_FORWARDED_ALLOW_IPS": named, "FORWARDED_ALLOW_IPS": "*"})

@@ -129,6 +129,7 @@ def test_the_public_address_goes_before_what_a_request_says(service: Service) ->
         assert not is_own(request, other), other
 
 
+@pytest.mark.proves("addresses-as-the-client-reaches-the-server")
 def test_without_one_a_request_says_where_the_server_is(service: Service) -> None:
     assert origin(_request(service, "")) == "http://127.0.0.1:8000"
     assert not is_secure(_request(service, ""))

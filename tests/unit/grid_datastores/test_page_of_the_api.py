@@ -20,6 +20,7 @@ from grid_datastores.server.app import create_app
 from grid_datastores.service import Service, open_service
 from grid_datastores.settings import Limits, Settings
 from grid_datastores.storage import Manifest, WithoutAttributes, pack
+from grid_datastores.wire.datastores import MAX_IDS
 from guide.operations import openapi
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "api.md"
@@ -60,21 +61,24 @@ class Server:
 
     def __init__(self, service: Service) -> None:
         self.service = service
-        self.user, key = service.accounts.add("ana")
+        self.user, self.key = service.accounts.add("ana")
         self._app: FastAPI = create_app(service)
-        self._auth = (self.user.name, key)
 
     def asked(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         """The answer to a request that succeeds."""
+        answer = self.answer(method, path, body, auth=(self.user.name, self.key))
+        assert answer.is_success, (method, path, body, answer.text)
+        return dict(answer.json())
+
+    def answer(self, method: str, path: str, body: Any = None, **how: Any) -> httpx.Response:
+        """The answer to a request; `how` says as whom."""
 
         async def send() -> httpx.Response:
             transport = httpx.ASGITransport(self._app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://localhost", auth=self._auth) as http:
-                return await http.request(method, path, json=body)
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+                return await http.request(method, path, json=body, **how)
 
-        answer = asyncio.run(send())
-        assert answer.is_success, (method, path, body, answer.text)
-        return dict(answer.json())
+        return asyncio.run(send())
 
     def version(self, name: str) -> Version:
         """A new version with one file."""
@@ -103,6 +107,33 @@ def server(tmp_path: Path, clock: Clock) -> Iterator[Server]:
 @pytest.fixture
 def rows() -> Rows:
     return Rows()
+
+
+@pytest.mark.proves("sign-in-with-every-request", "sign-in-for-a-token", "user-and-id-of-the-server")
+def test_who_signs_in_is_the_user(server: Server) -> None:
+    who, user = ("GET", "/v1/auth/user"), server.user
+    for name in (user.name, user.id):
+        assert server.answer(*who, auth=(name, server.key)).json()["id"] == user.id
+        login = {"username": name, "apiKey": server.key}
+        token = server.answer("POST", "/v1/auth/login", login).json()["token"]
+        found = server.answer(*who, headers={"Authorization": f"Bearer {token}"}).json()
+        assert (found["id"], found["placeId"]) == (user.id, server.service.copies.place_id())
+    assert server.answer(*who).status_code == 401
+    assert server.answer(*who, auth=(user.name, "wrong")).status_code == 401
+    assert server.answer("POST", "/v1/auth/login", {"username": user.name, "apiKey": "wrong"}).status_code == 401
+
+
+@pytest.mark.proves("one-cluster")
+def test_the_server_has_one_cluster(server: Server) -> None:
+    assert [cluster["id"] for cluster in server.asked("GET", "/v1/core/clusters")["clusters"]] == ["local"]
+
+
+@pytest.mark.proves("most-ids-of-a-request")
+def test_a_request_asks_for_a_limited_number_of_ids(server: Server) -> None:
+    auth = (server.user.name, server.key)
+    ids = [f"id={number}" for number in range(MAX_IDS + 1)]
+    assert len(server.asked("GET", f"/v1/core/local/deletions?{'&'.join(ids[1:])}")["deleted"]) == MAX_IDS
+    assert server.answer("GET", f"/v1/core/local/deletions?{'&'.join(ids)}", auth=auth).status_code == 400
 
 
 @pytest.mark.proves("requests-of-a-deletion", reads=["docs/reference/api.md"])
