@@ -47,7 +47,7 @@ def _delete_elsewhere(machine: Machine) -> str:
     return str(version["id"])
 
 
-@pytest.mark.proves("commands-ask-what-is-deleted")
+@pytest.mark.proves("commands-ask-what-is-deleted", "copy-erased-by-next-command-there")
 @pytest.mark.parametrize("command", [("datastore",), ("status",), ("datastore", "show", *VERSION), ("session", "list")])
 def test_the_next_command_erases_the_copy_of_a_version_that_was_deleted_elsewhere(
     used: Machine, command: tuple[str, ...]
@@ -70,6 +70,7 @@ def test_copies_of_versions_that_are_kept_stay(used: Machine) -> None:
     assert {path: path.stat().st_ino for path in _copies(used)} == before
 
 
+@pytest.mark.proves("copy-erased-by-next-command-there")
 def test_a_copy_from_another_place_stays_until_a_command_works_there(used: Machine) -> None:
     here = {"GRID_URL": ""}
     _delete_elsewhere(used)
@@ -79,6 +80,7 @@ def test_a_copy_from_another_place_stays_until_a_command_works_there(used: Machi
     assert _copies(used) == []
 
 
+@pytest.mark.proves("copy-erased-by-next-command-there")
 def test_a_copy_of_another_user_stays_until_their_command(used: Machine) -> None:
     assert used.server
     ben = used.server.add_user(f"ben-{used.home.parent.name[-20:].replace('_', '-').strip('-')}")
@@ -162,6 +164,7 @@ SENTENCE = (
 )
 
 
+@pytest.mark.proves("copies-line-on-a-server")
 @pytest.mark.parametrize("ran", [True, False])
 def test_the_receipt_speaks_of_copies_where_a_run_has_used_the_version(machine: Machine, ran: bool) -> None:
     folder = folder_of(machine.home, {"a.txt": b"hello"})

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from acceptance.waiting import wait_until
 from reliability.faults import prepared
 from reliability.machine import Machine, Said, folder_of
 from reliability.nonsense import serving
 
 DELETE = ("datastore", "delete", "--name=data")
+_TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
 # What Runs left of a version cannot be removed.
 _STUCK = """
 import shutil
@@ -75,6 +77,39 @@ def test_one_refusal_alone_is_told_in_json_too(filled: Machine, how: tuple[str, 
     assert said.err == f"Error: {told['message']}\n"
 
 
+@pytest.mark.proves("refusal-on-stderr", "exit-codes-of-refused-deletions", "refused-deletion-changes-nothing")
+def test_a_refused_deletion_is_told_on_stderr_and_changes_nothing(filled: Machine) -> None:
+    before = filled.state()
+    for words, code in ((("--version=2",), 1), (("--version=9",), 1), ((), 2), (("--version=latest",), 2)):
+        said = filled.run(*DELETE, *words)
+        said.refused(code=code)
+        assert said.out == ""
+    filled.nothing_changed(before)
+
+
+@pytest.mark.proves("show-tells-whether-deleted", "show-tells-when-bytes-are-gone", "deleted-version-keeps-details")
+def test_show_tells_whether_a_version_is_deleted_and_what_remains(filled: Machine) -> None:
+    before = _shown(filled)
+    assert before["Phase"] == "available"
+    assert "Deleted" not in before
+    filled.run(*DELETE, "--version=1").done()
+    wait_until(lambda: _shown(filled)["Bytes gone"] != "-", "the removal is recorded")
+    after = _shown(filled)
+    assert after["Phase"] == "deleted"
+    assert re.fullmatch(rf"{_TIME} by ana\S*", after["Deleted"])
+    assert re.fullmatch(_TIME, after["Bytes gone"])
+    kept = ("Name", "Version", "Source", "Fingerprint")
+    assert [after[label] for label in kept] == [before[label] for label in kept]
+    assert len(before["Fingerprint"]) == 64
+
+
+def _shown(machine: Machine) -> dict[str, str]:
+    """The lines of `show`, by label."""
+    said = machine.run("datastore", "show", "--name=data", "--version=1").done()
+    return dict(re.findall(r"^(\w[\w ]*): +(.*)$", said.partition("History:")[0], re.MULTILINE))
+
+
+@pytest.mark.proves("several-versions-each-answered")
 def test_several_are_told_each_for_itself(filled: Machine) -> None:
     said = filled.run(*DELETE, "--version=1", "--version=2", "--version=3")
     said_lines = said.err.splitlines()
@@ -82,6 +117,11 @@ def test_several_are_told_each_for_itself(filled: Machine) -> None:
     assert "The version was not deleted." in said_lines[0]
     assert "Nothing was deleted" not in said.err
     assert said.out.count("Kept version 2 (") == 2
+    assert [line.partition(":")[0] for line in said.out.splitlines() if line.startswith("Deleted")] == [
+        "Deleted version 1 of data",
+        "Deleted version 3 of data",
+    ]
+    assert filled.phases() == [(2, "SUCCEEDED")]
 
 
 def test_what_is_asked_for_several_is_what_would_happen(filled: Machine) -> None:

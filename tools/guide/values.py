@@ -15,7 +15,6 @@ from grid_datastores import settings
 from grid_datastores.cli.server import serve
 from grid_datastores.domain import naming, rules
 from grid_datastores.gateway import http_uploads
-from grid_datastores.server import signing_in
 from grid_datastores.sources.limits import FetchLimits
 from grid_datastores.storage import manifest, packing
 from grid_datastores.wire.datastores import MAX_IDS
@@ -43,14 +42,12 @@ def values() -> Mapping[str, str]:
         "max-ratio": number(FetchLimits().ratio),
         "max-source-files": number(FetchLimits().files),
         "max-source-size": size(FetchLimits().total_bytes),
-        "max-wrong-keys": number(signing_in.MAX_WRONG_KEYS),
         "pack-size": size(packing.PACK_SIZE),
         "part-size": size(http_uploads.PART_SIZE),
         "quota": number(settings.QUOTA.default),
         "ratio-from": size(FetchLimits().ratio_from),
         "upload-expiry": duration(settings.UPLOAD_EXPIRY.default),
         "lease": duration(settings.LEASE.default),
-        "wrong-keys-period": duration(int(signing_in.PERIOD)),
     }
 
 

@@ -203,6 +203,7 @@ def test_signing_in_leads_back_to_the_page_that_was_asked_for(
         assert http.post("/sign-in", data=fields).headers["location"] == wanted
 
 
+@pytest.mark.proves("start-link-signs-in-once")
 def test_the_link_of_a_start_signs_in_once(own_server: ServerProcess) -> None:
     link = own_server.restart_and_read_link()
     with at(own_server) as http:
@@ -219,6 +220,7 @@ def test_the_link_of_a_start_signs_in_once(own_server: ServerProcess) -> None:
     assert httpx.post(own_server.restart_and_read_link(), headers={"origin": "http://evil.example"}).status_code == 403
 
 
+@pytest.mark.proves("reload-deletes-nothing")
 def test_one_form_deletes_one_version_however_it_is_sent(ana: Person) -> None:
     fields = {"number": "2", "version": ["2", "3"], "name": "data", "all": "yes"}
     receipt = ana.http.post(DELETE, data=fields)
