@@ -94,6 +94,7 @@ def test_the_command_line_signs_in_uploads_and_downloads(
     assert {f.relative_to(back).as_posix(): f.read_bytes() for f in back.rglob("*") if f.is_file()} == files
 
 
+@pytest.mark.proves("whole-parts-through-nginx")
 def test_a_whole_part_of_a_client_goes_through(behind: OpenProxy, ana: Credentials, embedded: Machine) -> None:
     proxy = behind(GRID_PUBLIC_URL="URL")
     embedded.extra |= _signed_in(proxy, ana)
@@ -102,6 +103,7 @@ def test_a_whole_part_of_a_client_goes_through(behind: OpenProxy, ana: Credentia
     assert embedded.create("source") == 1
 
 
+@pytest.mark.proves("addresses-behind-a-proxy")
 def test_addresses_of_parts_and_files_are_those_of_the_proxy(proxy: TlsProxy, ana: Credentials) -> None:
     with _client(proxy, ana) as http, _client(proxy) as stranger:
         stock = Stock(http, *ana, stranger)
@@ -155,6 +157,7 @@ def test_a_form_of_another_site_changes_nothing(proxy: TlsProxy, ana: Credential
             assert http.post("/sign-in", data=fields, headers={"origin": other}).status_code == 403, other
 
 
+@pytest.mark.proves("link-at-the-public-address")
 def test_the_link_that_is_printed_can_be_opened(behind: OpenProxy, new_server: ServerProcess) -> None:
     proxy = behind(GRID_PUBLIC_URL="URL")
     link = new_server.restart_and_read_link()
@@ -164,12 +167,14 @@ def test_the_link_that_is_printed_can_be_opened(behind: OpenProxy, new_server: S
         assert "; Secure" in http.post(link, headers={"origin": proxy.url}).headers["set-cookie"]
 
 
+@pytest.mark.proves("public-name-is-answered")
 def test_the_server_answers_to_its_public_name(new_server: ServerProcess) -> None:
     new_server.operate({"GRID_PUBLIC_URL": f"https://{NAME}"})
     for host, status in ((NAME, 200), (f"{NAME}:8443", 200), ("127.0.0.1", 200), ("evil.example", 421)):
         assert httpx.get(f"{new_server.url}/sign-in", headers={"host": host}).status_code == status, host
 
 
+@pytest.mark.proves("named-proxy-tells-clients-apart")
 def test_a_named_proxy_tells_where_clients_are(behind: OpenProxy, ana: Credentials) -> None:
     """One who guesses keys does not make others wait, and cannot say that they are somebody else."""
     proxy = behind(GRID_FORWARDED_ALLOW_IPS=f"10.0.0.0/8,{PROXY}")
@@ -184,6 +189,7 @@ def test_a_named_proxy_tells_where_clients_are(behind: OpenProxy, ana: Credentia
         assert http.get("/v1/auth/user").status_code == 401
 
 
+@pytest.mark.proves("whole-parts-through-nginx")
 def test_a_proxy_that_takes_less_than_a_part_is_told(behind: OpenProxy, ana: Credentials, embedded: Machine) -> None:
     proxy = behind(shown_configuration().replace("client_max_body_size 0;", ""), GRID_PUBLIC_URL="URL")
     embedded.extra |= _signed_in(proxy, ana)
@@ -193,6 +199,7 @@ def test_a_proxy_that_takes_less_than_a_part_is_told(behind: OpenProxy, ana: Cre
     assert embedded.listing() == []
 
 
+@pytest.mark.proves("addresses-as-the-client-reaches-the-server", "other-headers-ignored")
 @pytest.mark.parametrize("named", ["", PROXY, "10.0.0.0/8"])
 def test_nobody_else_is_believed(new_server: ServerProcess, ana: Credentials, named: str) -> None:
     new_server.operate({"GRID_FORWARDED_ALLOW_IPS": named, "FORWARDED_ALLOW_IPS": "*"})
@@ -213,6 +220,7 @@ def test_nobody_else_is_believed(new_server: ServerProcess, ana: Credentials, na
     assert [answer.status_code for answer in guessed] == [401] * 10 + [429] * 2
 
 
+@pytest.mark.proves("nonsense-stops-the-start")
 @pytest.mark.parametrize(
     ("variable", "value"), [("GRID_PUBLIC_URL", "grid.example"), ("GRID_FORWARDED_ALLOW_IPS", "localhost")]
 )

@@ -48,7 +48,7 @@ def _delete_elsewhere(machine: Machine) -> str:
     return str(version["id"])
 
 
-@pytest.mark.proves("copy-erased-by-next-command-there")
+@pytest.mark.proves("commands-ask-what-is-deleted", "copy-erased-by-next-command-there")
 @pytest.mark.parametrize("command", [("datastore",), ("status",), ("datastore", "show", *VERSION), ("session", "list")])
 def test_the_next_command_erases_the_copy_of_a_version_that_was_deleted_elsewhere(
     used: Machine, command: tuple[str, ...]
@@ -151,6 +151,7 @@ def test_a_place_that_cannot_say_what_is_deleted_fails_no_command(embedded: Mach
         assert _cache(embedded) == []
 
 
+@pytest.mark.proves("commands-ask-what-is-deleted")
 def test_where_no_copy_is_nobody_is_asked(embedded: Machine) -> None:
     with serving() as server:
         embedded.extra = {"GRID_URL": server.url, "GRID_USER_ID": "ana", "GRID_API_KEY": "key"}

@@ -30,6 +30,7 @@ def test_a_name_for_this_machine_is_refused_unless_its_operator_allows_it(web: A
     assert fetch(web.url("/data.zip", "inside.example"), tmp_path, ("inside.example",)) == FILES
 
 
+@pytest.mark.proves("archives-fetched-directly")
 def test_a_proxy_of_the_environment_is_no_way_around_the_check(
     web: ArchiveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -41,6 +42,7 @@ def test_a_proxy_of_the_environment_is_no_way_around_the_check(
     assert web.seen == []
 
 
+@pytest.mark.proves("checked-address-is-used")
 def test_a_name_is_looked_up_once_and_the_checked_address_is_connected_to(
     web: ArchiveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

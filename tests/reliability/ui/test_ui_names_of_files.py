@@ -59,15 +59,19 @@ def test_a_browser_and_clients_of_the_api_give_names_and_contents_only(
     folder = folder_of(tmp_path, {"run.sh": b"#!/bin/sh\n"})
     (folder / "empty").mkdir()
     (folder / "run.sh").chmod(0o755)
+    (folder / "more.sh").write_bytes(b"#!/bin/sh\n")
     page = open_page()
+    posts: list[str] = []
+    page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
     _upload(page, "A folder", folder)
     _kept(page, ana)
+    assert len(posts) == 1
     assert ana.api.upload("sent", folder).done
     for name in ("names", "sent"):
         place = f"/v1/core/local/datastores/{ana.api.version_id(name, 1)}/manifest"
-        [row] = [json.loads(line) for line in ana.api.call("GET", place).text.splitlines()]
-        path, size, _digest, _object, _offset = row  # nothing follows that says more of the file
-        assert (path, size) == ("run.sh", 10)
+        rows = [json.loads(line) for line in ana.api.call("GET", place).text.splitlines()]
+        # Five values are path, size, digest, object and offset: nothing follows that says more of the file.
+        assert [(len(row), row[0], row[1]) for row in rows] == [(5, "more.sh", 10), (5, "run.sh", 10)]
 
 
 @pytest.mark.proves("quotation-marks-become-escapes-without-javascript")

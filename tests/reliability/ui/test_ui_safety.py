@@ -107,6 +107,7 @@ def test_a_form_of_another_site_changes_nothing(kept: Person, headers: dict[str,
     assert kept.api.state() == before
 
 
+@pytest.mark.proves("other-hosts-refused")
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "localhost.evil.example", "10.0.0.1", ""])
 def test_a_request_for_another_host_is_refused_by_pages_and_api_alike(kept: Person, host: str) -> None:
     for path in ("/", "/sign-in", "/v1/auth/user", "/static/ui.css"):
@@ -116,12 +117,14 @@ def test_a_request_for_another_host_is_refused_by_pages_and_api_alike(kept: Pers
         assert "does not accept requests for the host" in answer.json()["message"]
 
 
+@pytest.mark.proves("operator-allows-hosts")
 def test_the_operator_can_allow_a_host(own_server: ServerProcess) -> None:
     own_server.operate({"GRID_ALLOWED_HOSTS": "grid.example, Data.example"})
     for host, status in (("grid.example", 200), ("data.example:80", 200), ("evil.example", 421)):
         assert httpx.get(f"{own_server.url}/sign-in", headers={"host": host}).status_code == status
 
 
+@pytest.mark.proves("wrong-keys-are-counted")
 def test_wrong_keys_are_counted_for_pages_and_api_together(shared_server: ServerProcess) -> None:
     user = shared_server.add_user(f"eve-{uuid4().hex[:8]}")
     with at(shared_server) as http:
@@ -142,6 +145,7 @@ def test_wrong_keys_are_counted_for_pages_and_api_together(shared_server: Server
         assert http.post("/sign-in", data={"name": other.user_id, "key": "guess"}).status_code == 401
 
 
+@pytest.mark.proves("wrong-keys-are-counted")
 def test_who_has_the_key_is_let_in_however_many_wrong_ones_came_before(shared_server: ServerProcess) -> None:
     user = shared_server.add_user(f"eve-{uuid4().hex[:8]}")
     with at(shared_server) as http:
