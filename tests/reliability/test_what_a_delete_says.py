@@ -145,6 +145,7 @@ def test_what_is_refused_of_several_that_are_only_asked_for(filled: Machine) -> 
     assert said.out.count("Deleting it would keep versions 2 (") == 1
 
 
+@pytest.mark.proves("failed-listed-until-deleted")
 def test_a_version_that_has_failed_is_not_kept(embedded: Machine) -> None:
     folder = folder_of(embedded.home, {"a.csv": b"1"})
     embedded.create(folder)
@@ -156,6 +157,8 @@ def test_a_version_that_has_failed_is_not_kept(embedded: Machine) -> None:
     assert embedded.phases() == [(1, "SUCCEEDED"), (2, "SUCCEEDED"), (3, "FAILED")]
     said = embedded.run(*DELETE, "--version=1").done()
     assert re.search(r"^Kept version 2 \(\w+\) of data\.$", said, re.MULTILINE), said
+    embedded.run(*DELETE, "--version=3").done()
+    assert embedded.phases() == [(2, "SUCCEEDED")]
 
 
 @pytest.mark.parametrize("how", [(), ("-o", "json")])

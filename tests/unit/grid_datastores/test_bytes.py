@@ -132,6 +132,7 @@ def test_a_manifest_comes_back_from_its_bytes(tmp_path: Path) -> None:
     assert len(manifest.encode().splitlines()) == len(ODD)
 
 
+@pytest.mark.proves("fingerprint-of-files")
 def test_a_fingerprint_is_of_paths_sizes_and_contents_alone(tmp_path: Path) -> None:
     def fingerprint(*files: FileEntry) -> str:
         return Manifest.of(files).fingerprint
