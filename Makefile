@@ -47,6 +47,7 @@ checks: setup
 	PYTHONPATH=tools $(STAGE) checks $(BIN)/python -m guide.values
 	$(STAGE) checks $(BIN)/living-spec lint
 	$(STAGE) checks $(BIN)/python tools/words.py
+	PYTHONPATH=tools $(STAGE) checks $(BIN)/python tools/names.py
 
 # Would the spec notice? A defect at a time, on the scenarios of its rule; takes about half an hour.
 defects: setup

@@ -48,7 +48,11 @@ class Client:
         def ended() -> tuple[str, str] | None:
             status = self.http.get(path).raise_for_status().json()["status"]
             phase = status["phase"].rpartition("_")[2]
-            return None if phase in ("UNSPECIFIED", "OPTIMIZING") else (phase, status["message"])
+            return (
+                None
+                if phase in ("UNSPECIFIED", "CLOUD_RESOURCES_PENDING", "OPTIMIZING")
+                else (phase, status["message"])
+            )
 
         return wait_until(ended, "the version is finished")
 

@@ -167,6 +167,56 @@ def test_queries_that_are_none_are_refused(client: Client, query: str) -> None:
         refused(client.http.get(f"{client.versions}?{query}{more}"))
 
 
+@pytest.mark.proves("list-include-deleted")
+def test_a_list_has_the_deleted_versions_that_it_is_asked_for(client: Client) -> None:
+    first, second = client.begin(), client.begin()
+    client.http.delete(first).raise_for_status()
+    client.send(second, b"1")
+    client.finish(second)
+
+    def listed(query: str) -> list[int]:
+        found = client.http.get(f"{client.versions}?{query}").raise_for_status().json()["datastores"]
+        return [item["spec"]["version"] for item in found]
+
+    assert listed("") == listed("includeDeleted=false") == [2]
+    assert listed("includeDeleted=true") == listed("includeDeleted=true&name=data") == [1, 2]
+    assert listed("includeDeleted=true&version=1") == listed("includeDeleted=true&name=data&version=1") == [1]
+    assert listed("includeDeleted=true&available=true") == listed("available=true") == [2]
+    assert listed("includeDeleted=true&available=true&name=data&version=1") == []
+    assert listed("includeDeleted=true&name=other") == listed("includeDeleted=true&name=other&version=1") == []
+
+
+@pytest.mark.proves("unknown-source-type-refused")
+@pytest.mark.parametrize("kind", ["COMPRESSED_FILE", "FSX", "NONE"])
+def test_a_type_of_source_that_is_not_known_is_refused(client: Client, kind: str) -> None:
+    before = client.seen()
+    name = f"DATASTORE_SOURCE_TYPE_{kind}"
+    body = {"name": "data", "spec": {"source": "https://example.com/a.zip", "sourceType": name}}
+    refused(client.http.post(client.versions, json=body), f"'{name}' is not a source type", "_EXPANDED_FILES")
+    assert client.seen() == before
+    body["spec"] = {"sourceType": "DATASTORE_SOURCE_TYPE_UNSPECIFIED"}
+    assert client.http.post(client.versions, json=body).json()["spec"]["sourceType"].endswith("EXPANDED_FILES")
+
+
+@pytest.mark.proves("token-duration")
+def test_a_token_is_valid_for_as_long_as_it_is_asked_for(client: Client) -> None:
+    def login(duration: str) -> httpx.Response:
+        body = {"username": client.user.user_id, "apiKey": client.user.api_key, "duration": duration}
+        return httpx.post(f"{client.server.url}/v1/auth/login", json=body)
+
+    def accepted(token: str) -> bool:
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx.get(f"{client.server.url}/v1/auth/user", headers=headers).is_success
+
+    for duration in ("", "3600", "43200s"):
+        assert accepted(login(duration).raise_for_status().json()["token"])
+    short = login("1s").raise_for_status().json()["token"]
+    wait_until(lambda: not accepted(short), "it has expired")
+    for wrong in ("-1", "0", "1h", "soon", "1.5s"):
+        refused(login(wrong), "duration is")
+    refused(login("43201"), "at most 43200 seconds")
+
+
 def test_pages_of_files_are_whole_numbers_and_never_empty(client: Client) -> None:
     path = client.begin()
     for key in ("a", "b", "c"):

@@ -10,6 +10,7 @@ import pytest
 from reliability.machine import Machine, finished, folder_of
 
 
+@pytest.mark.proves("linked-file-keeps-typed-name")
 def test_a_file_given_by_a_link_has_the_name_that_was_typed(machine: Machine) -> None:
     content = machine.home / "SHA256E-s4--9f86d08"
     content.write_bytes(b"1,2\n")
@@ -48,6 +49,7 @@ def test_a_name_that_the_destination_does_not_take_costs_no_other_file(machine: 
     assert [path.name for path in place.iterdir()] == ["data"]
 
 
+@pytest.mark.proves("run-keeps-times-and-programs")
 def test_a_large_program_runs_where_it_lies_and_keeps_its_time(embedded: Machine) -> None:
     """A large file is linked for a Run of a user who cannot write through the link, and copied for others."""
     source = folder_of(embedded.home, {"tool": b"#!/bin/sh\necho measured\nexit\n" + b"#" * 2**20})
@@ -69,6 +71,7 @@ def test_a_download_under_a_strict_umask_is_for_its_user_alone(machine: Machine)
     assert [oct(path.stat().st_mode & 0o777) for path in found] == ["0o700", "0o700", "0o600"]
 
 
+@pytest.mark.proves("run-keeps-empty-folders")
 def test_a_run_keeps_its_empty_folders_and_finds_them_the_next_time(machine: Machine) -> None:
     source = folder_of(machine.home, {"a.csv": b"1\n"})
     (source / "photos" / "2026").mkdir(parents=True)

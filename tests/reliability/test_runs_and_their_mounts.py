@@ -234,22 +234,30 @@ def test_files_that_a_run_damaged_are_not_renewed_while_it_reads_them(kept: Mach
     assert kept.run(*_run_words("daily", "cat", "{data}/a.txt")).done() == "hello"
 
 
-def test_nobody_writes_through_a_mount_into_a_version(kept_here: Machine) -> None:
-    """Root may write any file; it can damage its copy, and nothing else."""
-    write = "exec 2>/dev/null; printf ZZZ | dd of=$GRID_DATASTORE_DATA/large.bin conv=notrunc; true"
-    kept_here.run(*_run_words("nightly", "sh", "-c", write)).done()
+@pytest.mark.proves("run-writes-reach-no-version")
+@pytest.mark.parametrize("powerless", [True, False], ids=["the owner", "root"])
+def test_a_run_that_forces_its_way_changes_only_its_copy(kept_here: Machine, *, powerless: bool) -> None:
+    """The owner may change the permissions of the files, and root needs not even that."""
+    write = "cd $GRID_DATASTORE_DATA; chmod u+w . large.bin && printf ZZZ | dd of=large.bin conv=notrunc 2>/dev/null"
+    forced = kept_here.start(*_run_words("nightly", "sh", "-c", write), powerless=powerless)
+    assert finished(forced) == Said(0, "", "")
+    assert (_folder(kept_here) / "large.bin").read_bytes().startswith(b"ZZZ")
     kept_here.run("datastore", "download", *_VERSION, "--to", "back").done()
     assert (kept_here.home / "back" / "large.bin").read_bytes() == _LARGE
     same = ("cmp", "{data}/large.bin", str(kept_here.home / "source" / "large.bin"))
     kept_here.run(*_run_words("nightly", *same)).done()
 
 
-def test_large_files_are_links_for_who_cannot_write_them_and_copies_for_root(kept_here: Machine) -> None:
-    linked = _run_words("nightly", "test", "-L", "{data}/large.bin")
-    assert finished(kept_here.start(*linked, powerless=True)) == Said(0, "", "")
-    if os.geteuid() == 0:
-        assert kept_here.run(*linked) == Said(1, "", "")
-        assert (_folder(kept_here) / "large.bin").stat().st_mode & 0o777 == 0o444
+def test_a_link_that_an_earlier_release_made_becomes_a_copy(kept_here: Machine) -> None:
+    kept_here.run(*_run_words("nightly", "true")).done()
+    [stored] = [path for path in kept_here.storage.rglob("*") if path.is_file() and path.stat().st_size == len(_LARGE)]
+    folder = _folder(kept_here)
+    folder.chmod(0o755)
+    (folder / "large.bin").unlink()
+    (folder / "large.bin").symlink_to(stored)
+    is_file = ("sh", "-c", "test -f {data}/large.bin && ! test -L {data}/large.bin")
+    assert finished(kept_here.start(*_run_words("nightly", *is_file), powerless=True)) == Said(0, "", "")
+    assert stored.read_bytes() == _LARGE
 
 
 @pytest.mark.parametrize("command", ["run", "delete"])
@@ -297,7 +305,7 @@ def test_files_that_cannot_be_removed_do_not_make_a_deletion_fail(kept: Machine)
 
 
 def test_damaged_data_reaches_no_command_not_even_the_first(kept_here: Machine) -> None:
-    """A large file is only linked, and all the same checked before."""
+    """The copy of a large file, too, is checked before."""
     [stored] = [path for path in kept_here.storage.rglob("*") if path.is_file() and path.stat().st_size == len(_LARGE)]
     stored.chmod(0o644)
     stored.write_bytes(bytes(len(_LARGE)))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import signal
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from acceptance.server import ServerProcess
-from reliability.machine import Machine, finished, folder_of
+from acceptance.waiting import wait_until
+from reliability.machine import Machine, Process, Said, finished, folder_of
 
 _VERSION = ("--name", "data", "--version", "1")
 _RUN = ("run", "--name", "nightly", "--datastore_name", "data", "--datastore_version", "1", "--")
@@ -59,6 +64,46 @@ def test_a_machine_that_slept_gives_up_no_run_whose_process_is_there(embedded: M
         said = finished(run)
         assert (said.code, said.out) == (0, "hello"), said
     assert list((data / "runs").iterdir()) == []
+
+
+@contextmanager
+def _held_up(served: Machine) -> Iterator[Process]:
+    """A Run on a server whose process is stopped, until its lease has expired."""
+    with served.start(*_RUN, *_READ, stdin=-1) as run:
+        assert run.stdout
+        assert run.stdout.readline() == "began\n"
+        run.send_signal(signal.SIGSTOP)
+        wait_until(lambda: not _holders(served), "its lease has expired")
+        try:
+            yield run
+        finally:
+            run.send_signal(signal.SIGCONT)
+
+
+def _holders(machine: Machine) -> list[str]:
+    shown = json.loads(machine.run("datastore", "show", *_VERSION, "-o", "json").done())
+    return [holder["name"] for holder in shown["holders"]]
+
+
+@pytest.mark.proves("held-up-run-holds-again")
+def test_a_run_that_was_held_up_longer_than_its_lease_holds_its_version_again(served: Machine) -> None:
+    with _held_up(served) as run:
+        run.send_signal(signal.SIGCONT)
+        wait_until(lambda: _holders(served) == ["nightly"], "a heartbeat has come")
+        served.run("datastore", "delete", *_VERSION).refused("in use by Run nightly")
+        assert finished(run) == Said(0, "hello", "")
+
+
+@pytest.mark.proves("held-up-run-of-deleted-version")
+def test_a_run_that_was_held_up_while_its_version_was_deleted_reads_on_and_says_so(served: Machine) -> None:
+    with _held_up(served) as run:
+        assert served.run("datastore", "delete", *_VERSION).code == 0
+        run.send_signal(signal.SIGCONT)
+        assert run.stderr
+        warning = run.stderr.readline()
+        assert warning.startswith("Warning: Run nightly no longer holds its versions"), warning
+        assert finished(run) == Said(0, "hello", "")
+    assert list((served.directory / "cache").iterdir()) == []
 
 
 def test_a_run_whose_process_was_killed_is_given_up_after_its_lease(embedded: Machine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 
@@ -25,6 +26,19 @@ def test_who_signs_in_may_stand_in_the_environment(connected: Machine, login: li
     assert connected.user.api_key in (connected.directory / "credentials.json").read_text()
     connected.run(*login, env={"GRID_API_KEY": ""}).refused("Give your API key", "--key -", "GRID_API_KEY", code=2)
     connected.run(*login, env={"GRID_USER_ID": ""}).refused("Give your user name", "GRID_USER_ID", code=2)
+
+
+@pytest.mark.proves("status-names-server-and-user")
+def test_status_says_where_commands_work_and_as_whom(connected: Machine, login: list[str]) -> None:
+    assert connected.server
+    connected.run(*login).done()
+    told = json.loads(connected.run("status", "-o", "json", env={"GRID_URL": connected.server.url}).done())
+    name = told["user"]
+    assert name.startswith("ana-")
+    assert told["place"] == connected.server.url
+    assert connected.run("status").done().startswith(f"Working on {connected.server.url} as {name}.\n")
+    alone = connected.run("status", env={"GRID_URL": ""}).done()
+    assert alone.startswith(f"Working on this machine ({connected.directory / 'data'}).\n")
 
 
 def test_no_version_is_made_of_the_credentials(connected: Machine, login: list[str]) -> None:

@@ -32,9 +32,9 @@ LOCALES = {
 CLOSED = [" ".join(closed) for closed in product(("", "<&-"), ("", ">&-"), ("", "2>&-"))][1:]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _no_more_loaded() -> Iterator[None]:
-    """A loaded process has the streams that it began with, so that each test has one of its own."""
+    """A loaded process has the streams that it began with: there is one for each way to begin."""
     yield
     warm.end_those_with_a_prefix()
 

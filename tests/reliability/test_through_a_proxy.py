@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import ssl
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pytest
 import trustme
 
 from acceptance.tls_proxy import free_port
+from forked import Forked
 from reliability.forward_proxy import ForwardProxy, forward_proxy
 from reliability.machine import Machine, folder_of
 from reliability.nonsense import Nonsense, serving
@@ -152,13 +151,13 @@ def test_a_proxy_that_refuses_is_told(signed_in: Machine, secure: Nonsense, prox
 
 
 @pytest.mark.parametrize("surface", ["api", "cli"])
-def test_the_acceptance_run_needs_none(tmp_path: Path, surface: str) -> None:
+def test_the_acceptance_run_needs_none(forked_pytest: Forked, tmp_path: Path, surface: str) -> None:
     """A proxy of the environment is for other hosts than this machine."""
     nowhere = {name: f"http://127.0.0.1:{free_port()}" for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")}
     words = ["tests/acceptance", "-k=without_a_version", "--numprocesses=0", f"--evidence={tmp_path / 'evidence'}"]
     kept = {name: value for name, value in os.environ.items() if name.lower() != "no_proxy"}
-    command = [sys.executable, "-m", "pytest", *words, f"--surface={surface}"]
-    done = subprocess.run(command, cwd=ROOT, env=kept | nowhere, capture_output=True, text=True)
+    code = "import pytest, sys; sys.exit(pytest.main())"
+    done = forked_pytest.run(code, *words, f"--surface={surface}", folder=ROOT, environment=kept | nowhere)
     assert done.returncode == 0, done.stdout
 
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 from grid_datastores import settings
 from grid_datastores.domain import naming, rules
-from grid_datastores.storage import manifest
+from grid_datastores.gateway import http_uploads
+from grid_datastores.sources.limits import FetchLimits
+from grid_datastores.storage import manifest, packing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,11 +30,18 @@ _SIZES = ((1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB"), (1, "bytes"))
 def values() -> Mapping[str, str]:
     """All values, by name."""
     return {
+        "large-file": size(packing.LARGE_FILE),
         "max-name": str(naming.MAX_NAME_LENGTH),
         "max-part": size(rules.MAX_PART_BYTES),
         "max-path-bytes": number(manifest.MAX_PATH_LENGTH),
         "max-path-part-bytes": number(manifest.MAX_NAME_LENGTH),
+        "max-ratio": number(FetchLimits().ratio),
+        "max-source-files": number(FetchLimits().files),
+        "max-source-size": size(FetchLimits().total_bytes),
+        "pack-size": size(packing.PACK_SIZE),
+        "part-size": size(http_uploads.PART_SIZE),
         "quota": number(settings.QUOTA.default),
+        "ratio-from": size(FetchLimits().ratio_from),
         "upload-expiry": duration(settings.UPLOAD_EXPIRY.default),
         "lease": duration(settings.LEASE.default),
     }

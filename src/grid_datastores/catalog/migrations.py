@@ -111,8 +111,16 @@ def _store_lease_and_expiry_lengths(connection: Connection) -> None:
         connection.exec_driver_sql("UPDATE versions SET active_at = ? WHERE phase = ?", (now, phase.value))
 
 
+def _name_fetches(connection: Connection) -> None:
+    """4: A version whose data is fetched is in a phase of its own."""
+    connection.exec_driver_sql(
+        "UPDATE versions SET phase = 'fetching' WHERE phase = 'optimizing' AND source_kind != 'files'"
+    )
+
+
 _MIGRATIONS: Sequence[Callable[[Connection], None]] = (
     _separate_fetch_urls,
     _index_live_workloads,
     _store_lease_and_expiry_lengths,
+    _name_fetches,
 )

@@ -9,8 +9,9 @@ from uuid import uuid4
 from sqlalchemy import delete, func, insert, select, update
 
 from grid_datastores.catalog import schema
+from grid_datastores.domain.errors import Immutable, NotFound
 from grid_datastores.domain.model import Event, EventKind, Phase, Source, SourceKind, Upload, Version, VersionRef
-from grid_datastores.domain.rules import next_number
+from grid_datastores.domain.rules import next_number, phases_before
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -94,14 +95,13 @@ class Versions:
         )
         return rows[0] if rows else None
 
-    def of_owner(self, owner_id: str) -> list[Version]:
-        """Return the owner's versions that are not deleted, sorted by name and number."""
+    def of_owner(self, owner_id: str, *, with_deleted: bool = False) -> list[Version]:
+        """Return the owner's versions, sorted by name and number: those that are not deleted, or all."""
         table = schema.versions
-        return self._all(
-            select(table)
-            .where(table.c.owner_id == owner_id, table.c.phase != Phase.DELETED.value)
-            .order_by(table.c.name, table.c.number)
-        )
+        query = select(table).where(table.c.owner_id == owner_id)
+        if not with_deleted:
+            query = query.where(table.c.phase != Phase.DELETED.value)
+        return self._all(query.order_by(table.c.name, table.c.number))
 
     def undeleted(self, owner_id: str, version_ids: Collection[str]) -> set[str]:
         """Return those of these ids whose versions belong to the owner and are not deleted."""
@@ -128,20 +128,21 @@ class Versions:
         table = schema.versions
         return self._connection.execute(select(table.c.fetch_url).where(table.c.id == version_id)).scalar_one_or_none()
 
-    def start_optimizing(self, version_id: str, at: datetime) -> None:
-        """Close the version to further data: everything is uploaded or can be fetched."""
-        self._set(version_id, phase=Phase.OPTIMIZING.value, active_at=at)
+    def close(self, version: Version, at: datetime) -> None:
+        """Close the version to further data of a client: everything is uploaded, or the service fetches it."""
+        phase = Phase.FETCHING if version.source.kind.is_fetched else Phase.OPTIMIZING
+        self._change_phase(version.id, phase, active_at=at)
 
     def fail(self, version_id: str, why: str, at: datetime) -> None:
         """Mark the version as failed and queue the removal of its bytes."""
-        self._set(version_id, phase=Phase.FAILED.value, message=why, fetch_url=None)
+        self._change_phase(version_id, Phase.FAILED, message=why, fetch_url=None)
         self.queue_removal(version_id, at)
 
     def finish(self, version_id: str, *, size: int, files: int, fingerprint: str, at: datetime) -> None:
         """Mark the version as available, with `size` bytes in `files` files."""
-        self._set(
+        self._change_phase(
             version_id,
-            phase=Phase.AVAILABLE.value,
+            Phase.AVAILABLE,
             fetch_url=None,
             message="",
             finished_at=at,
@@ -153,7 +154,7 @@ class Versions:
 
     def mark_deleted(self, version_id: str, by: str, at: datetime) -> None:
         """Mark the version as deleted by this user ("" for an abandoned upload) and queue the removal of its bytes."""
-        self._set(version_id, phase=Phase.DELETED.value, deleted_at=at, deleted_by=by, fetch_url=None)
+        self._change_phase(version_id, Phase.DELETED, deleted_at=at, deleted_by=by, fetch_url=None)
         self.queue_removal(version_id, at)
 
     def mark_used(self, version_id: str, by: str, at: datetime) -> None:
@@ -173,10 +174,14 @@ class Versions:
         table, queue = schema.versions, schema.removals
         return self._all(select(table).join(queue, queue.c.version_id == table.c.id).order_by(queue.c.queued_at))
 
-    def expired(self, phase: Phase, now: datetime) -> list[Version]:
-        """Return all users' versions in this phase that were inactive for longer than their expiry."""
+    def expired(self, now: datetime) -> list[Version]:
+        """Return all users' uploads and fetches that were inactive for longer than their expiry.
+
+        A complete upload never expires: a later server finishes it.
+        """
         table = schema.versions
-        rows = self._connection.execute(select(table).where(table.c.phase == phase.value)).all()
+        phases = [Phase.UPLOADING.value, Phase.FETCHING.value]
+        rows = self._connection.execute(select(table).where(table.c.phase.in_(phases))).all()
         return [_version(row) for row in rows if now - row.active_at > timedelta(seconds=row.expiry_seconds)]
 
     def has_expired(self, version_id: str, now: datetime) -> bool:
@@ -272,6 +277,15 @@ class Versions:
             Event(row.id, row.at, row.actor, EventKind(row.kind), row.message)
             for row in self._connection.execute(query)
         ]
+
+    def _change_phase(self, version_id: str, phase: Phase, **values: object) -> None:
+        """Change the phase, if the version's phase allows this (see `NEXT_PHASES`). Otherwise raise `Immutable`."""
+        table = schema.versions
+        starts = [start.value for start in phases_before(phase)]
+        changed = update(table).where(table.c.id == version_id, table.c.phase.in_(starts))
+        if not self._connection.execute(changed.values(phase=phase.value, **values)).rowcount:
+            version = self.get(version_id)
+            raise Immutable.of(version.ref, version.phase) if version else NotFound.id("version", version_id)
 
     def _set(self, version_id: str, **values: object) -> None:
         table = schema.versions

@@ -14,19 +14,21 @@ from grid_datastores.cli.target import open_datastores
 @click.option("--all", "ended", is_flag=True, help="Also list the Runs that have ended.")
 @output_option
 def status(ended: bool, output: str) -> None:
-    """Show where commands work, how many versions you have and may have, and what your Runs mount."""
+    """Show where commands work and as which user, how many versions you have and may have, and what your Runs mount."""
     from grid_datastores.domain.model import WorkloadKind
 
     with open_datastores() as datastores:
+        user = datastores.identity().user_name
         quota = datastores.quota()
         runs = [run for run in datastores.workloads(WorkloadKind.RUN) if ended or run.state.live]
     if output == "json":
         from grid_datastores.wire.workloads import run_out
 
         listed = [run_out(run, "") for run in runs]
-        print_json({"place": datastores.place_name, "used": quota.used, "limit": quota.limit, "runs": listed})
+        place = {"place": datastores.place_name, "user": user}
+        print_json(place | {"used": quota.used, "limit": quota.limit, "runs": listed})
         return
-    echo(f"Working on {datastores.place_name}.")
+    echo(f"Working on {datastores.place_name}{f' as {user}' if user else ''}.")
     echo(f"You have {quota.used} of {quota.limit} versions.")
     if runs:
         print_workloads(runs)

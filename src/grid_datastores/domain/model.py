@@ -13,6 +13,7 @@ class Phase(StrEnum):
     """The phase of a version's life."""
 
     UPLOADING = "uploading"
+    FETCHING = "fetching"
     OPTIMIZING = "optimizing"
     AVAILABLE = "available"
     FAILED = "failed"
@@ -21,7 +22,12 @@ class Phase(StrEnum):
     @property
     def unfinished(self) -> bool:
         """Whether data may still arrive."""
-        return self in (Phase.UPLOADING, Phase.OPTIMIZING)
+        return self in (Phase.UPLOADING, Phase.FETCHING, Phase.OPTIMIZING)
+
+    @property
+    def in_background(self) -> bool:
+        """Whether the service itself works on the version: it fetches its data, or checks data that has arrived."""
+        return self in (Phase.FETCHING, Phase.OPTIMIZING)
 
     @property
     def counts_against_quota(self) -> bool:
@@ -36,6 +42,11 @@ class SourceKind(StrEnum):
     ARCHIVE = "archive"
     BUCKET = "bucket"
     REFERENCE = "reference"
+
+    @property
+    def is_fetched(self) -> bool:
+        """Whether the service fetches the data. Otherwise, a client sends it."""
+        return self is not SourceKind.FILES
 
     @property
     def how(self) -> str:
@@ -61,12 +72,13 @@ class Place:
     """Where versions are stored, and for which user.
 
     `id` does not depend on the typed address or path. `description` is for people. `former_ids` are the ids that
-    earlier releases wrote into their journals on this machine.
+    earlier releases wrote into their journals on this machine. `user_name` is "" for a folder, which has one owner.
     """
 
     id: str
     description: str
     former_ids: tuple[str, ...] = ()
+    user_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

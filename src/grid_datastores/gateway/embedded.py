@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import NotFound, NotThatState, Refusal
-from grid_datastores.domain.model import Phase, Place
+from grid_datastores.domain.model import Place
 from grid_datastores.domain.rules import require_available
 from grid_datastores.domain.text import os_sentence
 from grid_datastores.service import open_service
@@ -131,7 +131,7 @@ class EmbeddedDatastores:
         self._service.uploads.complete(self._user, version.id)
 
     def interrupted_fetches(self) -> Sequence[Version]:
-        return [version for version in self.versions() if version.phase is Phase.OPTIMIZING]
+        return [version for version in self.versions() if version.phase.in_background]
 
     def abandon(self, version: Version) -> None:
         self._service.uploads.abandon(self._user, version.id)

@@ -73,23 +73,25 @@ class HttpDatastores:
     def identity(self) -> Place:
         """See `Datastores`. If the server sends no place id, its address is used instead."""
         if self._identity is None:
-            place_id, user_id = self._request_identity()
+            place_id, user_id, user_name = self._request_identity()
             by_address = f"{self.place_name}/{user_id}"
             earlier = (self.place_name, by_address) if place_id else (self.place_name,)
-            self._identity = Place(f"{place_id}/{user_id}" if place_id else by_address, self.place_name, earlier)
+            identity = f"{place_id}/{user_id}" if place_id else by_address
+            self._identity = Place(identity, self.place_name, earlier, user_name)
         return self._identity
 
-    def _request_identity(self) -> tuple[str, str]:
-        """Return the ids of the place and the user. Servers of Grid's own API send no place id: ""."""
+    def _request_identity(self) -> tuple[str, str, str]:
+        """Return the ids of the place and the user, and the user's name. Some servers send no place id: ""."""
         try:
             answer = cast("accounts.UserResponse", self._connection.call("GET", "/v1/auth/user"))
         except Refusal as error:
             if error.metadata.get("status") != "404":
                 raise
-            return "", self._user_id
+            return "", self._user_id, self._user_id
         with raising_not_understood(self.place_name):
             place_id = answer.get("placeId")
-            return id_in(place_id) if place_id is not None else "", id_in(answer["id"])
+            user_id = id_in(answer["id"])
+            return id_in(place_id) if place_id is not None else "", user_id, str(answer.get("username") or user_id)
 
     def deleted(self, version_ids: Collection[str]) -> Collection[str]:
         found: set[str] = set()

@@ -1,8 +1,8 @@
 """Mount versions on this machine: write a version's files into a read-only folder and verify them.
 
-The folder's name is the version's id, so no other version shares it, and deleting the version removes it. If this
-machine stores the version, large files become symbolic links to the stored objects instead of copies. This does not
-apply to a user who can write through the links, such as root.
+The folder's name is the version's id, so no other version shares it, and deleting the version removes it. The files
+are copies, never links: root, and the owner of a link's target, could write through a link into the version. If this
+machine stores the version, the copies of large files share their blocks with it where the file system can do that.
 
 Two lock files lie beside the folder:
 
@@ -196,7 +196,7 @@ def _rewrite(
                 lambda name: datastores.read_object(version, name),
                 folder,
                 progress,
-                lambda file: _link_target(datastores, version, file),
+                lambda name: datastores.local_object(version, name),
                 directory=directory,
             )
             if rejected:  # a Run must never see an incomplete version
@@ -210,28 +210,12 @@ def _rewrite(
         ) from error
 
 
-def _link_target(datastores: Datastores, version: Version, file: FileEntry) -> Path | None:
-    """Return the stored object to link to, or None if the file must be copied.
-
-    The object must have the file's exact contents and attributes, and this user must not be able to write to it.
-    """
-    path = datastores.local_object(version, file.object)
-    if path is None or file.offset or not path.is_file() or _writable(path):
-        return None
-    same_time = file.modified in (None, path.stat().st_mtime_ns)
-    return path if same_time and _has_mode(path, file) and _has_contents(path, file) else None
-
-
-def _writable(path: Path) -> bool:
-    return os.access(path, os.W_OK)  # also true for root and a read-only file
-
-
 def _make_read_only(folder: Path) -> None:
     for path in folder.rglob("*"):
-        if not path.is_dir() and not path.is_symlink():
+        if not path.is_dir():
             path.chmod(0o555 if path.stat().st_mode & _EXECUTE else 0o444)
     for path in [*folder.rglob("*"), folder]:
-        if path.is_dir() and not path.is_symlink():
+        if path.is_dir():
             path.chmod(0o555)
 
 
@@ -257,8 +241,8 @@ def _has_mode(path: Path, file: FileEntry) -> bool:
 
 
 def _has_contents(path: Path, file: FileEntry) -> bool:
-    """Return whether the file on disk has the manifest's SHA-256 and is not a link to a writable file."""
-    if path.is_symlink() and _writable(path):
+    """Return whether the file on disk has the manifest's SHA-256. A link, which earlier releases made, has not."""
+    if path.is_symlink():
         return False
     try:
         if file.sha256.startswith(ETAG):  # the manifest of a reference has no SHA-256, so only the size can be compared

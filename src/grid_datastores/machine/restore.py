@@ -17,13 +17,17 @@ from grid_datastores.domain.errors import Damaged, Refusal, SourceFailed
 from grid_datastores.domain.model import ETAG
 from grid_datastores.domain.text import counted, os_reason
 from grid_datastores.machine.staging import StagingFolder
+from grid_datastores.system.files import clone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
     from grid_datastores.domain.model import FileEntry
     from grid_datastores.storage.manifest import Manifest
+
+_CHUNK_SIZE = 1024 * 1024  # bytes
 
 # The file system rejects one name: it is too long, cannot be encoded, or differs from another name only by case.
 _NAME_REJECTED = {errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.EEXIST, errno.EISDIR, errno.ENOTDIR}
@@ -34,19 +38,21 @@ def restore(
     read_object: Callable[[str], Iterable[bytes]],
     destination: Path,
     progress: Callable[[int], object],
-    link_target: Callable[[FileEntry], Path | None] = lambda _file: None,
+    local_object: Callable[[str], Path | None] = lambda _name: None,
     *,
     directory: Path,
 ) -> dict[str, str]:
     """Write all files below `destination`, which must not exist yet.
 
     Return the paths whose names the file system rejected, each with the reason. All other files are written.
-    `read_object` streams an object by its name. If `link_target` returns a path, the file becomes a link to it.
+    `read_object` streams an object by its name. `local_object` returns its path if this machine stores it. A file that
+    is such an object becomes a copy-on-write copy, which needs no space until it is changed, where the file system can
+    make one.
     `directory` is the settings directory, where the staging folder is noted in case this process is killed.
     """
     check_new(destination)
     with _staging(destination, directory) as folder:
-        return _write_all(manifest, read_object, folder, progress, link_target)
+        return _write_all(manifest, read_object, folder, progress, local_object)
 
 
 def check_new(destination: Path) -> None:
@@ -91,7 +97,7 @@ def _write_all(
     read_object: Callable[[str], Iterable[bytes]],
     folder: Path,
     progress: Callable[[int], object],
-    link_target: Callable[[FileEntry], Path | None],
+    local_object: Callable[[str], Path | None],
 ) -> dict[str, str]:
     rejected: dict[str, str] = {}
     for path in manifest.folders:
@@ -101,16 +107,19 @@ def _write_all(
     for name, files in groupby(by_position, key=lambda file: file.object):
         stream: _ForwardReader | None = None
         for file in files:
-            target, linked, descriptor = folder / file.path, link_target(file), None
+            target, descriptor = folder / file.path, None
             with _collecting_rejected(file.path, rejected):
                 _make_folder(target.parent)
-                if linked:
-                    target.symlink_to(linked)
+                descriptor = _create(target, executable=file.executable)
+            if descriptor is None:
+                continue
+            with os.fdopen(descriptor, "r+b") as out:
+                if _cloned(file, local_object(name), out):
+                    _verify(file, _chunks(out), progress)
                 else:
-                    descriptor = _create(target, executable=file.executable)
-            if descriptor is not None:
-                stream = stream or _ForwardReader(iter(read_object(name)))
-                _write(file, stream, descriptor, progress)
+                    stream = stream or _ForwardReader(iter(read_object(name)))
+                    _verify(file, _written(stream.read(file.offset, file.size), out), progress)
+                _restore_time(file, out)
     return rejected
 
 
@@ -136,23 +145,43 @@ def _make_folder(folder: Path) -> None:
 
 
 def _create(target: Path, *, executable: bool) -> int:
-    """Create the file and return its descriptor, open for writing."""
-    return os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o777 if executable else 0o666)
+    """Create the file and return its descriptor, open for reading and writing."""
+    return os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o777 if executable else 0o666)
 
 
-def _write(file: FileEntry, stream: _ForwardReader, descriptor: int, progress: Callable[[int], object]) -> None:
+def _cloned(file: FileEntry, stored: Path | None, out: BinaryIO) -> bool:
+    """Return whether `out` became a copy-on-write copy of the stored object, which must have the file's size."""
+    is_whole = stored is not None and not file.offset and stored.is_file() and stored.stat().st_size == file.size
+    return stored is not None and is_whole and clone(stored, out.fileno())
+
+
+def _chunks(out: BinaryIO) -> Iterator[bytes]:
+    while chunk := out.read(_CHUNK_SIZE):
+        yield chunk
+
+
+def _written(chunks: Iterator[bytes], out: BinaryIO) -> Iterator[bytes]:
+    """Write the chunks and yield them."""
+    for chunk in chunks:
+        out.write(chunk)
+        yield chunk
+
+
+def _verify(file: FileEntry, chunks: Iterator[bytes], progress: Callable[[int], object]) -> None:
+    """Raise `Damaged` if the chunks do not have the file's SHA-256, which a reference to a bucket does not have."""
     digest = sha256()
-    with os.fdopen(descriptor, "wb") as out:
-        for chunk in stream.read(file.offset, file.size):
-            digest.update(chunk)
-            out.write(chunk)
-            progress(len(chunk))
-        if file.modified is not None:
-            out.flush()
-            with suppress(OSError, OverflowError):  # some file systems cannot store every time
-                os.utime(descriptor, ns=(file.modified, file.modified))
+    for chunk in chunks:
+        digest.update(chunk)
+        progress(len(chunk))
     if not file.sha256.startswith(ETAG) and digest.hexdigest() != file.sha256:
         raise Damaged(f"{file.path} does not match its SHA-256. Nothing was written. Try again.")
+
+
+def _restore_time(file: FileEntry, out: BinaryIO) -> None:
+    if file.modified is not None:
+        out.flush()
+        with suppress(OSError, OverflowError):  # some file systems cannot store every time
+            os.utime(out.fileno(), ns=(file.modified, file.modified))
 
 
 class _ForwardReader:

@@ -82,7 +82,7 @@ def resume(datastores: Datastores, journal: Journal, progress: Callable[[int], o
     Raises `SourceFailed` if a file has changed, or if the version accepts no more data. Enforces upload-resumed.
     """
     version = _find_version(datastores, journal)
-    if version is None or version.phase not in (Phase.UPLOADING, Phase.OPTIMIZING, Phase.AVAILABLE):
+    if version is None or not (version.phase.unfinished or version.phase is Phase.AVAILABLE):
         journal.delete()
         state = f"is {version.phase}" if version else "no longer exists"
         raise SourceFailed(

@@ -107,13 +107,13 @@ class Accounts:
             raise NotSignedIn("The user or the key is wrong. Sign in with: grid login")
         return user
 
-    def new_token(self, user: User) -> str:
-        """Return a new token for the user, valid for twelve hours."""
+    def new_token(self, user: User, lifetime: timedelta = TOKEN_LIFETIME) -> str:
+        """Return a new token for the user, valid for this long."""
         token = secrets.token_urlsafe(32)
         now = self._context.clock()
         with self._context.catalog.write() as tx:
             tx.users.delete_expired_tokens(now)
-            tx.users.add_token(token, user, now + TOKEN_LIFETIME)
+            tx.users.add_token(token, user, now + lifetime)
         return token
 
     def of_token(self, token: str) -> User:

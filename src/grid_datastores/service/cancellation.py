@@ -43,5 +43,5 @@ class CancellationToken:
         with suppress(Refusal):  # an unreadable catalog does not cancel anything: the next poll may succeed
             with self._context.catalog.read() as tx:
                 current = tx.versions.get(self._version.id)
-            if current is None or current.phase is not Phase.OPTIMIZING:
+            if current is None or current.phase is not Phase.FETCHING:
                 raise Cancelled

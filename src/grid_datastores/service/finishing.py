@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import NotFound, Refusal, SourceFailed, UploadInvalid
 from grid_datastores.domain.model import ETAG, SINGLE_REFERENCE, EventKind, FileEntry, Phase, SourceKind
-from grid_datastores.domain.rules import can_finish_later
+from grid_datastores.domain.rules import can_become, can_finish_later
 from grid_datastores.domain.text import counted
 from grid_datastores.service.activity import NotifyingWriter
 from grid_datastores.service.cancellation import CancellationToken, Cancelled
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from grid_datastores.sources.bucket import BucketFile
     from grid_datastores.storage import Storage, Writer
 
-UPLOADED_KINDS = frozenset({SourceKind.FILES})  # the other kinds must be fetched first, which can take hours
-FETCHED_KINDS = frozenset(SourceKind) - UPLOADED_KINDS
+FETCHED_KINDS = frozenset(kind for kind in SourceKind if kind.is_fetched)  # which can take hours
+UPLOADED_KINDS = frozenset(SourceKind) - FETCHED_KINDS
+_IN_BACKGROUND = [phase for phase in Phase if phase.in_background]
 MAX_FETCHES_PER_USER = 2  # at once; fewer than there are workers, so that one user cannot occupy them all
 CLIENT_MANIFEST = "announced.jsonl"  # the object with the client's manifest, until it is verified
 
@@ -51,7 +52,7 @@ class Finishing:
         only: str | None = None,
         actor: str | None = None,
     ) -> None:
-        """Finish every version of these kinds in phase optimizing, or only the version with the id `only`.
+        """Finish every version of these kinds that waits for it, or only the version with the id `only`.
 
         The history names `actor`, or the owner if there is none. A version whose data is invalid becomes failed, with
         the reason as its message. A version that this process cannot finish now stays in its phase.
@@ -60,7 +61,8 @@ class Finishing:
         first error after it has tried all versions.
         """
         with self._context.catalog.read() as tx:
-            waiting = [(version, tx.users.get(version.owner_id)) for version in tx.versions.in_phase(Phase.OPTIMIZING)]
+            versions = [version for phase in _IN_BACKGROUND for version in tx.versions.in_phase(phase)]
+            waiting = [(version, tx.users.get(version.owner_id)) for version in versions]
         errors: list[BaseException] = []
         for version, user in waiting:
             if version.source.kind not in kinds or only not in (None, version.id) or self._stopping.is_set():
@@ -87,7 +89,7 @@ class Finishing:
             current = tx.versions.get(version.id, lock=True)
             if current and current.phase is Phase.AVAILABLE:  # another process published the same bytes
                 return current
-            if current is None or not current.phase.unfinished:
+            if current is None or not can_become(current, Phase.AVAILABLE):
                 tx.versions.queue_removal(version.id, now)
                 return current or version
             size, count = manifest.size_bytes, len(manifest.files)
@@ -98,10 +100,10 @@ class Finishing:
 
     @contextmanager
     def _locked(self, version_id: str) -> Iterator[None]:
-        """Lock the unfinished version until the context ends. Raises `Cancelled` if it is no longer unfinished."""
+        """Lock the version until the context ends. Raises `Cancelled` if it can no longer become available."""
         with self._context.catalog.write() as tx:
             current = tx.versions.get(version_id, lock=True)
-            if current is None or not current.phase.unfinished:
+            if current is None or not can_become(current, Phase.AVAILABLE):
                 raise Cancelled
             yield
 
@@ -109,16 +111,14 @@ class Finishing:
         """Mark uploads and fetches as failed that were inactive longer than their expiry. Enforces upload-resumed."""
         self._context.leases.renew_after_clock_jump()
         with self._context.catalog.read() as tx:
-            now = self._context.clock()
-            uploads = tx.versions.expired(Phase.UPLOADING, now)
-            optimizing = tx.versions.expired(Phase.OPTIMIZING, now)
-        for version in uploads:
-            self._fail(version, "the upload was not finished in time", expired=True)
-        for version in optimizing:  # complete uploads never expire: a later server finishes them
-            if version.source.kind in FETCHED_KINDS:
-                with self._claim(version) as claimed:
-                    if claimed:
-                        self._fail(version, "it was not fetched in time", expired=True)
+            expired = tx.versions.expired(self._context.clock())
+        for version in expired:
+            if version.phase is Phase.UPLOADING:
+                self._fail(version, "the upload was not finished in time", expired=True)
+                continue
+            with self._claim(version) as claimed:
+                if claimed:
+                    self._fail(version, "it was not fetched in time", expired=True)
 
     def _claim_and_finish(self, version: Version, actor: str) -> None:
         if not self._context.storage.begun(version.id):
@@ -131,9 +131,9 @@ class Finishing:
     def _finish(self, version: Version, actor: str) -> None:
         with self._context.catalog.write() as tx:
             current = tx.versions.get(version.id, lock=True)
-            if current is None or current.phase is not Phase.OPTIMIZING:
+            if current is None or not current.phase.in_background:
                 return
-            if version.source.kind in FETCHED_KINDS:
+            if current.phase is Phase.FETCHING:
                 tx.versions.mark_active(version.id, self._context.clock())
         try:
             published = self._context.storage.published_manifest(version.id)
@@ -152,11 +152,7 @@ class Finishing:
             raise
 
     def _build_manifest(self, version: Version) -> tuple[Manifest, str]:
-        return (
-            (self._manifest_of_uploads(version), "")
-            if version.source.kind is SourceKind.FILES
-            else self._fetch(version)
-        )
+        return (self._manifest_of_uploads(version), "") if not version.source.kind.is_fetched else self._fetch(version)
 
     def _manifest_of_uploads(self, version: Version) -> Manifest:
         storage = self._context.storage

@@ -30,10 +30,10 @@ class Reading:
         self._context = context
         self._decoded = lru_cache(_CACHED_MANIFESTS)(context.storage.manifest)  # a published manifest never changes
 
-    def versions(self, user: User) -> list[Version]:
-        """Return the user's versions that are not deleted, sorted by name and number."""
+    def versions(self, user: User, *, with_deleted: bool = False) -> list[Version]:
+        """Return the user's versions, sorted by name and number: those that are not deleted, or all."""
         with self._context.catalog.read() as tx:
-            return tx.versions.of_owner(user.id)
+            return tx.versions.of_owner(user.id, with_deleted=with_deleted)
 
     def find(self, user: User, ref: VersionRef) -> Version:
         """Return the user's version of this name and number, deleted or not. Raises `NotFound` if it never existed."""

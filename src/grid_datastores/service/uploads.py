@@ -270,7 +270,7 @@ class Uploads:
                 raise UploadInvalid("Nothing was uploaded. A version needs at least one file.")
             if missing := [upload.key for upload in uploads if not upload.completed]:
                 raise UploadInvalid(_incomplete(missing, len(uploads)))
-            tx.versions.start_optimizing(version_id, self._context.clock())
+            tx.versions.close(version, self._context.clock())
         self._context.wake_workers()
 
     def _unused_versions(self, tx: Transaction, user: User) -> list[VersionRef]:

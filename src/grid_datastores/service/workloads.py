@@ -101,13 +101,17 @@ class Workloads:
             return tx.workloads.get(workload.id) or workload
 
     def heartbeat(self, user: User, workload_id: str) -> Workload:
-        """Renew the Run's lease and return the Run. Revives it if its lease expired and its versions still exist."""
+        """Renew the Run's lease and return the Run. Revives it if its lease expired and its versions still exist.
+
+        A Run without a lease gets none: it holds its versions until it is ended.
+        """
         with self._context.catalog.write() as tx:
             now = self._context.clock()
             run = _owned_workload(tx, user, WorkloadKind.RUN, workload_id)
             if not holds(run, now):
                 self._revive(tx, user, run, now)
-            tx.workloads.renew_lease(run.id, run.lease_seconds or self._context.limits.lease, now)
+            if run.lease_until is not None:
+                tx.workloads.renew_lease(run.id, run.lease_seconds or self._context.limits.lease, now)
             return tx.workloads.get(run.id) or run
 
     def end_expired_runs(self, is_alive: Callable[[Workload], bool]) -> None:

@@ -8,7 +8,10 @@ from typing_extensions import TypedDict
 
 
 class LoginRequest(TypedDict, total=False):
-    """The user id or name, and the API key."""
+    """The user id or name, and the API key.
+
+    `duration` is how long the token is valid, in seconds: `3600` or `3600s`. The default and the maximum are 43200.
+    """
 
     username: str
     apiKey: str

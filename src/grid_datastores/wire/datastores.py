@@ -45,15 +45,13 @@ SOURCE_KINDS = {text: kind for kind, text in SOURCE_TYPES.items()}
 _STATUS = "DATASTORE_OPTIMIZATION_STATUS_"
 PHASES = {
     Phase.UPLOADING: f"{_STATUS}UNSPECIFIED",
+    Phase.FETCHING: f"{_STATUS}CLOUD_RESOURCES_PENDING",  # in Grid's enumeration, the nearest to what it is
     Phase.OPTIMIZING: f"{_STATUS}OPTIMIZING",
     Phase.AVAILABLE: f"{_STATUS}SUCCEEDED",
     Phase.FAILED: f"{_STATUS}FAILED",
     Phase.DELETED: f"{_STATUS}DELETED",
 }
-_PHASES_IN = {text: phase for phase, text in PHASES.items()} | {
-    f"{_STATUS}POD_PENDING": Phase.OPTIMIZING,
-    f"{_STATUS}CLOUD_RESOURCES_PENDING": Phase.OPTIMIZING,
-}
+_PHASES_IN = {text: phase for phase, text in PHASES.items()} | {f"{_STATUS}POD_PENDING": Phase.OPTIMIZING}
 _STATES = {
     Phase.UPLOADING: "DATASTORE_STATE_UPLOADING",
     Phase.DELETED: "DATASTORE_STATE_DELETED",

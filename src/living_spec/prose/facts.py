@@ -65,7 +65,7 @@ def proving_tests(config: Config) -> list[ProvingTest]:
         for path in sorted(top.rglob("test_*.py")):
             source = path.read_text("utf-8")
             if f".{MARKER}(" in source:
-                found += _tests(config, path, ast.parse(source).body, "", ())
+                found += _tests(config, path, _parsed(path, source).body, "", ())
     return found
 
 
@@ -129,6 +129,13 @@ def judge_test(result: TestResult | None, current: str) -> Verdict:
     kind = {Outcome.PASSED: Kind.HOLDS, Outcome.FAILED: Kind.FAILS, Outcome.NOT_RUN: Kind.NOT_RUN}[outcome]
     fresh = all(case.digest == current for case in result.cases.values())
     return Verdict(kind, reason, Freshness.FRESH if fresh else Freshness.STALE)
+
+
+def _parsed(path: Path, source: str) -> ast.Module:
+    try:
+        return ast.parse(source)
+    except SyntaxError as error:
+        raise SpecError(f"{display_path(path)}:{error.lineno}: Python cannot read this file: {error.msg}.") from error
 
 
 def _result(entry: Mapping[str, Any]) -> TestResult:

@@ -29,7 +29,7 @@ _ATTRIBUTES = re.compile(r"\{(?!\{)\s*[.#:][^{}]*\}")
 _LINK = re.compile(r"!?\[((?:[^\[\]]|\[[^\]]*\])*)\]\([^()]*(?:\([^()]*\)[^()]*)*\)", re.DOTALL)
 _STRONG = re.compile(r"\*\*|__(?=\w)|(?<=\w)__")
 _END = re.compile(r"[.!?]['\"”’)\]*_]*(?=\s|$)")
-_ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|etc|cf|vs)\.$")
+_ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|cf|vs)\.$")
 
 
 @dataclass(frozen=True)

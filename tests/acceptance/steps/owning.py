@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from pytest_bdd import given, parsers, then, when
@@ -72,7 +73,7 @@ def ben_is_told(world: World, count: int) -> None:
     assert world.target
     terminal = world.other
     said = terminal.type("status").said
-    assert world.target.url in said, said
+    assert re.match(rf"Working on {re.escape(world.target.url)} as \S+\.\n", said), said
     if world.suffix:  # other runs have versions of the same user
         wait_until(lambda: terminal.quota_used() == world.places_of_other(), "he is told how many he has")
     else:

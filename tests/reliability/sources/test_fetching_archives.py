@@ -223,6 +223,7 @@ def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:
         fetch(gone.url("/data.zip"), tmp_path)
 
 
+@pytest.mark.proves("allowed-source-hosts-are-fetched")
 def test_this_machine_is_refused_unless_its_operator_allows_it(web: ArchiveServer, tmp_path: Path) -> None:
     url = web.serve("/data.zip", zipped())
     for allowed in ((), (f"127.0.0.1:{web.port + 1}",), ("localhost",)):

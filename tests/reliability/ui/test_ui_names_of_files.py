@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,6 +32,7 @@ def _kept(page: Page, ana: Person) -> dict[str, bytes]:
     return {link.inner_text(): ana.http.get(str(link.get_attribute("href"))).content for link in links}
 
 
+@pytest.mark.proves("browser-keeps-names-of-files")
 @pytest.mark.parametrize("label", ["A folder", "Or files"])
 def test_names_are_kept(open_page: OpenPage, ana: Person, tmp_path: Path, label: str) -> None:
     files = {name: name.encode() for name in HARMLESS + QUOTED}
@@ -44,6 +46,25 @@ def test_names_are_kept(open_page: OpenPage, ana: Person, tmp_path: Path, label:
     assert source.startswith('a%22"folder' if label == "A folder" else HARMLESS[0])
 
 
+@pytest.mark.proves("browser-and-api-give-names-and-contents")
+def test_a_browser_and_clients_of_the_api_give_names_and_contents_only(
+    open_page: OpenPage, ana: Person, tmp_path: Path
+) -> None:
+    folder = folder_of(tmp_path, {"run.sh": b"#!/bin/sh\n"})
+    (folder / "empty").mkdir()
+    (folder / "run.sh").chmod(0o755)
+    page = open_page()
+    _upload(page, "A folder", folder)
+    _kept(page, ana)
+    assert ana.api.upload("sent", folder).done
+    for name in ("names", "sent"):
+        place = f"/v1/core/local/datastores/{ana.api.version_id(name, 1)}/manifest"
+        [row] = [json.loads(line) for line in ana.api.call("GET", place).text.splitlines()]
+        path, size, _digest, _object, _offset = row  # nothing follows that says more of the file
+        assert (path, size) == ("run.sh", 10)
+
+
+@pytest.mark.proves("quotation-marks-become-escapes-without-javascript")
 def test_without_javascript_only_quotation_marks_change(open_page: OpenPage, ana: Person, tmp_path: Path) -> None:
     """Browsers send them as %22, as the standard of HTML says: nobody can tell them from a real %22."""
     files = {name: name.encode() for name in [*HARMLESS, '200".txt']}

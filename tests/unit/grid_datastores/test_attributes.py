@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from grid_datastores.domain.errors import InvalidInput, SourceFailed
+from grid_datastores.domain.errors import Damaged, InvalidInput, SourceFailed
 from grid_datastores.domain.model import FileEntry
 from grid_datastores.machine.restore import check_all_written, restore
 from grid_datastores.server.ui.archive import tar
@@ -78,6 +78,50 @@ def test_a_folder_comes_back_with_times_programs_and_empty_folders(folder: Path,
         assert bool(target.st_mode & 0o111) == bool(source.st_mode & 0o111)
 
 
+def test_a_large_file_that_this_machine_stores_is_cloned_not_read(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk of the tests may have no copy-on-write; `ioctl` then does what the file system would."""
+    sink = Memory()
+    manifest = packed(scan(str(folder)), sink)
+    [large] = [file for file in manifest.files if file.path == "bin/large"]
+    stored = tmp_path / "stored"
+    stored.write_bytes(sink.objects[large.object])
+    stored.chmod(0o444)
+    read: list[str] = []
+
+    def read_object(name: str) -> list[bytes]:
+        read.append(name)
+        return sink.read(name)
+
+    def ioctl(target: int, _request: int, source: int) -> int:
+        return os.pwrite(target, os.pread(source, len(LARGE), 0), 0)
+
+    def written(name: str) -> tuple[bytes, int, int, list[str]]:
+        read.clear()
+        target = tmp_path / name
+        restore(
+            manifest,
+            read_object,
+            target,
+            lambda _: None,
+            lambda each: stored if each == large.object else None,
+            directory=tmp_path / ".grid",
+        )
+        there = target / "bin/large"
+        return there.read_bytes(), there.stat().st_mtime_ns, there.stat().st_mode & 0o111, sorted(read)
+
+    without = written("without")
+    assert without == (LARGE, large.modified, 0o111, sorted({file.object for file in manifest.files}))
+    monkeypatch.setattr("fcntl.ioctl", ioctl)
+    assert written("with") == (*without[:3], ["pack-00001.tar"])
+    stored.chmod(0o644)
+    stored.write_bytes(b"x" * len(LARGE))
+    with pytest.raises(Damaged, match="bin/large does not match"):
+        written("damaged")
+    assert not (tmp_path / "damaged").exists()
+
+
 @pytest.mark.parametrize(
     ("umask", "folders", "files", "programs"), [(0o077, 0o700, 0o600, 0o700), (0o002, 0o775, 0o664, 0o775)]
 )
@@ -95,6 +139,7 @@ def test_all_else_of_a_mode_is_that_of_new_files_here(
     assert modes == {"": folders, "bin": folders, "old.csv": files, "bin/run.sh": programs}
 
 
+@pytest.mark.proves("fingerprint-of-paths-sizes-contents")
 def test_a_fingerprint_knows_paths_sizes_and_contents_only(folder: Path) -> None:
     before = packed(scan(str(folder)), Memory()).fingerprint
     (folder / "bin/run.sh").chmod(0o644)
@@ -103,6 +148,21 @@ def test_a_fingerprint_knows_paths_sizes_and_contents_only(folder: Path) -> None
     assert packed(scan(str(folder)), Memory()).fingerprint == before
     (folder / "old.csv").write_bytes(b"1,3\n")
     assert packed(scan(str(folder)), Memory()).fingerprint != before
+
+
+@pytest.mark.proves("owners-permissions-folder-times-not-stored")
+def test_owners_other_permissions_and_times_of_folders_are_not_stored(folder: Path) -> None:
+    before = packed(scan(str(folder)), Memory()).encode()
+    (folder / "old.csv").chmod(0o606)
+    (folder / "bin/run.sh").chmod(0o511)
+    (folder / "bin").chmod(0o711)
+    for path in ("bin", "logs/empty/deep"):
+        os.utime(folder / path, (1, 1))
+    if os.geteuid() == 0:
+        os.chown(folder / "old.csv", 12345, 12345)
+    assert packed(scan(str(folder)), Memory()).encode() == before
+    (folder / "bin/run.sh").chmod(0o644)
+    assert packed(scan(str(folder)), Memory()).encode() != before
 
 
 def test_a_pack_and_a_download_in_the_browser_are_tars_that_any_tool_reads(folder: Path) -> None:

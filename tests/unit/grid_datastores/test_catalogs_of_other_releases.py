@@ -77,6 +77,14 @@ def test_an_older_catalog_is_brought_up_to_date(old: Path) -> None:
     assert _version(old) == _version_of_a_new_one(old.parent)
 
 
+def test_a_fetch_of_an_older_release_is_in_a_phase_of_its_own(old: Path) -> None:
+    _done(old, "UPDATE versions SET phase = 'optimizing' WHERE phase = 'uploading'")
+    service = _service(old)
+    phases = {version.source.kind: version.phase for version in service.reading.versions(service.accounts.local("ana"))}
+    assert phases == {SourceKind.ARCHIVE: Phase.FETCHING, SourceKind.FILES: Phase.OPTIMIZING}
+    service.context.catalog.close()
+
+
 def _old_rows(place: Path) -> Service:
     """A catalog of version 0 whose upload was idle for two days, and whose leases are of a clock far ahead."""
     _done(place, "UPDATE versions SET active_at = datetime('now', '-2 days') || '.000000'")

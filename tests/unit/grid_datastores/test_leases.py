@@ -116,6 +116,23 @@ def test_a_clock_that_is_slowed_down_or_sped_up_has_not_jumped(
     assert _state(service, ana, run) is WorkloadState.FAILED
 
 
+@pytest.mark.proves("run-without-lease-holds-until-ended")
+def test_a_heartbeat_gives_no_lease_to_a_run_without_one(
+    service: Service, ana: User, version: Version, time: Time
+) -> None:
+    run = service.workloads.start(ana, RUN, "nightly", {version.id: ""})
+    beaten = service.workloads.heartbeat(ana, run.id)
+    assert (beaten.lease_until, beaten.lease_seconds) == (None, None)
+    time.go(100 * LEASE)
+    service.tidy()
+    with pytest.raises(InUse):
+        service.deletion.delete(ana, version.id)
+    service.workloads.set_state(ana, RUN, run.id, WorkloadState.SUCCEEDED)
+    with pytest.raises(NotThatState):
+        service.workloads.heartbeat(ana, run.id)
+    service.deletion.delete(ana, version.id)
+
+
 def test_who_was_away_gives_every_living_run_a_whole_lease(
     tmp_path: Path, service: Service, ana: User, version: Version, run: Workload, time: Time
 ) -> None:

@@ -73,11 +73,11 @@ def test_a_fetch_that_nobody_goes_on_with_expires(service: Service, ana: User, c
     service.uploads.complete(ana, version.id)
     clock.go(0.9 * clock.expiry)
     service.tidy()
-    assert service.reading.get(ana, version.id).phase is Phase.OPTIMIZING
+    assert service.reading.get(ana, version.id).phase is Phase.FETCHING
     clock.go(0.2 * clock.expiry)
     with service.context.storage.claim(version.id):  # somebody fetches it
         service.tidy()
-        assert service.reading.get(ana, version.id).phase is Phase.OPTIMIZING
+        assert service.reading.get(ana, version.id).phase is Phase.FETCHING
     service.tidy()
     assert service.reading.get(ana, version.id).phase is Phase.FAILED
     assert not service.context.storage.begun(version.id)
@@ -86,7 +86,7 @@ def test_a_fetch_that_nobody_goes_on_with_expires(service: Service, ana: User, c
 def test_an_upload_that_is_complete_waits_for_a_server(service: Service, ana: User, clock: Clock) -> None:
     version = service.uploads.begin(ana, "data", FILES)
     with service.context.catalog.write() as tx:
-        tx.versions.start_optimizing(version.id, clock())
+        tx.versions.close(version, clock())
     clock.go(100 * clock.expiry)
     service.tidy()
     assert service.reading.get(ana, version.id).phase is Phase.OPTIMIZING

@@ -47,11 +47,13 @@ def _workload(
     return Workload(f"{name}{age}", kind, "owner", name, state, NOW, NOW - timedelta(days=age), (), lease)
 
 
+@pytest.mark.proves("names")
 @pytest.mark.parametrize("name", ["a", "7", "my-training-data", "a_b", "a" * 63, "0-0"])
 def test_names(name: str) -> None:
     assert naming.check_name(name) == name
 
 
+@pytest.mark.proves("names")
 @pytest.mark.parametrize("name", ["", "A", "a b", "a/b", "-a", "a-", "_a", "a.b", "a" * 64, "é", "a\n", "🐧", "\x00"])
 def test_what_is_no_name(name: str) -> None:
     with pytest.raises(InvalidInput, match="is not a valid datastore name"):
@@ -157,17 +159,17 @@ def test_the_quota(used: int, fits: bool) -> None:
         rules.check_quota(quota, [])
 
 
-PHASES = [Phase.UPLOADING, Phase.OPTIMIZING, Phase.AVAILABLE, Phase.FAILED, Phase.DELETED]
+PHASES = [Phase.UPLOADING, Phase.FETCHING, Phase.OPTIMIZING, Phase.AVAILABLE, Phase.FAILED, Phase.DELETED]
 EXPECTED: dict[str, list[type[Refusal] | None]] = {
-    "check_mountable": [NotMountable, NotMountable, None, NotMountable, AlreadyDeleted],
-    "check_readable": [NotReadable, NotReadable, None, NotReadable, AlreadyDeleted],
-    "check_open": [None, Immutable, Immutable, Immutable, AlreadyDeleted],
-    "check_not_deleted": [None, None, None, None, AlreadyDeleted],
+    "check_mountable": [NotMountable, NotMountable, NotMountable, None, NotMountable, AlreadyDeleted],
+    "check_readable": [NotReadable, NotReadable, NotReadable, None, NotReadable, AlreadyDeleted],
+    "check_open": [None, Immutable, Immutable, Immutable, Immutable, AlreadyDeleted],
+    "check_not_deleted": [None, None, None, None, None, AlreadyDeleted],
 }
 
 
 @pytest.mark.parametrize("check", EXPECTED)
-@pytest.mark.parametrize("place", range(5))
+@pytest.mark.parametrize("place", range(len(PHASES)))
 def test_what_each_phase_allows(check: str, place: int) -> None:
     expected = EXPECTED[check][place]
     if expected is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import lxml.html
@@ -168,6 +169,38 @@ def test_a_screenshot_of_a_surface_that_could_not_be_run_is_the_reason(
     page = render("::: screenshot delete-two surface=cli label=shelf")
     assert texts(page, "//p[@class='spec-reason']") == ["CLI: not run: No browser."]
     assert not caplog.records
+
+
+@pytest.mark.proves("a-picture-that-was-not-taken-is-not-run")
+def test_a_screenshot_that_no_surface_could_take_is_the_reason(at: Project, caplog: pytest.LogCaptureFixture) -> None:
+    """The block names no surface, because only one takes pictures: that one could not be run."""
+    pictured_on_cli(at, """evidence.not_run("No browser.")""")
+    assert at.pytest().code == 0
+    page = render("::: screenshot delete-two label=shelf")
+    assert texts(page, "//p[@class='spec-reason']") == ["CLI: not run: No browser."]
+    assert not caplog.records
+
+
+@pytest.mark.proves("a-picture-that-was-not-taken-is-not-run")
+def test_a_screenshot_of_a_surface_without_a_result_stops_only_a_strict_build(proven: Project) -> None:
+    pictured_on_cli(proven, """evidence.screenshot("shelf", b"PNG")""")
+    proven.write("docs/index.md", "# Tiny\n\n::: screenshot delete-two\n")
+    shutil.rmtree(proven.root / "build/evidence")
+    assert proven.pytest("--surface", "api").code == 0
+    assert proven.mkdocs().code == 0
+    [banner] = texts(built(proven, "index.html"), "//div[@class='admonition warning']")
+    assert "Fresh evidence is missing for CLI" in banner
+    assert proven.mkdocs("--strict").code == 1
+
+
+def pictured_on_cli(project: Project, does: str) -> None:
+    """Change the step that takes the picture: it does this, and on the surface `cli` only."""
+    takes = """def _(datatable, evidence):
+    evidence.screenshot("shelf", b"PNG")"""
+    only = f"""def _(datatable, evidence, surface_name):
+    if surface_name == "cli":
+        {does}"""
+    project.change("tests/test_tiny.py", takes, only)
 
 
 def test_a_transcript_of_a_surface_that_the_scenario_is_not_on_is_a_warning_with_the_reason(

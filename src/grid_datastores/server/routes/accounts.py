@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from fastapi import APIRouter, Request
 
+from grid_datastores.domain.errors import InvalidInput
+from grid_datastores.domain.naming import whole_number
+from grid_datastores.domain.text import counted
 from grid_datastores.server.state import CLUSTER, InCluster, TheState, TheUser
+from grid_datastores.service.accounts import TOKEN_LIFETIME
 from grid_datastores.wire import accounts as wire
 from grid_datastores.wire.datastores import quota_out
 
@@ -14,8 +20,20 @@ router = APIRouter(tags=["accounts"])
 @router.post("/v1/auth/login")
 def login(state: TheState, request: Request, body: wire.LoginRequest) -> wire.LoginResponse:
     """Sign in with a user's id or name and API key. Return a token."""
+    lifetime = _token_lifetime(body.get("duration", ""))
     user = state.sign_in(request, body.get("username", ""), body.get("apiKey", ""))
-    return {"token": state.service.accounts.new_token(user)}
+    return {"token": state.service.accounts.new_token(user, lifetime)}
+
+
+def _token_lifetime(duration: str) -> timedelta:
+    """Parse how long a token is wanted for. Raises `InvalidInput` if it is malformed or longer than a token lives."""
+    if not duration:
+        return TOKEN_LIFETIME
+    lifetime = timedelta(seconds=whole_number(duration.removesuffix("s"), "duration", minimum=1))
+    if lifetime > TOKEN_LIFETIME:
+        most = counted(int(TOKEN_LIFETIME.total_seconds()), "second")
+        raise InvalidInput(f"A token is valid for at most {most}. Give a duration of at most that, or none.")
+    return lifetime
 
 
 @router.get("/v1/auth/user")

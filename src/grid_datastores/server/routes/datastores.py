@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from grid_datastores.domain.errors import Immutable, InvalidInput, NotFound
-from grid_datastores.domain.model import Phase, VersionRef
+from grid_datastores.domain.model import Phase, User, Version, VersionRef
 from grid_datastores.domain.naming import MAX_NUMBER
-from grid_datastores.server.state import CLUSTER, InCluster, TheState, TheUser
+from grid_datastores.server.state import CLUSTER, InCluster, State, TheState, TheUser
 from grid_datastores.wire import datastores as wire
 
 router = APIRouter(prefix="/v1/core/{clusterId}/datastores", tags=["datastores"], dependencies=[InCluster])
@@ -33,22 +33,28 @@ def list_datastores(
     version: Annotated[int, Query(ge=0, le=MAX_NUMBER)] = 0,
     includeDeleted: bool = False,
 ) -> wire.ListDatastoresResponse:
-    """List the user's versions. `available` leaves out unfinished and failed ones; name and version filter the list."""
-    reading = state.service.reading
-    if includeDeleted:
-        try:
-            found = [reading.find(user, VersionRef(name, version))]
-        except NotFound:
-            found = []
-    else:
-        found = [
-            item
-            for item in reading.versions(user)
-            if name in ("", item.ref.name)
-            and version in (0, item.ref.number)
-            and (item.phase is Phase.AVAILABLE or not available)
-        ]
+    """List the user's versions, sorted by name and number. name and version filter the list.
+
+    `available` leaves out all that are not available. `includeDeleted` adds the deleted ones.
+    """
+    found = [
+        item
+        for item in _candidates(state, user, name, version, with_deleted=includeDeleted)
+        if name in ("", item.ref.name)
+        and version in (0, item.ref.number)
+        and (item.phase is Phase.AVAILABLE or not available)
+    ]
     return {"datastores": [wire.version_out(item, CLUSTER) for item in found], "nextPageToken": ""}
+
+
+def _candidates(state: State, user: User, name: str, version: int, *, with_deleted: bool) -> list[Version]:
+    """Return versions to filter. A single version is found without reading all others."""
+    if not (name and version and with_deleted):
+        return state.service.reading.versions(user, with_deleted=with_deleted)
+    try:
+        return [state.service.reading.find(user, VersionRef(name, version))]
+    except NotFound:
+        return []
 
 
 @router.delete("")

@@ -22,6 +22,7 @@ from grid_datastores.wire.common import Empty
 MAX_OBJECTS = 3000
 MAX_PART_URLS = 100_000
 MAX_MANIFEST = 256 * 1024 * 1024  # bytes
+_NO_SOURCE_TYPE = ("", "DATASTORE_SOURCE_TYPE_UNSPECIFIED")
 _MANIFEST = {
     "required": True,
     "content": {"application/x-ndjson": {"schema": {"type": "string", "maxLength": MAX_MANIFEST, "title": "Body"}}},
@@ -35,9 +36,18 @@ parts = APIRouter(tags=["uploads"])
 def create_datastore(state: TheState, user: TheUser, body: wire.CreateDatastoreRequest) -> wire.Datastore:
     """Create a version under the name, with the next number. It accepts data until it is completed."""
     spec = body.get("spec", {})
-    kind = wire.SOURCE_KINDS.get(spec.get("sourceType", ""), SourceKind.FILES)
+    kind = _requested_kind(spec.get("sourceType", ""))
     version = state.service.uploads.begin(user, body.get("name", ""), Source(kind, spec.get("source", "")))
     return wire.version_out(version, CLUSTER)
+
+
+def _requested_kind(source_type: str) -> SourceKind:
+    """Return the kind of source, which is files if the request names none. Raises `InvalidInput`."""
+    kind = SourceKind.FILES if source_type in _NO_SOURCE_TYPE else wire.SOURCE_KINDS.get(source_type)
+    if kind is None:
+        known = ", ".join(wire.SOURCE_KINDS)
+        raise InvalidInput(f"{source_type[:60]!r} is not a source type that this server supports. Use one of {known}.")
+    return kind
 
 
 @router.post("/{datastoreId}/presigned-urls")

@@ -70,7 +70,7 @@ def create_run(state: TheState, user: TheUser, body: wire.RunRequest) -> wire.Ru
 
 @runs.post("/{id}/heartbeat")
 def heartbeat(state: TheState, user: TheUser, id: str) -> wire.Run:
-    """Renew the lease of a Run, so that its versions stay in use."""
+    """Renew the lease of a Run, so that its versions stay in use. A Run without a lease needs no heartbeat."""
     return wire.run_out(state.service.workloads.heartbeat(user, id), CLUSTER)
 
 

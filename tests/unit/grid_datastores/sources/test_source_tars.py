@@ -325,6 +325,7 @@ def test_a_sparse_file_whose_pieces_are_not_in_order_is_refused(tmp_path: Path, 
         read_archive(tar_gz_of([(info, b"xx")], tarfile.PAX_FORMAT), tmp_path)
 
 
+@pytest.mark.proves("most-files-and-bytes-of-an-archive")
 def test_a_tar_gz_of_too_many_bytes_is_refused_and_one_of_just_enough_is_not(tmp_path: Path) -> None:
     data = tar_gz_of({"a": b"1" * 50_000})
     unpacked = len(gzip.decompress(data))
@@ -333,6 +334,7 @@ def test_a_tar_gz_of_too_many_bytes_is_refused_and_one_of_just_enough_is_not(tmp
         read_archive(data, tmp_path, FetchLimits(total_bytes=unpacked - 1))
 
 
+@pytest.mark.proves("most-files-and-bytes-of-an-archive")
 @pytest.mark.parametrize("folders", [0, 4])
 def test_a_tar_gz_of_too_many_files_is_refused_and_one_of_just_enough_is_not(tmp_path: Path, folders: int) -> None:
     entries = [(tar_entry(f"folder{n}", tarfile.DIRTYPE), b"") for n in range(folders)]
@@ -355,6 +357,7 @@ def test_a_sparse_file_without_data_is_zeros(tmp_path: Path) -> None:
     assert read_archive((tmp_path / "a.tgz").read_bytes(), tmp_path) == {"sparse": bytes(30_000_000)}
 
 
+@pytest.mark.proves("archive-bombs-refused")
 def test_a_sparse_file_that_would_fill_the_disk_is_refused(tmp_path: Path) -> None:
     with (tmp_path / "sparse").open("wb") as file:
         file.truncate(10 * 1024**3 + 1)

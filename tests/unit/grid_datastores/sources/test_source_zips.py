@@ -48,11 +48,13 @@ def test_a_zip_with_a_comment_is_read(tmp_path: Path) -> None:
     assert read_archive(path.read_bytes(), tmp_path) == {"a": b"1"}
 
 
+@pytest.mark.proves("zip-names-utf8-or-cp437")
 def test_names_in_utf8_are_read_where_the_zip_does_not_say_so(tmp_path: Path) -> None:
     data = zip_of({"p\u00e9.txt": b"1"})
     assert read_archive(data.replace(b"\x00\x08", b"\x00\x00"), tmp_path) == {"p\u00e9.txt": b"1"}
 
 
+@pytest.mark.proves("zip-names-utf8-or-cp437")
 def test_names_that_are_not_utf8_are_code_page_437(tmp_path: Path) -> None:
     data = zip_of({"pXX.txt": b"1"}).replace(b"pXX.txt", b"p\x82\x82.txt")
     assert read_archive(data, tmp_path) == {"p\u00e9\u00e9.txt": b"1"}
@@ -178,6 +180,7 @@ def test_files_that_share_bytes_of_the_zip_are_refused(tmp_path: Path) -> None:
         read_archive(overlapping, tmp_path)
 
 
+@pytest.mark.proves("most-files-and-bytes-of-an-archive")
 def test_a_zip_of_too_many_bytes_is_refused_and_one_of_just_enough_is_not(tmp_path: Path) -> None:
     data = zip_of({"a": b"1" * 600, "b": b"2" * 400})
     assert read_archive(data, tmp_path, FetchLimits(total_bytes=1000))
@@ -185,6 +188,7 @@ def test_a_zip_of_too_many_bytes_is_refused_and_one_of_just_enough_is_not(tmp_pa
         read_archive(data, tmp_path, FetchLimits(total_bytes=999))
 
 
+@pytest.mark.proves("most-files-and-bytes-of-an-archive")
 def test_a_zip_of_too_many_files_is_refused_and_one_of_just_enough_is_not(tmp_path: Path) -> None:
     data = zip_of([(f"{n}/", b"") for n in range(5)] + [(f"f{n}", b"") for n in range(5)])
     assert len(read_archive(data, tmp_path, FetchLimits(files=10))) == 5
@@ -213,6 +217,7 @@ def test_a_table_of_contents_that_would_fill_the_memory_is_refused(
         read_archive(zip_of({f"{n:090}": b"" for n in range(10)}), tmp_path)
 
 
+@pytest.mark.proves("archive-bombs-refused")
 def test_a_zip_bomb_is_refused_by_its_ratio_and_a_small_one_is_let_be(tmp_path: Path) -> None:
     data = zip_of({"zeros": bytes(100_000)})
     assert read_archive(data, tmp_path, FetchLimits(ratio=100, ratio_from=100_000))
@@ -224,6 +229,7 @@ def test_a_file_of_zeros_is_data(tmp_path: Path) -> None:
     assert read_archive(zip_of({"zeros": bytes(30_000_000)}), tmp_path) == {"zeros": bytes(30_000_000)}
 
 
+@pytest.mark.proves("archive-bombs-refused")
 def test_a_zip_that_claims_more_than_a_disk_takes_unnoticed_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     size = 10 * 1024**3 + 1
     data = zip_of({"zeros": bytes(1000)}).replace(struct.pack("<L", 1000), struct.pack("<L", 0xFFFFFFFF))
