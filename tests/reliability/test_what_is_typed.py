@@ -59,6 +59,7 @@ def test_the_version_is_told(embedded: Machine) -> None:
     assert embedded.run("--version").done() == f"grid, version {version('grid-datastores')}\n"
 
 
+@pytest.mark.proves("status-lists-active-runs", "status-all-lists-ended-runs")
 def test_the_status_lists_runs(machine: Machine) -> None:
     (machine.home / "a.csv").write_text("1")
     machine.create("a.csv")
