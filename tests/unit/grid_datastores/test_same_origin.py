@@ -64,7 +64,6 @@ class _File(WithoutAttributes):
 
 
 def _app(service: Service, public_url: str = "") -> FastAPI:
-    """An app works out its routes at its first request, which takes longer than a hundred more."""
     return create_app(service, Hosts.of("localhost", ["grid.example"]), public_url)
 
 
@@ -114,8 +113,7 @@ def test_a_form_of_its_own_pages_is_taken(
 def test_the_public_address_is_the_origin_of_the_pages(
     service: Service, ana: User, version: Version, host: str, origin: str, *, taken: bool
 ) -> None:
-    app = _app(service, "https://grid.example")
-    answer = _delete(app, service, ana, {"host": host, "origin": origin})
+    answer = _delete(_app(service, "https://grid.example"), service, ana, {"host": host, "origin": origin})
     assert answer.status_code == (303 if taken else CrossOriginForm.status)
     assert (_phase(service, ana, version) is Phase.DELETED) == taken
 
