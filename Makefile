@@ -20,9 +20,10 @@ docs: evidence
 	NO_MKDOCS_2_WARNING=1 $(STAGE) site $(BIN)/mkdocs build --strict
 	$(STAGE) "tests of the site" $(PYTEST) tests/docs --quiet
 
-# The acceptance run, where the evidence of the last one does not hold any more; of the edition with known bugs only the
-# surfaces that they are on.
+# The tests that prove what the pages say and the acceptance run, where their last results do not hold any more; of the
+# edition with known bugs only the surfaces that they are on.
 evidence: setup
+	$(BIN)/living-spec facts || $(STAGE) facts $(PYTEST) -m proves
 	$(BIN)/living-spec check || $(STAGE) evidence $(PYTEST) tests/acceptance
 	$(BIN)/living-spec check --edition shipped || $(STAGE) "evidence, shipped" $(PYTEST) tests/acceptance --edition shipped \
 		$$($(BIN)/living-spec surfaces --edition shipped | sed 's/^/--surface /')
@@ -43,8 +44,10 @@ checks: setup
 	$(STAGE) checks $(BIN)/ruff format --check .
 	$(STAGE) checks $(BIN)/mypy
 	$(STAGE) checks $(BIN)/lint-imports
+	PYTHONPATH=tools $(STAGE) checks $(BIN)/python -m guide.values
 	$(STAGE) checks $(BIN)/living-spec lint
 	$(STAGE) checks $(BIN)/python tools/words.py
+	PYTHONPATH=tools $(STAGE) checks $(BIN)/python tools/names.py
 
 # Would the spec notice? A defect at a time, on the scenarios of its rule; takes about half an hour.
 defects: setup

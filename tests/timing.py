@@ -10,6 +10,7 @@ import json
 import os
 import time
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
@@ -58,7 +59,8 @@ class _Meter:
         """Attach the cost to the last report of the test: xdist sends reports to the process that writes."""
         report = yield
         # The time of a process that nobody waited for is lost when it ends, so the largest sum counts.
-        self.spent = max(self.spent, processor_time() - self.cpu)
+        if call.when != "setup":
+            self.spent = max(self.spent, processor_time() - self.cpu)
         if call.when == "teardown":
             cost = Cost(kind_of(item), item.nodeid, self.spent, time.perf_counter() - self.wall, self.start_up)
             report.user_properties.append((_PROPERTY, json.dumps(asdict(cost))))
@@ -106,14 +108,17 @@ def processor_time() -> float:
 
 def _alive(parent: int) -> float:
     """CPU seconds of the descendants that are still running."""
-    total = 0.0
-    for children in Path(f"/proc/{parent}/task").glob("*/children"):
-        try:
-            pids = children.read_text().split()
-        except OSError:
-            continue
-        total += sum(_of(int(pid)) + _alive(int(pid)) for pid in pids)
-    return total
+    return sum(_of(child) + _alive(child) for child in _children(parent))
+
+
+def _children(parent: int) -> list[int]:
+    """The processes that the threads of a process have started; threads and processes end while they are read."""
+    pids: list[str] = []
+    with suppress(OSError):
+        for thread in os.listdir(f"/proc/{parent}/task"):  # noqa: PTH208  a tenth of the time of a Path
+            with suppress(OSError), open(f"/proc/{parent}/task/{thread}/children") as children:  # noqa: PTH123
+                pids += children.read().split()
+    return [int(pid) for pid in pids]
 
 
 def _of(pid: int) -> float:

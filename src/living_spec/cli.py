@@ -7,11 +7,13 @@ from pathlib import Path
 
 import click
 
-from living_spec.config import Config, display_path, find_config, unknown, with_register
+from living_spec.config import Config, SpecError, display_path, find_config, unknown, with_register
 from living_spec.feed import write_feed
 from living_spec.issue_cli import issue, known_issues
 from living_spec.issues import read_register
 from living_spec.lint import lint as find_problems
+from living_spec.prose.facts_cli import facts
+from living_spec.prose.signing import sign
 from living_spec.report.command import report
 from living_spec.results import Freshness, Kind, Proof
 from living_spec.spec import read_spec
@@ -50,6 +52,8 @@ def check(edition: str | None, issues: Path | None) -> None:
         click.echo(f"The evidence is incomplete: {'; '.join(map(_counted, problems.items()))}.{again}")
         sys.exit(1)
     count = len(proof.spec.scenarios)
+    if not count:
+        raise SpecError("The features have no scenario, so there is nothing to check. Add one.")
     click.echo(f"The evidence of {editions[edition]} is fresh: {count} scenarios on {len(required)} surfaces.")
 
 
@@ -91,6 +95,8 @@ def feed() -> None:
 
 main.add_command(issue)
 main.add_command(report)
+main.add_command(sign)
+main.add_command(facts)
 
 
 def _config(issues: Path | None = None) -> Config:

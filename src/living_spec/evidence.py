@@ -64,25 +64,35 @@ class Screenshot:
 
 Record = Transcript | Exchange | Screenshot
 
-_ASSERTION = f"{AssertionError.__name__}:"
-
 
 @dataclass(frozen=True)
 class StepEvidence:
-    """The result of one step: its outcome, the message of its failure, and its records in order."""
+    """The result of one step: its outcome, the message of its failure, and its records in order.
+
+    `type` is Gherkin's type of the step, as in `features.Step`; "" for a step that did not run. `asserted` says whether
+    a check of the step failed, and not a crash.
+    """
 
     keyword: str
     text: str
     outcome: Outcome
     message: str
     records: tuple[Record, ...]
+    type: str = ""
+    asserted: bool = False
+
+    @property
+    def seen(self) -> str:
+        """The step and the message of its failure, which the field `sees` of a known issue describes."""
+        return f"{self.keyword} {self.text}: {self.message}"
 
 
 @dataclass(frozen=True)
 class Result:
     """The result of one test of a scenario, on one surface and edition, for one example row.
 
-    `reason` says why it failed or was not run; `duration` is in seconds; `digest` is that of the sources of the run.
+    `reason` says why it failed or was not run; `duration` is in seconds; `digest` is that of the sources of the run;
+    `test` is pytest's id of the test; `torn_down` is the failure of the tear-down, "" without one.
     """
 
     key: Key
@@ -93,29 +103,38 @@ class Result:
     duration: float
     steps: tuple[StepEvidence, ...]
     digest: str = ""
+    test: str = ""
+    torn_down: str = ""
+
+
+def failing_check(steps: Sequence[StepEvidence]) -> StepEvidence | None:
+    """The step whose check failed, if it is the first When step or a later one; None without one.
+
+    Without a When step, the first Then or `*` takes its place. A failure in a Given step, a missing definition or a
+    crash says nothing about the software.
+    """
+    types = [step.type for step in steps]
+    others = (number for number, type_ in enumerate(types) if type_ in ("Outcome", "Unknown"))
+    acting = types.index("Action") if "Action" in types else next(others, len(types))
+    return next((step for step in steps[acting:] if step.outcome is Outcome.FAILED and step.asserted), None)
 
 
 def noticed(steps: Sequence[StepEvidence]) -> bool:
-    """Whether an assertion of the scenario failed, in its first When step or after it.
-
-    A failure in a Given step, a missing definition or another exception says nothing about the software.
-    """
-    words = [step.keyword for step in steps]
-    acting = words.index("When") if "When" in words else words.index("Then") if "Then" in words else len(words)
-    return any(step.outcome is Outcome.FAILED and step.message.startswith(_ASSERTION) for step in steps[acting:])
+    """Whether a check of the scenario failed; see `failing_check`."""
+    return failing_check(steps) is not None
 
 
 def digest(config: Config) -> str:
     """The SHA-256, in hex, over the paths and contents of the files that decide the results."""
     total = hashlib.sha256()
-    for path in sorted(_files(config), key=lambda path: path.relative_to(config.root).as_posix()):
+    for path in sorted(set(_files(config)), key=lambda path: path.relative_to(config.root).as_posix()):
         name = path.relative_to(config.root).as_posix()
         total.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return total.hexdigest()
 
 
 def _files(config: Config) -> Iterator[Path]:
-    for top in config.digest:
+    for top in (config.features, *([config.tests] if config.tests else []), *config.digest):
         for path in [top] if top.is_file() else top.rglob("*"):
             if path.is_file() and path.suffix != ".pyc" and "__pycache__" not in path.parts:
                 yield path
@@ -132,6 +151,8 @@ class ResultJson(TypedDict):
     duration: float
     steps: list[StepJson]
     digest: str
+    test: str
+    torn_down: str
 
 
 class StepJson(TypedDict):
@@ -142,6 +163,8 @@ class StepJson(TypedDict):
     outcome: str
     message: str
     records: list[RecordJson]
+    type: str
+    asserted: bool
 
 
 class RecordJson(TypedDict):
@@ -173,8 +196,12 @@ def result_from_json(data: ResultJson) -> Result:
                 outcome=Outcome(step["outcome"]),
                 message=step["message"],
                 records=tuple(_KINDS[record["kind"]](**record) for record in step["records"]),
+                type=step["type"],
+                asserted=step["asserted"],
             )
             for step in data["steps"]
         ),
         digest=data["digest"],
+        test=data["test"],
+        torn_down=data["torn_down"],
     )

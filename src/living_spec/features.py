@@ -2,7 +2,8 @@
 
 The files follow these conventions:
 
-- A file is a subject: `features/deleting.feature` is the feature `deleting`.
+- A file is a subject: `features/deleting.feature` is the feature `deleting`, `features/shop/paying.feature` is
+  `shop/paying`.
 - A `Rule:` has one tag `@rule:ID`. Its name is the normative sentence; its description is the reason.
 - A scenario has one tag `@scenario:ID`. Ids are unique over all features.
 - A line `Not on api, cli: the reason.` in the description of a scenario excludes it from these surfaces. In the
@@ -26,16 +27,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from living_spec.gherkin_nodes import Child, Document, Node, Row, StepNode
+    from living_spec.gherkin_nodes import Child, Document, Node, Row, StepNode, StepType
 
 _NOT_ON = re.compile(r"\s*Not on\s+(?P<surfaces>[^:]*?)\s*(?::\s*(?P<reason>.*?)\s*)?$")
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step; its keyword has no trailing space. The first row of a table is its head."""
+    """One step; its keyword has no trailing space. The first row of a table is its head.
+
+    `type` is Gherkin's; And and But have the type of the step before them, `*` is "Unknown".
+    """
 
     keyword: str
+    type: StepType
     text: str
     docstring: str | None
     table: tuple[tuple[str, ...], ...]
@@ -123,11 +128,11 @@ class Feature:
 
 def read_features(folder: Path) -> tuple[Feature, ...]:
     """Read every `*.feature` under `folder`, in the order of their paths."""
-    return tuple(read_feature(path) for path in sorted(folder.rglob("*.feature")))
+    return tuple(read_feature(path, folder) for path in sorted(folder.rglob("*.feature")))
 
 
-def read_feature(path: Path) -> Feature:
-    """Read one feature file; raises SpecError with the file and line of a syntax error."""
+def read_feature(path: Path, folder: Path) -> Feature:
+    """Read one feature file below `folder`; raises SpecError with the file and line of a syntax error."""
     source = path.read_text("utf-8")
     try:
         document = cast("Document", Parser().parse(source))
@@ -138,7 +143,8 @@ def read_feature(path: Path) -> Feature:
     feature = document.get("feature")
     if feature is None:
         raise SpecError(f"{display_path(path)} contains no feature. Add one, or remove the file.")
-    return _Reader(path, source.splitlines()).feature(feature)
+    name = path.relative_to(folder).with_suffix("").as_posix()
+    return _Reader(path, source.splitlines()).feature(feature, name)
 
 
 class _Reader:
@@ -148,10 +154,10 @@ class _Reader:
         self.path = path
         self.lines = lines
 
-    def feature(self, node: Node) -> Feature:
+    def feature(self, node: Node, name: str) -> Feature:
         background = tuple(_background(node["children"]))
         return Feature(
-            name=self.path.stem,
+            name=name,
             path=self.path,
             title=node["name"],
             description=textwrap.dedent(node["description"]).strip(),
@@ -185,7 +191,7 @@ class _Reader:
                 ids=_ids(node, "@scenario:"),
                 name=node["name"],
                 description=description,
-                steps=(*background, *map(_step, node["steps"])) if node["steps"] else (),
+                steps=(*background, *_steps(node["steps"])) if node["steps"] else (),
                 columns=tuple(dict.fromkeys(column for head in heads for column in head)),
                 examples=tuple(
                     dict(zip(head, _cells(row), strict=True))
@@ -228,7 +234,7 @@ def identity_problems(features: Iterable[Feature], surfaces: Iterable[str]) -> I
                 count = "no id tag" if not thing.ids else "more than one id tag"
                 yield feature.path, thing.line, f"This {word} has {count}. Give it exactly one: @{word}:ID."
             for id_ in thing.ids:
-                place = f"{feature.path.name}:{thing.line}"
+                place = f"{feature.name}.feature:{thing.line}"
                 first = seen.setdefault((word, id_), place)
                 if first != place:
                     yield feature.path, thing.line, f"The {word} id {id_!r} is already used at {first}. Choose another."
@@ -250,12 +256,20 @@ def _ids(node: Node, prefix: str) -> tuple[str, ...]:
 def _background(children: list[Child]) -> Iterator[Step]:
     for child in children:
         if "background" in child:
-            yield from map(_step, child["background"]["steps"])
+            yield from _steps(child["background"]["steps"])
 
 
-def _step(node: StepNode) -> Step:
+def _steps(nodes: Iterable[StepNode]) -> Iterator[Step]:
+    type_: StepType = "Unknown"
+    for node in nodes:
+        type_ = type_ if node["keywordType"] == "Conjunction" else node["keywordType"]
+        yield _step(node, type_)
+
+
+def _step(node: StepNode, type_: StepType) -> Step:
     return Step(
         keyword=node["keyword"].strip(),
+        type=type_,
         text=node["text"],
         docstring=node["docString"]["content"] if "docString" in node else None,
         table=tuple(map(_cells, node["dataTable"]["rows"])) if "dataTable" in node else (),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
+
+# Gherkin's own types of steps, in every language: Given, When, Then; And and But; `*`.
+StepType = Literal["Context", "Action", "Outcome", "Conjunction", "Unknown"]
 
 
 class Location(TypedDict):
@@ -46,6 +49,7 @@ class StepNode(TypedDict):
 
     location: Location
     keyword: str
+    keywordType: StepType
     text: str
     docString: NotRequired[DocString]
     dataTable: NotRequired[Table]

@@ -8,12 +8,14 @@
     surfaces: [ui]
     scenarios: [delete-two]           delete-each/2 is the second example of a scenario
     sometimes: [delete-race]          optional: those of the scenarios that do not fail every time
+    sees: "also deleted: .*"          optional: what the failing check says, a regular expression
     since: 2026-03-01
     workaround: Use the command line.
     ---
 
-The scenarios of an open issue must fail on its surfaces; those under `sometimes` may pass. The scenarios of a closed
-issue must pass. `index.md` in the same folder is not an issue.
+The scenarios of an open issue must fail on its surfaces; those under `sometimes` may pass. Any other failure than the
+one that `sees` finds in "STEP: MESSAGE" is a regression. The scenarios of a closed issue must pass. `index.md` in the
+same folder is not an issue.
 """
 
 from __future__ import annotations
@@ -26,13 +28,13 @@ from typing import TYPE_CHECKING, cast
 import yaml  # type: ignore[import-untyped]
 
 from living_spec.config import SpecError, display_path
+from living_spec.evidence import Key
 from living_spec.text import suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from living_spec.evidence import Key
     from living_spec.features import Scenario
     from living_spec.spec import Spec
 
@@ -42,12 +44,12 @@ _LISTS = ("editions", "surfaces", "scenarios")
 _ID_LENGTH = 60
 _ID = re.compile(rf"[a-z0-9-]{{1,{_ID_LENGTH}}}")
 _STATES = ("open", "closed")
-_OPTIONAL = ("sometimes", "description")  # a description is for site builders
+_OPTIONAL = ("sometimes", "sees", "description")  # a description is for site builders
 
 
 @dataclass(frozen=True)
 class Issue:
-    """A known issue: scenarios that fail on these surfaces, in these editions."""
+    """A known issue: scenarios that fail on these surfaces, in these editions, in the way that `sees` describes."""
 
     id: str
     title: str
@@ -56,6 +58,7 @@ class Issue:
     surfaces: tuple[str, ...]
     scenarios: tuple[str, ...]
     sometimes: tuple[str, ...]
+    sees: str
     since: date
     workaround: str
     path: Path
@@ -87,13 +90,13 @@ class Register:
         known = [issue.id for issue in self.issues]
         raise SpecError(f"There is no known issue {id_!r}.{suggestion(id_, known)}")
 
-    def open_for(self, key: Key) -> Issue | None:
-        """The open issue that covers this result, if any."""
-        return next((issue for issue in self.issues if issue.open and issue.covers(key)), None)
+    def open_for(self, key: Key) -> tuple[Issue, ...]:
+        """The open issues that cover this result."""
+        return tuple(issue for issue in self.issues if issue.open and issue.covers(key))
 
-    def closed_for(self, key: Key) -> Issue | None:
-        """The closed issue that covers this result, if any."""
-        return next((issue for issue in self.issues if not issue.open and issue.covers(key)), None)
+    def closed_for(self, key: Key) -> tuple[Issue, ...]:
+        """The closed issues that cover this result."""
+        return tuple(issue for issue in self.issues if not issue.open and issue.covers(key))
 
     def surfaces(self, edition: str) -> frozenset[str]:
         """The surfaces that open issues name for an edition; a run must include them."""
@@ -133,6 +136,13 @@ def id_problem(id_: str) -> str | None:
     return f"{id_!r} cannot be the id of an issue. Use up to {_ID_LENGTH} of a-z, 0-9 and '-', but not 'index'."
 
 
+def named_rows(spec: Spec, name: str, surface: str, edition: str) -> Iterator[Key]:
+    """The keys of a name that an issue can list: a scenario, or a single example of one."""
+    scenario = spec.scenario(_scenario_id(name))
+    keys = (Key(edition, surface, scenario.id, row) for row in scenario.rows)
+    return (key for key in keys if _names((name,), key))
+
+
 def _pages(spec: Spec) -> list[Path]:
     return [path for path in sorted(spec.config.issues.glob("*.md")) if path.name != "index.md"]
 
@@ -162,7 +172,7 @@ def _problems(path: Path, fields: Mapping[str, object], spec: Spec) -> Iterator[
             yield key, f"The field {key!r} is missing. Add it."
     for key in fields:
         if key not in (*_TEXTS, *_LISTS, *_OPTIONAL):
-            yield key, f"An issue has no field {key!r}.{suggestion(key, [*_TEXTS, *_LISTS])}"
+            yield key, f"An issue has no field {key!r}.{suggestion(key, [*_TEXTS, *_LISTS, *_OPTIONAL])}"
     if problem := id_problem(path.stem):
         yield "id", problem
     elif fields.get("id") and fields["id"] != path.stem:
@@ -171,7 +181,20 @@ def _problems(path: Path, fields: Mapping[str, object], spec: Spec) -> Iterator[
         yield "status", f"The status is {fields['status']!r}. Make it open or closed."
     if fields.get("since") and _since(fields) is None:
         yield "since", f"{fields['since']!r} is not a date. Write it like 2026-03-01."
+    if "sees" in fields and (problem := _sees_problem(fields["sees"])):
+        yield "sees", problem
     yield from _unknown_names(fields, spec)
+
+
+def _sees_problem(sees: object) -> str | None:
+    """The message for a pattern that is not valid, or that every failure matches; None for a good one."""
+    if not isinstance(sees, str):
+        return "The field 'sees' must be a text: a regular expression for what the failing check says."
+    try:
+        everything = re.compile(sees).search("") is not None
+    except re.error as error:
+        return f"The field 'sees' is not a regular expression: {error}. Put a backslash before ()[]{{}}.*+?|^$."
+    return "The field 'sees' matches every failure. Write what the failing check says." if everything else None
 
 
 def _unknown_names(fields: Mapping[str, object], spec: Spec) -> Iterator[tuple[str, str]]:
@@ -219,6 +242,7 @@ def _issue(path: Path, fields: Mapping[str, object]) -> Issue:
         surfaces=_list(fields, "surfaces"),
         scenarios=_list(fields, "scenarios"),
         sometimes=_list(fields, "sometimes"),
+        sees=str(fields.get("sees", "")),
         since=cast("date", _since(fields)),
         workaround=str(fields["workaround"]),
         path=path,

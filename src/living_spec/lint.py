@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from living_spec.features import identity_problems, read_features
 from living_spec.issues import register_problems
 from living_spec.page_lint import page_problems
+from living_spec.prose.lint import prose_problems
 from living_spec.spec import Spec
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def lint(config: Config) -> list[Problem]:
         problems |= set(_feature(feature, config))
     problems |= {Problem(*place) for place in page_problems(config, features)}
     if not identities:
-        problems |= {Problem(*place) for place in register_problems(Spec(config, features))}
+        spec = Spec(config, features)
+        problems |= {Problem(*place) for place in (*register_problems(spec), *prose_problems(spec))}
     return sorted(problems)
 
 
@@ -72,7 +74,7 @@ def _feature(feature: Feature, config: Config) -> Iterator[Problem]:
 def _scenario(scenario: Scenario) -> Iterator[tuple[int, str]]:
     if not scenario.steps:
         yield scenario.line, f"The scenario {scenario.name!r} has no steps. Add them."
-    elif not any(step.keyword == "Then" for step in scenario.steps):
+    elif not any(step.type in ("Outcome", "Unknown") for step in scenario.steps):
         yield scenario.line, f"The scenario {scenario.name!r} has no Then step, so it checks nothing. Add one."
     used = set(_PLACEHOLDER.findall(scenario.name))
     for step in scenario.steps:

@@ -54,7 +54,7 @@ def find_blocks(lines: Sequence[str]) -> Iterator[Block]:
     while number < len(lines):
         end = end_of_fence(lines, number)
         if end is None:
-            end = _end_of_comment(lines, number)
+            end = end_of_comment(lines, number)
         if end is None and (match := _BLOCK.match(lines[number])):
             yield _block(match, number)
         number = (number if end is None else end) + 1
@@ -98,6 +98,13 @@ def feature_pages(config: Config) -> dict[str, str]:
     return homes
 
 
+def page_with(config: Config, name: str) -> str | None:
+    """A link to the first page with a block of this name, relative to the folder of pages; None without one."""
+    pages = (path for path, block in page_blocks(config) if block.name == name)
+    page = next(pages, None)
+    return f"/{page.relative_to(config.pages).as_posix()}" if page else None
+
+
 def _block(match: re.Match[str], number: int) -> Block:
     try:
         words = shlex.split(match["rest"])
@@ -113,7 +120,7 @@ def _block(match: re.Match[str], number: int) -> Block:
     )
 
 
-def _end_of_comment(lines: Sequence[str], start: int) -> int | None:
+def end_of_comment(lines: Sequence[str], start: int) -> int | None:
     """The last line of the comment that starts on this line; None without a comment of several lines."""
     _, opening, rest = lines[start].rpartition("<!--")
     if not opening or "-->" in rest:

@@ -9,14 +9,23 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, cast
+from uuid import uuid4
 
 import pytest
 from pytest_bdd.scenario import scenario_wrapper_template_registry
 
-from living_spec.config import SpecError, read_config, with_register
+from living_spec import hooks
+from living_spec.awaiting import Awaiting, NotRunError, check_run
+from living_spec.collected import Collected, from_json
+from living_spec.config import SpecError, display_path, read_config, with_register
 from living_spec.evidence import Key, Outcome, Result, ResultJson, digest, result_from_json
+from living_spec.listed import differences, listing
+from living_spec.prose.facts import MARKER
+from living_spec.prose.recording import FactWriter, Marked
 from living_spec.recorder import Recorder
+from living_spec.repeats import repeat_problem
 from living_spec.selection import Selection, select
 from living_spec.step_lint import step_problems
 from living_spec.store import write_asked, write_evidence
@@ -30,18 +39,25 @@ if TYPE_CHECKING:
     from living_spec.features import Scenario
     from living_spec.issues import Register
 
+NOT_BEGUN = 6  # the exit code of a run that could not begin; pytest's own are 0 to 5
 _PROPERTY = "living_spec"
+_COLLECTED = "living_spec_collected"
 
 
 class _Parcel(TypedDict):
-    """A result and its pictures, sent from a worker to the process that writes them."""
+    """A result and its pictures, sent from a worker to the process that writes them; `id` is unique."""
 
+    id: str
     result: ResultJson
     pictures: dict[str, str]
 
 
 _selection = pytest.StashKey[Selection]()
 _recorder = pytest.StashKey[Recorder]()
+_parcels = pytest.StashKey[list[_Parcel]]()  # of each time that the test ran
+_excluded = pytest.StashKey[list[Key]]()
+_tests = pytest.StashKey[frozenset[str]]()
+_unsent = pytest.StashKey[Collected]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -73,6 +89,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Add the hooks that a project can implement."""
+    pluginmanager.add_hookspecs(hooks)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options against the configuration."""
     try:
@@ -81,8 +102,14 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from error
     if config.getoption("lint_steps") and config.getoption("numprocesses", None):
         raise pytest.UsageError("--lint-steps needs all steps in one process. Add -n 0.")
+    config.addinivalue_line("markers", f"{MARKER}(*facts, reads=()): the facts of the pages that a test proves")
+    config.pluginmanager.register(Marked(), "living-spec-marked")
+    config.pluginmanager.register(_Selecting(), "living-spec-selecting")
+    config.pluginmanager.register(Awaiting(), "living-spec-awaiting")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Writer(selection), "living-spec-writer")
+        by_node_id = any("::" in argument for argument in config.args)
+        config.pluginmanager.register(FactWriter(selection.config, by_node_id), "living-spec-facts")
 
 
 def _selected(config: pytest.Config) -> Selection:
@@ -103,6 +130,16 @@ def _selected(config: pytest.Config) -> Selection:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """End a run that cannot begin, before workers start and anything is collected."""
+    config = session.config
+    if hasattr(config, "workerinput") or config.getoption("collectonly"):
+        return
+    if sentence := config.hook.pytest_living_spec_obstacle(config=config):
+        pytest.exit(f"The run could not begin: {sentence} Nothing was run.", returncode=NOT_BEGUN)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_bdd_apply_tag(tag: str) -> bool | None:
     """Keep the tags of ids from becoming markers; a marker cannot contain a colon."""
     return True if tag.startswith(("rule:", "scenario:")) else None
@@ -116,26 +153,58 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     selection = metafunc.config.stash[_selection]
     scenario = _scenario(template, selection)
     wanted = selection.includes(scenario, {tag.removeprefix("rule:") for tag in _rule_tags(template)})
-    surfaces = [name for name in selection.surfaces if wanted and scenario.not_on(name) is None]
-    if surfaces:
+    if wanted:
         # Only steps request it, and pytest does not see their fixtures.
         if "surface_name" not in metafunc.fixturenames:
             metafunc.fixturenames.append("surface_name")
-        metafunc.parametrize("surface_name", surfaces)
+        # On excluded surfaces, too, so that pytest's own options decide which of them were asked for.
+        metafunc.parametrize("surface_name", selection.surfaces)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Remove scenarios that are not selected."""
-    items[:] = [item for item in items if _template_of(item) is None or "surface_name" in _params(item)]
+class _Selecting:
+    """Removes what the options do not select before other plugins see it."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Remove the scenarios of other rules and issues."""
+        items[:] = [item for item in items if _template_of(item) is None or "surface_name" in _params(item)]
+        config.stash[_tests] = frozenset(item.nodeid for item in items if _template_of(item))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Remove the tests on excluded surfaces, after pytest has chosen among all."""
+    excluded = {item: key for item in items if (key := _key(item)) and _not_on(item, key) is not None}
+    config.stash[_excluded] = list(excluded.values())
+    items[:] = [item for item in items if item not in excluded]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Lint the steps where --lint-steps is given."""
+    """Note what the run was asked for; lint the steps where --lint-steps is given."""
+    stash = session.config.stash
+    asked = [key for item in session.items if (key := _key(item))]
+    some = any("::" in argument for argument in session.config.args)
+    if _excluded in stash:  # else pytest could not collect
+        stash[_unsent] = Collected.of([*asked, *stash[_excluded]], stash[_tests], some=some)
     if session.config.getoption("lint_steps"):
-        problems = step_problems()
+        problems = step_problems() + _repeat_problems(session.items)
         if problems:
             raise pytest.UsageError("\n".join(problems))
+
+
+def _repeat_problems(items: list[pytest.Item]) -> list[str]:
+    """The scenarios that give several results for one key, as FILE:LINE: MESSAGE."""
+    tests: dict[Key, list[pytest.Item]] = {}
+    for item in items:
+        if key := _key(item):
+            tests.setdefault(key, []).append(item)
+    problems: dict[str, str] = {}  # by place: of a scenario the problem on its first surface
+    for several in tests.values():
+        template = cast("ScenarioTemplate", _template_of(several[0]))
+        place = f"{display_path(Path(template.feature.filename))}:{template.line_number}"
+        if problem := repeat_problem(several):
+            problems.setdefault(place, f"{place}: The scenario {template.name!r} {problem}")
+    return list(problems.values())
 
 
 @pytest.fixture(scope="session")
@@ -153,32 +222,41 @@ def evidence(request: pytest.FixtureRequest) -> Recorder:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Give each test of a scenario its recorder."""
-    template = _template_of(item)
-    if template is not None:
-        selection = item.config.stash[_selection]
-        scenario = _scenario(template, selection)
-        values = cast("dict[str, str]", _params(item).get("_pytest_bdd_example", {}))
-        row = scenario.examples.index(values) if values else 0
-        item.stash[_recorder] = Recorder(
-            Key(selection.edition, cast("str", _params(item)["surface_name"]), scenario.id, row), values
-        )
+    """Give each test of a scenario its recorder, each time that it runs."""
+    if key := _key(item):
+        _pack(item)
+        item.stash[_recorder] = Recorder(key, _values(item), item.nodeid)
 
 
-def pytest_bdd_after_step(request: pytest.FixtureRequest, step: BddStep) -> None:
-    """End a step that passed."""
-    request.node.stash[_recorder].end_step(step.keyword, step.name, Outcome.PASSED)
+@pytest.hookimpl(tryfirst=True)
+def pytest_bdd_after_step(request: pytest.FixtureRequest, step: BddStep, step_func: Callable[..., object]) -> None:
+    """End a step that passed; raises NotRunError where what it returned was never run."""
+    try:
+        check_run(request.node, step_func)
+    except NotRunError as error:
+        _end_step(request.node, step, Outcome.FAILED, f"{NotRunError.__name__}: {error}")
+        raise
+    _end_step(request.node, step, Outcome.PASSED)
 
 
-def pytest_bdd_step_error(request: pytest.FixtureRequest, step: BddStep, exception: Exception) -> None:
+def pytest_bdd_step_error(request: pytest.FixtureRequest, step: BddStep, exception: BaseException) -> None:
     """End a step that failed."""
-    message = f"{type(exception).__name__}: {exception}"
-    request.node.stash[_recorder].end_step(step.keyword, step.name, Outcome.FAILED, message)
+    checks = (AssertionError, pytest.fail.Exception)
+    asserted = isinstance(exception, checks) and not isinstance(exception, pytest.xfail.Exception)
+    _end_step(request.node, step, Outcome.FAILED, f"{type(exception).__name__}: {exception}", asserted=asserted)
 
 
 def pytest_bdd_step_func_lookup_error(request: pytest.FixtureRequest, step: BddStep, exception: Exception) -> None:
     """End a step that has no definition."""
-    request.node.stash[_recorder].end_step(step.keyword, step.name, Outcome.FAILED, str(exception))
+    _end_step(request.node, step, Outcome.FAILED, str(exception))
+
+
+def _end_step(item: pytest.Item, step: BddStep, outcome: Outcome, message: str = "", *, asserted: bool = False) -> None:
+    template = cast("ScenarioTemplate", _template_of(item))
+    scenario = _scenario(template, item.config.stash[_selection])
+    # pytest-bdd takes `*` for what stands before it, so the type is that of our own reader.
+    type_ = next((one.type for one in scenario.steps if one.line == step.line_number), "")
+    item.stash[_recorder].end_step(step.keyword, step.name, outcome, message, type=type_, asserted=asserted)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -187,44 +265,64 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Attach the result to the last report of a test, which the process that writes receives."""
     report = yield
-    recorder = item.stash.get(_recorder, None)
-    template = _template_of(item)
-    if recorder is not None and template is not None:
+    if collected := item.config.stash.get(_unsent, None):
+        report.user_properties.append((_COLLECTED, collected.to_json()))
+        del item.config.stash[_unsent]
+    if recorder := item.stash.get(_recorder, None):
         if call.excinfo is not None:
             # The exception itself, as pytest reports an expected failure as skipped.
             skipped = call.excinfo.errisinstance(pytest.skip.Exception)
             outcome = Outcome.NOT_RUN if skipped else Outcome.FAILED
-            recorder.end_phase(outcome, str(call.excinfo.value) if skipped else call.excinfo.exconly())
+            reason = str(call.excinfo.value) if skipped else call.excinfo.exconly()
+            recorder.end_phase(outcome, reason, teardown=call.when == "teardown")
         if call.when == "call":
             _expect(report, recorder, item.config.stash[_selection].register)
         if call.when == "teardown":
-            steps = [(step.keyword, step.name) for step in template.render(recorder.values).steps]
-            parcel: _Parcel = {
-                "result": cast("ResultJson", asdict(recorder.result(steps))),
-                "pictures": {file: b64encode(png).decode() for file, png in recorder.pictures.items()},
-            }
-            report.user_properties.append((_PROPERTY, json.dumps(parcel)))
+            # All that were packed so far: a plugin that runs a test again may keep its earlier reports to itself.
+            _pack(item)
+            report.user_properties.append((_PROPERTY, json.dumps(item.stash[_parcels])))
     return report
+
+
+def _pack(item: pytest.Item) -> None:
+    """Pack what was recorded the last time that the test ran, if it did."""
+    packed = item.stash.setdefault(_parcels, [])
+    recorder = item.stash.get(_recorder, None)
+    template = _template_of(item)
+    if recorder is None or template is None:
+        return
+    steps = [(step.keyword, step.name) for step in template.render(recorder.values).steps]
+    packed.append(
+        {
+            "id": uuid4().hex,
+            "result": cast("ResultJson", asdict(recorder.result(steps))),
+            "pictures": {file: b64encode(png).decode() for file, png in recorder.pictures.items()},
+        }
+    )
+    del item.stash[_recorder]
 
 
 def _expect(report: pytest.TestReport, recorder: Recorder, register: Register) -> None:
     """Turn the failure that an open issue expects into a skip, and its absence into a failure.
 
-    The failure of a closed issue gets a note.
+    Another failure, and the failure of a closed issue, get a note.
     """
-    if issue := register.open_for(recorder.key):
-        if report.passed and issue.fixed_by(recorder.key):
+    opened = register.open_for(recorder.key)
+    if report.passed:
+        for fixed in (issue for issue in opened if issue.fixed_by(recorder.key)):
             report.outcome = "failed"
             report.longrepr = (
-                f"Known issue {issue.id} is fixed: this scenario holds. Close it: living-spec issue close {issue.id}"
+                f"Known issue {fixed.id} is fixed: this scenario holds. Close it: living-spec issue close {fixed.id}"
             )
-        elif report.failed and recorder.noticed:
+    elif report.failed:
+        if known := listing(opened, recorder.steps):
             report.outcome = "skipped"
-            report.wasxfail = f"known issue {issue.id}: {issue.title}"
-    elif report.failed and (issue := register.closed_for(recorder.key)):
-        report.sections.append(
-            ("known issue", f"Issue {issue.id} is closed, but fails again. Fix the bug, or reopen it in {issue.path}.")
-        )
+            report.wasxfail = f"known issue {known.id}: {known.title}"
+        elif opened:
+            report.sections.append(("known issue", differences(opened, recorder.steps)))
+        elif closed := listing(register.closed_for(recorder.key), recorder.steps):
+            again = f"Issue {closed.id} is closed, but fails again. Fix the bug, or reopen it in {closed.path}."
+            report.sections.append(("known issue", again))
 
 
 class _Writer:
@@ -234,22 +332,26 @@ class _Writer:
         self._selection = selection
         # Computed before anything runs, so that a source that changes during the run makes the results stale.
         self._digest = digest(selection.config)
-        self._results: list[Result] = []
+        self._results: dict[str, Result] = {}
+        self._collected: Collected | None = None
         self._pictures: dict[str, bytes] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take the result from a report that has one."""
+        """Take the results from a report that has some, and what was collected from the first report."""
         for name, value in report.user_properties:
-            if name == _PROPERTY:
-                parcel = cast("_Parcel", json.loads(cast("str", value)))
-                self._results.append(replace(result_from_json(parcel["result"]), digest=self._digest))
-                self._pictures |= {file: b64decode(png) for file, png in parcel["pictures"].items()}
+            if name == _COLLECTED:
+                self._collected = from_json(cast("str", value))
+            elif name == _PROPERTY:
+                for parcel in cast("list[_Parcel]", json.loads(cast("str", value))):
+                    self._results[parcel["id"]] = replace(result_from_json(parcel["result"]), digest=self._digest)
+                    self._pictures |= {file: b64decode(png) for file, png in parcel["pictures"].items()}
 
     def pytest_sessionfinish(self) -> None:
         """Write the results, also after an interrupted run."""
-        if self._results:
-            write_evidence(self._selection.spec, self._results, self._pictures)
-            write_asked(self._selection.spec, self._selection.edition, self._selection.scenarios())
+        if self._results and self._collected:
+            spec = self._selection.spec
+            write_evidence(spec, self._results.values(), self._pictures, self._collected)
+            write_asked(spec, self._selection.edition, self._collected.asked)
 
 
 def _template(function: object) -> ScenarioTemplate | None:
@@ -269,6 +371,28 @@ def _params(item: pytest.Item) -> Mapping[str, object]:
     """The parameters of a test, by name."""
     callspec = getattr(item, "callspec", None)
     return {} if callspec is None else cast("Mapping[str, object]", callspec.params)
+
+
+def _values(item: pytest.Item) -> dict[str, str]:
+    """The values of the example row of a test; empty without examples."""
+    return cast("dict[str, str]", _params(item).get("_pytest_bdd_example", {}))
+
+
+def _key(item: pytest.Item) -> Key | None:
+    """The key of the result that a test gives; None for a test that is no scenario."""
+    template = _template_of(item)
+    if template is None:
+        return None
+    selection = item.config.stash[_selection]
+    scenario = _scenario(template, selection)
+    values = _values(item)
+    row = scenario.examples.index(values) if values else 0
+    return Key(selection.edition, cast("str", _params(item)["surface_name"]), scenario.id, row)
+
+
+def _not_on(item: pytest.Item, key: Key) -> str | None:
+    """The reason why a test's scenario excludes its surface; None where it does not."""
+    return item.config.stash[_selection].spec.scenario(key.scenario).not_on(key.surface)
 
 
 def _scenario(template: ScenarioTemplate, selection: Selection) -> Scenario:

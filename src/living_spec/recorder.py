@@ -20,7 +20,6 @@ from living_spec.evidence import (
     Screenshot,
     StepEvidence,
     Transcript,
-    noticed,
 )
 from living_spec.text import plain
 
@@ -35,15 +34,17 @@ class Recorder:
     >>> evidence.transcript("delete --name demo-8f3a --version 1", "Deleted.", 0)  # doctest: +SKIP
     """
 
-    def __init__(self, key: Key, values: Mapping[str, str]) -> None:
+    def __init__(self, key: Key, values: Mapping[str, str], test: str = "") -> None:
         self.key = key
         self.values = values
+        self.test = test
         self.pictures: dict[str, bytes] = {}
         self._names: dict[str, str] = {}
         self._pending: list[Record] = []
         self._steps: list[StepEvidence] = []
         self._outcome = Outcome.PASSED
         self._reason = ""
+        self._torn_down = ""
         self._started = datetime.now(UTC)
         self._clock = time.perf_counter()
 
@@ -78,21 +79,33 @@ class Recorder:
 
     # The plugin calls the methods below.
 
-    def end_step(self, keyword: str, text: str, outcome: Outcome, message: str = "") -> None:
-        """End a step; it gets the records since the previous one."""
-        step = StepEvidence(keyword, self._shown(text), outcome, self._shown(message), tuple(self._pending))
+    def end_step(
+        self,
+        keyword: str,
+        text: str,
+        outcome: Outcome,
+        message: str = "",
+        *,
+        type: str = "",
+        asserted: bool = False,
+    ) -> None:
+        """End a step; it gets the records since the previous one. See `StepEvidence` for `type` and `asserted`."""
+        records = tuple(self._pending)
+        step = StepEvidence(keyword, self._shown(text), outcome, self._shown(message), records, type, asserted)
         self._pending.clear()
         self._steps.append(step)
 
-    def end_phase(self, outcome: Outcome, reason: str) -> None:
-        """Take the outcome of setup, call or teardown; the test gets the first that is not `PASSED`."""
-        if self._outcome is Outcome.PASSED:
+    def end_phase(self, outcome: Outcome, reason: str, *, teardown: bool = False) -> None:
+        """Take the outcome of setup, call or teardown; the test gets the first failure, else the first reason."""
+        if teardown and outcome is Outcome.FAILED:
+            self._torn_down = self._shown(reason)
+        if self._outcome is Outcome.PASSED or (self._outcome is Outcome.NOT_RUN and outcome is Outcome.FAILED):
             self._outcome, self._reason = outcome, self._shown(reason)
 
     @property
-    def noticed(self) -> bool:
-        """Whether an assertion of the steps so far failed; see `evidence.noticed`."""
-        return noticed(self._steps)
+    def steps(self) -> Sequence[StepEvidence]:
+        """The steps so far."""
+        return self._steps
 
     def result(self, steps: Sequence[tuple[str, str]]) -> Result:
         """The result, given the (keyword, text) of all steps; steps that have not ended were not run."""
@@ -104,12 +117,19 @@ class Recorder:
         return Result(
             key=self.key,
             values=self.values,
-            outcome=self._outcome,
+            outcome=self._whole(),
             reason=self._reason,
             started=self._started.isoformat(timespec="seconds"),
             duration=round(time.perf_counter() - self._clock, 3),
             steps=tuple(self._steps),
+            test=self.test,
+            torn_down=self._torn_down,
         )
+
+    def _whole(self) -> Outcome:
+        """The outcome of the test; a failure wins, also where the test was tried again or ended as skipped."""
+        failed = self._torn_down or any(step.outcome is Outcome.FAILED for step in self._steps)
+        return Outcome.FAILED if failed else self._outcome
 
     def _shown(self, text: str) -> str:
         text = plain(text)

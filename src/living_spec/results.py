@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from living_spec.evidence import Key, Outcome, Result, noticed
+from living_spec.evidence import Key, Outcome, Result
+from living_spec.listed import differences, listing
+from living_spec.repeats import repetition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -51,10 +53,13 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Proof:
-    """The spec with its evidence, its known issues, and the digest of the present sources."""
+    """The spec with its evidence, its known issues, and the digest of the present sources.
+
+    A key of the evidence has several results where a test ran several times, or several tests ran for it.
+    """
 
     spec: Spec
-    evidence: Mapping[Key, Result]
+    evidence: Mapping[Key, tuple[Result, ...]]
     digest: str
     register: Register
 
@@ -78,15 +83,21 @@ class Proof:
         return tuple(surface for surface in self.spec.config.surfaces if surface in seen)
 
     def row(self, scenario: Scenario, row: int, surface: str, edition: str) -> Verdict:
-        """The verdict on one example row on a surface."""
+        """The verdict on one example row on a surface; of several results the worst counts."""
         reason = scenario.not_on(surface)
         if reason is not None:
             return Verdict(Kind.NOT_ON_SURFACE, reason, Freshness.FRESH)
-        result = self.evidence.get(Key(edition, surface, scenario.id, row))
-        if result is None:
+        results = self.evidence.get(Key(edition, surface, scenario.id, row), ())
+        if not results:
             return Verdict(Kind.NOT_RUN, "there is no result yet", Freshness.MISSING)
-        freshness = Freshness.FRESH if result.digest == self.digest else Freshness.STALE
-        return Verdict(*judge(result, self.register), freshness)
+        worst = combine(Verdict(*judge(result, self.register), self.freshness(result)) for result in results)
+        if len(results) == 1:
+            return worst
+        return replace(worst, reason=f"{worst.reason} {repetition(result.test for result in results)}".strip())
+
+    def freshness(self, result: Result) -> Freshness:
+        """Whether a result belongs to the present sources."""
+        return Freshness.FRESH if result.digest == self.digest else Freshness.STALE
 
     def scenario(self, scenario: Scenario, surface: str, edition: str) -> Verdict:
         """The verdict on all rows of a scenario on a surface."""
@@ -96,27 +107,33 @@ class Proof:
         """The verdict on all scenarios of a rule on a surface."""
         return combine(self.scenario(scenario, surface, edition) for scenario in rule.scenarios)
 
+    def worst(self, key: Key) -> Result | None:
+        """The result with the worst verdict; None without a result."""
+        kinds = list(Kind)
+        results = self.evidence.get(key, ())
+        return min(results, key=lambda result: kinds.index(judge(result, self.register)[0]), default=None)
+
     def results(self, scenario: Scenario, surface: str, edition: str) -> tuple[Result, ...]:
-        """The results of a scenario on a surface, by row."""
+        """The results of a scenario on a surface, by row, and of a row all."""
         keys = (Key(edition, surface, scenario.id, row) for row in scenario.rows)
-        return tuple(self.evidence[key] for key in keys if key in self.evidence)
+        return tuple(result for key in keys for result in self.evidence.get(key, ()))
 
 
 def judge(result: Result, register: Register) -> tuple[Kind, str]:
     """The kind of verdict that a result gives with these known issues, and its reason."""
     kind = _KINDS[result.outcome]
-    issue = register.open_for(result.key)
-    if issue is None or kind is Kind.NOT_RUN:
-        closed = register.closed_for(result.key)
-        closed_yet = f"Issue {closed.id} is closed, but fails again. " if closed and kind is Kind.FAILS else ""
-        return kind, closed_yet + result.reason
+    opened = register.open_for(result.key)
     if kind is Kind.HOLDS:
-        return (
-            (Kind.FIXED, f"{issue.title} ({issue.id}). The issue is fixed: close it.")
-            if issue.fixed_by(result.key)
-            else (kind, "")
-        )
-    return (Kind.KNOWN_ISSUE, f"{issue.title}.") if noticed(result.steps) else (kind, result.reason)
+        fixed = next((issue for issue in opened if issue.fixed_by(result.key)), None)
+        return (Kind.FIXED, f"{fixed.title} ({fixed.id}). The issue is fixed: close it.") if fixed else (kind, "")
+    if kind is Kind.FAILS:
+        if issue := listing(opened, result.steps, result.torn_down):
+            return Kind.KNOWN_ISSUE, f"{issue.title}."
+        closed = listing(register.closed_for(result.key), result.steps, result.torn_down)
+        again = f"Issue {closed.id} is closed, but fails again." if closed else ""
+        different = differences(opened, result.steps, result.torn_down)
+        return kind, " ".join(filter(None, (again, different, result.reason)))
+    return kind, result.reason
 
 
 _KINDS = {Outcome.PASSED: Kind.HOLDS, Outcome.FAILED: Kind.FAILS, Outcome.NOT_RUN: Kind.NOT_RUN}

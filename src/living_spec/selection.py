@@ -42,12 +42,6 @@ class Selection:
             return False
         return not self.rules or bool(self.rules & rules)
 
-    def scenarios(self) -> dict[str, list[str]]:
-        """The ids of the selected scenarios, by surface."""
-        rules = {one.id: {rule.id} for rule in self.spec.rules.values() for one in rule.scenarios}
-        selected = [one for one in self.spec.scenarios.values() if self.includes(one, rules.get(one.id, set()))]
-        return {name: [one.id for one in selected if one.not_on(name) is None] for name in self.surfaces}
-
 
 def select(
     config: Config, surfaces: Collection[str], edition: str | None, rules: Collection[str], issue: str | None

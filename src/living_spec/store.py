@@ -1,10 +1,11 @@
 """The store of evidence: one JSON file for each edition, surface and scenario.
 
-    build/evidence/EDITION/SURFACE/SCENARIO.json      the results, one for each example row
+    build/evidence/EDITION/SURFACE/SCENARIO.json      the results, by example row
     build/evidence/EDITION/SURFACE/pictures/*.png     the screenshots of these results
-    build/evidence/EDITION/asked.json                 the scenarios that runs have selected, by surface
+    build/evidence/EDITION/asked.json                 the example rows that runs have asked for, by surface and scenario
 
-A run of some scenarios replaces their results and keeps all others.
+A run of some tests replaces their results and keeps all others. An example row has several results where several tests
+gave one, or one test ran several times.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from living_spec.collected import Collected
     from living_spec.config import Config
 
+Asked = tuple[str, str, int]
 
 _ASKED = "asked.json"
 PICTURES = "pictures"  # the folder for them, below that of the pages
@@ -35,54 +38,71 @@ class _File(TypedDict):
     results: list[ResultJson]
 
 
-def read_evidence(spec: Spec) -> dict[Key, Result]:
+def read_evidence(spec: Spec) -> dict[Key, tuple[Result, ...]]:
     """The results of all scenarios and surfaces that still exist, stale ones included."""
-    return {
-        result.key: result
+    return _by_key(
+        result
         for path in sorted(spec.config.evidence.glob("*/*/*.json"))
         for result in _read(path)
         if _wanted(result.key, spec)
-    }
+    )
 
 
-def write_evidence(spec: Spec, results: Iterable[Result], pictures: Mapping[str, bytes]) -> None:
-    """Add results to those of earlier runs; one with the same key replaces the earlier one."""
-    new = {result.key: result for result in results}
-    known = read_evidence(spec) | new
-    for key in new:
-        folder = spec.config.evidence / key.edition / key.surface
-        for step in new[key].steps:
-            for record in step.records:
-                if isinstance(record, Screenshot):
-                    _replace(folder / "pictures" / record.file, pictures[record.file])
+def write_evidence(spec: Spec, results: Iterable[Result], pictures: Mapping[str, bytes], collected: Collected) -> None:
+    """Add results to those of earlier runs; those of one test replace its earlier ones.
+
+    An earlier result of another test with the same key is kept as long as its test exists: it still counts.
+    """
+    new = _by_key(results)
+    known = read_evidence(spec)
+    for key, fresh in new.items():
+        tests = {result.test for result in fresh}
+        others = (old for old in known.get(key, ()) if old.test not in tests)
+        kept = (old for old in others if not collected.drops(old, spec.config.root))
+        known[key] = (*kept, *fresh)
+        _write_pictures(spec.config.evidence / key.edition / key.surface, fresh, pictures)
     touched = {key[:3] for key in new}
     for place, keys in groupby(sorted(known), key=lambda key: key[:3]):
         if place in touched:
-            rows: _File = {"results": [cast("ResultJson", asdict(known[key])) for key in keys]}
+            rows: _File = {"results": [cast("ResultJson", asdict(result)) for key in keys for result in known[key]]}
             text = json.dumps(rows, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
             edition, surface, scenario = place
             _replace(spec.config.evidence / edition / surface / f"{scenario}.json", text.encode())
     _drop_leftovers(spec, known)
 
 
-def write_asked(spec: Spec, edition: str, asked: Mapping[str, Iterable[str]]) -> None:
-    """Add the selection of a run, surface -> scenarios, to those of earlier runs."""
-    known = read_asked(spec, edition) or frozenset()
-    known |= {(surface, id_) for surface, ids in asked.items() for id_ in ids}
-    content = {
-        surface: sorted(id_ for name, id_ in known if name == surface)
-        for surface in sorted({name for name, _ in known})
-    }
+def _by_key(results: Iterable[Result]) -> dict[Key, tuple[Result, ...]]:
+    found: dict[Key, tuple[Result, ...]] = {}
+    for result in results:
+        found[result.key] = (*found.get(result.key, ()), result)
+    return found
+
+
+def _write_pictures(folder: Path, results: Iterable[Result], pictures: Mapping[str, bytes]) -> None:
+    for result in results:
+        for step in result.steps:
+            for record in step.records:
+                if isinstance(record, Screenshot):
+                    _replace(folder / "pictures" / record.file, pictures[record.file])
+
+
+def write_asked(spec: Spec, edition: str, asked: Iterable[Asked]) -> None:
+    """Add what a run was asked for to what earlier runs were asked for."""
+    content: dict[str, dict[str, list[int]]] = {}
+    for surface, scenario, row in sorted({*(read_asked(spec, edition) or ()), *asked}):
+        content.setdefault(surface, {}).setdefault(scenario, []).append(row)
     _replace(spec.config.evidence / edition / _ASKED, (json.dumps(content, indent=1) + "\n").encode())
 
 
-def read_asked(spec: Spec, edition: str) -> frozenset[tuple[str, str]] | None:
-    """The (surface, scenario) pairs that runs have selected; None where no selection was written."""
+def read_asked(spec: Spec, edition: str) -> frozenset[Asked] | None:
+    """What runs were asked for, as (surface, scenario, row); None where nothing was written."""
     try:
         content = json.loads((spec.config.evidence / edition / _ASKED).read_text("utf-8"))
-        return frozenset((surface, id_) for surface, ids in content.items() for id_ in ids)
+        return frozenset(
+            (surface, scenario, row) for surface, rows in content.items() for scenario in rows for row in rows[scenario]
+        )
     except (OSError, ValueError, AttributeError, TypeError):
-        return None
+        return None  # missing, damaged, or of another release
 
 
 def publish_pictures(config: Config) -> None:
@@ -120,13 +140,14 @@ def _wanted(key: Key, spec: Spec) -> bool:
     )
 
 
-def _drop_leftovers(spec: Spec, known: Mapping[Key, Result]) -> None:
+def _drop_leftovers(spec: Spec, known: Mapping[Key, tuple[Result, ...]]) -> None:
     """Remove the files of scenarios that no longer exist, and pictures without a result."""
     folder = spec.config.evidence
     kept = {folder / key.edition / key.surface / f"{key.scenario}.json" for key in known}
     kept |= {
         folder / key.edition / key.surface / "pictures" / record.file
-        for key, result in known.items()
+        for key, results in known.items()
+        for result in results
         for step in result.steps
         for record in step.records
         if isinstance(record, Screenshot)

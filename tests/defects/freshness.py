@@ -16,7 +16,7 @@ from typing import Any
 
 from defects import registry
 from defects.registry import Change, Defect
-from living_spec.features import Rule
+from living_spec.features import Rule, Step
 
 
 def digest(defect: Defect, rule: Rule) -> str:
@@ -66,12 +66,17 @@ def _parameters(change: Change) -> list[tuple[str, str, bool]]:
     return [(one.name, one.kind.name, one.default is not one.empty) for one in parameters]
 
 
+def _step(step: Step) -> dict[str, Any]:
+    """What a step does: its type is that of its keyword, and its line does not matter."""
+    return {name: value for name, value in asdict(step).items() if name != "type"} | {"line": 0}
+
+
 def _scenarios(rule: Rule) -> list[Any]:
     """What the scenarios do and where they run; not their names and reasons."""
     return [
         [
             one.id,
-            [asdict(step) | {"line": 0} for step in one.steps],
+            [_step(step) for step in one.steps],
             [dict(row) for row in one.examples],
             sorted({surface for exclusion in one.exclusions for surface in exclusion.surfaces}),
         ]

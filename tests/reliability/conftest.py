@@ -9,6 +9,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,9 +17,12 @@ import httpx
 import pytest
 
 from acceptance.server import ServerProcess
+from forked import Forked
 from reliability.hostile import Client
 from reliability.machine import Machine, folder_of
 from reliability.sources.s3 import PAGE, S3
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -31,14 +35,21 @@ def shared_server(grid: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture
-def own_server(grid: str, tmp_path: Path) -> Iterator[ServerProcess]:
-    """A server that the test may kill."""
+def new_server(grid: str, tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server that the test starts, or whose operator does."""
     folder = tmp_path / "server"
     folder.mkdir()
     server = ServerProcess(grid, folder)
-    server.start()
     yield server
-    server.kill()
+    if server.url:
+        server.kill()
+
+
+@pytest.fixture
+def own_server(new_server: ServerProcess) -> ServerProcess:
+    """A server that the test may kill."""
+    new_server.start()
+    return new_server
 
 
 @pytest.fixture
@@ -68,6 +79,14 @@ def stocked(machine: Machine) -> Machine:
     """A machine with one version, `data` 1, which no refused command may touch."""
     assert machine.create(folder_of(machine.home, {"a.csv": b"1,2\n", "deep/b.csv": b"3\n"}, "stock")) == 1
     return machine
+
+
+@pytest.fixture(scope="session")
+def forked_pytest() -> Iterator[Forked]:
+    """What runs pytest in a process of its own, with pytest and the modules of the acceptance run loaded."""
+    collected = ["tests/acceptance", "--collect-only", "-q", "-p", "no:cacheprovider", "--rule=delete-needs-both"]
+    with closing(Forked(f"import pytest; pytest.main({collected!r})", ROOT)) as forked:
+        yield forked
 
 
 @pytest.fixture(scope="session")

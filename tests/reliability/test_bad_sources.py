@@ -25,6 +25,7 @@ def test_what_holds_no_file_is_refused(stocked: Machine) -> None:
     stocked.nothing_changed(before)
 
 
+@pytest.mark.proves("refused-upload-stores-nothing")
 def test_what_is_no_file_is_refused_not_followed_or_left_out(stocked: Machine) -> None:
     before = stocked.state()
     secret = stocked.home / "secret.txt"
@@ -98,6 +99,7 @@ def test_a_file_that_its_reader_may_not_read_is_told(stocked: Machine) -> None:
     stocked.nothing_changed(before)
 
 
+@pytest.mark.proves("changing-file-is-named")
 @pytest.mark.parametrize("change", ["grows", "shrinks", "is replaced by a folder", "is replaced by a pipe", "goes"])
 def test_a_file_that_changes_while_it_is_read_is_told(stocked: Machine, tmp_path: Path, change: str) -> None:
     """The second file changes while the first is read."""

@@ -16,6 +16,7 @@ _READ = "grid_datastores.storage.manifest:Manifest.of"  # all files are read and
 _LARGE = bytes(2 * 1024 * 1024)  # an object of its own
 
 
+@pytest.mark.proves("failed-upload-stores-nothing", "changed-file-is-named-at-the-end")
 @pytest.mark.parametrize("change", ["content", "time", "removed"])
 def test_a_file_that_changes_before_the_upload_is_finished_is_named(
     machine: Machine, tmp_path: Path, change: str
@@ -44,6 +45,37 @@ def test_a_file_that_changes_before_the_upload_is_finished_is_named(
     assert not list((machine.directory / "uploads").iterdir())
 
 
+@pytest.mark.proves("change-that-keeps-size-and-time-unnoticed")
+def test_a_change_that_keeps_size_and_time_is_not_noticed_by_an_upload(embedded: Machine, tmp_path: Path) -> None:
+    file = folder_of(embedded.home, {"a.csv": b"1,2\n"}) / "a.csv"
+    gate, own = tmp_path / "gate", embedded.grid
+    embedded.grid = waiting(tmp_path, gate, _READ)
+    process = embedded.start("datastore", "create", "source", "--name", "data")
+    wait_until(gate.exists, "the files are read")
+    _replace(file, b"3,4\n")
+    gate.unlink()
+    finished(process).done()
+    embedded.grid = own
+    embedded.run("datastore", "download", "--name", "data", "--version", "1", "--to", "back").done()
+    assert (embedded.home / "back" / "a.csv").read_bytes() == b"1,2\n"
+
+
+@pytest.mark.proves("unsent-file-gets-current-content")
+def test_a_file_that_was_not_sent_yet_gets_its_current_content(machine: Machine, tmp_path: Path) -> None:
+    folder = folder_of(machine.home, {"a.bin": _LARGE, "b.bin": _LARGE})
+    own = machine.grid
+    machine.grid = dying(tmp_path, "grid_datastores.machine.upload_journal:Journal.record", after=True)
+    assert machine.run("datastore", "create", "source", "--name", "data").code == -signal.SIGKILL
+    machine.grid = own
+    current = b"?" * len(_LARGE)
+    _replace(folder / "b.bin", current)
+    machine.run("datastore", "resume").done()
+    machine.run("datastore", "download", "--name", "data", "--version", "1", "--to", "back").done()
+    assert (machine.home / "back" / "b.bin").read_bytes() == current
+    assert (machine.home / "back" / "a.bin").read_bytes() == _LARGE
+
+
+@pytest.mark.proves("sent-file-is-compared")
 @pytest.mark.parametrize("changed", ["a.csv", "b.bin"])
 def test_a_file_that_has_arrived_is_compared_when_its_upload_goes_on(
     machine: Machine, tmp_path: Path, changed: str
@@ -55,14 +87,20 @@ def test_a_file_that_has_arrived_is_compared_when_its_upload_goes_on(
     assert machine.run("datastore", "create", "source", "--name", "data").code == -signal.SIGKILL
     machine.grid = own
     file = folder / changed
-    before, content = file.stat(), file.read_bytes()
-    file.write_bytes(content[:-1] + b"?")
-    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    content = file.read_bytes()
+    _replace(file, content[:-1] + b"?")
     said = machine.run("datastore", "resume")
     said.refused(
         f"source/{changed} has changed since the upload of version 1 of data began, so the upload cannot be resumed."
     )
     assert machine.phases() == [(1, "UNSPECIFIED")]
+    _replace(file, content)
+    assert machine.run("datastore", "resume").done().startswith("Finished version 1 of data: 4.2 MB already stored")
+
+
+def _replace(file: Path, content: bytes) -> None:
+    """Give the file another content of its size, and its former times."""
+    before = file.stat()
+    assert len(content) == before.st_size
     file.write_bytes(content)
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert machine.run("datastore", "resume").done().startswith("Finished version 1 of data: 4.2 MB already stored")

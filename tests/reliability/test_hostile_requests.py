@@ -50,6 +50,7 @@ BODIES = [
 ]
 
 
+@pytest.mark.proves("one-form-of-errors")
 @pytest.mark.parametrize("end", ["create", "presigned-urls", "completed", "sessions", "session", "runs", "login"])
 def test_bodies_of_another_shape_are_refused(client: Client, end: str) -> None:
     path = client.begin()
@@ -76,6 +77,7 @@ def test_bodies_of_another_shape_are_refused(client: Client, end: str) -> None:
     assert client.seen() == before
 
 
+@pytest.mark.proves("missing-or-wrong-key-is-401")
 def test_credentials_that_are_none_are_refused(client: Client) -> None:
     user, key = client.user
     wrong = [
@@ -118,6 +120,7 @@ def _expire_tokens(server: ServerProcess) -> None:
     catalog.close()
 
 
+@pytest.mark.proves("expired-address-refused")
 def test_an_address_of_a_part_that_has_expired_is_refused(own_server: ServerProcess) -> None:
     """Signed with the server's own key, as it would have been yesterday."""
     import hmac
@@ -139,6 +142,7 @@ def test_an_address_of_a_part_that_has_expired_is_refused(own_server: ServerProc
     client.http.close()
 
 
+@pytest.mark.proves("one-form-of-errors")
 def test_places_that_are_none_are_not_found(client: Client) -> None:
     before = client.seen()
     for path in (

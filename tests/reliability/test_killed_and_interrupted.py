@@ -59,7 +59,7 @@ def _writing(machine: Machine, tmp_path: Path, *words: str) -> Process:
     return process
 
 
-@pytest.mark.proves("exit-code-of-signals")
+@pytest.mark.proves("discarded-upload-leaves-nothing", "exit-codes-of-signals")
 def test_ctrl_c_in_a_create_can_be_gone_on_with_or_forgotten(stocked: Machine, tmp_path: Path) -> None:
     before = stocked.state()
     _large(stocked)
@@ -87,6 +87,7 @@ Connection.put_part = counting
 """
 
 
+@pytest.mark.proves("stored-parts-not-sent-again")
 def test_a_large_file_goes_on_after_the_parts_that_arrived(connected: Machine, tmp_path: Path) -> None:
     folder_of(connected.home, {"a.csv": b"1", "one.bin": bytes(3 * SMALL_PART)}, "large")
     own = connected.grid
@@ -123,7 +124,7 @@ def test_a_signal_ends_a_resume_of_several(embedded: Machine, tmp_path: Path, wa
     assert embedded.phases() == [(1, "SUCCEEDED"), (2, "SUCCEEDED")]
 
 
-@pytest.mark.proves("exit-code-of-signals")
+@pytest.mark.proves("exit-codes-of-signals")
 @pytest.mark.parametrize(("way", "code"), [CTRL_C, TERMINATED, HUNG_UP])
 def test_a_signal_in_a_fetch_is_told_in_the_exit_code(embedded: Machine, way: int, code: int) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -137,7 +138,7 @@ def test_a_signal_in_a_fetch_is_told_in_the_exit_code(embedded: Machine, way: in
         connection.close()
 
 
-@pytest.mark.proves("exit-code-of-signals")
+@pytest.mark.proves("exit-codes-of-signals")
 @pytest.mark.parametrize(("way", "code"), [CTRL_C, TERMINATED, HUNG_UP])
 def test_ctrl_c_in_a_download_leaves_no_folder(machine: Machine, tmp_path: Path, way: int, code: int) -> None:
     machine.create(_large(machine))
@@ -219,6 +220,7 @@ def test_ctrl_c_at_a_server_that_does_not_answer_is_told(embedded: Machine) -> N
             connection.close()
 
 
+@pytest.mark.proves("server-ends-with-0")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_server_ends_at_once_also_with_an_upload_in_the_middle(own_server: ServerProcess, number: int) -> None:
     user = own_server.add_user("ana")
@@ -243,12 +245,15 @@ def test_a_server_ends_at_once_also_with_an_upload_in_the_middle(own_server: Ser
         assert http.delete(f"/v1/core/local/datastores/{made['id']}").is_success
 
 
+@pytest.mark.proves("interrupted-upload-is-uploading")
 def test_a_killed_client_leaves_a_version_that_can_be_seen_and_deleted(machine: Machine, tmp_path: Path) -> None:
     _large(machine)
     process = _uploading(machine, tmp_path)
     process.send_signal(signal.SIGKILL)
     assert finished(process).code == -signal.SIGKILL
     assert machine.phases() == [(1, "UNSPECIFIED")]
+    shown = machine.run("datastore", "show", "--name", "data", "--version", "1").done()
+    assert re.search(r"^Phase: +uploading$", shown, re.MULTILINE), shown
     (held,) = [machine.storage / item["id"] for item in machine.listing()]
     machine.run("datastore", "download", "--name", "data", "--version", "1").refused("not available")
     machine.run("datastore", "delete", "--name", "data", "--version", "1").done()

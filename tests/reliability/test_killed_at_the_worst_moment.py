@@ -148,6 +148,7 @@ def test_a_create_killed_after_it_published_the_bytes_can_be_gone_on_with(
     assert (embedded.home / "back" / "a.bin").read_bytes() == CONTENT
 
 
+@pytest.mark.proves("answer-before-erasure")
 def test_a_deletion_whose_bytes_cannot_be_erased_yet_is_done_all_the_same(
     embedded: Machine, grid: str, tmp_path: Path
 ) -> None:

@@ -57,6 +57,7 @@ def test_a_folder_that_was_typed_from_here_is_the_same_folder(embedded: Machine,
     assert embedded.phases() == [(1, "SUCCEEDED")]
 
 
+@pytest.mark.proves("place-is-the-same-at-another-address")
 def test_a_folder_that_was_moved_is_the_same_folder(embedded: Machine, tmp_path: Path) -> None:
     _interrupt(embedded, tmp_path)
     moved = {"GRID_DIR": str(tmp_path / "moved")}
@@ -64,6 +65,7 @@ def test_a_folder_that_was_moved_is_the_same_folder(embedded: Machine, tmp_path:
     assert embedded.run("datastore", "resume", env=moved).done().startswith("Finished version 1 of data")
 
 
+@pytest.mark.proves("place-is-the-same-at-another-address")
 def test_another_name_of_a_server_is_the_same_server(connected: Machine, tmp_path: Path) -> None:
     assert connected.server
     _interrupt(connected, tmp_path)
@@ -80,6 +82,7 @@ def test_the_name_of_a_user_is_the_same_user(connected: Machine, tmp_path: Path)
     assert connected.run("datastore", "resume").done().startswith("Finished version 1 of data")
 
 
+@pytest.mark.proves("upload-stays-while-server-is-away", "discarded-only-when-its-place-agrees")
 @pytest.mark.parametrize("command", ["clearcache", "resume"])
 def test_an_upload_stays_while_its_server_is_away(served: Machine, tmp_path: Path, command: str) -> None:
     assert served.server
@@ -107,6 +110,7 @@ def test_copies_are_cleared_also_while_the_server_is_away(served: Machine) -> No
     assert served.run("datastore", "clearcache").done().endswith("removed the files of 1 version.\n")
 
 
+@pytest.mark.proves("uploads-of-one-user-to-one-place")
 @pytest.mark.parametrize("command", ["clearcache", "resume"])
 def test_an_upload_of_another_user_is_left_and_counted(connected: Machine, tmp_path: Path, command: str) -> None:
     assert connected.server
@@ -124,6 +128,7 @@ def test_an_upload_of_another_user_is_left_and_counted(connected: Machine, tmp_p
     assert connected.run("datastore", "resume").done().startswith("Finished version 1")
 
 
+@pytest.mark.proves("uploads-of-one-user-to-one-place")
 def test_an_upload_to_another_place_is_left_and_counted(connected: Machine, tmp_path: Path) -> None:
     assert connected.server
     _interrupt(connected, tmp_path)
@@ -201,6 +206,7 @@ def test_an_upload_that_fails_and_cannot_be_dropped_is_kept_and_told(connected: 
     assert connected.phases() == []
 
 
+@pytest.mark.proves("discarded-only-when-its-place-agrees")
 def test_what_a_server_refuses_to_drop_is_left(embedded: Machine, tmp_path: Path) -> None:
     """A server of Grid's own API knows no such request."""
     with serving() as server:

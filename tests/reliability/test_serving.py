@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
+from grid_datastores.cli.server import serve
 from reliability.machine import Machine, finished, folder_of
 
 
@@ -23,6 +24,12 @@ def _serving(machine: Machine, *words: str) -> Iterator[list[str]]:
     finally:
         process.terminate()
         process.communicate(timeout=30)
+
+
+@pytest.mark.proves("default-address")
+def test_a_server_listens_on_this_machine_alone_unless_told() -> None:
+    defaults = {parameter.name: parameter.default for parameter in serve.params}
+    assert (defaults["host"], defaults["port"]) == ("127.0.0.1", 8000)
 
 
 def test_an_empty_host_is_none(embedded: Machine) -> None:
@@ -68,8 +75,11 @@ def test_a_server_on_a_folder_that_was_used_before_makes_no_user_and_prints_no_k
     assert "apiKey" in embedded.run("user", "key", "local", "-o", "json").done()
 
 
+@pytest.mark.proves("api-at-the-printed-address")
 def test_the_link_of_a_server_that_listens_everywhere_can_be_opened(embedded: Machine) -> None:
     with _serving(embedded, "--host=0.0.0.0") as (ready, _, link, _):
         assert " is running at http://127.0.0.1:" in ready
         assert link.strip().startswith("http://127.0.0.1:")
+        address = ready.partition(" is running at ")[2].split()[0]
+        assert httpx.get(f"{address}/v1/auth/user").json()["details"][0]["reason"] == "NOT_SIGNED_IN"
         assert httpx.get(link.strip()).is_success

@@ -7,12 +7,15 @@ import os
 import re
 import struct
 import termios
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from acceptance import warm
 from grid_datastores.cli.tables import cells
-from reliability.machine import Machine, finished, folder_of
+from reliability.machine import Machine, Process, finished, folder_of
 
 NAME = "my-training-data"
 LISTS = [("datastore",), ("session",), ("datastore", "files", f"--name={NAME}", "--version=1")]
@@ -27,11 +30,31 @@ def filled(embedded: Machine) -> Machine:
     return embedded
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _no_more_loaded() -> Iterator[None]:
+    """A loaded process prints in the encoding that it began with: there is one for each encoding."""
+    yield
+    warm.end_those_with_a_prefix()
+
+
 def _in_terminal(machine: Machine, words: tuple[str, ...], width: int, stream: str = "stdout", **env: str) -> str:
     """What the command shows in a terminal of this many columns."""
+    encoding = env.get("PYTHONIOENCODING")
+    prefix = ("env", f"PYTHONIOENCODING={encoding}") if encoding else ()
+    return _shown(machine.start, words, width, stream, prefix=prefix, env=env)
+
+
+def _in_terminal_anew(machine: Machine, words: tuple[str, ...], width: int, stream: str = "stdout", **env: str) -> str:
+    """The same in a process that loads itself, as one does that a person types."""
+    return _shown(machine.execute, words, width, stream, env=env)
+
+
+def _shown(
+    begin: Callable[..., Process], words: tuple[str, ...], width: int, stream: str, *, env: dict[str, str], **how: Any
+) -> str:
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
-    process = machine.execute(*words, env={"TERM": "xterm-256color", **env}, **{stream: theirs})
+    process = begin(*words, env={"TERM": "xterm-256color", **env}, **{stream: theirs}, **how)
     os.close(theirs)
     said = finished(process)
     assert said.code == 0, said
@@ -60,7 +83,7 @@ def test_a_table_fits_and_cuts_no_word_but_what_folds(filled: Machine, width: in
 
 
 def test_colour_is_for_terminals_that_want_it(filled: Machine) -> None:
-    assert "\x1b[" in _in_terminal(filled, ("datastore",), 80)
+    assert "\x1b[" in _in_terminal_anew(filled, ("datastore",), 80)
     assert not re.search(r"\x1b\[[\d;]*3\d", _in_terminal(filled, ("datastore",), 80, NO_COLOR="1"))
     assert "\x1b" not in filled.run("datastore").done()
     assert Path(filled.home, "source").as_posix() in filled.run("datastore", env={"COLUMNS": "20"}).done()
@@ -79,7 +102,7 @@ def test_a_table_fits_in_any_encoding(embedded: Machine, encoding: str) -> None:
 def test_progress_is_shown_in_ascii_to_a_terminal_that_has_no_more(embedded: Machine) -> None:
     folder_of(embedded.home, {"a.bin": bytes(1000)}, "数据")
     words = ("datastore", "create", "数据", "--name=data")
-    shown = _in_terminal(embedded, words, 80, "stderr", PYTHONIOENCODING="ascii")
+    shown = _in_terminal_anew(embedded, words, 80, "stderr", PYTHONIOENCODING="ascii")
     assert "Creating data" in shown
     assert shown.isascii()
     assert "\\u" not in shown

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from select import select
 from typing import Any
 
 import pytest
 
-from reliability.faults import prepared
+from acceptance.waiting import wait_until
+from reliability.faults import prepared, waiting
 from reliability.machine import Machine, Said, folder_of
 from reliability.nonsense import serving
 
 DELETE = ("datastore", "delete", "--name=data")
+_TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
 # What Runs left of a version cannot be removed.
 _STUCK = """
 import shutil
@@ -76,6 +79,39 @@ def test_one_refusal_alone_is_told_in_json_too(filled: Machine, how: tuple[str, 
     assert said.err == f"Error: {told['message']}\n"
 
 
+@pytest.mark.proves("refusal-on-stderr", "exit-codes-of-refused-deletions", "refused-deletion-changes-nothing")
+def test_a_refused_deletion_is_told_on_stderr_and_changes_nothing(filled: Machine) -> None:
+    before = filled.state()
+    for words, code in ((("--version=2",), 1), (("--version=9",), 1), ((), 2), (("--version=latest",), 2)):
+        said = filled.run(*DELETE, *words)
+        said.refused(code=code)
+        assert said.out == ""
+    filled.nothing_changed(before)
+
+
+@pytest.mark.proves("show-tells-whether-deleted", "show-tells-when-bytes-are-gone", "deleted-version-keeps-details")
+def test_show_tells_whether_a_version_is_deleted_and_what_remains(filled: Machine) -> None:
+    before = _shown(filled)
+    assert before["Phase"] == "available"
+    assert "Deleted" not in before
+    filled.run(*DELETE, "--version=1").done()
+    wait_until(lambda: _shown(filled)["Bytes gone"] != "-", "the removal is recorded")
+    after = _shown(filled)
+    assert after["Phase"] == "deleted"
+    assert re.fullmatch(rf"{_TIME} by ana\S*", after["Deleted"])
+    assert re.fullmatch(_TIME, after["Bytes gone"])
+    kept = ("Name", "Version", "Source", "Fingerprint")
+    assert [after[label] for label in kept] == [before[label] for label in kept]
+    assert len(before["Fingerprint"]) == 64
+
+
+def _shown(machine: Machine) -> dict[str, str]:
+    """The lines of `show`, by label."""
+    said = machine.run("datastore", "show", "--name=data", "--version=1").done()
+    return dict(re.findall(r"^(\w[\w ]*): +(.*)$", said.partition("History:")[0], re.MULTILINE))
+
+
+@pytest.mark.proves("several-versions-each-answered")
 def test_several_are_told_each_for_itself(filled: Machine) -> None:
     said = filled.run(*DELETE, "--version=1", "--version=2", "--version=3")
     said_lines = said.err.splitlines()
@@ -83,6 +119,11 @@ def test_several_are_told_each_for_itself(filled: Machine) -> None:
     assert "The version was not deleted." in said_lines[0]
     assert "Nothing was deleted" not in said.err
     assert said.out.count("Kept version 2 (") == 2
+    assert [line.partition(":")[0] for line in said.out.splitlines() if line.startswith("Deleted")] == [
+        "Deleted version 1 of data",
+        "Deleted version 3 of data",
+    ]
+    assert filled.phases() == [(2, "SUCCEEDED")]
 
 
 def test_what_is_asked_for_several_is_what_would_happen(filled: Machine) -> None:
@@ -106,6 +147,7 @@ def test_what_is_refused_of_several_that_are_only_asked_for(filled: Machine) -> 
     assert said.out.count("Deleting it would keep versions 2 (") == 1
 
 
+@pytest.mark.proves("failed-listed-until-deleted")
 def test_a_version_that_has_failed_is_not_kept(embedded: Machine) -> None:
     folder = folder_of(embedded.home, {"a.csv": b"1"})
     embedded.create(folder)
@@ -117,6 +159,8 @@ def test_a_version_that_has_failed_is_not_kept(embedded: Machine) -> None:
     assert embedded.phases() == [(1, "SUCCEEDED"), (2, "SUCCEEDED"), (3, "FAILED")]
     said = embedded.run(*DELETE, "--version=1").done()
     assert re.search(r"^Kept version 2 \(\w+\) of data\.$", said, re.MULTILINE), said
+    embedded.run(*DELETE, "--version=3").done()
+    assert embedded.phases() == [(2, "SUCCEEDED")]
 
 
 @pytest.mark.parametrize("how", [(), ("-o", "json")])
@@ -136,6 +180,21 @@ def test_what_is_refused_and_cannot_be_printed_is_refused(filled: Machine) -> No
         assert said.err.splitlines()[-1] == "Error: 1 of 2 versions was deleted."
         filled.run(*DELETE, "--version=3", "--dry-run", stdout=full).refused("No space left on device")
     assert filled.phases() == [(2, "SUCCEEDED"), (3, "SUCCEEDED")]
+
+
+@pytest.mark.proves("answer-before-erasure")
+def test_the_answer_is_printed_before_the_bytes_are_erased(embedded: Machine, tmp_path: Path) -> None:
+    embedded.create(folder_of(embedded.home, {"a.csv": b"1"}))
+    gate = tmp_path / "gate"
+    embedded.grid = waiting(tmp_path, gate, "grid_datastores.storage.local:LocalStorage.erase")
+    with embedded.start(*DELETE, "--version=1") as process:
+        wait_until(gate.exists, "the removal begins")
+        assert process.stdout
+        try:
+            assert select([process.stdout], [], [], 0)[0], "nothing is printed yet"
+            assert process.stdout.readline().startswith("Deleted version 1 of data")
+        finally:
+            gate.unlink()
 
 
 def test_a_session_that_cannot_be_told_is_there(filled: Machine) -> None:

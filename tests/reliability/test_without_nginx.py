@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from forked import Forked
+
 ROOT = Path(__file__).parents[2]
 WHY = "There is no nginx on this machine."
 _NOWHERE = "import sys; sys.path.insert(0, 'tests'); import nginx; nginx._PLACES = ''; "
@@ -17,25 +19,24 @@ _SET_UP = f"{_NOWHERE}sys.exit(nginx.main())"
 _TEST = f"{_NOWHERE}import pytest; sys.exit(pytest.main(sys.argv[1:]))"
 
 
-def _run(code: str, *words: str, ci: str) -> subprocess.CompletedProcess[str]:
-    """Python where neither nginx nor a package manager is found."""
-    environment = {**os.environ, "PATH": str(Path(sys.executable).parent), "CI": ci}
-    command = [sys.executable, "-c", code, *words]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+def _bare(ci: str) -> dict[str, str]:
+    """An environment in which neither nginx nor a package manager is found."""
+    return {**os.environ, "PATH": str(Path(sys.executable).parent), "CI": ci}
 
 
 @pytest.mark.parametrize(("ci", "code"), [("", 0), ("true", 1)])
 def test_setting_up_says_that_there_is_none(ci: str, code: int) -> None:
-    done = _run(_SET_UP, ci=ci)
+    command = [sys.executable, "-c", _SET_UP]
+    done = subprocess.run(command, cwd=ROOT, env=_bare(ci), capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (code, "")
     assert done.stderr.startswith(WHY)
 
 
 @pytest.mark.parametrize(("ci", "code"), [("", 0), ("true", 1)])
-def test_the_scenario_is_not_run_or_fails(tmp_path: Path, ci: str, code: int) -> None:
+def test_the_scenario_is_not_run_or_fails(forked_pytest: Forked, tmp_path: Path, ci: str, code: int) -> None:
     evidence = tmp_path / "evidence"
     scenario = ["tests/acceptance", "--surface=api", "--numprocesses=0", "-k", "proxy", f"--evidence={evidence}"]
-    done = _run(_TEST, *scenario, ci=ci)
+    done = forked_pytest.run(_TEST, *scenario, folder=ROOT, environment=_bare(ci))
     assert done.returncode == code, done.stdout
     told = [json.loads(path.read_text("utf-8")) for path in evidence.glob("reference/api/*.json")]
     results = [result for file in told for result in file["results"] if result["outcome"] == "not run"]

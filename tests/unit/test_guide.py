@@ -1,19 +1,110 @@
 """What the pages are made from has an answer to everything that the software can say."""
 
+import ast
+import asyncio
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
 from grid_datastores.domain.errors import Refusal
+from grid_datastores.server.app import create_app
+from grid_datastores.service import open_service
+from grid_datastores.settings import Limits, Settings
 from guide.messages import messages
-from guide.refusals import TO_DO, write
+from guide.refusals import KINDS, TO_DO, table, write
+from guide.values import duration, number, size
+
+SOURCES = Path(__file__).parents[2] / "src" / "grid_datastores"
 
 
-def test_the_catalogue_of_errors_says_of_every_refusal_what_to_do() -> None:
-    assert set(TO_DO) == set(Refusal.__subclasses__())
-    page = write()
-    for refusal in Refusal.__subclasses__():
+@pytest.fixture(scope="module")
+def page() -> str:
+    return write()
+
+
+def _all_kinds(kind: type[Refusal]) -> Iterator[type[Refusal]]:
+    yield kind
+    for special in kind.__subclasses__():
+        yield from _all_kinds(special)
+
+
+@pytest.mark.proves("every-reason-is-on-the-page")
+def test_the_catalogue_of_errors_has_every_reason_and_what_to_do(page: str) -> None:
+    assert set(TO_DO) == set(KINDS) == set(_all_kinds(Refusal))
+    for refusal in KINDS:
         assert f"### `{refusal.reason}`" in page
 
 
+@pytest.mark.proves("every-reason-is-on-the-page")
+def test_no_reason_is_made_up_outside_of_the_refusals() -> None:
+    """The texts in capitals that look like reasons, where a JSON error is made."""
+    calls = [
+        node
+        for path in SOURCES.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "json_error"
+    ]
+    assert len(calls) >= 3
+    for call in calls:
+        _status, _code, _message, reason, _metadata = call.args
+        assert isinstance(reason, ast.Attribute), ast.unparse(call)
+        assert reason.attr == "reason"
+
+
+async def _get(app: FastAPI, path: str) -> httpx.Response:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        return await client.get(path)
+
+
+@pytest.mark.proves("errors-have-one-form")
+@pytest.mark.parametrize(("path", "status"), [("/v1/nothing", 404), ("/v1/auth/login", 405), ("/v1/fails", 500)])
+def test_what_the_api_answers_to_the_unforeseen_is_in_the_catalogue(
+    tmp_path: Path, page: str, path: str, status: int
+) -> None:
+    service = open_service(Settings(tmp_path, tmp_path / "data" / "catalog.sqlite", Limits()), lambda: None)
+    app = create_app(service)
+    app.add_api_route("/v1/fails", lambda: 1 / 0)
+    answer = asyncio.run(_get(app, path))
+    service.context.catalog.close()
+    assert answer.status_code == status
+    (detail,) = answer.json()["details"]
+    assert f"### `{detail['reason']}`" in page
+    assert f"`{detail['reason']}`" in table()
+    assert set(answer.json()) == {"code", "message", "details"}
+    assert detail["message"] == answer.json()["message"]
+
+
+@pytest.mark.proves("examples-are-real-messages")
 def test_every_refusal_has_an_example_that_the_software_gives() -> None:
     said = messages()
-    assert set(said) == set(Refusal.__subclasses__())
+    assert set(said) == set(KINDS)
     assert all(said.values())
     assert messages() == said  # the page is the same whenever it is made
+
+
+@pytest.mark.proves("every-reason-is-on-the-page")
+def test_the_table_of_the_api_has_every_reason_with_its_status() -> None:
+    rows = re.findall(r"^\| (\d+) \| \[`([A-Z_]+)`\]", table(), re.M)
+    answered = {kind.reason: kind.status for kind in KINDS}
+    assert len(rows) == len({reason for _, reason in rows})
+    for status, reason in rows:
+        assert answered[reason] == int(status)
+    left_out = set(answered) - {reason for _, reason in rows}
+    assert left_out == {"REFUSED", "UPLOAD_INTERRUPTED", "UNREACHABLE", "NOT_UNDERSTOOD", "CROSS_ORIGIN_FORM"}
+
+
+def test_values_read_as_prose() -> None:
+    assert [duration(seconds) for seconds in (86400, 7200, 3600, 90, 1)] == [
+        "a day",
+        "two hours",
+        "an hour",
+        "90 seconds",
+        "a second",
+    ]
+    assert [number(count) for count in (0, 10, 63, 1_000_000)] == ["no", "ten", "63", "1,000,000"]
+    assert [size(count) for count in (5 * 1024**3, 1536 * 1024, 7)] == ["5 GiB", "1,536 KiB", "7 bytes"]

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from guide import architecture, diagrams, mutations, operations, refusals, variables
+from guide import architecture, diagrams, limits, mutations, operations, phases, refusals, values, variables
 
 ROOT = Path(__file__).parents[2]
 PARTS = {
     "architecture.svg.html": architecture.picture,
     "can-i-delete.svg.html": diagrams.can_i_delete,
     "life-of-a-version.svg.html": diagrams.life_of_a_version,
+    "limits.md": limits.write,
     "mutations.md": mutations.write,
     "operations.md": operations.write,
+    "phases.md": phases.write,
+    "reasons.md": refusals.table,
     "refusals.md": refusals.write,
     "rooms.md": architecture.table,
     "variables.md": variables.write,
@@ -25,6 +28,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, write in PARTS.items():
         (folder / name).write_text(write(), "utf-8")
+    values.main()
 
 
 if __name__ == "__main__":

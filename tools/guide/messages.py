@@ -16,6 +16,7 @@ from unittest.mock import patch
 from grid_datastores.domain.errors import (
     CrossOriginForm,
     HostRefused,
+    InternalError,
     InUse,
     NotFound,
     NotUnderstood,
@@ -30,6 +31,8 @@ from grid_datastores.gateway.connection import Connection
 from grid_datastores.gateway.credentials import find_server
 from grid_datastores.gateway.embedded import EmbeddedDatastores
 from grid_datastores.machine import uploads
+from grid_datastores.machine.restore import check_new
+from grid_datastores.server.app import UNEXPECTED, no_such_operation
 from grid_datastores.service import open_service
 from grid_datastores.service.run_locks import RunLocks
 from grid_datastores.settings import QUOTA, Limits, Settings
@@ -140,6 +143,22 @@ def _full(_home: _Home) -> object:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+def _to_a_folder_that_exists(home: _Home) -> None:
+    check_new(home.folder / "data")
+
+
+def _incomplete(home: _Home) -> None:
+    home.service.uploads.announce(home.user, home.waiting.id, {"birds.csv": 1, "trees.csv": 1})
+    home.service.uploads.complete(home.user, home.waiting.id)
+
+
+def _expired_run(home: _Home) -> object:
+    """A heartbeat of a Run that has ended."""
+    run = home.datastores.start(WorkloadKind.RUN, "nightly", {home.second.ref: ""}, leased=True)
+    home.datastores.end(run, WorkloadState.FAILED)
+    return home.service.workloads.heartbeat(home.user, run.id)
+
+
 def _ended_run(home: _Home) -> object:
     run = home.datastores.start(WorkloadKind.RUN, "train", {home.second.ref: ""})
     home.datastores.end(run, WorkloadState.SUCCEEDED)
@@ -179,6 +198,8 @@ _OF_VALUES: tuple[Callable[[_Home], object], ...] = (
     lambda _: InUse.of(_SECOND, [*_holders(), replace(_holders()[1], id="3", name="train-again")]),
     lambda _: QuotaReached.of(Quota(50, 50), [VersionRef("birds", 1), VersionRef(_NAME, 1)]),
     lambda _: QuotaReached.of(Quota(50, 50), []),
+    lambda _: no_such_operation("GET", "/v1/core/datasets"),
+    lambda _: InternalError(UNEXPECTED),
     lambda _: NotUnderstood.of(_URL),
     lambda _: scan("/data/birds"),
     _without_server,
@@ -192,10 +213,13 @@ _AT_HOME: tuple[Callable[[_Home], object], ...] = (
     lambda home: home.datastores.start(WorkloadKind.SESSION, "tuning", {home.waiting.ref: ""}),
     lambda home: home.datastores.manifest(home.waiting),
     lambda home: home.service.uploads.complete(home.user, home.waiting.id),
+    _incomplete,
+    _to_a_folder_that_exists,
     lambda home: home.service.uploads.announce(home.user, home.first.id, {"a": 1}),
     lambda home: [home.datastores.start(WorkloadKind.SESSION, "tuning", {home.second.ref: ""}) for _ in range(2)],
     lambda home: home.datastores.set_state(WorkloadKind.RUN, "train", WorkloadState.CANCELED),
     _ended_run,
+    _expired_run,
     _interrupted,
     _changed,
     _deleted_twice,

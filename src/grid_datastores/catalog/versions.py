@@ -9,8 +9,9 @@ from uuid import uuid4
 from sqlalchemy import delete, func, insert, select, update
 
 from grid_datastores.catalog import schema
+from grid_datastores.domain.errors import Immutable, NotFound
 from grid_datastores.domain.model import Event, EventKind, Phase, Source, SourceKind, Upload, Version, VersionRef
-from grid_datastores.domain.rules import next_number
+from grid_datastores.domain.rules import next_number, phases_before
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -137,26 +138,20 @@ class Versions:
     def close(self, version: Version, at: datetime) -> None:
         """Close the version to further data of a client: everything is uploaded, or the service fetches it."""
         phase = Phase.FETCHING if version.source.kind.is_fetched else Phase.OPTIMIZING
-        self._set(version.id, phase=phase.value, active_at=at)
-
-    def _erase_fetch_url(self, version_id: str) -> None:
-        table = schema.versions
-        present = update(table).where(table.c.id == version_id, table.c.fetch_url.is_not(None))
-        if self._connection.execute(present.values(fetch_url=None)).rowcount:
-            self.erased_secret = True
+        self._change_phase(version.id, phase, active_at=at)
 
     def fail(self, version_id: str, why: str, at: datetime) -> None:
         """Mark the version as failed and queue the removal of its bytes."""
         self._erase_fetch_url(version_id)
-        self._set(version_id, phase=Phase.FAILED.value, message=why)
+        self._change_phase(version_id, Phase.FAILED, message=why)
         self.queue_removal(version_id, at)
 
     def finish(self, version_id: str, *, size: int, files: int, fingerprint: str, at: datetime) -> None:
         """Mark the version as available, with `size` bytes in `files` files."""
         self._erase_fetch_url(version_id)
-        self._set(
+        self._change_phase(
             version_id,
-            phase=Phase.AVAILABLE.value,
+            Phase.AVAILABLE,
             message="",
             finished_at=at,
             size_bytes=size,
@@ -168,7 +163,7 @@ class Versions:
     def mark_deleted(self, version_id: str, by: str, at: datetime) -> None:
         """Mark the version as deleted by this user ("" for an abandoned upload) and queue the removal of its bytes."""
         self._erase_fetch_url(version_id)
-        self._set(version_id, phase=Phase.DELETED.value, deleted_at=at, deleted_by=by)
+        self._change_phase(version_id, Phase.DELETED, deleted_at=at, deleted_by=by)
         self.queue_removal(version_id, at)
 
     def mark_used(self, version_id: str, by: str, at: datetime) -> None:
@@ -291,6 +286,21 @@ class Versions:
             Event(row.id, row.at, row.actor, EventKind(row.kind), row.message)
             for row in self._connection.execute(query)
         ]
+
+    def _change_phase(self, version_id: str, phase: Phase, **values: object) -> None:
+        """Change the phase, if the version's phase allows this (see `NEXT_PHASES`). Otherwise raise `Immutable`."""
+        table = schema.versions
+        starts = [start.value for start in phases_before(phase)]
+        changed = update(table).where(table.c.id == version_id, table.c.phase.in_(starts))
+        if not self._connection.execute(changed.values(phase=phase.value, **values)).rowcount:
+            version = self.get(version_id)
+            raise Immutable.of(version.ref, version.phase) if version else NotFound.id("version", version_id)
+
+    def _erase_fetch_url(self, version_id: str) -> None:
+        table = schema.versions
+        present = update(table).where(table.c.id == version_id, table.c.fetch_url.is_not(None))
+        if self._connection.execute(present.values(fetch_url=None)).rowcount:
+            self.erased_secret = True
 
     def _set(self, version_id: str, **values: object) -> None:
         table = schema.versions

@@ -67,7 +67,7 @@ class NotSignedIn(Refusal):
 
 
 class TooManyAttempts(Refusal):
-    """There were too many attempts with a wrong key. For a while, only the right key is accepted."""
+    """There were too many wrong keys for this user from this address. For a while, only the right key is accepted."""
 
     reason = "TOO_MANY_ATTEMPTS"
     code = RESOURCE_EXHAUSTED
@@ -222,7 +222,7 @@ class Immutable(Refusal):
 
 
 class UploadInvalid(Refusal):
-    """The uploaded data does not match what the upload announced."""
+    """The uploaded data is incomplete, or it does not match what the upload announced."""
 
     reason = "UPLOAD_INVALID"
 
@@ -310,6 +310,22 @@ class Unreachable(Refusal):
     reason = "UNREACHABLE"
     code = UNAVAILABLE
     status = 503
+
+
+class NoSuchOperation(Refusal):
+    """The HTTP API has no such path (status 404), or the path does not have this method (status 405)."""
+
+    reason = "NO_SUCH_OPERATION"
+    code = NOT_FOUND
+    status = 404
+
+
+class InternalError(Refusal):
+    """The server failed unexpectedly: a fault of the software."""
+
+    reason = "INTERNAL"
+    code = INTERNAL
+    status = 500
 
 
 class NotUnderstood(Refusal):

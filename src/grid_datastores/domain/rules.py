@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from posixpath import normpath
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import (
@@ -23,7 +24,7 @@ from grid_datastores.domain.model import Phase, SourceKind, WorkloadKind, Worklo
 from grid_datastores.domain.naming import MAX_NAME_LENGTH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
     from pathlib import PurePath
 
@@ -32,6 +33,28 @@ if TYPE_CHECKING:
 
 MAX_PART_BYTES = 5 * 1024**3  # bytes
 MAX_PATH_LENGTH = 255
+
+# The phases that can follow each phase of a version. The guide draws them. Enforces delete-irreversible.
+NEXT_PHASES: Mapping[Phase, frozenset[Phase]] = MappingProxyType(
+    {
+        Phase.UPLOADING: frozenset({Phase.FETCHING, Phase.OPTIMIZING, Phase.AVAILABLE, Phase.FAILED, Phase.DELETED}),
+        Phase.FETCHING: frozenset({Phase.AVAILABLE, Phase.FAILED, Phase.DELETED}),
+        Phase.OPTIMIZING: frozenset({Phase.AVAILABLE, Phase.FAILED, Phase.DELETED}),
+        Phase.AVAILABLE: frozenset({Phase.DELETED}),
+        Phase.FAILED: frozenset({Phase.DELETED}),
+        Phase.DELETED: frozenset(),
+    }
+)
+
+
+def phases_before(phase: Phase) -> frozenset[Phase]:
+    """Return the phases from which a version can change to this phase."""
+    return frozenset(start for start, following in NEXT_PHASES.items() if phase in following)
+
+
+def can_become(version: Version, phase: Phase) -> bool:
+    """Return whether the version can change to this phase."""
+    return phase in NEXT_PHASES[version.phase]
 
 
 def check_source_location(source: PurePath, directory: PurePath, protected: Iterable[PurePath]) -> None:

@@ -11,7 +11,14 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from grid_datastores.domain.errors import INTERNAL, INVALID_ARGUMENT, NOT_FOUND, InvalidInput, Refusal, TooLarge
+from grid_datastores.domain.errors import (
+    INVALID_ARGUMENT,
+    InternalError,
+    InvalidInput,
+    NoSuchOperation,
+    Refusal,
+    TooLarge,
+)
 from grid_datastores.server import ui
 from grid_datastores.server.answers import json_error, json_refusal
 from grid_datastores.server.guard import Guard, Hosts
@@ -25,6 +32,8 @@ if TYPE_CHECKING:
     from grid_datastores.service import Service
 
 _log = logging.getLogger(__name__)
+
+UNEXPECTED = "The server failed unexpectedly. Its log has the details. It is safe to retry."
 
 
 class _GuardedApp(FastAPI):
@@ -100,9 +109,14 @@ def _http_error(request: Request, error: Exception) -> Response:
     if error.status_code == HTTPStatus.BAD_REQUEST:
         message = "The request is malformed: its body cannot be read. Nothing was done."
         return json_error(error.status_code, INVALID_ARGUMENT, message, InvalidInput.reason, {})
-    code = NOT_FOUND if error.status_code == HTTPStatus.NOT_FOUND else INVALID_ARGUMENT
-    message = f"There is no operation {request.method} {request.url.path}. Nothing was done."
-    return json_error(error.status_code, code, message, "NO_SUCH_OPERATION", {})
+    refusal = no_such_operation(request.method, request.url.path)
+    code = refusal.code if error.status_code == refusal.status else INVALID_ARGUMENT
+    return json_error(error.status_code, code, refusal.message, refusal.reason, {})
+
+
+def no_such_operation(method: str, path: str) -> NoSuchOperation:
+    """Return the refusal of a request that the API does not have."""
+    return NoSuchOperation(f"There is no operation {method} {path}. Nothing was done.")
 
 
 def _lone_surrogate(request: Request, _error: Exception) -> Response:
@@ -117,10 +131,8 @@ def _client_disconnected(_request: Request, _error: Exception) -> Response:
 
 def _unexpected_error(request: Request, _error: Exception) -> Response:
     _log.error("%s %s failed", request.method, request.url.path)
-    message = "The server failed unexpectedly. Its log has the details. It is safe to retry."
-    if _is_page(request):
-        return ui.unexpected_error(request, message)
-    return json_error(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL, message, "INTERNAL", {})
+    refusal = InternalError(UNEXPECTED)
+    return ui.unexpected_error(request, refusal.message) if _is_page(request) else json_refusal(refusal)
 
 
 def _is_page(request: Request) -> bool:

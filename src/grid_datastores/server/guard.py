@@ -33,8 +33,8 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
 }
 
-_MAX_BODY = 1024 * 1024  # bytes; a body may be read before the user is known
-_MAX_OBJECTS_BODY = 16 * 1024 * 1024  # bytes, for requests that list objects and their parts
+MAX_BODY = 1024 * 1024  # bytes; a body may be read before the user is known
+MAX_OBJECTS_BODY = 16 * 1024 * 1024  # bytes, for requests that list objects and their parts
 _OBJECTS = re.compile(r"/v1/core/[^/]+/datastores/[^/]+/presigned-urls(/completed)?")
 # Bodies that are processed piece by piece and have limits of their own: parts, manifests, and forms with files.
 _STREAMED = re.compile(r"PUT (/v1/uploads/.*|/v1/core/[^/]+/datastores/[^/]+/manifest)|POST /upload")
@@ -93,7 +93,7 @@ def _limited(scope: Scope, receive: Receive) -> Receive:
     """Return `receive`, which raises `HTTPException` when the body is larger than the path allows."""
     if _STREAMED.fullmatch(f"{scope['method']} {scope['path']}"):
         return receive
-    limit = _MAX_OBJECTS_BODY if _OBJECTS.fullmatch(scope["path"]) else _MAX_BODY
+    limit = MAX_OBJECTS_BODY if _OBJECTS.fullmatch(scope["path"]) else MAX_BODY
     received = 0
 
     async def receive_limited() -> Message:

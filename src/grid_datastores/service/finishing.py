@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import NotFound, Refusal, SourceFailed, UploadInvalid
 from grid_datastores.domain.model import ETAG, SINGLE_REFERENCE, EventKind, FileEntry, Phase, SourceKind
-from grid_datastores.domain.rules import can_finish_later
+from grid_datastores.domain.rules import can_become, can_finish_later
 from grid_datastores.domain.text import counted
 from grid_datastores.service.activity import NotifyingWriter
 from grid_datastores.service.cancellation import CancellationToken, Cancelled
@@ -89,7 +89,7 @@ class Finishing:
             current = tx.versions.get(version.id, lock=True)
             if current and current.phase is Phase.AVAILABLE:  # another process published the same bytes
                 return current
-            if current is None or not current.phase.unfinished:
+            if current is None or not can_become(current, Phase.AVAILABLE):
                 tx.versions.queue_removal(version.id, now)
                 return current or version
             size, count = manifest.size_bytes, len(manifest.files)
@@ -100,10 +100,10 @@ class Finishing:
 
     @contextmanager
     def _locked(self, version_id: str) -> Iterator[None]:
-        """Lock the unfinished version until the context ends. Raises `Cancelled` if it is no longer unfinished."""
+        """Lock the version until the context ends. Raises `Cancelled` if it can no longer become available."""
         with self._context.catalog.write() as tx:
             current = tx.versions.get(version_id, lock=True)
-            if current is None or not current.phase.unfinished:
+            if current is None or not can_become(current, Phase.AVAILABLE):
                 raise Cancelled
             yield
 

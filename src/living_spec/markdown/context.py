@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from living_spec.markdown.markup import Lines, authored, indent, literal, paragraph, result
+from living_spec.prose.values import read_values
+from living_spec.prose.verdicts import ProofOfProse
 from living_spec.results import Freshness, Kind
 
 if TYPE_CHECKING:
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from living_spec.features import Rule, Scenario
     from living_spec.issues import Issue
     from living_spec.pages import Block
+    from living_spec.prose.bindings import Binding
     from living_spec.results import Proof, Verdict
 
 # A child of MkDocs' logger, whose strict mode counts warnings, so that an unproven page fails the build.
@@ -29,6 +33,32 @@ class Context:
 
     proof: Proof
     homes: Mapping[str, str]
+    proofs_page: str | None = None  # a link to the page with the block `proofs`
+
+    @cached_property
+    def prose(self) -> ProofOfProse | None:
+        """The proofs of the prose; None where the project has none."""
+        return ProofOfProse(self.proof) if self.proof.spec.config.prose else None
+
+    @cached_property
+    def bindings(self) -> Mapping[str, Binding]:
+        """The bindings of all pages, by sentence; one that stands on two pages has the proofs of both."""
+        found: dict[str, Binding] = {}
+        for one in (one for of_page in self.prose.pages.values() for one in of_page) if self.prose else ():
+            earlier = found.get(one.sentence, one)
+            found[one.sentence] = replace(one, proofs=tuple(dict.fromkeys((*earlier.proofs, *one.proofs))))
+        return found
+
+    @cached_property
+    def anchors(self) -> Mapping[str, str]:
+        """The id of each bound sentence on the page of proofs."""
+        return {sentence: f"sentence-{number}" for number, sentence in enumerate(self.bindings, 1)}
+
+    @cached_property
+    def values(self) -> Mapping[str, str]:
+        """The values that pages take from the code."""
+        prose = self.proof.spec.config.prose
+        return read_values(prose) if prose else {}
 
     @property
     def edition(self) -> str:
@@ -44,6 +74,12 @@ class Context:
         """`text` as a link to the rule, or as plain text where no page shows the rule."""
         home = self.homes.get(self.proof.spec.feature_of(rule).name)
         return f"[{text}]({home}#{rule.id})" if home else text
+
+    def scenario_link(self, scenario: Scenario, text: str) -> str:
+        """`text` as a link to the scenario, or as plain text where no page shows it."""
+        spec = self.proof.spec
+        home = next((self.homes.get(one.name) for one in spec.features if scenario in one.scenarios), None)
+        return f"[{text}]({home}#scenario-{scenario.id})" if home else text
 
     def issue_link(self, issue: Issue, text: str) -> str:
         """`text` as a link to the page of an issue."""
@@ -100,7 +136,7 @@ class Context:
 
 def banner(block: Block, verdicts: Mapping[str, Verdict]) -> Lines:
     """A warning, in the log and on the page, that names the unproven ones of these verdicts; nothing without any."""
-    unproven = [f"{name} ({_why(verdict)})" for name, verdict in verdicts.items() if verdict.unproven]
+    unproven = [f"{name} ({why(verdict)})" for name, verdict in verdicts.items() if verdict.unproven]
     if not unproven:
         return []
     listed = ", ".join(unproven[:_NAMED_AT_MOST])
@@ -114,7 +150,12 @@ def warn(block: Block, sentence: str) -> Lines:
     return ['!!! warning "Not proven"', "", *indent([literal(sentence)]), ""]
 
 
-def _why(verdict: Verdict) -> str:
+def warn_of_prose(binding: Binding, verdict: Verdict) -> None:
+    """Log a warning, which fails a strict build, about a sentence that nothing fresh proves."""
+    _log.warning("Not proven: %r: %s", binding.sentence, why(verdict))
+
+
+def why(verdict: Verdict) -> str:
     if verdict.freshness is Freshness.FRESH:
         return verdict.kind.value
     if verdict.freshness is Freshness.MISSING:

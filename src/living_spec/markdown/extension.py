@@ -10,10 +10,10 @@ from markdown import Extension  # type: ignore[import-untyped]
 from markdown.preprocessors import Preprocessor  # type: ignore[import-untyped]
 
 from living_spec.config import SpecError, find_config, read_config, unknown
-from living_spec.markdown import coverage, known, overview, records, rules
+from living_spec.markdown import coverage, known, overview, prose, records, rules
 from living_spec.markdown.context import Context
 from living_spec.markdown.markup import indent
-from living_spec.pages import feature_pages, find_blocks
+from living_spec.pages import feature_pages, find_blocks, page_with
 from living_spec.store import read_proof
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ _BLOCKS = {
     "defects": coverage.defects,
     "known-issues": known.known_issues,
     "known-issue": known.known_issue,
+    "proofs": prose.proofs,
+    "prose": prose.prose,
     "matrix": overview.matrix,
     "summary": overview.summary,
 }
@@ -54,10 +56,9 @@ class LivingSpecExtension(Extension):  # type: ignore[misc]
 class _BlockPreprocessor(Preprocessor):  # type: ignore[misc]
     def run(self, lines: list[str]) -> list[str]:
         """Replace the blocks of a page."""
-        blocks = {block.line: block for block in find_blocks(lines)}
-        if not blocks:
-            return lines
         context = _context_of(find_config(Path.cwd()))
+        lines = prose.marked(context, lines)
+        blocks = {block.line: block for block in find_blocks(lines)}
         rendered: Lines = []
         for number, line in enumerate(lines):
             rendered += _rendered(context, blocks[number]) if number in blocks else [line]
@@ -82,6 +83,8 @@ def _context_of(config: Config) -> Context:
         config.pages,
         config.evidence,
         *config.digest,
+        *((config.prose.bindings, *config.prose.tests) if config.prose else ()),
+        *((config.prose.values,) if config.prose and config.prose.values else ()),
     )
     files = (path for top in folders for path in (top, *top.rglob("*")) if path.is_file())
     stats = ((str(path), path.stat()) for path in files)
@@ -91,4 +94,4 @@ def _context_of(config: Config) -> Context:
 @lru_cache(maxsize=1)
 def _read(root: Path, stamp: frozenset[tuple[str, int, int]]) -> Context:  # noqa: ARG001 - the cache's key
     config = read_config(root)
-    return Context(read_proof(config), feature_pages(config))
+    return Context(read_proof(config), feature_pages(config), page_with(config, "proofs"))

@@ -84,7 +84,7 @@ def _count(number: int, word: str) -> str:
 
 def _caption(context: Context) -> Lines:
     """The time of the last run, and the digest of its sources."""
-    results = context.proof.evidence.values()
+    results = [result for several in context.proof.evidence.values() for result in several]
     if not results:
         return paragraph("There are no results yet.", "spec-caption")
     last = datetime.fromisoformat(max(result.started for result in results))

@@ -105,7 +105,10 @@ def _selected(context: Context, block: Block, scenario: Scenario, kind: type[R],
 
 
 def _surface(context: Context, block: Block, scenario: Scenario, kind: type[R]) -> str:
-    """The surface of the block's option; without it, the first with such a record, else the first that it runs on."""
+    """The surface of the block's option; without it, the first with such a record.
+
+    Without such a record: the first surface that was not run, which may have one; else the first that it runs on.
+    """
     asked = block.options.get("surface")
     if asked is not None:
         if asked not in context.surfaces:
@@ -115,10 +118,9 @@ def _surface(context: Context, block: Block, scenario: Scenario, kind: type[R]) 
         for result in context.proof.results(scenario, surface, context.edition):
             if any(isinstance(record, kind) for step in result.steps for record in step.records):
                 return surface
-    return next(
-        (surface for surface in context.surfaces if scenario.not_on(surface) is None),
-        next(iter(context.surfaces)),
-    )
+    runs_on = [surface for surface in context.surfaces if scenario.not_on(surface) is None]
+    not_run = (surface for surface, verdict in context.scenario(scenario).items() if verdict.kind is Kind.NOT_RUN)
+    return next(not_run, next(iter([*runs_on, *context.surfaces])))
 
 
 def _steps(block: Block, result: Result) -> tuple[StepEvidence, ...]:

@@ -38,8 +38,13 @@ class Finding:
 
     @property
     def regression(self) -> bool:
-        """Whether it fails without being listed by an open issue, or has no fresh result."""
-        return self.verdict.kind is Kind.FAILS or self.verdict.freshness is not Freshness.FRESH
+        """Whether it fails without being listed by an open issue."""
+        return self.verdict.kind is Kind.FAILS and not self.unproven
+
+    @property
+    def unproven(self) -> bool:
+        """Whether it has no fresh result."""
+        return self.verdict.freshness is not Freshness.FRESH
 
 
 @dataclass(frozen=True)
@@ -52,24 +57,39 @@ class Findings:
     all: tuple[Finding, ...]
 
     def of(self, kind: Kind) -> list[Finding]:
-        """The findings of a kind, without regressions."""
-        return [found for found in self.all if found.verdict.kind is kind and not found.regression]
+        """The findings of a kind that have a fresh result."""
+        return [found for found in self.all if found.verdict.kind is kind and not found.unproven]
 
     @property
     def regressions(self) -> list[Finding]:
-        """The findings that are regressions."""
-        return [found for found in self.all if found.regression]
+        """The failures that no open issue lists."""
+        return self.of(Kind.FAILS)
+
+    @property
+    def unproven(self) -> list[Finding]:
+        """The findings without a fresh result."""
+        return [found for found in self.all if found.unproven]
 
     @property
     def surfaces_not_run(self) -> tuple[str, ...]:
         """The surfaces on which no scenario was run."""
         kinds = {name: {found.verdict.kind for found in self.all if found.surface == name} for name in self.surfaces}
-        return tuple(name for name in self.surfaces if kinds[name] <= {Kind.NOT_RUN, Kind.NOT_ON_SURFACE})
+        excluded = {Kind.NOT_ON_SURFACE}
+        return tuple(
+            name
+            for name in self.surfaces
+            if kinds[name] <= {Kind.NOT_RUN, *excluded} and (kinds[name] != excluded or self.nothing_was_run)
+        )
+
+    @property
+    def nothing_was_run(self) -> bool:
+        """Whether no scenario was run on any surface."""
+        return {found.verdict.kind for found in self.all} <= {Kind.NOT_RUN, Kind.NOT_ON_SURFACE}
 
     @property
     def exit(self) -> Exit:
         """The exit code."""
-        if self.regressions or self.surfaces_not_run or not self.all:
+        if self.regressions or self.unproven or self.nothing_was_run or self.surfaces_not_run:
             return Exit.REGRESSION
         if self.of(Kind.FIXED):
             return Exit.FIXED
@@ -77,7 +97,7 @@ class Findings:
 
 
 def find(proof: Proof, edition: str, surfaces: Sequence[str]) -> Findings:
-    """The findings for the selected scenarios, on these surfaces; without any, on all that runs have selected.
+    """The findings for what the runs were asked for, on these surfaces; without any, on all of the runs.
 
     Raises SpecError for an unknown edition or surface.
     """
@@ -87,7 +107,7 @@ def find(proof: Proof, edition: str, surfaces: Sequence[str]) -> Findings:
             if name not in known:
                 raise SpecError(unknown(word, name, known))
     asked = read_asked(proof.spec, edition)
-    seen = {key.surface for key in proof.evidence if key.edition == edition} | {name for name, _ in asked or ()}
+    seen = {key.surface for key in proof.evidence if key.edition == edition} | {name for name, *_ in asked or ()}
     chosen = tuple(name for name in config.surfaces if name in (surfaces or seen))
     rules = {scenario.id: rule for rule in proof.spec.rules.values() for scenario in rule.scenarios}
     return Findings(
@@ -98,7 +118,7 @@ def find(proof: Proof, edition: str, surfaces: Sequence[str]) -> Findings:
             Finding(rules.get(scenario.id), scenario, row, surface, proof.row(scenario, row, surface, edition))
             for surface in chosen
             for scenario in proof.spec.scenarios.values()
-            if asked is None or (surface, scenario.id) in asked or scenario.not_on(surface) is not None
             for row in scenario.rows
+            if asked is None or (surface, scenario.id, row) in asked
         ),
     )

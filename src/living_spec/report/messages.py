@@ -60,9 +60,9 @@ class _Writer:
 
     def results(self) -> Iterator[Result]:
         """The results of the edition on the surfaces of the run."""
-        for key, result in self.findings.proof.evidence.items():
+        for key, results in self.findings.proof.evidence.items():
             if key.edition == self.findings.edition and key.surface in self.findings.surfaces:
-                yield result
+                yield from results
 
     def all(self) -> Iterator[Message]:
         """All messages, in the order that the format requires: ids before their uses."""
@@ -82,7 +82,7 @@ class _Writer:
 
     def feature(self, surface: str, feature: Feature) -> Generator[Message, None, list[tuple[Pickle, int]]]:
         """Yield the source, document and pickles of a feature; returns the pickles with their row numbers."""
-        uri = f"{surface}/{feature.path.name}"
+        uri = f"{surface}/{feature.name}.feature"
         text = feature.path.read_text("utf-8")
         yield {"source": {"uri": uri, "data": text, "mediaType": "text/x.cucumber.gherkin+plain"}}
         document = cast("GherkinDocumentWithURI", Parser(AstBuilder(self.ids)).parse(text))
@@ -102,7 +102,7 @@ class _Writer:
     def case(self, surface: str, pickle: Pickle, row: int) -> Iterator[Message]:
         """The test case of a pickle, and its result."""
         found = self.found[surface, _scenario_id(pickle), row]
-        result = self.findings.proof.evidence.get(self.key(found))
+        result = self.result(found)
         case, attempt = self.ids.get_next_id(), self.ids.get_next_id()
         steps = [(self.ids.get_next_id(), step["id"]) for step in pickle["steps"]]
         test_steps = [{"id": id_, "pickleStepId": step, "stepDefinitionIds": []} for id_, step in steps]
@@ -131,9 +131,10 @@ class _Writer:
             }
         yield {"testCaseFinished": {"testCaseStartedId": attempt, "timestamp": end, "willBeRetried": False}}
 
-    def key(self, found: Finding) -> Key:
-        """The key of a finding's evidence."""
-        return Key(self.findings.edition, found.surface, found.scenario.id, found.row)
+    def result(self, found: Finding) -> Result | None:
+        """The worst result of a finding; None without a result."""
+        key = Key(self.findings.edition, found.surface, found.scenario.id, found.row)
+        return self.findings.proof.worst(key)
 
     def attachment(self, found: Finding, record: Record) -> Message:
         """A record as an attachment."""

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from living_spec.report.findings import Finding, Findings
 
 _HEADINGS = {
-    Exit.REGRESSION: "The spec does not hold",
     Exit.FIXED: "The spec holds, and a known issue is fixed: close it",
     Exit.KNOWN: "The spec holds, except for known issues",
     Exit.HOLDS: "The spec holds",
 }
-_WRONG = (Kind.FAILS.value, Freshness.MISSING.value, Freshness.STALE.value)
+_NOTHING = "The spec is not proven: nothing was run"
+_STALE = "The result is stale: the sources have changed since."
 _REASON_LENGTH = 300
 
 
@@ -32,6 +32,7 @@ def summary(findings: Findings) -> str:
         f"{config.editions[findings.edition]}, on {names}.",
         _counts(findings),
         *_section("Regressions", findings, findings.regressions),
+        *_section("Without a fresh result: run them", findings, findings.unproven),
         *_section("Fixed but still listed: close them", findings, findings.of(Kind.FIXED)),
         *_section("Known issues", findings, findings.of(Kind.KNOWN_ISSUE)),
         *_section("Not run", findings, findings.of(Kind.NOT_RUN)),
@@ -40,27 +41,28 @@ def summary(findings: Findings) -> str:
 
 
 def _heading(findings: Findings) -> str:
+    left_out = len(findings.of(Kind.NOT_RUN))
+    ending = f"; {left_out} not run" if left_out else ""
+    if findings.regressions:
+        return f"The spec does not hold{ending}"
     if findings.surfaces_not_run:
         names = " and ".join(findings.proof.spec.config.surfaces[surface] for surface in findings.surfaces_not_run)
         return f"The spec is not proven: nothing was run on {names}"
-    heading = _HEADINGS[findings.exit]
-    left_out = len(findings.of(Kind.NOT_RUN))
-    return f"{heading}; {left_out} not run" if left_out else heading
+    if unproven := len(findings.unproven):
+        few = "1 result is" if unproven == 1 else f"{unproven} results are"
+        return f"The spec is not proven: {few} missing or stale{ending}"
+    return f"{_HEADINGS.get(findings.exit, _NOTHING)}{ending}"
 
 
 def _counts(findings: Findings) -> str:
-    wrong = Counter(_wrong(found) for found in findings.regressions)
-    counted = {word: wrong[word] for word in _WRONG if wrong[word] or word == Kind.FAILS.value} | {
+    unproven = Counter(found.verdict.freshness.value for found in findings.unproven)
+    kinds = {
         kind.value: len(findings.of(kind))
         for kind in (Kind.KNOWN_ISSUE, Kind.FIXED, Kind.HOLDS, Kind.NOT_RUN, Kind.NOT_ON_SURFACE)
     }
+    counted = {Kind.FAILS.value: len(findings.regressions), **unproven, **kinds}
     head = " | ".join(counted)
     return f"| {head} |\n|{' --- |' * len(counted)}\n| {' | '.join(map(str, counted.values()))} |"
-
-
-def _wrong(found: Finding) -> str:
-    """The word for a regression: "fails", "missing" or "stale"."""
-    return Kind.FAILS.value if found.verdict.freshness is Freshness.FRESH else found.verdict.freshness.value
 
 
 def _section(title: str, findings: Findings, found: Iterable[Finding]) -> Iterator[str]:
@@ -74,6 +76,7 @@ def _line(findings: Findings, found: Finding) -> str:
     surface = findings.proof.spec.config.surfaces[found.surface]
     rule = f"{found.rule.sentence}: " if found.rule else ""
     example = f" (example {found.row + 1})" if found.scenario.examples else ""
-    reason = " ".join(found.verdict.reason.split()).replace("`", "'")
+    stale = f"{_STALE} " if found.verdict.freshness is Freshness.STALE else ""
+    reason = " ".join((stale + found.verdict.reason).split()).replace("`", "'")
     excerpt = reason if len(reason) <= _REASON_LENGTH else f"{reason[:_REASON_LENGTH]}…"
     return f"- {rule}**{found.scenario.name}**{example} on {surface}" + (f"\n  `{excerpt}`" if excerpt else "")

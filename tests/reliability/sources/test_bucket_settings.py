@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,7 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
+@pytest.mark.proves("bucket-variables")
 @pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT"])
 @pytest.mark.parametrize("address", NO_ENDPOINTS)
 def test_an_endpoint_that_is_no_address_is_named(settings: pytest.MonkeyPatch, name: str, address: str) -> None:
@@ -49,6 +51,7 @@ def test_an_endpoint_that_is_no_address_is_named(settings: pytest.MonkeyPatch, n
         Bucket("s3://birds", FAST).files()
 
 
+@pytest.mark.proves("bucket-variables")
 @pytest.mark.parametrize("name", ["AWS_REGION", "AWS_DEFAULT_REGION"])
 @pytest.mark.parametrize("region", ["bad region", "\u00e9", "a/b", "a\nb", " us-east-1"])
 def test_a_region_that_is_none_is_named(settings: pytest.MonkeyPatch, name: str, region: str) -> None:
@@ -57,6 +60,7 @@ def test_a_region_that_is_none_is_named(settings: pytest.MonkeyPatch, name: str,
         Bucket("s3://birds", FAST).files()
 
 
+@pytest.mark.proves("bucket-variables")
 def test_half_of_the_credentials_is_named(settings: pytest.MonkeyPatch) -> None:
     settings.setenv("AWS_ACCESS_KEY_ID", "a")
     with pytest.raises(SourceFailed, match=r"^AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not. Set both"):
@@ -101,12 +105,16 @@ def test_an_empty_region_is_as_none(s3: S3, settings: pytest.MonkeyPatch, s3_url
     assert [file.path for file in Bucket("s3://birds", FAST).files()] == ["x"]
 
 
+@pytest.mark.proves("phase-shows-why-a-fetch-failed")
 @pytest.mark.parametrize("setting", [("AWS_ENDPOINT_URL", "junk"), ("AWS_REGION", "bad region")])
 def test_without_a_server_it_is_one_sentence(embedded: Machine, setting: tuple[str, str]) -> None:
     said = embedded.run("datastore", "create", "s3://birds/x", env=dict([setting]))
     said.refused(f"{setting[0]} is not a valid")
+    shown = embedded.run("datastore", "show", "--name", "x", "--version", "1").done()
+    assert re.search(rf"^Phase: +failed: {setting[0]} is not a valid", shown, re.MULTILINE), shown
 
 
+@pytest.mark.proves("bucket-variables")
 def test_a_server_tells_it_and_goes_on_telling(own_server: ServerProcess, embedded: Machine) -> None:
     """More often than it has workers that could die of it, the last time of what only the library finds out."""
     own_server.operate({"AWS_ENDPOINT_URL": "junk"})

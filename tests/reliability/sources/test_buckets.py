@@ -178,12 +178,14 @@ def test_one_object_of_the_bucket_itself_is_a_file(s3: S3) -> None:
     assert read("s3://birds/one") == {"one": b"1"}
 
 
+@pytest.mark.proves("slash-means-the-folder")
 def test_of_an_object_and_a_folder_of_one_name_the_slash_means_the_folder(s3: S3) -> None:
     s3.make_bucket("birds", {"set": b"the object", "set/a": b"1", "set/set": b"2"})
     assert read("s3://birds/set") == {"set": b"the object"}
     assert read("s3://birds/set/") == {"a": b"1", "set": b"2"}
 
 
+@pytest.mark.proves("empty-object-marks-a-folder")
 def test_an_empty_object_beside_a_folder_of_its_name_is_its_mark(s3: S3) -> None:
     s3.make_bucket("birds", {"set": b"", "set/a": b"1"})
     assert read("s3://birds/set") == {"a": b"1"}
@@ -227,6 +229,7 @@ def test_one_object_that_may_not_be_looked_at_is_not_called_missing(
         read("s3://birds/set")
 
 
+@pytest.mark.proves("create-answers-number-and-content", "reference-stores-no-copy")
 @pytest.mark.parametrize("no_copy", [False, True])
 def test_one_object_becomes_a_version_and_is_read_again(s3: S3, embedded: Machine, no_copy: bool) -> None:
     s3.make_bucket("birds", {"2026/set": b"the object", "2026/set/set": b"of a folder"})
@@ -235,6 +238,18 @@ def test_one_object_becomes_a_version_and_is_read_again(s3: S3, embedded: Machin
     assert "Created version 1 of set: 1 file, 10 bytes." in said
     embedded.run("datastore", "download", "--name", "set", "--version", "1", "--to", "out").done()
     assert (embedded.home / "out" / "set").read_bytes() == b"the object"
+    stored = [file for file in embedded.storage.rglob("*") if file.is_file() and b"the object" in file.read_bytes()]
+    assert bool(stored) is not no_copy
+
+
+@pytest.mark.proves("changed-object-is-named")
+def test_an_object_that_changed_is_named_by_who_reads_its_version(s3: S3, embedded: Machine) -> None:
+    s3.make_bucket("birds", {"2026/a": b"1", "2026/b": b"2"})
+    embedded.extra = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    embedded.run("datastore", "create", "s3://birds/2026", "--name", "set", "--no-copy").done()
+    s3.put("birds", "2026/b", b"3")
+    said = embedded.run("datastore", "download", "--name", "set", "--version", "1", "--to", "out")
+    said.refused("b in s3://birds/2026 has changed since it was listed")
 
 
 @pytest.mark.parametrize("key", ["a//b", "a/../b", "a/./b"])
@@ -348,6 +363,7 @@ def test_a_bucket_that_cannot_be_reached_is_told(s3: S3, web: ArchiveServer, mon
     assert "hidden" not in refused.value.message
 
 
+@pytest.mark.proves("most-files-and-bytes-of-a-bucket")
 def test_too_many_objects_or_bytes_are_refused_and_just_enough_are_not(s3: S3) -> None:
     s3.make_bucket("birds", {str(n): b"1234567890" for n in range(5)})
     assert len(read("s3://birds", limits=FetchLimits(files=5, total_bytes=50))) == 5

@@ -136,11 +136,11 @@ def slow(web: ArchiveServer) -> Slow:
 
 
 @pytest.fixture
-def server(own_server: ServerProcess, web: ArchiveServer) -> ServerProcess:
+def server(new_server: ServerProcess, web: ArchiveServer) -> ServerProcess:
     """A server whose operator allows fetches from this machine; it is also the S3 that is asked."""
     bucket = {"AWS_ENDPOINT_URL": web.url(""), "AWS_REGION": "us-east-1"}
-    own_server.operate({"GRID_ALLOW_SOURCE_HOSTS": "127.0.0.1", **bucket})
-    return own_server
+    new_server.operate({"GRID_ALLOW_SOURCE_HOSTS": "127.0.0.1", **bucket})
+    return new_server
 
 
 @pytest.fixture
@@ -312,6 +312,7 @@ def _told_as_fetching(machine: Machine) -> None:
 
 
 @pytest.mark.proves("phase-fetching")
+@pytest.mark.proves("interrupted-fetch-is-incomplete-here", "allowed-source-hosts-are-fetched")
 def test_ctrl_c_in_a_fetch_without_a_server_leaves_it_to_the_next(embedded: Machine, slow: Slow) -> None:
     embedded.extra = {"GRID_ALLOW_SOURCE_HOSTS": "127.0.0.1"}
     said = _interrupted(embedded, slow, "create", slow.drip("/slow.zip"), "--name", "slow")
@@ -326,6 +327,25 @@ def test_ctrl_c_in_a_fetch_without_a_server_leaves_it_to_the_next(embedded: Mach
     assert embedded.phases() == [(1, "SUCCEEDED"), (1, "SUCCEEDED")]
 
 
+@pytest.mark.proves("interrupted-fetch-of-a-bucket")
+@pytest.mark.parametrize("served", [False, True], ids=["without a server", "on a server"])
+def test_ctrl_c_in_a_fetch_of_a_bucket_is_as_in_that_of_an_archive(
+    server: ServerProcess, embedded: Machine, slow: Slow, *, served: bool
+) -> None:
+    machine = Machine(embedded.grid, embedded.home, server, server.add_user("ana")) if served else embedded
+    machine.extra = {"AWS_ENDPOINT_URL": slow.web.url("")}
+    slow.silent("/silent/data")
+    said = _interrupted(machine, slow, "create", "s3://silent/data", "--name", "slow")
+    if served:
+        assert "The server continues to fetch version 1 of slow. Check it with grid datastore show" in said
+        assert "or cancel it with: grid datastore delete --name slow --version 1\n" in said
+    else:
+        assert "The fetch of version 1 of slow is incomplete, and the version counts against your quota." in said
+        assert "Resume it with grid datastore resume, or discard it with: grid datastore delete" in said
+    assert machine.phases() == [(1, "OPTIMIZING")]
+
+
+@pytest.mark.proves("settings-without-a-server")
 def test_ctrl_c_in_a_fetch_that_goes_on_says_so_again(embedded: Machine, slow: Slow) -> None:
     embedded.extra = {"GRID_ALLOW_SOURCE_HOSTS": "127.0.0.1", "GRID_QUOTA": "1"}
     said = _interrupted(embedded, slow, "create", slow.drip("/slow.zip"), "--name", "slow")
@@ -336,6 +356,7 @@ def test_ctrl_c_in_a_fetch_that_goes_on_says_so_again(embedded: Machine, slow: S
 
 
 @pytest.mark.proves("phase-fetching")
+@pytest.mark.proves("interrupted-fetch-continues-on-server")
 def test_ctrl_c_in_a_fetch_of_a_server_says_that_it_goes_on(
     server: ServerProcess, embedded: Machine, slow: Slow
 ) -> None:

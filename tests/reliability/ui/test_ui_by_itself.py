@@ -50,6 +50,7 @@ def page(browser: Browser, ana: Person) -> Iterator[Page]:
     context.close()
 
 
+@pytest.mark.proves("answer-before-erasure")
 def test_a_receipt_tells_when_the_bytes_are_gone(page: Page, ana: Person, gate: Path, tmp_path: Path) -> None:
     ana.api.upload("data", folder_of(tmp_path, {"a.csv": b"1"}, "stock"))
     page.goto("/datastores/data/versions/1/delete")

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from forked import Forked
+
 ROOT = Path(__file__).parents[3]
 WHY = "There is no Chromium on this machine."
-ONE_RULE = ["-m", "pytest", "tests/acceptance", "--surface=ui", "--rule=delete-needs-both", "--numprocesses=0"]
+PYTEST = "import pytest, sys; sys.exit(pytest.main())"
+ONE_RULE = ["tests/acceptance", "--surface=ui", "--rule=delete-needs-both", "--numprocesses=0"]
 
 
 @pytest.fixture
@@ -25,12 +28,9 @@ def bare(tmp_path: Path) -> dict[str, str]:
     return kept | {"PATH": path, "HOME": str(tmp_path), "PLAYWRIGHT_DOWNLOAD_HOST": nobody_listens}
 
 
-def _run(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True)
-
-
 def test_setting_up_says_that_there_is_none(bare: dict[str, str]) -> None:
-    done = _run(bare | {"CI": "true"}, "tests/browser.py")
+    command = [sys.executable, "tests/browser.py"]
+    done = subprocess.run(command, cwd=ROOT, env=bare | {"CI": "true"}, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith(WHY)
     assert done.stdout.splitlines() == ["Downloading Chromium with Playwright", "Playwright could not download it"]
@@ -42,9 +42,10 @@ def test_setting_up_says_that_there_is_none(bare: dict[str, str]) -> None:
     ids=["a machine without one", "none is wanted"],
 )
 def test_a_readers_run_says_that_the_ui_was_not_run(
-    bare: dict[str, str], asked: dict[str, str], why: str, tmp_path: Path
+    forked_pytest: Forked, bare: dict[str, str], asked: dict[str, str], why: str, tmp_path: Path
 ) -> None:
-    done = _run(bare | asked, *ONE_RULE, f"--evidence={tmp_path / 'evidence'}")
+    words = (*ONE_RULE, f"--evidence={tmp_path / 'evidence'}")
+    done = forked_pytest.run(PYTEST, *words, folder=ROOT, environment=bare | asked)
     assert done.returncode == 0, done.stdout
     told = [json.loads(path.read_text("utf-8")) for path in tmp_path.glob("evidence/reference/ui/*.json")]
     results = [result for file in told for result in file["results"]]
@@ -54,7 +55,8 @@ def test_a_readers_run_says_that_the_ui_was_not_run(
         assert result["reason"].startswith(why)
 
 
-def test_in_ci_it_fails(bare: dict[str, str], tmp_path: Path) -> None:
-    done = _run(bare | {"CI": "true"}, *ONE_RULE, f"--evidence={tmp_path / 'evidence'}")
+def test_in_ci_it_fails(forked_pytest: Forked, bare: dict[str, str], tmp_path: Path) -> None:
+    words = (*ONE_RULE, f"--evidence={tmp_path / 'evidence'}")
+    done = forked_pytest.run(PYTEST, *words, folder=ROOT, environment=bare | {"CI": "true"})
     assert done.returncode == 1
     assert WHY in done.stdout

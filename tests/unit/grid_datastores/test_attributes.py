@@ -79,6 +79,7 @@ def test_a_folder_comes_back_with_times_programs_and_empty_folders(folder: Path,
         assert bool(target.st_mode & 0o111) == bool(source.st_mode & 0o111)
 
 
+@pytest.mark.proves("large-copies-share-their-blocks")
 def test_a_large_file_that_this_machine_stores_is_cloned_not_read(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,6 +156,7 @@ def test_all_else_of_a_mode_is_that_of_new_files_here(
     assert modes == {"": folders, "bin": folders, "old.csv": files, "bin/run.sh": programs}
 
 
+@pytest.mark.proves("fingerprint-of-paths-sizes-contents")
 def test_a_fingerprint_knows_paths_sizes_and_contents_only(folder: Path) -> None:
     before = packed(scan(str(folder)), Memory()).fingerprint
     (folder / "bin/run.sh").chmod(0o644)
@@ -163,6 +165,21 @@ def test_a_fingerprint_knows_paths_sizes_and_contents_only(folder: Path) -> None
     assert packed(scan(str(folder)), Memory()).fingerprint == before
     (folder / "old.csv").write_bytes(b"1,3\n")
     assert packed(scan(str(folder)), Memory()).fingerprint != before
+
+
+@pytest.mark.proves("owners-permissions-folder-times-not-stored")
+def test_owners_other_permissions_and_times_of_folders_are_not_stored(folder: Path) -> None:
+    before = packed(scan(str(folder)), Memory()).encode()
+    (folder / "old.csv").chmod(0o606)
+    (folder / "bin/run.sh").chmod(0o511)
+    (folder / "bin").chmod(0o711)
+    for path in ("bin", "logs/empty/deep"):
+        os.utime(folder / path, (1, 1))
+    if os.geteuid() == 0:
+        os.chown(folder / "old.csv", 12345, 12345)
+    assert packed(scan(str(folder)), Memory()).encode() == before
+    (folder / "bin/run.sh").chmod(0o644)
+    assert packed(scan(str(folder)), Memory()).encode() != before
 
 
 def test_a_pack_and_a_download_in_the_browser_are_tars_that_any_tool_reads(folder: Path) -> None:

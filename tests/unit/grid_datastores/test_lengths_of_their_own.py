@@ -86,6 +86,7 @@ def _active_at(service: Service, version: Version) -> datetime:
     return found
 
 
+@pytest.mark.proves("times-are-in-seconds")
 def test_a_process_with_a_shorter_lease_cuts_none(
     server: Service, command: Service, ana: User, run: Workload, clock: Clock
 ) -> None:
@@ -110,6 +111,7 @@ def test_a_process_with_another_lease_renews_by_the_length_of_the_run(
     assert server.workloads.get(ana, WorkloadKind.RUN, run.id).state is WorkloadState.FAILED
 
 
+@pytest.mark.proves("expiry-is-that-of-the-beginning")
 def test_a_process_with_a_shorter_expiry_drops_no_upload(
     server: Service, command: Service, ana: User, upload: Version, clock: Clock
 ) -> None:
@@ -121,6 +123,7 @@ def test_a_process_with_a_shorter_expiry_drops_no_upload(
     assert server.reading.get(ana, upload.id).phase is Phase.FAILED
 
 
+@pytest.mark.proves("expiry-is-that-of-the-beginning", "times-are-in-seconds")
 def test_a_process_with_a_longer_expiry_drops_an_upload_in_its_time(
     server: Service, command: Service, ana: User, clock: Clock
 ) -> None:

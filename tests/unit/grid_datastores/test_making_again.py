@@ -21,6 +21,7 @@ def _said(kind: SourceKind, location: str) -> str:
     return AlreadyDeleted.of(version).message
 
 
+@pytest.mark.proves("answer-ends-with-create-command")
 @pytest.mark.parametrize(
     ("kind", "location", "options"),
     [
@@ -40,6 +41,7 @@ def test_the_command_makes_the_same_kind_of_version(kind: SourceKind, location: 
         assert typed.params == {"source": location, "name": "data", "no_copy": False, "output": "text"} | options
 
 
+@pytest.mark.proves("no-create-command-for-browser-files")
 @pytest.mark.parametrize(
     ("kind", "location"),
     [

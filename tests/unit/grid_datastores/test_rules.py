@@ -47,11 +47,13 @@ def _workload(
     return Workload(f"{name}{age}", kind, "owner", name, state, NOW, NOW - timedelta(days=age), (), lease)
 
 
+@pytest.mark.proves("names")
 @pytest.mark.parametrize("name", ["a", "7", "my-training-data", "a_b", "a" * 63, "0-0"])
 def test_names(name: str) -> None:
     assert naming.check_name(name) == name
 
 
+@pytest.mark.proves("names")
 @pytest.mark.parametrize("name", ["", "A", "a b", "a/b", "-a", "a-", "_a", "a.b", "a" * 64, "é", "a\n", "🐧", "\x00"])
 def test_what_is_no_name(name: str) -> None:
     with pytest.raises(InvalidInput, match="is not a valid datastore name"):
@@ -166,6 +168,7 @@ EXPECTED: dict[str, list[type[Refusal] | None]] = {
 }
 
 
+@pytest.mark.proves("phases-and-what-they-allow")
 @pytest.mark.parametrize("check", EXPECTED)
 @pytest.mark.parametrize("place", range(len(PHASES)))
 def test_what_each_phase_allows(check: str, place: int) -> None:
@@ -253,6 +256,7 @@ ALLOWED = {
 }
 
 
+@pytest.mark.proves("run-cannot-be-paused")
 @pytest.mark.parametrize(("kind", "state"), ALLOWED)
 @pytest.mark.parametrize("wanted", WorkloadState)
 def test_steps_of_workloads(kind: WorkloadKind, state: str, wanted: WorkloadState) -> None:

@@ -29,6 +29,7 @@ from grid_datastores.service import Service
 from grid_datastores.service.finishing import Finishing
 from grid_datastores.service.uploads import URL_LIFETIME, CompletedObject
 from grid_datastores.sources import scan
+from grid_datastores.sources.limits import FetchLimits
 from grid_datastores.sources.remote import RemoteFiles
 from grid_datastores.storage import Manifest
 
@@ -49,6 +50,7 @@ def _sent(service: Service, ana: User, version: Version, contents: list[bytes]) 
     return CompletedObject("a.csv", upload.id, etags)
 
 
+@pytest.mark.proves("upload-expires-without-data")
 def test_an_upload_whose_parts_arrive_does_not_expire(service: Service, ana: User, clock: Clock) -> None:
     version = service.uploads.begin(ana, "data", FILES)
     (upload,) = service.uploads.announce(ana, version.id, {"a.csv": 5})
@@ -302,6 +304,25 @@ def test_a_key_in_an_address_is_used_and_is_nowhere_else(
     assert _files_with_secret(tmp_path) == []
     with service.context.catalog.read() as tx:
         assert tx.versions.fetch_url(version.id) is None
+
+
+@pytest.mark.proves("limits-of-a-fetch-hold-by-default")
+def test_a_fetch_has_the_limits_of_the_guide(
+    service: Service, ana: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[FetchLimits] = []
+
+    @contextmanager
+    def remote(_source: Source, _scratch: Path, limits: FetchLimits, **_named: object) -> Iterator[RemoteFiles]:
+        given.append(limits)
+        yield RemoteFiles(list(scan(str(tmp_path / "a.csv")).files))
+
+    (tmp_path / "a.csv").write_bytes(b"1")
+    monkeypatch.setattr("grid_datastores.sources.remote.open_remote", remote)
+    for source in (ARCHIVE, Source(SourceKind.BUCKET, "s3://birds/a")):
+        service.uploads.complete(ana, service.uploads.begin(ana, "data", source).id)
+    service.finishing.finish_waiting()
+    assert [(one.files, one.total_bytes) for one in given] == [(1_000_000, 100 * 1024**3)] * 2
 
 
 def _files_with_secret(folder: Path) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from typing import TYPE_CHECKING
 
 import lxml.html
@@ -170,6 +172,38 @@ def test_a_screenshot_of_a_surface_that_could_not_be_run_is_the_reason(
     assert not caplog.records
 
 
+@pytest.mark.proves("a-picture-that-was-not-taken-is-not-run")
+def test_a_screenshot_that_no_surface_could_take_is_the_reason(at: Project, caplog: pytest.LogCaptureFixture) -> None:
+    """The block names no surface, because only one takes pictures: that one could not be run."""
+    pictured_on_cli(at, """evidence.not_run("No browser.")""")
+    assert at.pytest().code == 0
+    page = render("::: screenshot delete-two label=shelf")
+    assert texts(page, "//p[@class='spec-reason']") == ["CLI: not run: No browser."]
+    assert not caplog.records
+
+
+@pytest.mark.proves("a-picture-that-was-not-taken-is-not-run")
+def test_a_screenshot_of_a_surface_without_a_result_stops_only_a_strict_build(proven: Project) -> None:
+    pictured_on_cli(proven, """evidence.screenshot("shelf", b"PNG")""")
+    proven.write("docs/index.md", "# Tiny\n\n::: screenshot delete-two\n")
+    shutil.rmtree(proven.root / "build/evidence")
+    assert proven.pytest("--surface", "api").code == 0
+    assert proven.mkdocs().code == 0
+    [banner] = texts(built(proven, "index.html"), "//div[@class='admonition warning']")
+    assert "Fresh evidence is missing for CLI" in banner
+    assert proven.mkdocs("--strict").code == 1
+
+
+def pictured_on_cli(project: Project, does: str) -> None:
+    """Change the step that takes the picture: it does this, and on the surface `cli` only."""
+    takes = """def _(datatable, evidence):
+    evidence.screenshot("shelf", b"PNG")"""
+    only = f"""def _(datatable, evidence, surface_name):
+    if surface_name == "cli":
+        {does}"""
+    project.change("tests/test_tiny.py", takes, only)
+
+
 def test_a_transcript_of_a_surface_that_the_scenario_is_not_on_is_a_warning_with_the_reason(
     at: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -317,3 +351,30 @@ def test_a_changed_feature_is_seen_by_the_next_page(at: Project) -> None:
     assert texts(render("::: rule delete-one"), "//p[@class='spec-rule']") != ["Nothing goes"]
     at.change("features/deleting.feature", "Deleting an item deletes that item and no other", "Nothing goes")
     assert texts(render("::: rule delete-one"), "//p[@class='spec-rule']") == ["Nothing goes"]
+
+
+def test_features_of_one_file_name_in_two_folders_are_two(proven: Project) -> None:
+    """Names are paths: neither hides the other on a page, in the lint or in the messages."""
+    text = (proven.root / "features/deleting.feature").read_text("utf-8")
+    other = text.replace("Deletion in full.", "In the shop.").replace("@rule:", "@rule:shop-")
+    proven.write("features/shop/deleting.feature", other.replace("@scenario:", "@scenario:shop-"))
+    proven.write("docs/spec/shop.md", "# Shop\n\n::: feature shop/deleting\n\n::: rule shop-delete-one\n")
+    proven.change(
+        "tests/test_tiny.py", 'scenarios("deleting.feature")', 'scenarios("deleting.feature", "shop/deleting.feature")'
+    )
+    assert proven.living_spec("lint").output == ""
+    assert proven.pytest().code == 0
+    assert proven.mkdocs("--strict").code == 0
+    pages = {name: (proven.root / f"site/spec/{name}/index.html").read_text("utf-8") for name in ("deleting", "shop")}
+    assert "Deletion in full." in pages["deleting"]
+    assert "In the shop." in pages["shop"]
+    assert "In the shop." not in pages["deleting"]
+    proven.living_spec("report", "--messages", "messages.ndjson")
+    uris = [
+        message["source"]["uri"]
+        for line in (proven.root / "messages.ndjson").read_text("utf-8").splitlines()
+        if "source" in (message := json.loads(line))
+    ]
+    assert uris == [f"{name}/{one}deleting.feature" for name in ("api", "cli") for one in ("", "shop/")]
+    proven.change("features/shop/deleting.feature", "@rule:shop-delete-one", "@rule:delete-one")
+    assert "already used at deleting.feature:10" in proven.living_spec("lint").output

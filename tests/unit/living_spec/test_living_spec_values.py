@@ -110,7 +110,7 @@ def test_the_digest_changes_with_names_and_contents_and_nothing_else(project: Pr
 
 def test_a_not_on_line_of_a_rule_speaks_for_all_its_scenarios(project: Project) -> None:
     project.change("features/deleting.feature", "    Why:", "    Not on cli: later.\n    Why:")
-    [rule] = read_feature(project.root / "features/deleting.feature").rules
+    [rule] = read_feature(project.root / "features/deleting.feature", project.root / "features").rules
     assert rule.reason == "Why: the others are still needed."
     assert [(item.not_on("api"), item.not_on("cli")) for item in rule.scenarios] == [
         (None, "later."),
@@ -119,7 +119,7 @@ def test_a_not_on_line_of_a_rule_speaks_for_all_its_scenarios(project: Project) 
 
 
 def test_a_background_is_part_of_every_scenario(project: Project) -> None:
-    feature = read_feature(project.root / "features/deleting.feature")
+    feature = read_feature(project.root / "features/deleting.feature", project.root / "features")
     assert [scenario.steps[0].text for scenario in feature.scenarios] == ["a shelf", "a shelf"]
 
 

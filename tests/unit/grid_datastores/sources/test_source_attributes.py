@@ -140,6 +140,7 @@ def test_a_file_of_a_zip_from_unix_is_executable_if_anybody_may_run_it(
     assert file.executable is executable
 
 
+@pytest.mark.proves("zip-times-without-zone-are-utc")
 @pytest.mark.parametrize(
     ("data", "kept"),
     [

@@ -1,0 +1,45 @@
+"""Whether a failure is the one that a known issue lists; and if not, why."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from living_spec.evidence import Outcome, failing_check
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from living_spec.evidence import StepEvidence
+    from living_spec.issues import Issue
+
+
+def listing(issues: Iterable[Issue], steps: Sequence[StepEvidence], torn_down: str = "") -> Issue | None:
+    """The first of these issues that lists the failure of a test with these steps; None where none does."""
+    return next((issue for issue in issues if not _difference(issue, steps, torn_down)), None)
+
+
+def differences(issues: Iterable[Issue], steps: Sequence[StepEvidence], torn_down: str = "") -> str:
+    """Why a failure is not the one that these issues list: a sentence for each issue."""
+    return " ".join(
+        f"Known issue {issue.id}: listed, but fails differently: {_difference(issue, steps, torn_down)}."
+        for issue in issues
+    )
+
+
+def _difference(issue: Issue, steps: Sequence[StepEvidence], torn_down: str) -> str:
+    """What is different; "" where the failure is the listed one."""
+    if torn_down:
+        return "the tear-down failed"
+    check = failing_check(steps)
+    if check is None:
+        return _no_check(steps)
+    return "" if re.search(issue.sees, check.seen) else f"the issue sees {issue.sees!r}, the run {check.seen!r}"
+
+
+def _no_check(steps: Sequence[StepEvidence]) -> str:
+    failed = next((step for step in steps if step.outcome is Outcome.FAILED), None)
+    if failed is None:
+        return "no check of a step failed"
+    what = "the check belongs to the set-up" if failed.asserted else "this is a crash or a missing step, not a check"
+    return f"{what}: {failed.seen!r}"

@@ -1,0 +1,108 @@
+"""Marks behind the sentences of a page, which open their proofs; and the blocks `proofs` and `prose`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from living_spec.markdown.context import warn_of_prose, why
+from living_spec.markdown.markup import authored, literal, result, table
+from living_spec.pages import page_title
+from living_spec.prose.bindings import Kind, Mark, Reference
+from living_spec.prose.sentences import sentences
+from living_spec.prose.values import with_values
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from living_spec.markdown.context import Context
+    from living_spec.markdown.markup import Lines
+    from living_spec.pages import Block
+    from living_spec.prose.bindings import Binding
+
+
+def marked(context: Context, lines: Sequence[str]) -> Lines:
+    """The lines with a mark behind each proven sentence, a warning behind each unproven one, and values filled in."""
+    if context.prose is None:
+        return list(lines)
+    inserts: dict[int, list[tuple[int, str]]] = {}
+    for sentence in sentences(lines):
+        binding = context.bindings.get(sentence.text)
+        if binding and binding.proofs and sentence.mark_at:
+            line, column = sentence.mark_at
+            inserts.setdefault(line, []).append((column, _mark(context, binding)))
+    values = context.values
+    return [with_values(_inserted(line, inserts.get(number, [])), values) for number, line in enumerate(lines)]
+
+
+def proofs(context: Context, block: Block) -> Lines:
+    """`::: proofs`: every sentence of the pages with its proofs and their results."""
+    block.expect(0)
+    lines: Lines = []
+    for page, bindings in context.prose.pages.items() if context.prose else ():
+        rows = [
+            [
+                f'<span id="{context.anchors[binding.sentence]}"></span>{literal(binding.sentence)}',
+                "<br>".join(_shown(context, proof) for proof in binding.proofs),
+            ]
+            for binding in bindings
+            if binding.proofs
+        ]
+        if rows:
+            lines += [f"## {_title(context, page)}", "", *table(["Sentence", "Proof"], rows)]
+    return lines
+
+
+def prose(context: Context, block: Block) -> Lines:
+    """`::: prose`: for each page, how many of its sentences state a fact and are proven, and what the others are."""
+    block.expect(0)
+    rows = []
+    for page, bindings in context.prose.pages.items() if context.prose else ():
+        facts = [binding for binding in bindings if binding.mark is None]
+        proven = [binding for binding in facts if binding.proofs]
+        share = f"{len(proven)} of {len(facts)} ({len(proven) * 100 // len(facts)} %)" if facts else "none"
+        by_kind = [str(sum(any(proof.kind is kind for proof in one.proofs) for one in proven)) for kind in Kind]
+        by_mark = [str(sum(binding.mark is mark for binding in bindings)) for mark in Mark]
+        rows.append([_title(context, page), share, *by_kind, *by_mark])
+    head = ["Page", "Facts with a proof", *(f"By {kind}" for kind in Kind), *(mark.title() for mark in Mark)]
+    return table(head, rows)
+
+
+def _mark(context: Context, binding: Binding) -> str:
+    """A mark that opens the proofs of a sentence, or a warning where one of them does not hold or is stale."""
+    assert context.prose is not None
+    verdict = context.prose.of(binding)
+    if verdict.unproven:
+        warn_of_prose(binding, verdict)
+        return f' <strong class="spec-unproven">Not proven: {literal(why(verdict))}</strong>'
+    if context.proofs_page is None:
+        return ""
+    what = literal("; ".join(map(str, binding.proofs)))
+    link = f"{context.proofs_page}#{context.anchors[binding.sentence]}"
+    return f'[✓]({link}){{ .spec-proof title="{what}" aria-label="Proof: {what}" data-search-exclude }}'
+
+
+def _inserted(line: str, marks: Sequence[tuple[int, str]]) -> str:
+    for column, mark in sorted(marks, reverse=True):
+        line = line[:column] + mark + line[column:]
+    return line
+
+
+def _shown(context: Context, proof: Reference) -> str:
+    assert context.prose is not None
+    spec = context.proof.spec
+    text = literal(str(proof))
+    if proof.kind is Kind.RULE:
+        text = context.link(spec.rule(proof.id), text)
+    elif proof.kind is Kind.SCENARIO:
+        text = context.scenario_link(spec.scenario(proof.id), text)
+    else:
+        names = [test.name for test in context.prose.tests.get(proof.id, ())]
+        text += "".join(f'<br><code class="spec-test">{literal(name)}</code>' for name in names)
+    return f"{text} {result(context.prose.verdict(proof))}"
+
+
+def _title(context: Context, page: Path) -> str:
+    pages = context.proof.spec.config.pages
+    name = authored(page_title(page))
+    return f"[{name}](/{page.relative_to(pages).as_posix()})" if page.is_relative_to(pages) else name

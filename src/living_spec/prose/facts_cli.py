@@ -1,0 +1,28 @@
+"""`living-spec facts`: whether the tests that prove facts of the pages were run on the present sources, and passed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from living_spec.config import find_config
+from living_spec.prose.facts import by_fact, fact_digests, judge_test, proving_tests, read_results
+from living_spec.results import Kind
+
+
+@click.command()
+def facts() -> None:
+    """Check that every test that proves a fact has a fresh result, and exit with 1 if not."""
+    config = find_config(Path.cwd())
+    tests = proving_tests(config)
+    digests, results = fact_digests(config, tests), read_results(config)
+    verdicts = {test.name: judge_test(results.get(test.name), digests[test.name]) for test in tests}
+    unproven = {name: verdict for name, verdict in verdicts.items() if verdict.unproven}
+    for name, verdict in unproven.items():
+        click.echo(f"{name}: {verdict.kind.value if verdict.kind is Kind.FAILS else verdict.freshness.value}")
+    if unproven:
+        click.echo(f"{len(unproven)} of {len(tests)} proving tests have no fresh result. Run: pytest -m proves")
+        sys.exit(1)
+    click.echo(f"The results of all {len(tests)} tests are fresh. They prove {len(by_fact(tests))} facts.")

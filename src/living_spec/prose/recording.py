@@ -1,0 +1,108 @@
+"""The part of the pytest plugin that records the tests with `@pytest.mark.proves`."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, TypedDict, cast
+
+import pytest
+
+from living_spec.evidence import Outcome
+from living_spec.prose.facts import (
+    MARKER,
+    Case,
+    TestResult,
+    fact_digests,
+    proving_tests,
+    worst,
+    write_results,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+    from living_spec.config import Config
+
+_PROPERTY = "living_spec_proves"
+_collected = pytest.StashKey[Counter[str]]()
+
+
+class _Parcel(TypedDict):
+    """One phase of a case, sent from a worker to the process that writes; `cases` is how many its test has."""
+
+    test: str
+    cases: int
+    reason: str
+
+
+class Marked:
+    """Counts the cases of each test that proves facts, and attaches its part to their reports."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Count the cases before any is deselected."""
+        names = (_name(item) for item in items if item.get_closest_marker(MARKER))
+        config.stash[_collected] = Counter(names)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Attach the parcel to the report of each phase."""
+        report = yield
+        if item.get_closest_marker(MARKER):
+            name = _name(item)
+            reason = call.excinfo.exconly() if call.excinfo else ""
+            parcel: _Parcel = {"test": name, "cases": item.config.stash[_collected][name], "reason": reason}
+            report.user_properties = [*report.user_properties, (_PROPERTY, json.dumps(parcel))]
+        return report
+
+
+class FactWriter:
+    """Collects the results of tests that prove facts, and writes them at the end; not part of a worker of xdist."""
+
+    def __init__(self, config: Config, by_node_id: bool) -> None:
+        self._config = config
+        # Whether the run was given node ids: then it may not have seen all cases of a test.
+        self._by_node_id = by_node_id
+        self._digests = fact_digests(config, proving_tests(config))
+        self._phases: dict[tuple[str, str], list[tuple[Outcome, str]]] = {}
+        self._cases: dict[str, int] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take a phase from a report that has one."""
+        for name, value in report.user_properties:
+            if name == _PROPERTY:
+                parcel = cast("_Parcel", json.loads(cast("str", value)))
+                self._cases[parcel["test"]] = parcel["cases"]
+                self._phases.setdefault((parcel["test"], report.nodeid), []).append(
+                    (_outcome(report), parcel["reason"])
+                )
+
+    def pytest_sessionfinish(self) -> None:
+        """Write the results, also after an interrupted run."""
+        if self._phases:
+            write_results(self._config, self._results())
+
+    def _results(self) -> Mapping[str, TestResult]:
+        cases: dict[str, dict[str, Case]] = {}
+        for (test, id_), phases in self._phases.items():
+            if test in self._digests:
+                outcome = worst(outcome for outcome, _ in phases)
+                reason = next(reason for of_phase, reason in phases if of_phase is outcome)
+                cases.setdefault(test, {})[id_] = Case(outcome, reason, self._digests[test])
+        return {
+            test: TestResult(of_test, not self._by_node_id and len(of_test) >= self._cases[test])
+            for test, of_test in cases.items()
+        }
+
+
+def _outcome(report: pytest.TestReport) -> Outcome:
+    """The outcome of a phase; an expected failure proves nothing, and counts as not run."""
+    return {"passed": Outcome.PASSED, "failed": Outcome.FAILED, "skipped": Outcome.NOT_RUN}[report.outcome]
+
+
+def _name(item: pytest.Item) -> str:
+    """The name of a test without its parameters."""
+    return item.nodeid.partition("[")[0]

@@ -1,0 +1,64 @@
+"""The verdicts on sentences: whether what proves them was run, passed, and is fresh."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from living_spec.prose.bindings import Kind, Reference, bindings_file, read_bindings
+from living_spec.prose.facts import by_fact, fact_digests, judge_test, proving_tests, read_results
+from living_spec.results import Proof, combine
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from living_spec.config import Config
+    from living_spec.prose.bindings import Binding
+    from living_spec.prose.facts import ProvingTest
+    from living_spec.results import Verdict
+
+
+@dataclass(frozen=True)
+class ProofOfProse:
+    """The bindings of all pages, and the evidence that they rely on."""
+
+    proof: Proof
+
+    @property
+    def config(self) -> Config:
+        """The project's configuration."""
+        return self.proof.spec.config
+
+    @cached_property
+    def pages(self) -> Mapping[Path, tuple[Binding, ...]]:
+        """The bindings of each page that is bound, in the order of the configuration."""
+        prose = self.config.prose
+        return {page: read_bindings(bindings_file(prose, page)) for page in prose.files()} if prose else {}
+
+    @cached_property
+    def tests(self) -> Mapping[str, list[ProvingTest]]:
+        """The tests of each fact."""
+        return by_fact(proving_tests(self.config))
+
+    @cached_property
+    def of_tests(self) -> Mapping[str, Verdict]:
+        """The verdict on each test that proves a fact, by name."""
+        tests = [test for of_fact in self.tests.values() for test in of_fact]
+        digests, results = fact_digests(self.config, tests), read_results(self.config)
+        return {test.name: judge_test(results.get(test.name), digests[test.name]) for test in tests}
+
+    def verdict(self, reference: Reference) -> Verdict:
+        """The verdict on what a sentence names; raises SpecError where it does not exist."""
+        if reference.kind is Kind.TEST:
+            return combine(self.of_tests[test.name] for test in self.tests.get(reference.id, ()))
+        edition, spec = self.config.first_edition, self.proof.spec
+        surfaces = reference.surfaces or tuple(self.config.surfaces)
+        if reference.kind is Kind.RULE:
+            return combine(self.proof.rule(spec.rule(reference.id), surface, edition) for surface in surfaces)
+        return combine(self.proof.scenario(spec.scenario(reference.id), surface, edition) for surface in surfaces)
+
+    def of(self, binding: Binding) -> Verdict:
+        """The verdict on a bound sentence: the worst of its proofs."""
+        return combine(self.verdict(reference) for reference in binding.proofs)

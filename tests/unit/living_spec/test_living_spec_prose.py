@@ -1,0 +1,200 @@
+"""Proofs of prose, in a project on disk: the lint, the evidence of tests, and what a page shows."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import lxml.html
+import pytest
+
+if TYPE_CHECKING:
+    from living_spec_project import Project
+
+TABLE = """
+[tool.living-spec.prose]
+pages = ["docs/index.md"]
+bindings = "proofs"
+tests = ["tests"]
+values = "values.json"
+factual = ["never"]
+
+[tool.pytest.ini_options]
+"""
+
+PAGE = """# Tiny shelf
+
+Deleting an item leaves the others. A shelf holds {{ most }} items. Look twice.
+
+::: rule delete-one
+"""
+
+PROOFS = """Tiny shelf
+    navigation
+
+Deleting an item leaves the others.
+    rule delete-one
+    scenario delete-two step 2 on api
+
+A shelf holds {{ most }} items.
+    test most-items
+
+Look twice.
+    advice
+"""
+
+FACT = """
+import pathlib
+import pytest
+
+@pytest.mark.proves("most-items", reads=["limit.txt"])
+@pytest.mark.parametrize("number", [1, 2])
+def test_it_holds_as_many_as_it_says(number):
+    assert number <= int(pathlib.Path("limit.txt").read_text())
+"""
+
+
+@pytest.fixture
+def told(proven: Project) -> Project:
+    """The tiny project, whose page is bound to its proofs; the proving test has not run."""
+    proven.change("pyproject.toml", "\n[tool.pytest.ini_options]\n", TABLE)
+    proven.change("pyproject.toml", '["features", "tests"]', '["features", "tests/test_tiny.py"]')
+    proven.write("docs/index.md", PAGE)
+    proven.write("docs/proofs.md", "# Proofs\n\n::: proofs\n\n::: prose\n")
+    proven.write("proofs/index.txt", PROOFS)
+    proven.write("values.json", '{"most": "three"}')
+    proven.write("limit.txt", "3")
+    proven.write("tests/test_fact.py", FACT)
+    return proven
+
+
+@pytest.fixture
+def linted(told: Project) -> Project:
+    """The same, for the lint, which needs no steps here."""
+    told.drop_tests()
+    return told
+
+
+def page(project: Project, *arguments: str) -> tuple[str, lxml.html.HtmlElement]:
+    done = project.mkdocs(*arguments)
+    return done.output, lxml.html.parse(project.root / "site/index.html").getroot()
+
+
+def test_bound_prose_passes_the_lint(linted: Project) -> None:
+    done = linted.living_spec("lint")
+    assert (done.code, done.output) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("Look twice.", "Look twice. A deletion can be undone for a day.", "Nothing proves 'A deletion can be undone"),
+        ("leaves the others.", "never leaves the others.", "was 'Deleting an item leaves the others.' when its proof"),
+        ("# Tiny", "# Not a tiny", "was 'Tiny shelf' when"),
+        ("Look twice.", "Look twice.\n\n```bash\nrm -rf /\n```\n\n", "Nothing proves '```bash rm -rf /'"),
+        (" Look twice.", "", "No sentence says 'Look twice.' any more"),
+        ("{{ most }}", "{{ mots }}", "There is no value 'mots'. Did you mean 'most'?"),
+        ("Look twice.", "Look twice.\n\n| A |\n| - |\n| gone |\n", "Nothing proves 'gone'"),
+    ],
+)
+def test_a_page_that_says_something_else_fails_the_lint(linted: Project, old: str, new: str, message: str) -> None:
+    linted.change("docs/index.md", old, new)
+    done = linted.living_spec("lint")
+    assert done.code == 1
+    assert message in done.output
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("    rule delete-one", "    rule delete-won", "There is no rule 'delete-won'. Did you mean 'delete-one'?"),
+        ("step 2", "step 7", "has 3 steps, not 7"),
+        ("on api", "on cly", "There is no surface 'cly'. Did you mean 'cli'?"),
+        ("scenario delete-two step 2 on api", "scenario delete-each on api", "does not run on api"),
+        ("test most-items", "test most-itms", "No test proves 'most-itms'. Did you mean 'most-items'?"),
+        ("test most-items", "advice", "A sentence with 'three' states a fact"),
+        ("    advice", "    ?", "Nothing proves 'Look twice.'"),
+    ],
+)
+def test_a_binding_to_nothing_fails_the_lint(linted: Project, old: str, new: str, message: str) -> None:
+    if "states a fact" in message:
+        linted.change("pyproject.toml", '["never"]', '["three"]')
+        linted.change("docs/index.md", "{{ most }}", "three")
+        linted.change("proofs/index.txt", "{{ most }}", "three")
+    linted.change("proofs/index.txt", old, new)
+    done = linted.living_spec("lint")
+    assert done.code == 1
+    assert message in done.output
+
+
+def test_a_fact_that_no_sentence_names_fails_the_lint(linted: Project) -> None:
+    linted.change("tests/test_fact.py", '"most-items"', '"most-items", "fewest-items"')
+    assert "No sentence of the pages names the fact 'fewest-items'" in linted.living_spec("lint").output
+
+
+def test_a_page_shows_its_proofs_once_they_have_run_and_shouts_before(told: Project) -> None:
+    assert told.pytest("tests/test_tiny.py").code == 0
+    assert told.living_spec("facts").code == 1
+    output, site = page(told, "--strict")
+    assert "Aborted with" in output
+    assert "Not proven: 'A shelf holds {{ most }} items.'" in output
+    assert site.xpath("//strong[@class='spec-unproven']/text()") == ["Not proven: there is no result yet"]
+
+    assert told.pytest().code == 0
+    assert told.living_spec("facts").code == 0
+    output, site = page(told, "--strict")
+    assert "Not proven" not in output
+    assert site.xpath("//a[@class='spec-proof']/@title") == [
+        "rule delete-one; scenario delete-two step 2 on api",
+        "test most-items",
+    ]
+    proof = lxml.html.parse(told.root / "site/proofs/index.html").getroot()
+    assert proof.xpath("//*[@id='sentence-3']")
+    assert "2 of 2 (100 %)" in proof.text_content()
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [(("limit.txt", "3", "2"), "stale"), (("tests/test_fact.py", "number <=", "number + 0 <="), "stale")],
+)
+def test_a_result_of_other_sources_is_stale(told: Project, change: tuple[str, str, str], word: str) -> None:
+    told.pytest("-m", "proves")
+    told.change(*change)
+    done = told.living_spec("facts")
+    assert (done.code, word in done.output) == (1, True)
+
+
+def test_a_failure_of_one_case_shows_on_the_page(told: Project) -> None:
+    assert told.pytest().code == 0
+    told.write("limit.txt", "1")
+    assert told.pytest("-m", "proves").code == 1
+    output, site = page(told)
+    assert "fails" in output
+    assert site.xpath("//strong[@class='spec-unproven']/text()") == ["Not proven: fails"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [("-k", "holds_as_many and 1"), ("tests/test_fact.py::test_it_holds_as_many_as_it_says[1]",)]
+)
+def test_a_run_of_some_cases_proves_nothing_by_itself(told: Project, arguments: tuple[str, ...]) -> None:
+    assert told.pytest(*arguments).code == 0
+    assert told.living_spec("facts").code == 1
+    told.pytest("-m", "proves")
+    assert told.living_spec("facts").code == 0
+    told.pytest(*arguments)
+    assert told.living_spec("facts").code == 0
+
+
+def test_workers_of_xdist_send_their_results(told: Project) -> None:
+    assert told.pytest("-m", "proves", "-n", "2").code == 0
+    results = json.loads((told.root / "build/evidence/facts.json").read_text("utf-8"))
+    assert [len(one["cases"]) for one in results.values()] == [2]
+    assert told.living_spec("facts").code == 0
+
+
+def test_signing_shows_the_change_and_its_proof(linted: Project) -> None:
+    linted.change("docs/index.md", "leaves the others.", "leaves all the others.")
+    done = linted.living_spec("sign", "--yes")
+    assert "was: Deleting an item leaves the others.\n  now: Deleting an item leaves all the others." in done.output
+    assert "rule delete-one: Deleting an item deletes that item and no other" in done.output
+    assert linted.living_spec("lint").code == 0

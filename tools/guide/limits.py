@@ -1,0 +1,61 @@
+"""The limits of the HTTP API, from the constants that enforce them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from grid_datastores.domain import naming, rules
+from grid_datastores.domain.text import counted
+from grid_datastores.server import guard, signing_in
+from grid_datastores.server.routes import contents, graphql
+from grid_datastores.server.routes import uploads as upload_routes
+from grid_datastores.service import uploads
+from grid_datastores.service.accounts import TOKEN_LIFETIME
+from grid_datastores.storage import manifest
+from grid_datastores.wire import datastores as wire
+from guide.values import duration, size
+
+
+def write() -> str:
+    """A table for each kind of limit."""
+    times = tuple((what, duration(int(time.total_seconds()))) for what, time in TIMES)
+    return "\n".join(
+        [
+            *_table("Length of", "At most", LENGTHS),
+            *_table("Size or number of", "At most", REQUESTS),
+            *_table("What expires", "After", times),
+        ]
+    )
+
+
+def _table(what: str, how_much: str, rows: tuple[tuple[str, str], ...]) -> list[str]:
+    lines = [f"| {name} | {value} |" for name, value in rows]
+    return [f"| {what} | {how_much} |", "| --- | --- |", *lines, ""]
+
+
+LENGTHS: tuple[tuple[str, str], ...] = (
+    ("the name of a datastore, Session, Run or user", counted(naming.MAX_NAME_LENGTH, "character")),
+    ("a version number", f"{naming.MAX_NUMBER:,}"),
+    ("the Source of a version", f"{naming.MAX_LOCATION_LENGTH:,} characters"),
+    ("a path in a version", f"{manifest.MAX_PATH_LENGTH:,} bytes in UTF-8"),
+    ("each name in such a path", f"{manifest.MAX_NAME_LENGTH} bytes in UTF-8"),
+    ("the path of a mount", f"{rules.MAX_PATH_LENGTH} characters"),
+    ("a GraphQL query", f"{graphql.MAX_QUERY_LENGTH:,} characters"),
+)
+REQUESTS: tuple[tuple[str, str], ...] = (
+    ("the body of a request", size(guard.MAX_BODY)),
+    ("a body that announces or completes objects", size(guard.MAX_OBJECTS_BODY)),
+    ("a manifest", size(upload_routes.MAX_MANIFEST)),
+    ("a part", size(rules.MAX_PART_BYTES)),
+    ("the parts of one object", f"{uploads.MAX_PARTS:,}"),
+    ("the objects that one request announces", f"{upload_routes.MAX_OBJECTS:,}"),
+    ("the parts that one request announces", f"{upload_routes.MAX_PART_URLS:,}"),
+    ("the ids in one request for deletions", f"{wire.MAX_IDS}"),
+    ("the files in a page of the list, without `pageSize`", f"{contents.DEFAULT_PAGE_SIZE:,}"),
+)
+TIMES: tuple[tuple[str, timedelta], ...] = (
+    ("the address of a part", uploads.URL_LIFETIME),
+    ("the address of a file", contents.URL_LIFETIME),
+    ("a token, and a sign-in in a browser", TOKEN_LIFETIME),
+    ("a sign-in link, which works once", timedelta(seconds=signing_in.LINK_LIFETIME)),
+)

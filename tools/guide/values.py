@@ -1,0 +1,91 @@
+"""Values that pages take from the code: `{{ upload-expiry }}` in a page becomes "a day".
+
+    python -m guide.values        (with `tools` on the path)
+
+Writes `build/guide/values.json`. A value reads as prose: "50 MiB", "ten", "a day".
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from grid_datastores import settings
+from grid_datastores.cli import server as serving
+from grid_datastores.domain import naming, rules
+from grid_datastores.gateway import http_uploads
+from grid_datastores.server import serve, signing_in
+from grid_datastores.sources.limits import FetchLimits
+from grid_datastores.storage import manifest, packing
+from grid_datastores.wire.datastores import MAX_IDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT = Path(__file__).parents[2]
+FILE = ROOT / "build" / "guide" / "values.json"
+_SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+_SIZES = ((1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB"), (1, "bytes"))
+
+
+def values() -> Mapping[str, str]:
+    """All values, by name."""
+    return {
+        "default-address": _default_address(),
+        "first-user": serve.FIRST_USER,
+        "large-file": size(packing.LARGE_FILE),
+        "link-lifetime": duration(int(signing_in.LINK_LIFETIME)),
+        "max-ids": number(MAX_IDS),
+        "max-name": str(naming.MAX_NAME_LENGTH),
+        "max-part": size(rules.MAX_PART_BYTES),
+        "max-path-bytes": number(manifest.MAX_PATH_LENGTH),
+        "max-path-part-bytes": number(manifest.MAX_NAME_LENGTH),
+        "max-ratio": number(FetchLimits().ratio),
+        "max-source-files": number(FetchLimits().files),
+        "max-source-size": size(FetchLimits().total_bytes),
+        "max-wrong-keys": number(signing_in.MAX_WRONG_KEYS),
+        "pack-size": size(packing.PACK_SIZE),
+        "part-size": size(http_uploads.PART_SIZE),
+        "quota": number(settings.QUOTA.default),
+        "ratio-from": size(FetchLimits().ratio_from),
+        "upload-expiry": duration(settings.UPLOAD_EXPIRY.default),
+        "lease": duration(settings.LEASE.default),
+        "wrong-key-period": duration(int(signing_in.PERIOD)),
+    }
+
+
+def number(count: int) -> str:
+    """A number as prose has it: `ten`, `63`, `1,000,000`."""
+    return _SMALL[count] if count < len(_SMALL) else f"{count:,}"
+
+
+def duration(seconds: int) -> str:
+    """Seconds as a duration in its largest whole unit: `a day`, `an hour`, `five minutes`, `90 seconds`."""
+    unit, name = next((unit, name) for unit, name in _UNITS if seconds % unit == 0)
+    count = seconds // unit
+    if count == 1:
+        return f"an {name}" if name == "hour" else f"a {name}"
+    return f"{number(count)} {name}s"
+
+
+def size(count: int) -> str:
+    """A number of bytes in its largest whole unit: `50 MiB`."""
+    unit, name = next((unit, name) for unit, name in _SIZES if count % unit == 0)
+    return f"{count // unit:,} {name}"
+
+
+def _default_address() -> str:
+    defaults = {parameter.name: parameter.default for parameter in serving.serve.params}
+    return f"http://{defaults['host']}:{defaults['port']}"
+
+
+def main() -> None:
+    """Write the file."""
+    FILE.parent.mkdir(parents=True, exist_ok=True)
+    FILE.write_text(json.dumps(values(), ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
