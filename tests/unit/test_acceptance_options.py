@@ -54,6 +54,7 @@ def test_software_without_a_server_is_left_out_unless_named(collect: Collect) ->
     assert "cli-embedded" in collect(*rule, "--surface", "cli-embedded", **user).stdout
 
 
+@pytest.mark.proves("fast-run-takes-one-surface")
 def test_one_surface_runs_every_scenario_once(collect: Collect) -> None:
     everywhere, once = _collected(collect()), _collected(collect("--one-surface"))
     assert sorted(once) == sorted(set(everywhere))
