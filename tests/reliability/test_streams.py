@@ -56,6 +56,7 @@ def _printed(locale: str, text: str) -> str:
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
+@pytest.mark.proves("output-in-every-encoding")
 @pytest.mark.parametrize("locale", LOCALES)
 def test_every_command_says_what_it_does_in_any_locale(embedded: Machine, locale: str) -> None:
     _does_all(embedded, locale)
@@ -131,6 +132,7 @@ def _closing_anew(machine: Machine, closed: str, *words: str) -> Said:
     return finished(machine.execute("-c", f'exec "$0" "$@" {closed}', machine.grid, *words, executable="/bin/sh"))
 
 
+@pytest.mark.proves("closed-streams")
 @pytest.mark.parametrize("closed", CLOSED)
 def test_a_command_with_closed_streams_does_what_it_does(embedded: Machine, closed: str) -> None:
     _does_what_it_does(embedded, closed)
