@@ -25,6 +25,7 @@ def files(project: Project) -> list[str]:
     return sorted(path.relative_to(evidence).as_posix() for path in evidence.glob("*/*/*.json"))
 
 
+@pytest.mark.proves("fresh-evidence-needs-no-run")
 def test_a_run_writes_what_each_surface_showed(project: Project) -> None:
     done = project.pytest()
     assert "4 passed" in done.output
@@ -184,6 +185,7 @@ def test_a_run_of_a_part_keeps_the_other_results(proven: Project) -> None:
     assert after[1] != before[1]
 
 
+@pytest.mark.proves("fresh-evidence-needs-no-run")
 def test_a_run_of_a_part_does_not_make_the_others_fresh(proven: Project) -> None:
     proven.change("tests/test_tiny.py", 'b"PNG"', 'b"NEW"')
     assert proven.pytest("--surface", "api").code == 0
