@@ -9,7 +9,7 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 PATIENCE = 30.0  # seconds after which a condition has not come true
-_BETWEEN = 0.005, 0.05  # seconds between two looks, at first and at most
+_BETWEEN = 0.02, 0.1  # seconds between two looks, at first and at most
 
 
 def wait_until(look: Callable[[], Found | None], what: str) -> Found:

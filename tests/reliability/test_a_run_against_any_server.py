@@ -1,17 +1,30 @@
-"""The acceptance run aimed at a server that was there before: two runs share it, and leave it as they found it."""
+"""The acceptance run aimed at a server that was there before: two runs share it, and leave it as they found it.
+
+And the commands of the page about that, as they stand there.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
+import sqlite3
+import subprocess
 import sys
+import xml.etree.ElementTree as ElementTree
+from contextlib import closing
 from pathlib import Path
-from subprocess import PIPE, Popen
+from socket import socket
+from subprocess import PIPE, CompletedProcess, Popen, run
 from uuid import uuid4
 
 import httpx
+import pytest
 
+from acceptance import executables
 from acceptance.server import Credentials, ServerProcess
+from living_spec.pytest_plugin import NOT_BEGUN
 
 ROOT = Path(__file__).parents[2]
 RULES = [
@@ -28,12 +41,15 @@ SCENARIOS = (
     "already_deleted or another_user or same_name or a_run_uses or has_ended"
     " or reported or room_for_one or frees_nothing or killed or 60_seconds"
 )
+PAGE = "docs/your-server.md"
+WHY = "This server is not the run's own, so it cannot be stopped or set up otherwise."
 LEFT_OUT = {"killed-right-after-success", "room-again", "refused-frees-nothing", "run-lives", "run-died"}
 
 
 def _run(server: ServerProcess, surface: str, ana: Credentials, ben: Credentials, evidence: Path) -> Popen[str]:
     rules = [f"--rule={rule}" for rule in RULES]
     words = ["--url", server.url, "--surface", surface, f"--evidence={evidence}", "--numprocesses=0"]
+    words += ["--one-surface"]  # which types nothing in processes that load themselves
     who = {
         "GRID_USER_ID": ana.user_id,
         "GRID_API_KEY": ana.api_key,
@@ -49,21 +65,108 @@ def _run(server: ServerProcess, surface: str, ana: Credentials, ben: Credentials
     )
 
 
+@pytest.mark.proves("run-leaves-the-server-as-it-was", "run-cannot-kill-another-server")
 def test_two_runs_share_a_server_and_leave_it_as_it_was(shared_server: ServerProcess, tmp_path: Path) -> None:
     ana, ben = (shared_server.add_user(f"{name}-{uuid4().hex[:8]}") for name in ("ana", "ben"))
     runs = [_run(shared_server, surface, ana, ben, tmp_path / surface) for surface in ("api", "cli")]
-    said = [run.communicate(timeout=300)[0] for run in runs]
-    assert [run.returncode for run in runs] == [0, 0], said
+    said = [each.communicate(timeout=300)[0] for each in runs]
+    assert [each.returncode for each in runs] == [0, 0], said
     for surface in ("api", "cli"):
         held, left_out = _outcomes(tmp_path / surface)
         assert {"already-deleted", "another-user", "run-uses-it", "run-ended", "same-name-two-users"} <= held
         only_there = {"sixty-seconds"} if surface == "api" else set()
         assert left_out == LEFT_OUT | only_there, "they stop the server, set it up, or ask how it is set up"
+        assert _reasons(tmp_path / surface) == {WHY}
     for user in (ana, ben):
         with httpx.Client(base_url=shared_server.url, auth=user) as http:
             assert http.get("/v1/core/local/datastores").json()["datastores"] == []
             assert http.get("/v1/core/sessions").json()["sessions"] == []
             assert http.get("/v1/core/local/runs").json()["runs"] == []
+
+
+@pytest.mark.proves("page-run-works-as-it-stands", "grid-cli-names-the-executable", reads=["docs/your-server.md"])
+def test_the_commands_of_the_page_work_as_they_stand(shared_server: ServerProcess, tmp_path: Path) -> None:
+    """With another address and other users, of a few rules, and with an executable that says what it was asked."""
+    ana, ben = (shared_server.add_user(f"{name}-{uuid4().hex[:8]}") for name in ("ana", "ben"))
+    run, report, *_ = re.findall(r"```bash\n(.*?)```", (ROOT / PAGE).read_text("utf-8"), re.DOTALL)
+    for value in (*ana, *ben):
+        run = run.replace("…", value, 1)
+    run = run.replace("https://staging.example.com", shared_server.url)
+    folder = _workspace(tmp_path / "fresh")
+    asked = tmp_path / "asked"
+    grid = tmp_path / "their-grid"
+    grid.write_text(f'#!/bin/sh\necho "$1" >> {asked}\nexec {executables.own()} "$@"\n')
+    grid.chmod(0o755)
+    rules = " ".join(f"--rule={rule}" for rule in ("quota-freed", "delete-unknown", "private-to-owner"))
+    done = _typed(folder, run, PYTEST_ADDOPTS=f"-q -p no:cacheprovider -n 0 {rules} --grid-cli={grid}")
+    assert done.returncode == 0, done.stdout
+    assert set(asked.read_text().split()) >= {"datastore", "login", "status"}
+    held, left_out = _outcomes(folder / "out/evidence")
+    assert {"already-deleted", "another-user", "same-name-two-users", "signed-in"} <= held
+    assert left_out == {"room-again", "refused-frees-nothing"}
+    assert {path.name for path in (folder / "out/evidence/reference").iterdir() if path.is_dir()} == {"api", "cli"}
+    cases = ElementTree.parse(folder / "out/junit.xml").iter("testcase")
+    assert len({case.get("name") for case in cases}) > len(held)
+    assert _typed(folder, report).returncode == 0
+    assert (folder / "out/summary.md").read_text("utf-8").startswith("## The spec holds; 4 not run\n")
+    assert b'"testRunFinished"' in (folder / "out/messages.ndjson").read_bytes()
+    with closing(sqlite3.connect(shared_server.folder / "data/catalog.sqlite")) as catalog:
+        owned = "FROM versions JOIN users ON users.id = owner_id WHERE users.id IN (?, ?)"
+        made = catalog.execute(f"SELECT versions.name, phase {owned}", (ana.user_id, ben.user_id)).fetchall()
+    assert {phase for _, phase in made} == {"deleted"}
+    endings = [re.search(r"-([0-9a-f]{8})$", name) for name, _ in made]
+    assert len({found[1] for found in endings if found}) > 1
+    assert None not in endings
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="There is no node on this machine.")
+@pytest.mark.proves(
+    "cucumber-html-from-messages",
+    reads=["docs/your-server.md", ".github/workflows/spec.yml", "tools/cucumber-html.mjs"],
+)
+def test_the_messages_become_html_as_in_ci(tmp_path: Path) -> None:
+    """With a formatter that writes what it is given: the real one comes from the network."""
+    install, convert = re.findall(r"```bash\n(.*?)```", (ROOT / PAGE).read_text("utf-8"), re.DOTALL)[-1].splitlines()
+    workflow = (ROOT / ".github/workflows/spec.yml").read_text("utf-8")
+    assert f"\n          {convert}\n" in workflow
+    assert re.search(rf"{install.replace('install', 'install --no-save')}@[0-9.]+\n", workflow)
+    formatter = tmp_path / "node_modules" / install.split()[-1]
+    formatter.mkdir(parents=True)
+    (formatter / "package.json").write_text('{"name": "formatter", "main": "index.js"}')
+    (formatter / "index.js").write_text(_FORMATTER)
+    (tmp_path / "tools").mkdir()
+    shutil.copy(ROOT / "tools/cucumber-html.mjs", tmp_path / "tools")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/messages.ndjson").write_text('{"meta": 1}\n{"pickle": 2}\n')
+    assert _typed(tmp_path, convert).returncode == 0
+    assert (tmp_path / "out/report.html").read_text() == "<meta><pickle>"
+
+
+_FORMATTER = """
+const { Transform } = require('node:stream')
+class CucumberHtmlStream extends Transform {
+  constructor () {
+    super({ writableObjectMode: true, transform: (one, _, next) => next(null, `<${Object.keys(one)[0]}>`) })
+  }
+}
+module.exports = { CucumberHtmlStream }
+"""
+
+
+def _workspace(folder: Path) -> Path:
+    """A checkout in which nothing has been run."""
+    folder.mkdir()
+    for entry in ROOT.iterdir():
+        if entry.name not in (".git", "build", "out", "site"):
+            (folder / entry.name).symlink_to(entry)
+    return folder
+
+
+def _typed(folder: Path, command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """How a command of the page ends in this folder."""
+    given = {name: value for name, value in os.environ.items() if not name.startswith(("GRID_", "PYTEST_"))}
+    shell = ["bash", "-euo", "pipefail", "-c", command]
+    return subprocess.run(shell, cwd=folder, env=given | environment, capture_output=True, text=True, timeout=300)
 
 
 def _outcomes(evidence: Path) -> tuple[set[str], set[str]]:
@@ -73,3 +176,51 @@ def _outcomes(evidence: Path) -> tuple[set[str], set[str]]:
         for result in json.loads(path.read_text("utf-8"))["results"]:
             found[result["outcome"]].add(path.stem)
     return found["passed"], found["not run"]
+
+
+def _reasons(evidence: Path) -> set[str]:
+    """Why scenarios were not run."""
+    read = [json.loads(path.read_text("utf-8"))["results"] for path in evidence.glob("reference/*/*.json")]
+    return {result["reason"] for results in read for result in results if result["outcome"] == "not run"}
+
+
+def _look(url: str, **variables: str) -> CompletedProcess[str]:
+    """A run of one scenario on this server, which must end before it begins."""
+    words = ["--url", url, "--surface", "api", "--numprocesses=0", "-p", "no:cacheprovider", "-k", "paused"]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GRID_")}
+    return run(
+        [sys.executable, "-m", "pytest", "tests/acceptance", "-q", *words],
+        cwd=ROOT,
+        env=kept | {"GRID_USER_ID": "ana", "GRID_API_KEY": "none"} | variables,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_a_run_on_a_server_that_is_down_does_not_begin() -> None:
+    with socket() as unused:  # bound, but nobody listens
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        done = _look(url)
+    assert done.returncode == NOT_BEGUN, done.stdout + done.stderr
+    assert f"The run could not begin: no server answers at {url}" in done.stderr
+    assert "Start the server, or correct --url. Nothing was run." in done.stderr
+    assert "failed" not in done.stdout
+
+
+def test_a_run_with_a_wrong_key_does_not_begin(shared_server: ServerProcess) -> None:
+    ana = shared_server.add_user(f"ana-{uuid4().hex[:8]}")
+    right = {"GRID_USER_ID": ana.user_id, "GRID_API_KEY": ana.api_key}
+    wrong = {"GRID_OTHER_USER_ID": "ben", "GRID_OTHER_API_KEY": "none"}
+    for given, sentence in (
+        ({}, f"the server at {shared_server.url} does not accept GRID_USER_ID and GRID_API_KEY. Correct them."),
+        (right | wrong, "does not accept GRID_OTHER_USER_ID and GRID_OTHER_API_KEY. Correct them."),
+        (right | wrong | {"GRID_OTHER_USER_ID": ana.user_id}, "are the same user. Name another user"),
+    ):
+        done = _look(shared_server.url, **given)
+        assert done.returncode == NOT_BEGUN, done.stdout + done.stderr
+        assert sentence in done.stderr
+    done = _look(f"{shared_server.url}/elsewhere", **right)
+    assert done.returncode == NOT_BEGUN
+    assert "but not as Grid's API does. Correct --url." in done.stderr

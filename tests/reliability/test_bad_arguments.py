@@ -99,7 +99,7 @@ def test_an_output_that_nobody_reads_is_no_traceback(stocked: Machine) -> None:
     closed = finished(stocked.execute("-c", 'exec "$0" datastore >&-', stocked.grid, executable="/bin/sh"))
     assert (closed.code, closed.err) == (0, ""), closed
     with Path("/dev/full").open("w") as full:
-        finished(stocked.execute("datastore", stdout=full)).refused("No space left")
+        stocked.run("datastore", stdout=full).refused("No space left")
     stocked.nothing_changed(before)
 
 

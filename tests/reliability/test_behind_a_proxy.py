@@ -31,7 +31,7 @@ OpenProxy = Callable[..., TlsProxy]
 
 
 @pytest.fixture
-def behind(own_server: ServerProcess, tmp_path: Path) -> Iterator[OpenProxy]:
+def behind(new_server: ServerProcess, tmp_path: Path) -> Iterator[OpenProxy]:
     """Puts a proxy before a server whose operator sets these variables; URL in one of them is the proxy's address."""
     if find_nginx() is None:
         assert not needed(), missing()
@@ -41,10 +41,10 @@ def behind(own_server: ServerProcess, tmp_path: Path) -> Iterator[OpenProxy]:
         def put(configuration: str = "", **settings: str) -> TlsProxy:
             port = free_port()
             url = f"https://127.0.0.1:{port}"
-            own_server.operate({name: value.replace("URL", url) for name, value in settings.items()})
+            new_server.operate({name: value.replace("URL", url) for name, value in settings.items()})
             shown = configuration or shown_configuration()
             bound = shown.replace("proxy_pass", f"proxy_bind {PROXY};\nproxy_pass")
-            return stack.enter_context(tls_proxy(tmp_path / "proxy", own_server.url, port, bound))
+            return stack.enter_context(tls_proxy(tmp_path / "proxy", new_server.url, port, bound))
 
         yield put
 
@@ -63,8 +63,8 @@ def proxy(request: pytest.FixtureRequest, behind: OpenProxy) -> TlsProxy:
 
 
 @pytest.fixture
-def ana(own_server: ServerProcess) -> Credentials:
-    return own_server.add_user("ana")
+def ana(new_server: ServerProcess) -> Credentials:
+    return new_server.add_user("ana")
 
 
 def _client(proxy: TlsProxy, user: Credentials | None = None, base_url: str = "") -> httpx.Client:
@@ -158,9 +158,9 @@ def test_a_form_of_another_site_changes_nothing(proxy: TlsProxy, ana: Credential
 
 
 @pytest.mark.proves("link-at-the-public-address")
-def test_the_link_that_is_printed_can_be_opened(behind: OpenProxy, own_server: ServerProcess) -> None:
+def test_the_link_that_is_printed_can_be_opened(behind: OpenProxy, new_server: ServerProcess) -> None:
     proxy = behind(GRID_PUBLIC_URL="URL")
-    link = own_server.restart_and_read_link()
+    link = new_server.restart_and_read_link()
     assert link.startswith(f"{proxy.url}/sign-in/")
     with _client(proxy) as http:
         assert "Sign in as" in http.get(link).text
@@ -168,10 +168,12 @@ def test_the_link_that_is_printed_can_be_opened(behind: OpenProxy, own_server: S
 
 
 @pytest.mark.proves("public-name-is-answered")
-def test_the_server_answers_to_its_public_name(own_server: ServerProcess) -> None:
-    own_server.operate({"GRID_PUBLIC_URL": f"https://{NAME}"})
+
+
+def test_the_server_answers_to_its_public_name(new_server: ServerProcess) -> None:
+    new_server.operate({"GRID_PUBLIC_URL": f"https://{NAME}"})
     for host, status in ((NAME, 200), (f"{NAME}:8443", 200), ("127.0.0.1", 200), ("evil.example", 421)):
-        assert httpx.get(f"{own_server.url}/sign-in", headers={"host": host}).status_code == status, host
+        assert httpx.get(f"{new_server.url}/sign-in", headers={"host": host}).status_code == status, host
 
 
 @pytest.mark.proves("named-proxy-tells-clients-apart")
@@ -201,11 +203,11 @@ def test_a_proxy_that_takes_less_than_a_part_is_told(behind: OpenProxy, ana: Cre
 
 @pytest.mark.proves("addresses-as-the-client-reaches-the-server", "other-headers-ignored")
 @pytest.mark.parametrize("named", ["", PROXY, "10.0.0.0/8"])
-def test_nobody_else_is_believed(own_server: ServerProcess, ana: Credentials, named: str) -> None:
-    own_server.operate({"GRID_FORWARDED_ALLOW_IPS": named, "FORWARDED_ALLOW_IPS": "*"})
+def test_nobody_else_is_believed(new_server: ServerProcess, ana: Credentials, named: str) -> None:
+    new_server.operate({"GRID_FORWARDED_ALLOW_IPS": named, "FORWARDED_ALLOW_IPS": "*"})
     forged = {"x-forwarded-proto": "https", "x-forwarded-for": "9.9.9.9", "x-forwarded-host": "evil.example"}
-    with httpx.Client(base_url=own_server.url, headers=forged) as http:
-        own = {"origin": own_server.url}
+    with httpx.Client(base_url=new_server.url, headers=forged) as http:
+        own = {"origin": new_server.url}
         answer = http.post("/sign-in", data={"name": ana.user_id, "key": ana.api_key}, headers=own)
         assert "Secure" not in answer.headers["set-cookie"]
         http.auth = httpx.BasicAuth(*ana)
@@ -214,7 +216,7 @@ def test_nobody_else_is_believed(own_server: ServerProcess, ana: Credentials, na
         objects = {"objects": [{"key": "a.csv", "partCount": "1"}]}
         path = f"/v1/core/local/datastores/{created['id']}/presigned-urls"
         (announced,) = http.post(path, json=objects).json()["objects"]
-        assert announced["urls"][0]["url"].startswith(f"{own_server.url}/v1/uploads/")
+        assert announced["urls"][0]["url"].startswith(f"{new_server.url}/v1/uploads/")
         http.auth = httpx.BasicAuth(ana.user_id, "guess")
         guessed = [http.get("/v1/auth/user", headers={"x-forwarded-for": f"9.9.9.{n}"}) for n in range(12)]
     assert [answer.status_code for answer in guessed] == [401] * 10 + [429] * 2

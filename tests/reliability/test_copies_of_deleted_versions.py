@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from grid_datastores.wire.datastores import MAX_IDS
 from reliability.machine import Machine, Said, finished, folder_of
 from reliability.nonsense import serving
 from reliability.test_bad_servers import ONE_VERSION
@@ -105,6 +106,7 @@ def test_a_copy_without_a_note_is_erased_as_nobody_can_be_asked_about_it(used: M
     assert used.run(*RUN, "cat", "{data}/a.txt").done() == MARK.decode()
 
 
+@pytest.mark.proves("copy-stays-while-a-run-reads")
 def test_what_a_run_reads_stays_until_it_ends(used: Machine) -> None:
     with used.start(*RUN, *READ, stdin=subprocess.PIPE) as run:
         assert run.stdout
@@ -188,7 +190,7 @@ def test_many_copies_are_asked_about_at_once(used: Machine) -> None:
     version = _delete_elsewhere(used)
     cache = used.directory / "cache"
     note = (cache / f"{version}.place").read_text()
-    for number in range(250):
+    for number in range(MAX_IDS + 10):
         (cache / f"{number:032x}.place").write_text(note)
     used.run("datastore").done()
     assert _cache(used) == []

@@ -71,6 +71,17 @@ def _there(machine: Machine) -> dict[str, int]:
 
 
 def test_what_is_stored_can_be_read(typed: Callable[..., Said], stored: Machine) -> None:
+    _reads_what_is_stored(typed, stored)
+
+
+@pytest.mark.proves("read-only-folder-can-be-read")
+def test_what_is_stored_can_be_read_without_the_permission_to_write(stored: Machine) -> None:
+    """On any machine: only root can mount."""
+    for typed in _permissions(stored):
+        _reads_what_is_stored(typed, stored)
+
+
+def _reads_what_is_stored(typed: Callable[..., Said], stored: Machine) -> None:
     before = _there(stored)
     for words in _READING:
         assert typed(*words).done(), words

@@ -6,6 +6,7 @@ import socket
 from base64 import b64encode
 from collections.abc import Iterator
 from hashlib import sha256
+from http.client import HTTPResponse
 from urllib.parse import urlsplit
 
 import httpx
@@ -262,6 +263,20 @@ def test_strangers_fill_no_memory(own_server: ServerProcess) -> None:
     assert "This request is too large" in page.text
     assert page.headers["content-type"].startswith("text/html")
     assert own_server.peak() - before < 100 * 2**20
+
+
+@pytest.mark.proves("parts-of-at-most-5-gib")
+def test_a_part_of_more_than_5_gib_is_refused_before_it_is_sent(client: Client) -> None:
+    url = urlsplit(client.server.url)
+    target = client.announce(path := client.begin())["urls"][0]["url"].removeprefix(client.server.url)
+    with socket.create_connection((url.hostname, url.port), timeout=30) as connection:
+        head = f"PUT {target} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Length: {5 * 2**30 + 1}\r\n\r\n"
+        connection.sendall(head.encode())
+        answer = HTTPResponse(connection)
+        answer.begin()
+        assert answer.status == 400
+        assert b"at most 5368709120 bytes" in answer.read()
+    client.http.delete(path).raise_for_status()
 
 
 def test_what_is_hardly_http_does_the_server_no_harm(client: Client) -> None:

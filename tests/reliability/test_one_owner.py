@@ -57,6 +57,7 @@ def _several_owners(machine: Machine, grid: str | None = None) -> None:
         )
 
 
+@pytest.mark.proves("versions-of-several-people-merged")
 def test_a_folder_of_several_owners_gets_one_and_says_once_what_that_changed(embedded: Machine) -> None:
     _several_owners(embedded)
     first = embedded.run("datastore", "-o", "json", env={"LOGNAME": "user2"})
@@ -81,6 +82,7 @@ def test_an_interrupted_upload_goes_on_under_its_new_name(embedded: Machine, tmp
     assert "no interrupted upload" in embedded.run("datastore", "resume").done()
 
 
+@pytest.mark.proves("users-of-a-server-stay-apart")
 def test_the_users_of_a_server_stay_apart_in_its_folder(own_server: ServerProcess, embedded: Machine) -> None:
     ben = Machine(embedded.grid, embedded.home, own_server, own_server.add_user("ben"))
     ben.create(folder_of(embedded.home, {"a": b"1"}, "a"), "set")

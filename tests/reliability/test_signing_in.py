@@ -62,6 +62,7 @@ def test_the_key_is_read_from_the_standard_input(connected: Machine, login: list
     connected.run(*words, env=_BARE).refused("Give your API key", code=2)
 
 
+@pytest.mark.proves("key-asked-for")
 def test_the_key_is_asked_for_at_a_terminal_and_not_shown(connected: Machine, login: list[str]) -> None:
     assert connected.user
     ours, theirs = os.openpty()
@@ -98,6 +99,7 @@ def test_an_address_below_that_of_a_server_is_told(connected: Machine) -> None:
     assert not connected.directory.exists()
 
 
+@pytest.mark.proves("logout-forgets-the-credentials")
 def test_signing_out_removes_what_was_kept(connected: Machine, login: list[str]) -> None:
     assert connected.server
     assert connected.user

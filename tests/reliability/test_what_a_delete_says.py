@@ -66,6 +66,7 @@ def test_what_was_only_asked_is_told_apart_in_json(filled: Machine) -> None:
     assert {**done, "deletedAt": 0, "dryRun": True, "deleted": False} == {**said, "deletedAt": 0}
 
 
+@pytest.mark.proves("dry-run-exits-1-if-refused")
 @pytest.mark.parametrize("how", [(), ("--dry-run",)])
 def test_one_refusal_alone_is_told_in_json_too(filled: Machine, how: tuple[str, ...]) -> None:
     said = filled.run(*DELETE, "--version=2", "-o", "json", *how)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +16,8 @@ import pytest
 from forked import Forked
 from living_spec.config import find_config
 from living_spec.features import read_features
+from living_spec.issues import read_register
+from living_spec.spec import read_spec
 
 ROOT = Path(__file__).parents[2]
 COLLECT = "import pytest, sys; sys.exit(pytest.main())"
@@ -34,6 +38,7 @@ def collect() -> Iterator[Collect]:
         )
 
 
+@pytest.mark.proves("run-needs-a-user")
 @pytest.mark.parametrize("given", [{}, {"GRID_USER_ID": "ana"}, {"GRID_USER_ID": "ana", "GRID_API_KEY": ""}])
 def test_another_server_needs_a_user(collect: Collect, given: dict[str, str]) -> None:
     done = collect("--url", "http://127.0.0.1:9", **given)
@@ -47,11 +52,29 @@ def test_another_executable_has_to_be_there(collect: Collect) -> None:
     assert "ERROR: --grid-cli: there is no executable /nope." in done.stderr
 
 
+@pytest.mark.proves("surfaces-of-a-run")
 def test_software_without_a_server_is_left_out_unless_named(collect: Collect) -> None:
     user = {"GRID_USER_ID": "ana", "GRID_API_KEY": "k"}
     rule = ("--url", "http://127.0.0.1:9", "--rule", "quota-freed")
-    assert "cli-embedded" not in collect(*rule, **user).stdout
-    assert "cli-embedded" in collect(*rule, "--surface", "cli-embedded", **user).stdout
+    assert _surfaces(collect(*rule, **user)) == {"api", "cli", "ui"}
+    assert _surfaces(collect(*rule, "--surface", "api", "--surface", "cli", **user)) == {"api", "cli"}
+    assert _surfaces(collect(*rule, "--surface", "cli-embedded", **user)) == {"cli-embedded"}
+
+
+@pytest.mark.proves("rule-and-issue-select-scenarios")
+def test_a_rule_or_an_issue_selects_its_scenarios(collect: Collect) -> None:
+    config = find_config(ROOT)
+    [rule] = [rule for one in read_features(config.features) for rule in one.rules if rule.id == "quota-freed"]
+    assert set(_collected(collect("--rule", "quota-freed"))) == {_function(one.name) for one in rule.scenarios}
+    spec = read_spec(config)
+    issue = read_register(spec).issues[0]
+    wanted = {_function(spec.scenario(id_.partition("/")[0]).name) for id_ in issue.scenarios}
+    assert {name.partition("-")[0] for name in _collected(collect("--issue", issue.id))} == wanted
+
+
+@pytest.mark.proves("own-grid-by-default")
+def test_without_an_executable_it_is_the_projects_own(grid: str) -> None:
+    assert Path(grid) == Path(sys.executable).parent / "grid"
 
 
 def test_one_surface_runs_every_scenario_once(collect: Collect) -> None:
@@ -67,6 +90,27 @@ def test_of_every_rule_a_scenario_is_typed_on_every_surface(collect: Collect) ->
         any(one.not_on(surface) is None for one in rule.scenarios) for rule in rules for surface in config.surfaces
     )
     assert len(_collected(collect("-m", "typed"))) == wanted
+
+
+@pytest.mark.proves("suite-uses-the-v1-api")
+def test_the_surface_of_the_api_asks_for_paths_of_the_v1_api() -> None:
+    """And for operations of Grid that its description has."""
+    text = (ROOT / "tests/acceptance/surfaces/api.py").read_text("utf-8")
+    asked = set(re.findall(r'(?:"[A-Z]+",|return) f?"(/[^"]*)"', text))
+    contract = json.loads((ROOT / "tests/reliability/grid-v1-openapi.json").read_text("utf-8"))["paths"]
+    assert [path for path in asked if not path.startswith("/v1/")] == []
+    described = {re.sub(r"{[^}]*}", "{}", path) for path in contract}
+    known = {re.sub(r"{[^}]*}", "{}", path) for path in asked}
+    assert known & described >= {"/v1/core/sessions", "/v1/core/{}/datastores", "/v1/core/sessions/{}"}
+
+
+def _function(scenario: str) -> str:
+    """The test that pytest-bdd makes of a scenario of this name."""
+    return f"test_{re.sub(r'[^a-z0-9]+', '_', scenario.lower())}"
+
+
+def _surfaces(done: subprocess.CompletedProcess[str]) -> set[str]:
+    return set(re.findall(r"\[(api|cli-embedded|cli|ui)[-\]]", done.stdout))
 
 
 def _collected(done: subprocess.CompletedProcess[str]) -> list[str]:

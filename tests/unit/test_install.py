@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 import install
 
-LOCK = (Path(__file__).parents[2] / "requirements.lock").read_text("utf-8")
+ROOT = Path(__file__).parents[2]
+LOCK = (ROOT / "requirements.lock").read_text("utf-8")
 
 
 def test_uv_is_taken_from_the_lock_with_its_hashes_alone() -> None:
@@ -73,3 +75,21 @@ def test_a_machine_that_uses_no_index_asks_none() -> None:
 def test_your_own_variables_for_uv_win() -> None:
     _, environment = install.for_uv({"index-url": "https://pip.invalid"}, {"UV_DEFAULT_INDEX": "https://uv.invalid"})
     assert environment["UV_DEFAULT_INDEX"] == "https://uv.invalid"
+
+
+@pytest.mark.proves(
+    "python-is-new-enough", reads=["README.md", "docs/reference/configuration.md", "Makefile", "pyproject.toml"]
+)
+def test_the_oldest_python_is_the_same_wherever_it_is_named() -> None:
+    required = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["requires-python"]
+    oldest = required.removeprefix(">=")
+    for page in ("README.md", "docs/reference/configuration.md"):
+        assert f"Python {oldest} or newer" in " ".join((ROOT / page).read_text("utf-8").split())
+    assert f"sys.version_info >= ({oldest.replace('.', ', ')})" in (ROOT / "Makefile").read_text("utf-8")
+
+
+@pytest.mark.proves("tests-run-on-linux", reads=[".github/workflows/ci.yml"])
+def test_the_gate_runs_on_linux_alone() -> None:
+    runners = re.findall(r"runs-on: (.*)", (ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8"))
+    assert runners
+    assert all(runner.startswith("ubuntu-") for runner in runners)

@@ -44,6 +44,31 @@ def test_no_input_is_put_into_a_script() -> None:
         assert [step["run"] for step in steps(path) if "${{" in step.get("run", "")] == []
 
 
+@pytest.mark.proves("workflow-runs-the-spec-on-a-server", reads=[".github/workflows/spec.yml"])
+def test_the_workflow_for_any_server_is_what_its_page_says() -> None:
+    """Started by hand with an address; the two users are secrets; the summary and the files are kept."""
+    workflow = yaml.safe_load((ROOT / ".github/workflows/spec.yml").read_text("utf-8"))
+    [(start, given)] = workflow[True].items()  # in YAML, `on` is true
+    assert start == "workflow_dispatch"
+    assert given["inputs"]["url"]["required"]
+    assert not given["inputs"]["known_issues"]["required"]
+    done = {step.get("name", ""): step for step in steps(ROOT / ".github/workflows/spec.yml")}
+    run, report = done["Run the spec"], done["Report"]
+    users = ("GRID_USER_ID", "GRID_API_KEY", "GRID_OTHER_USER_ID", "GRID_OTHER_API_KEY")
+    assert {name: run["env"][name] for name in users} == {name: f"${{{{ secrets.{name} }}}}" for name in users}
+    assert run["env"]["URL"] == "${{ inputs.url }}"
+    for words in ('--url "$URL"', "--evidence out/evidence", "--junitxml out/junit.xml"):
+        assert words in run["run"]
+    for words in ("--evidence out/evidence", '--summary "$GITHUB_STEP_SUMMARY"', "--messages out/messages.ndjson"):
+        assert words in report["run"]
+    for step in (run, report):
+        assert step["env"]["KNOWN_ISSUES"] == "${{ inputs.known_issues }}"
+        assert '${KNOWN_ISSUES:+--known-issues "$KNOWN_ISSUES"}' in step["run"]
+    assert "node tools/cucumber-html.mjs out/messages.ndjson out/report.html" in done["Cucumber HTML"]["run"]
+    [kept] = [step for step in done.values() if "upload-artifact" in step.get("uses", "")]
+    assert (kept["if"], kept["with"]["path"]) == ("always()", "out")
+
+
 def test_ci_runs_every_python_that_the_package_supports() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     oldest = project["project"]["requires-python"].removeprefix(">=")

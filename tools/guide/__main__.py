@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from guide import architecture, diagrams, limits, mutations, operations, refusals, values, variables
+from guide import architecture, diagrams, limits, mutations, operations, phases, refusals, values, variables
 
 ROOT = Path(__file__).parents[2]
 PARTS = {
     "architecture.svg.html": architecture.picture,
     "can-i-delete.svg.html": diagrams.can_i_delete,
-    "fetch-limits.md": limits.fetches,
     "life-of-a-version.svg.html": diagrams.life_of_a_version,
     "limits.md": limits.write,
     "mutations.md": mutations.write,
     "operations.md": operations.write,
+    "phases.md": phases.write,
     "reasons.md": refusals.table,
     "refusals.md": refusals.write,
     "rooms.md": architecture.table,

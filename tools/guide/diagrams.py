@@ -67,7 +67,7 @@ def life_of_a_version() -> str:
     """The phases from top to bottom, the failed one beside them, with an arrow for each change in `NEXT_PHASES`."""
     steps = [(start, end, REASONS[start, end]) for start, ends in NEXT_PHASES.items() for end in Phase if end in ends]
     told = "; ".join(f"from {start} to {end}: {why}" for start, end, why in steps)
-    drawing = Drawing("life-of-a-version", "The life of a version", f"{told}. Nothing leads back.", 770)
+    drawing = Drawing("life-of-a-version", "The life of a version", f"{told}. No phase comes again.", 770)
     boxes: dict[Phase, Box] = {}
     for row, phase in enumerate(COLUMN):
         css = {Phase.AVAILABLE: "dg-done", Phase.DELETED: "dg-refused"}.get(phase, "dg-question")

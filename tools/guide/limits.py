@@ -1,4 +1,4 @@
-"""The limits of the HTTP API and of fetches, from the constants that enforce them."""
+"""The limits of the HTTP API, from the constants that enforce them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,9 @@ from grid_datastores.server.routes import contents, graphql
 from grid_datastores.server.routes import uploads as upload_routes
 from grid_datastores.service import uploads
 from grid_datastores.service.accounts import TOKEN_LIFETIME
-from grid_datastores.sources.download import MAX_REDIRECTS
-from grid_datastores.sources.limits import FetchLimits
 from grid_datastores.storage import manifest
 from grid_datastores.wire import datastores as wire
 from guide.values import duration, size
-
-_FETCH = FetchLimits()
 
 
 def write() -> str:
@@ -30,11 +26,6 @@ def write() -> str:
             *_table("What expires", "After", times),
         ]
     )
-
-
-def fetches() -> str:
-    """The limits of an archive or a bucket."""
-    return "\n".join(_table("Limit on", "At most", FETCHES))
 
 
 def _table(what: str, how_much: str, rows: tuple[tuple[str, str], ...]) -> list[str]:
@@ -67,16 +58,4 @@ TIMES: tuple[tuple[str, timedelta], ...] = (
     ("the address of a file", contents.URL_LIFETIME),
     ("a token, and a sign-in in a browser", TOKEN_LIFETIME),
     ("a sign-in link, which works once", timedelta(seconds=signing_in.LINK_LIFETIME)),
-)
-FETCHES: tuple[tuple[str, str], ...] = (
-    ("the files of an archive or a bucket; in an archive, folders count as files", f"{_FETCH.files:,}"),
-    ("an archive, as it is downloaded", size(_FETCH.download_bytes)),
-    ("an archive, unpacked, or the objects of a bucket", size(_FETCH.total_bytes)),
-    (
-        f"an archive of more than {size(_FETCH.ratio_from)} unpacked",
-        f"{_FETCH.ratio:,} times its own size",
-    ),
-    ("the time of a download", duration(int(_FETCH.download_seconds))),
-    ("the time without a byte during a download", duration(int(_FETCH.stall_seconds))),
-    ("the redirects of an address", f"{MAX_REDIRECTS}"),
 )

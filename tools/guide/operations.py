@@ -60,9 +60,17 @@ def _operation(method: str, path: str, operation: dict[str, Any], described: dic
         lines += [f"**Body** (`{media}`): {_fields(content.get('schema', {}), described)}", ""]
     for status, answer in operation.get("responses", {}).items():
         if status.startswith("2"):
-            content = answer.get("content", {}).get("application/json", {})
-            lines += [f"**Answer** {status}: {_fields(content.get('schema', {}), described)}", ""]
+            lines += [f"**Answer** {status}: {_answer(answer, described)}", ""]
     return "\n".join(lines)
+
+
+def _answer(answer: dict[str, Any], described: dict[str, Any]) -> str:
+    """The fields of a JSON body, or the type of another one, and the headers."""
+    content = answer.get("content", {})
+    json = content.get("application/json", {})
+    other = ", ".join(f"`{media}`" for media in content if media != "application/json")
+    headers = ", ".join(f"`{name}`" for name in answer.get("headers", {}))
+    return other or (f"the header {headers}" if headers else _fields(json.get("schema", {}), described))
 
 
 def _parameter(one: dict[str, Any]) -> str:

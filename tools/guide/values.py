@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grid_datastores import settings
-from grid_datastores.cli.server import serve
+from grid_datastores.cli.server import serve as serve_command
 from grid_datastores.domain import naming, rules
 from grid_datastores.gateway import http_uploads
+from grid_datastores.server import serve, signing_in
 from grid_datastores.sources.limits import FetchLimits
 from grid_datastores.storage import manifest, packing
-from grid_datastores.wire.datastores import MAX_IDS
+from grid_datastores.wire import datastores as wire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,8 +34,10 @@ def values() -> Mapping[str, str]:
     """All values, by name."""
     return {
         "default-address": _default_address(),
+        "first-user": serve.FIRST_USER,
         "large-file": size(packing.LARGE_FILE),
-        "max-ids": number(MAX_IDS),
+        "link-lifetime": duration(int(signing_in.LINK_LIFETIME)),
+        "max-ids": number(wire.MAX_IDS),
         "max-name": str(naming.MAX_NAME_LENGTH),
         "max-part": size(rules.MAX_PART_BYTES),
         "max-path-bytes": number(manifest.MAX_PATH_LENGTH),
@@ -42,12 +45,14 @@ def values() -> Mapping[str, str]:
         "max-ratio": number(FetchLimits().ratio),
         "max-source-files": number(FetchLimits().files),
         "max-source-size": size(FetchLimits().total_bytes),
+        "max-wrong-keys": number(signing_in.MAX_WRONG_KEYS),
         "pack-size": size(packing.PACK_SIZE),
         "part-size": size(http_uploads.PART_SIZE),
         "quota": number(settings.QUOTA.default),
         "ratio-from": size(FetchLimits().ratio_from),
         "upload-expiry": duration(settings.UPLOAD_EXPIRY.default),
         "lease": duration(settings.LEASE.default),
+        "wrong-key-period": duration(int(signing_in.PERIOD)),
     }
 
 
@@ -72,7 +77,7 @@ def size(count: int) -> str:
 
 
 def _default_address() -> str:
-    defaults = {parameter.name: parameter.default for parameter in serve.params}
+    defaults = {parameter.name: parameter.default for parameter in serve_command.params}
     return f"http://{defaults['host']}:{defaults['port']}"
 
 

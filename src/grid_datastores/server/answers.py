@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from grid_datastores.wire.common import Error
 
 
+BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}  # in OpenAPI
+
+
 def json_error(status: int, code: int, message: str, reason: str, metadata: dict[str, str]) -> JSONResponse:
     """Return an error response. It has exactly one detail, which Grid's own client shows to its user."""
     body: Error = {

@@ -11,7 +11,9 @@ from time import monotonic
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.openapi.models import HTTPBase
+from fastapi.security.base import SecurityBase
 
 from grid_datastores.domain.errors import NotFound, NotSignedIn
 from grid_datastores.domain.model import User
@@ -59,7 +61,27 @@ def _state(request: Request) -> State:
     return state
 
 
-def _user(request: Request, state: Annotated[State, Depends(_state)]) -> User:
+class _Scheme(SecurityBase):
+    """A way to sign in, as the OpenAPI description states it. `_user` reads the header itself."""
+
+    def __init__(self, name: str, scheme: str, description: str) -> None:
+        self.scheme_name = name
+        self.model = HTTPBase(scheme=scheme, description=description)
+
+    def __call__(self) -> None:
+        """Do nothing when a request arrives."""
+
+
+_KEY = _Scheme("key", "basic", "The user's name or id, and their key.")
+_TOKEN = _Scheme("token", "bearer", "The token of `POST /v1/auth/login`.")
+
+
+def _user(
+    request: Request,
+    state: Annotated[State, Depends(_state)],
+    _key: Annotated[None, Security(_KEY)],
+    _token: Annotated[None, Security(_TOKEN)],
+) -> User:
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return state.service.accounts.of_token(secret)

@@ -77,9 +77,9 @@ def _mark(context: Context, binding: Binding) -> str:
         return f' <strong class="spec-unproven">Not proven: {literal(why(verdict))}</strong>'
     if context.proofs_page is None:
         return ""
-    title = literal("; ".join(map(str, binding.proofs)))
+    what = literal("; ".join(map(str, binding.proofs)))
     link = f"{context.proofs_page}#{context.anchors[binding.sentence]}"
-    return f'[✓]({link}){{ .spec-proof title="{title}" data-search-exclude }}'
+    return f'[✓]({link}){{ .spec-proof title="{what}" aria-label="Proof: {what}" data-search-exclude }}'
 
 
 def _inserted(line: str, marks: Sequence[tuple[int, str]]) -> str:
@@ -98,7 +98,7 @@ def _shown(context: Context, proof: Reference) -> str:
         text = context.scenario_link(spec.scenario(proof.id), text)
     else:
         names = [test.name for test in context.prose.tests.get(proof.id, ())]
-        text += "".join(f"<br><code>{literal(name)}</code>" for name in names)
+        text += "".join(f'<br><code class="spec-test">{literal(name)}</code>' for name in names)
     return f"{text} {result(context.prose.verdict(proof))}"
 
 

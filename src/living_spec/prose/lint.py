@@ -41,7 +41,7 @@ def prose_problems(spec: Spec) -> Iterator[Place]:
                 yield page, line, f"There is no value {name!r}.{suggestion(name, values)}"
         file = bindings_file(config.prose, page)
         bindings = read_bindings(file)
-        yield from _unbound(page, list(sentences(lines)), bindings)
+        yield from unbound(page, list(sentences(lines)), bindings)
         for binding in bindings:
             for sentence in _of_binding(spec, tests, binding):
                 yield file, binding.line, sentence
@@ -57,7 +57,8 @@ def nearest(text: str, known: Iterable[str]) -> str | None:
     return close[0] if close else None
 
 
-def _unbound(page: Path, of_page: Sequence[Sentence], bindings: Sequence[Binding]) -> Iterator[Place]:
+def unbound(page: Path, of_page: Sequence[Sentence], bindings: Sequence[Binding]) -> Iterator[Place]:
+    """The sentences of a page that are not bound as they stand, and bindings of sentences that it does not have."""
     texts = {sentence.text for sentence in of_page}
     known = {binding.sentence: binding for binding in bindings}
     gone = known.keys() - texts

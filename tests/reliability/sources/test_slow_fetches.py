@@ -136,11 +136,11 @@ def slow(web: ArchiveServer) -> Slow:
 
 
 @pytest.fixture
-def server(own_server: ServerProcess, web: ArchiveServer) -> ServerProcess:
+def server(new_server: ServerProcess, web: ArchiveServer) -> ServerProcess:
     """A server whose operator allows fetches from this machine; it is also the S3 that is asked."""
     bucket = {"AWS_ENDPOINT_URL": web.url(""), "AWS_REGION": "us-east-1"}
-    own_server.operate({"GRID_ALLOW_SOURCE_HOSTS": "127.0.0.1", **bucket})
-    return own_server
+    new_server.operate({"GRID_ALLOW_SOURCE_HOSTS": "127.0.0.1", **bucket})
+    return new_server
 
 
 @pytest.fixture

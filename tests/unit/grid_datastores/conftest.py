@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from in_process import Browser, Terminal
 from manual_clock import Clock
 
 from grid_datastores.domain.model import User
@@ -29,3 +31,21 @@ def service(tmp_path: Path, clock: Clock) -> Iterator[Service]:
 @pytest.fixture
 def ana(service: Service) -> User:
     return service.accounts.local("ana")
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    """A person at a terminal, without a server; what commands log ends with the test."""
+    root, ours = logging.getLogger(), logging.getLogger("grid_datastores")
+    handlers, level = root.handlers[:], ours.level
+    home = tmp_path / "ana"
+    home.mkdir()
+    yield Terminal(home)
+    root.handlers[:] = handlers
+    ours.setLevel(level)
+
+
+@pytest.fixture
+def browser(service: Service, ana: User) -> Browser:
+    """Ana at the pages of a server."""
+    return Browser(service, ana)

@@ -74,7 +74,7 @@ def test_what_cannot_be_a_public_address_is_refused(monkeypatch: pytest.MonkeyPa
 @pytest.mark.proves("proxies-are-addresses-and-networks")
 def test_proxies_are_addresses_and_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_settings().trusted_proxies == ()
-    monkeypatch.setenv("GRID_FORWARDED_ALLOW_IPS", "127.0.0.1, 10.0.0.0/8,::1,")
+    monkeypatch.setenv("GRID_FORWARDED_ALLOW_IPS", "127.0.0.1, 10.0.0.0/8,::1")
     assert read_settings().trusted_proxies == ("127.0.0.1", "10.0.0.0/8", "::1")
     monkeypatch.setenv("GRID_FORWARDED_ALLOW_IPS", " * ")
     assert read_settings().trusted_proxies == ("*",)

@@ -65,6 +65,7 @@ def packed(data: LocalSource, sink: Memory) -> Manifest:
     return Manifest.of(entries, data.folders)
 
 
+@pytest.mark.proves("attributes-come-back")
 def test_a_folder_comes_back_with_times_programs_and_empty_folders(folder: Path, tmp_path: Path) -> None:
     sink = Memory()
     manifest = Manifest.decode(packed(scan(str(folder)), sink).encode())
@@ -122,6 +123,21 @@ def test_a_large_file_that_this_machine_stores_is_cloned_not_read(
     assert not (tmp_path / "damaged").exists()
 
 
+@pytest.mark.proves("links-and-extended-attributes-not-stored")
+def test_hard_links_come_back_as_files_and_extended_attributes_not_at_all(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "a.csv").write_text("1,2\n")
+    (source / "b.csv").hardlink_to(source / "a.csv")
+    os.setxattr(source / "a.csv", "user.color", b"red")
+    sink, target = Memory(), tmp_path / "target"
+    restore(packed(scan(str(source)), sink), sink.read, target, lambda _: None, directory=tmp_path / ".grid")
+    assert {path.name: path.read_text() for path in target.iterdir()} == {"a.csv": "1,2\n", "b.csv": "1,2\n"}
+    assert (target / "a.csv").stat().st_ino != (target / "b.csv").stat().st_ino
+    assert os.listxattr(target / "a.csv") == []
+
+
+@pytest.mark.proves("permissions-of-new-files")
 @pytest.mark.parametrize(
     ("umask", "folders", "files", "programs"), [(0o077, 0o700, 0o600, 0o700), (0o002, 0o775, 0o664, 0o775)]
 )

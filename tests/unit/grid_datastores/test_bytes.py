@@ -144,7 +144,8 @@ def test_a_fingerprint_is_of_paths_sizes_and_contents_alone(tmp_path: Path) -> N
     assert fingerprint(one, two) == fingerprint(two, one)
     assert fingerprint(one, two) == fingerprint(FileEntry("a", 1, "1" * 64, "other", 7), two)
     others = [(two,), (one,), (FileEntry("c", 1, "1" * 64, "", 0), two), (FileEntry("a", 1, "3" * 64, "", 0), two)]
-    assert len({fingerprint(one, two), *(fingerprint(*other) for other in others)}) == 5
+    others += [(FileEntry("a", 3, "1" * 64, "", 0), two)]
+    assert len({fingerprint(one, two), *(fingerprint(*other) for other in others)}) == 6
 
 
 LONGEST = "/".join(["d" * 255] * 4)  # 1,023 bytes

@@ -61,6 +61,7 @@ def old(place: Path) -> Path:
     return place
 
 
+@pytest.mark.proves("catalog-is-converted")
 def test_an_older_catalog_is_brought_up_to_date(old: Path) -> None:
     service = _service(old)
     ana = service.accounts.local("ana")
@@ -133,6 +134,7 @@ def test_many_may_open_an_older_catalog_at_once(old: Path) -> None:
             opened.result().close()
 
 
+@pytest.mark.proves("older-release-refuses")
 def test_a_newer_catalog_is_refused_and_left_as_it_is(place: Path) -> None:
     Catalog(place).close()
     _done(place, "PRAGMA user_version = 99")

@@ -67,6 +67,7 @@ def test_a_drop_makes_the_room_that_the_catalog_needs(
     assert service.reading.details(ana, version.id).version.phase is Phase.DELETED
 
 
+@pytest.mark.proves("fetch-expires")
 def test_a_fetch_that_nobody_goes_on_with_expires(service: Service, ana: User, clock: Clock) -> None:
     version = service.uploads.begin(ana, "data", ARCHIVE)
     clock.go(0.9 * clock.expiry)

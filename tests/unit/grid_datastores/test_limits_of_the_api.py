@@ -12,10 +12,10 @@ import httpx
 import pytest
 from manual_clock import Clock
 
-from grid_datastores.domain.errors import NotSignedIn
+from grid_datastores.domain.errors import NotSignedIn, Refusal, TooManyAttempts
 from grid_datastores.domain.model import Source, SourceKind, User
 from grid_datastores.server.app import create_app
-from grid_datastores.server.signing_in import Links
+from grid_datastores.server.signing_in import Attempts, Links
 from grid_datastores.service import Service
 from grid_datastores.sources import scan
 from guide import limits
@@ -30,12 +30,13 @@ class Api:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.user, self._key = service.accounts.add("ben")
+        self._app = create_app(service)
 
     def __call__(self, method: str, path: str, **options: Any) -> httpx.Response:
         return asyncio.run(self._call(method, path, options))
 
     async def _call(self, method: str, path: str, options: dict[str, Any]) -> httpx.Response:
-        transport = httpx.ASGITransport(create_app(self.service), raise_app_exceptions=False)
+        transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)
         async with httpx.AsyncClient(
             transport=transport, base_url="http://localhost", auth=("ben", self._key)
         ) as client:
@@ -166,3 +167,37 @@ def test_a_sign_in_link_works_once_and_for_an_hour(ana: User) -> None:
     now[0] = 3600.0
     with pytest.raises(NotSignedIn):
         links.use(third)
+
+
+@pytest.mark.proves("wrong-keys-are-limited")
+def test_wrong_keys_are_limited_for_one_user_from_one_address(service: Service) -> None:
+    now = [0.0]
+    attempts = Attempts(lambda: now[0])
+    _user, key = service.accounts.add("ben")
+
+    def refused(key: str, name: str = "ben", address: str = "10.0.0.1") -> type[Refusal] | None:
+        try:
+            attempts.sign_in(service.accounts, name, key, address)
+        except Refusal as refusal:
+            return type(refusal)
+        return None
+
+    assert [refused("wrong") for _ in range(11)] == [NotSignedIn] * 10 + [TooManyAttempts]
+    assert refused(key) is None
+    assert refused("wrong") is TooManyAttempts
+    assert refused("wrong", address="10.0.0.2") is NotSignedIn
+    assert refused("wrong", name="eve") is NotSignedIn
+    now[0] = 299.0
+    assert refused("wrong") is TooManyAttempts
+    now[0] = 300.0
+    assert refused("wrong") is NotSignedIn
+
+
+@pytest.mark.proves("wrong-keys-are-limited")
+def test_the_answer_to_too_many_wrong_keys_says_how_long_to_wait(api: Api) -> None:
+    *answers, last = [api("GET", "/v1/auth/user", auth=("ben", "wrong")) for _ in range(11)]
+    assert {answer.status_code for answer in answers} == {401}
+    assert (last.status_code, _reason(last)) == (429, "TOO_MANY_ATTEMPTS")
+    assert 1 <= int(last.headers["Retry-After"]) <= 300
+    assert f"{last.headers['Retry-After']} seconds" in last.json()["message"]
+    assert api("GET", "/v1/auth/user").status_code == 200

@@ -61,6 +61,7 @@ def _refs(service: Service, user: User) -> list[str]:
     return [f"{v.ref.name} {v.ref.number}" for v in service.reading.versions(user)]
 
 
+@pytest.mark.proves("folder-has-one-owner")
 def test_everybody_at_a_machine_is_the_owner_and_the_history_says_who_it_was(service: Service) -> None:
     first, second = service.accounts.local("first.last"), service.accounts.local("first.other")
     assert (first.id, first.name, second.name) == (second.id, "first.last", "first.other")
@@ -167,6 +168,7 @@ def test_the_one_user_with_versions_is_the_owner(
     assert caplog.messages == []
 
 
+@pytest.mark.proves("versions-of-several-people-merged")
 def test_the_versions_of_several_users_get_one_owner_and_none_is_lost(
     service: Service, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:

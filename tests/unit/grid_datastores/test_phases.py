@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
-from hashlib import md5
+from hashlib import md5, sha256
 from itertools import product
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pytest
 from manual_clock import Clock
 
 from grid_datastores.domain.errors import Immutable
-from grid_datastores.domain.model import Phase, Source, SourceKind, User
+from grid_datastores.domain.model import FileEntry, Phase, Source, SourceKind, User
 from grid_datastores.domain.rules import NEXT_PHASES
 from grid_datastores.service import Service
 from grid_datastores.service.uploads import CompletedObject
@@ -22,6 +22,7 @@ from guide.diagrams import life_of_a_version
 
 FILES = Source(SourceKind.FILES, "/data")
 ARCHIVE = Source(SourceKind.ARCHIVE, "http://127.0.0.1:9/data.zip")  # a private address, so its fetch fails
+_DIGEST = sha256(b"a").hexdigest()
 CHANGES = {(start, end) for start, ends in NEXT_PHASES.items() for end in ends}
 
 
@@ -80,6 +81,30 @@ def test_the_picture_in_the_guide_shows_each_change() -> None:
         assert f"from {start} to {end}: " in drawn
 
 
+@pytest.mark.proves("phases-that-count")
+def test_the_phases_that_count_towards_the_limit(service: Service, ana: User, clock: Clock) -> None:
+    """All until the version is available, failed or deleted; an available version counts, too."""
+    counted = {Phase.UPLOADING: 1, Phase.FETCHING: 1, Phase.OPTIMIZING: 1, Phase.AVAILABLE: 1}
+    for begin in (_uploading, _fetching, _optimizing, _available, _failed, _deleted):
+        version_id = begin(service, ana, clock)
+        phase = service.reading.details(ana, version_id).version.phase
+        assert service.reading.quota(ana).used == counted.pop(phase, 0), phase
+        if phase is not Phase.DELETED:
+            service.deletion.delete(ana, version_id)
+    assert counted == {}
+
+
+@pytest.mark.proves("optimizing-checks-what-has-arrived")
+def test_an_optimizing_version_takes_no_more_data_and_is_checked(service: Service, ana: User, clock: Clock) -> None:
+    honest, lying = (_optimizing(service, ana, clock, digest) for digest in (_DIGEST, "0" * 64))
+    for version_id, phase in ((honest, Phase.AVAILABLE), (lying, Phase.FAILED)):
+        assert service.reading.details(ana, version_id).version.phase is Phase.OPTIMIZING
+        with pytest.raises(Immutable):
+            service.uploads.announce(ana, version_id, {"b.csv": 1})
+        service.finishing.finish_waiting(only=version_id)
+        assert service.reading.details(ana, version_id).version.phase is phase
+
+
 def _uploading(service: Service, ana: User, clock: Clock) -> str:
     return service.uploads.begin(ana, "data", FILES).id
 
@@ -94,13 +119,16 @@ def _available(service: Service, ana: User, clock: Clock) -> str:
     return version_id
 
 
-def _optimizing(service: Service, ana: User, clock: Clock) -> str:
+def _optimizing(service: Service, ana: User, clock: Clock, digest: str = "") -> str:
     version_id = _uploading(service, ana, clock)
     (upload,) = service.uploads.announce(ana, version_id, {"a.csv": 1})
     with service.uploads.part(upload.id, 1) as part:
         part.write(b"a")
     etag = md5(b"a", usedforsecurity=False).hexdigest()
     service.uploads.complete_objects(ana, version_id, [CompletedObject("a.csv", upload.id, {1: etag})])
+    if digest:
+        manifest = Manifest.of([FileEntry("a.csv", 1, digest, "a.csv", 0)])
+        service.uploads.announce_manifest(ana, version_id, manifest.encode())
     service.uploads.complete(ana, version_id)
     return version_id
 

@@ -168,6 +168,7 @@ EXPECTED: dict[str, list[type[Refusal] | None]] = {
 }
 
 
+@pytest.mark.proves("phases-and-what-they-allow")
 @pytest.mark.parametrize("check", EXPECTED)
 @pytest.mark.parametrize("place", range(len(PHASES)))
 def test_what_each_phase_allows(check: str, place: int) -> None:
@@ -255,6 +256,7 @@ ALLOWED = {
 }
 
 
+@pytest.mark.proves("run-cannot-be-paused")
 @pytest.mark.parametrize(("kind", "state"), ALLOWED)
 @pytest.mark.parametrize("wanted", WorkloadState)
 def test_steps_of_workloads(kind: WorkloadKind, state: str, wanted: WorkloadState) -> None:

@@ -63,9 +63,13 @@ class _File(WithoutAttributes):
         yield b"1"
 
 
-def _post(service: Service, user: User, path: str, headers: dict[str, str], public_url: str = "") -> httpx.Response:
-    app = create_app(service, Hosts.of("localhost", ["grid.example"]), public_url)
-    return _sent(app, path, {"cookie": f"{COOKIE}={service.accounts.new_token(user)}"} | headers)
+def _app(service: Service, public_url: str = "") -> FastAPI:
+    return create_app(service, Hosts.of("localhost", ["grid.example"]), public_url)
+
+
+def _delete(app: FastAPI, service: Service, user: User, headers: dict[str, str]) -> httpx.Response:
+    signed_in = {"cookie": f"{COOKIE}={service.accounts.new_token(user)}"}
+    return _sent(app, "/datastores/data/versions/1/delete", signed_in | headers)
 
 
 def _sent(app: FastAPI, path: str, headers: dict[str, str]) -> httpx.Response:
@@ -77,8 +81,9 @@ def _sent(app: FastAPI, path: str, headers: dict[str, str]) -> httpx.Response:
 
 
 def test_a_form_from_elsewhere_is_refused(service: Service, ana: User, version: Version) -> None:
+    app = _app(service)
     for headers in REFUSED:
-        answer = _post(service, ana, "/datastores/data/versions/1/delete", headers)
+        answer = _delete(app, service, ana, headers)
         assert answer.status_code == CrossOriginForm.status, headers
         assert CrossOriginForm.at(OWN).message in answer.text
         assert _phase(service, ana, version) is Phase.AVAILABLE
@@ -88,7 +93,7 @@ def test_a_form_from_elsewhere_is_refused(service: Service, ana: User, version: 
 def test_a_form_of_its_own_pages_is_taken(
     service: Service, ana: User, version: Version, headers: dict[str, str]
 ) -> None:
-    answer = _post(service, ana, "/datastores/data/versions/1/delete", headers)
+    answer = _delete(_app(service), service, ana, headers)
     assert answer.status_code == 303
     assert _phase(service, ana, version) is Phase.DELETED
 
@@ -108,13 +113,7 @@ def test_a_form_of_its_own_pages_is_taken(
 def test_the_public_address_is_the_origin_of_the_pages(
     service: Service, ana: User, version: Version, host: str, origin: str, *, taken: bool
 ) -> None:
-    answer = _post(
-        service,
-        ana,
-        "/datastores/data/versions/1/delete",
-        {"host": host, "origin": origin},
-        "https://grid.example",
-    )
+    answer = _delete(_app(service, "https://grid.example"), service, ana, {"host": host, "origin": origin})
     assert answer.status_code == (303 if taken else CrossOriginForm.status)
     assert (_phase(service, ana, version) is Phase.DELETED) == taken
 

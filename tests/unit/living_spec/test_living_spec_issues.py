@@ -46,6 +46,7 @@ def problems(project: Project) -> list[str]:
 # The run
 
 
+@pytest.mark.proves("exit-codes-of-pytest")
 def test_a_listed_failure_does_not_fail_the_run(listed: Project) -> None:
     done = listed.pytest()
     assert done.code == 0, done.output
@@ -55,6 +56,7 @@ def test_a_listed_failure_does_not_fail_the_run(listed: Project) -> None:
     assert listed.living_spec("check").code == 0
 
 
+@pytest.mark.proves("exit-codes-of-pytest")
 def test_a_listed_failure_that_passes_fails_the_run_and_says_what_to_do(listed: Project) -> None:
     listed.change(STEPS, BUG, DELETING)
     done = listed.pytest()
@@ -69,6 +71,7 @@ def test_a_listed_failure_that_passes_fails_the_run_and_says_what_to_do(listed: 
     assert "1 fixed but still listed (delete-two on cli)" in check.output
 
 
+@pytest.mark.proves("exit-codes-of-pytest")
 def test_a_failure_that_is_not_listed_fails_the_run(listed: Project) -> None:
     listed.change(STEPS, "shelf.startswith('cli')", "shelf")
     assert listed.pytest().code == 1
@@ -121,6 +124,7 @@ def test_a_scenario_that_fails_only_sometimes_may_hold(listed: Project) -> None:
     assert kind(listed) is Kind.HOLDS
 
 
+@pytest.mark.proves("rule-and-issue-select-scenarios")
 def test_an_issue_is_reproduced_by_its_id(listed: Project) -> None:
     listed.change(PAGE, "[reference]", "[shipped]")
     done = listed.pytest("--issue", "loses-two")
@@ -132,6 +136,7 @@ def test_an_issue_is_reproduced_by_its_id(listed: Project) -> None:
     )
 
 
+@pytest.mark.proves("known-issues-of-its-own")
 def test_a_server_can_have_a_register_of_its_own(listed: Project) -> None:
     done = listed.pytest("--known-issues", "elsewhere")
     assert done.code == 4
@@ -323,6 +328,7 @@ def test_nothing_is_written_while_another_page_is_broken(project: Project) -> No
     assert not (project.root / PAGE).exists()
 
 
+@pytest.mark.proves("known-issues-of-its-own")
 def test_every_command_takes_a_register_of_its_own(listed: Project) -> None:
     elsewhere = ("--known-issues", "theirs")
     (listed.root / PAGE).unlink()

@@ -44,12 +44,14 @@ def messages(project: Project) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (project.root / "out/messages.ndjson").read_text("utf-8").splitlines()]
 
 
+@pytest.mark.proves("report-exits-0")
 def test_everything_holds(proven: Project) -> None:
     done = proven.living_spec("report")
     assert done.code == 0
     assert done.output.startswith("## The spec holds\n\nReference, on API, CLI.\n")
 
 
+@pytest.mark.proves("report-exits-1")
 def test_a_failure_that_is_not_listed_is_a_regression(buggy: Project) -> None:
     done = buggy.living_spec("report")
     assert done.code == 1
@@ -60,6 +62,7 @@ def test_a_failure_that_is_not_listed_is_a_regression(buggy: Project) -> None:
     assert "the second one went, too" in done.output
 
 
+@pytest.mark.proves("report-exits-4")
 def test_a_listed_failure_is_told_apart(buggy: Project) -> None:
     list_it(buggy)
     done = buggy.living_spec("report")
@@ -69,6 +72,7 @@ def test_a_listed_failure_is_told_apart(buggy: Project) -> None:
     assert buggy.living_spec("report", "--accept-known").code == 0
 
 
+@pytest.mark.proves("report-exits-3")
 def test_a_listed_failure_that_is_fixed_is_told_apart(proven: Project) -> None:
     list_it(proven)
     done = proven.living_spec("report")
@@ -82,6 +86,7 @@ def test_a_regression_goes_before_everything(buggy: Project) -> None:
     assert buggy.living_spec("report").code == 1
 
 
+@pytest.mark.proves("report-exits-1")
 @pytest.mark.parametrize("state", ["missing", "stale", "none"])
 def test_what_was_not_run_is_no_success(proven: Project, state: str) -> None:
     if state == "missing":
@@ -96,14 +101,20 @@ def test_what_was_not_run_is_no_success(proven: Project, state: str) -> None:
 NO_ITEM_LEFT = "def _(datatable, evidence):\n"
 
 
+@pytest.mark.proves("report-exits-0")
 def test_what_cannot_be_run_is_counted_in_the_heading_and_stays_green(proven: Project) -> None:
     proven.change(STEPS, NO_ITEM_LEFT, f"{NO_ITEM_LEFT}    evidence.not_run('a foreign server')\n")
     assert proven.pytest("--surface", "cli").code == 0
     done = proven.living_spec("report", "--surface", "cli")
     assert done.code == 0
     assert done.output.startswith("## The spec holds; 1 not run\n")
+    assert (
+        "### Not run\n\n- Deleting an item deletes that item and no other: **Delete two of four** on CLI" in done.output
+    )
+    assert "a foreign server" in done.output
 
 
+@pytest.mark.proves("report-exits-1")
 def test_a_surface_on_which_nothing_was_run_is_no_success(proven: Project) -> None:
     proven.change(
         STEPS, "    evidence.rename(", "    if surface_name == 'api': evidence.not_run('no user')\n    evidence.rename("
@@ -116,6 +127,7 @@ def test_a_surface_on_which_nothing_was_run_is_no_success(proven: Project) -> No
     assert messages(proven)[-1]["testRunFinished"]["success"] is False
 
 
+@pytest.mark.proves("report-of-the-selection")
 def test_a_report_speaks_of_what_the_run_was_asked_for(proven: Project) -> None:
     list_it(proven)
     shutil.rmtree(proven.root / "build/evidence")
@@ -132,6 +144,62 @@ def test_a_report_speaks_of_what_the_run_was_asked_for(proven: Project) -> None:
     assert "| 0 | 1 | 0 |" in done.output
 
 
+ASKED = {
+    ("-k", "delete_each and b"): "| 0 | 0 | 0 | 1 | 0 | 1 |",
+    ("tests/test_tiny.py::test_delete_each[cli-b]",): "| 0 | 0 | 0 | 1 | 0 | 0 |",
+    ("--rule", "delete-one", "-k", "delete_two"): "| 0 | 0 | 0 | 2 | 0 | 0 |",
+    ("--deselect", "tests/test_tiny.py::test_delete_two_of_four"): "| 0 | 0 | 0 | 2 | 0 | 2 |",
+    ("--surface", "api"): "| 0 | 0 | 0 | 1 | 0 | 2 |",
+}
+
+
+@pytest.mark.parametrize("options", ASKED)
+def test_a_report_counts_what_pytest_was_asked_to_run(project: Project, options: tuple[str, ...]) -> None:
+    assert project.pytest(*options).code == 0
+    done = project.living_spec("report")
+    assert done.code == 0, done.output
+    assert done.output.startswith("## The spec holds\n")
+    assert "| fails | known issue | fixed but still listed | holds | not run | not on this surface |" in done.output
+    assert ASKED[options] in done.output
+
+
+def test_a_test_that_does_not_exist_is_named(project: Project) -> None:
+    done = project.pytest("tests/test_tiny.py::test_delete_none")
+    assert done.code == pytest.ExitCode.USAGE_ERROR
+    assert "INTERNALERROR" not in done.output
+    assert "test_delete_none" in done.output
+
+
+def test_workers_tell_what_they_were_asked_to_run(project: Project) -> None:
+    assert project.pytest("-n", "2", "-k", "delete_each and b").code == 0
+    done = project.living_spec("report")
+    assert done.code == 0
+    assert ASKED["-k", "delete_each and b"] in done.output
+
+
+def test_an_interrupted_run_misses_what_it_was_asked_for(project: Project) -> None:
+    project.change(STEPS, DELETING, f"{DELETING}\n    if item == 'b': raise KeyboardInterrupt")
+    assert project.pytest("--surface", "cli", "-k", "delete_each").code == pytest.ExitCode.INTERRUPTED
+    done = project.living_spec("report")
+    assert done.code == 1
+    assert done.output.startswith("## The spec is not proven: 1 result is missing or stale\n")
+
+
+@pytest.mark.parametrize("state", ["missing", "stale"])
+def test_a_result_that_is_missing_or_stale_is_no_regression(proven: Project, state: str) -> None:
+    if state == "missing":
+        (proven.root / "build/evidence/reference/cli/delete-two.json").unlink()
+    else:
+        proven.change(STEPS, 'b"PNG"', 'b"NEW"')
+    done = proven.living_spec("report")
+    assert done.code == 1
+    assert done.output.startswith("## The spec is not proven: ")
+    assert "Regressions" not in done.output
+    assert "### Without a fresh result: run them\n\n- Deleting an item" in done.output
+    why = "there is no result yet" if state == "missing" else "The result is stale: the sources have changed since."
+    assert why in done.output
+
+
 def test_a_run_elsewhere_has_evidence_and_issues_of_its_own(buggy: Project) -> None:
     list_it(buggy)
     (buggy.root / "docs/known-issues").rename(buggy.root / "theirs")
@@ -145,6 +213,7 @@ def test_an_unknown_edition_or_surface_is_refused_with_the_known_ones(proven: Pr
     assert "Choose one of: api, cli" in proven.living_spec("report", "--surface", "ui").output
 
 
+@pytest.mark.proves("messages-of-cucumber")
 def test_the_messages_are_what_cucumber_calls_messages(buggy: Project) -> None:
     list_it(buggy)
     validator = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text("utf-8")))
@@ -167,6 +236,7 @@ def test_every_id_that_a_message_names_was_given_before(buggy: Project) -> None:
         assert '"id": null' not in text
 
 
+@pytest.mark.proves("messages-of-cucumber")
 def test_the_messages_tell_each_result(buggy: Project) -> None:
     list_it(buggy)
     written = messages(buggy)

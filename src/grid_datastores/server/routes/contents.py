@@ -8,12 +8,15 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
 from grid_datastores.domain.naming import whole_number
+from grid_datastores.server.answers import BYTES
 from grid_datastores.server.origin import origin
 from grid_datastores.server.state import InCluster, TheState, TheUser
 from grid_datastores.wire import datastores as wire
 
 URL_LIFETIME = timedelta(minutes=15)
 DEFAULT_PAGE_SIZE = 1000
+
+_LINES = {"application/x-ndjson": {"schema": {"type": "string"}}}
 
 router = APIRouter(tags=["contents"])
 
@@ -48,7 +51,7 @@ def list_files(
     }
 
 
-@router.get("/v1/downloads/{id}")
+@router.get("/v1/downloads/{id}", response_class=Response, responses={200: {"content": BYTES}})
 def get_content(
     state: TheState, request: Request, id: str, path: str, user: str, expires: str, signature: str
 ) -> Response:
@@ -59,13 +62,23 @@ def get_content(
     return StreamingResponse(chunks, media_type="application/octet-stream", headers=headers)
 
 
-@router.get("/v1/core/{clusterId}/datastores/{id}/manifest", dependencies=[InCluster])
+@router.get(
+    "/v1/core/{clusterId}/datastores/{id}/manifest",
+    dependencies=[InCluster],
+    response_class=Response,
+    responses={200: {"content": _LINES}},
+)
 def get_manifest(state: TheState, user: TheUser, id: str) -> Response:
     """Return the manifest as JSON lines: which object holds each file, and at which offset."""
     return StreamingResponse(state.service.reading.manifest_chunks(user, id), media_type="application/x-ndjson")
 
 
-@router.get("/v1/core/{clusterId}/datastores/{id}/objects/{name}", dependencies=[InCluster])
+@router.get(
+    "/v1/core/{clusterId}/datastores/{id}/objects/{name}",
+    dependencies=[InCluster],
+    response_class=Response,
+    responses={200: {"content": BYTES}},
+)
 def get_object(state: TheState, user: TheUser, id: str, name: str) -> Response:
     """Return the content of one object in the manifest."""
     size, chunks = state.service.reading.object(user, id, name)

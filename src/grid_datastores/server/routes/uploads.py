@@ -12,6 +12,7 @@ from grid_datastores.domain.errors import InvalidInput, TooLarge
 from grid_datastores.domain.model import Source, SourceKind, Upload
 from grid_datastores.domain.naming import whole_number
 from grid_datastores.domain.rules import check_part_size
+from grid_datastores.server.answers import BYTES
 from grid_datastores.server.origin import origin
 from grid_datastores.server.state import CLUSTER, InCluster, State, TheState, TheUser
 from grid_datastores.service.uploads import CompletedObject
@@ -127,7 +128,12 @@ def abandon_upload(state: TheState, user: TheUser, datastoreId: str) -> Empty:
     return {}
 
 
-@parts.put("/v1/uploads/{uploadId}/{partNumber}")
+@parts.put(
+    "/v1/uploads/{uploadId}/{partNumber}",
+    response_class=Response,
+    responses={200: {"headers": {"ETag": {"schema": {"type": "string"}}}}},
+    openapi_extra={"requestBody": {"required": True, "content": BYTES}},
+)
 async def put_part(
     state: TheState,
     request: Request,

@@ -90,24 +90,28 @@ def test_a_tar_without_the_zeros_at_its_end_is_read(tmp_path: Path) -> None:
         ("caf\udce9", "not valid UTF-8"),
     ],
 )
+@pytest.mark.proves("archive-paths-stay-inside")
 def test_a_path_that_is_not_inside_is_refused(tmp_path: Path, name: str, why: str) -> None:
     with pytest.raises(SourceFailed, match=why):
         read_archive(tar_gz_of({"ok": b"1", name: b"2"}, tarfile.GNU_FORMAT), tmp_path)
 
 
 @pytest.mark.parametrize("name", ["..", "../a", "/a", "//a", "a/../b"])
+@pytest.mark.proves("archive-paths-stay-inside")
 def test_a_folder_that_is_not_inside_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(SourceFailed, match=r"an absolute path|leads outside it"):
         read_archive(tar_gz_of([("ok", b"1"), (tar_entry(name, tarfile.DIRTYPE), b"")], tarfile.GNU_FORMAT), tmp_path)
 
 
 @pytest.mark.parametrize("name", ["a/b", "./a/b", "a//b", "a/./b"])
+@pytest.mark.proves("archive-paths-are-unique")
 def test_the_same_file_twice_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(SourceFailed, match="'a/b' twice"):
         read_archive(tar_gz_of([("a/b", b"1"), ("c", b"2"), (name, b"3")]), tmp_path)
 
 
 @pytest.mark.parametrize("names", [("a", "a/b"), ("a/b", "a"), ("a/b/c/d", "a/b")])
+@pytest.mark.proves("archive-paths-are-unique")
 def test_a_file_that_is_a_folder_too_is_refused(tmp_path: Path, names: tuple[str, ...]) -> None:
     with pytest.raises(SourceFailed, match="as a file and as a folder"):
         read_archive(tar_gz_of([(name, b"") for name in names]), tmp_path)
@@ -129,6 +133,7 @@ def test_a_folder_told_after_its_files_is_no_conflict(tmp_path: Path) -> None:
         (b"Z", "'odd', which is neither a file nor a folder"),
     ],
 )
+@pytest.mark.proves("archive-with-links-or-devices-refused")
 def test_what_is_no_file_is_refused(tmp_path: Path, kind: int | bytes, what: str) -> None:
     with pytest.raises(SourceFailed, match=what):
         read_archive(tar_gz_of([("ok", b"1"), (tar_entry("odd", kind, "/etc/passwd"), b"")]), tmp_path)
@@ -189,11 +194,13 @@ def test_a_hard_link_counts_as_the_bytes_and_the_file_that_it_becomes(tmp_path: 
 
 
 @pytest.mark.parametrize("keep", [-1, -9, 40, 12, 2])
+@pytest.mark.proves("damaged-archive-refused")
 def test_a_tar_gz_that_is_cut_short_is_refused(tmp_path: Path, keep: int) -> None:
     with pytest.raises(SourceFailed, match="truncated or damaged"):
         read_archive(tar_gz_of(FILES)[:keep], tmp_path)
 
 
+@pytest.mark.proves("damaged-archive-refused")
 def test_a_wrong_checksum_is_noticed(tmp_path: Path) -> None:
     data = bytearray(tar_gz_of(FILES))
     data[-6] ^= 1
@@ -225,6 +232,7 @@ def test_a_gzip_of_something_else_is_refused(tmp_path: Path, content: bytes) -> 
 
 
 @pytest.mark.parametrize("content", [b"", bytes(10240)])
+@pytest.mark.proves("empty-archive-refused")
 def test_a_tar_gz_without_a_file_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(SourceFailed, match=r"contains no file|valid tar"):
         read_archive(gzip.compress(content), tmp_path)

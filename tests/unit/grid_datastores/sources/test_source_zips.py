@@ -83,6 +83,7 @@ def test_a_leading_dot_is_no_part_of_a_path(tmp_path: Path) -> None:
         ("x" * 2000, "not a valid path"),
     ],
 )
+@pytest.mark.proves("archive-paths-stay-inside")
 def test_a_path_that_is_not_inside_is_refused(tmp_path: Path, name: str, why: str) -> None:
     with pytest.raises(SourceFailed, match=why):
         read_archive(zip_of({"ok": b"1", name: b"2"}), tmp_path)
@@ -94,6 +95,7 @@ def test_a_name_cut_by_a_zero_byte_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a/b", "./a/b", "a//b", "a/./b"])
+@pytest.mark.proves("archive-paths-are-unique")
 def test_the_same_file_twice_is_refused(tmp_path: Path, name: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -103,6 +105,7 @@ def test_the_same_file_twice_is_refused(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("names", [("a", "a/b"), ("a/b", "a"), ("a", "a/"), ("a/", "a"), ("x/a/b/c", "x/a")])
+@pytest.mark.proves("archive-paths-are-unique")
 def test_a_file_that_is_a_folder_too_is_refused(tmp_path: Path, names: tuple[str, ...]) -> None:
     with pytest.raises(SourceFailed, match="as a file and as a folder"):
         read_archive(zip_of([(name, b"") for name in names]), tmp_path)
@@ -115,6 +118,7 @@ def test_a_folder_with_content_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("create_system", [3, 0])
+@pytest.mark.proves("archive-with-links-or-devices-refused")
 def test_a_symbolic_link_in_a_zip_is_refused(tmp_path: Path, create_system: int) -> None:
     link = zip_entry("link", stat.S_IFLNK | 0o777, create_system)
     with pytest.raises(SourceFailed, match="symbolic link, 'link'"):
@@ -122,22 +126,26 @@ def test_a_symbolic_link_in_a_zip_is_refused(tmp_path: Path, create_system: int)
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFSOCK])
+@pytest.mark.proves("archive-with-links-or-devices-refused")
 def test_a_device_or_pipe_in_a_zip_is_refused(tmp_path: Path, kind: int | bytes) -> None:
     with pytest.raises(SourceFailed, match="'odd', which is neither a file nor a folder"):
         read_archive(zip_of([(zip_entry("odd", kind | 0o644), b"")]), tmp_path)
 
 
+@pytest.mark.proves("zip-encryption-and-methods-refused")
 def test_an_encrypted_zip_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceFailed, match=r"The zip is encrypted \('a'\)"):
         read_archive((PROGRAM / "zip-program-encrypted.zip").read_bytes(), tmp_path)
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.proves("zip-encryption-and-methods-refused")
 def test_a_method_that_unpacks_without_bounds_is_refused(tmp_path: Path, method: int) -> None:
     with pytest.raises(SourceFailed, match="Use deflate, the default"):
         read_archive(zip_of({"a": b"1" * 99}, method), tmp_path)
 
 
+@pytest.mark.proves("damaged-archive-refused")
 def test_a_wrong_checksum_is_noticed(tmp_path: Path) -> None:
     data = zip_of({"a": b"right content"}, zipfile.ZIP_STORED).replace(b"right", b"wrong")
     with pytest.raises(SourceFailed, match="'a' does not match its table of contents"):
@@ -166,6 +174,7 @@ def test_a_file_that_ends_before_its_size_is_noticed_even_when_the_checksum_fits
 
 
 @pytest.mark.parametrize("keep", [3, 40, -1, -30])
+@pytest.mark.proves("damaged-archive-refused")
 def test_a_zip_that_is_cut_short_is_refused(tmp_path: Path, keep: int) -> None:
     with pytest.raises(SourceFailed, match=r"truncated or damaged|neither a .zip nor"):
         read_archive(zip_of(FILES)[:keep], tmp_path)
@@ -243,6 +252,7 @@ def test_a_zip_that_claims_more_than_a_disk_takes_unnoticed_is_refused_before_it
         read_archive(data[:directory] + entry + zip64 + end, tmp_path)
 
 
+@pytest.mark.proves("archive-in-archive-is-a-file")
 def test_a_zip_in_a_zip_is_one_file_and_not_unpacked(tmp_path: Path) -> None:
     inner = zip_of({"zeros": bytes(1_000_000)})
     assert read_archive(zip_of({f"{n}.zip": inner for n in range(16)}), tmp_path) == {
@@ -250,6 +260,7 @@ def test_a_zip_in_a_zip_is_one_file_and_not_unpacked(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.proves("empty-archive-refused")
 def test_a_zip_without_a_file_is_refused(tmp_path: Path) -> None:
     for data in (zip_of({}), zip_of({"folder/": b""})):
         with pytest.raises(SourceFailed, match="contains no file"):
