@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from select import select
 from typing import Any
 
 import pytest
 
 from acceptance.waiting import wait_until
-from reliability.faults import prepared
+from reliability.faults import prepared, waiting
 from reliability.machine import Machine, Said, folder_of
 from reliability.nonsense import serving
 
@@ -146,6 +147,7 @@ def test_what_is_refused_of_several_that_are_only_asked_for(filled: Machine) -> 
     assert said.out.count("Deleting it would keep versions 2 (") == 1
 
 
+@pytest.mark.proves("failed-listed-until-deleted")
 def test_a_version_that_has_failed_is_not_kept(embedded: Machine) -> None:
     folder = folder_of(embedded.home, {"a.csv": b"1"})
     embedded.create(folder)
@@ -157,6 +159,8 @@ def test_a_version_that_has_failed_is_not_kept(embedded: Machine) -> None:
     assert embedded.phases() == [(1, "SUCCEEDED"), (2, "SUCCEEDED"), (3, "FAILED")]
     said = embedded.run(*DELETE, "--version=1").done()
     assert re.search(r"^Kept version 2 \(\w+\) of data\.$", said, re.MULTILINE), said
+    embedded.run(*DELETE, "--version=3").done()
+    assert embedded.phases() == [(2, "SUCCEEDED")]
 
 
 @pytest.mark.parametrize("how", [(), ("-o", "json")])
@@ -176,6 +180,21 @@ def test_what_is_refused_and_cannot_be_printed_is_refused(filled: Machine) -> No
         assert said.err.splitlines()[-1] == "Error: 1 of 2 versions was deleted."
         filled.run(*DELETE, "--version=3", "--dry-run", stdout=full).refused("No space left on device")
     assert filled.phases() == [(2, "SUCCEEDED"), (3, "SUCCEEDED")]
+
+
+@pytest.mark.proves("answer-before-erasure")
+def test_the_answer_is_printed_before_the_bytes_are_erased(embedded: Machine, tmp_path: Path) -> None:
+    embedded.create(folder_of(embedded.home, {"a.csv": b"1"}))
+    gate = tmp_path / "gate"
+    embedded.grid = waiting(tmp_path, gate, "grid_datastores.storage.local:LocalStorage.erase")
+    with embedded.start(*DELETE, "--version=1") as process:
+        wait_until(gate.exists, "the removal begins")
+        assert process.stdout
+        try:
+            assert select([process.stdout], [], [], 0)[0], "nothing is printed yet"
+            assert process.stdout.readline().startswith("Deleted version 1 of data")
+        finally:
+            gate.unlink()
 
 
 def test_a_session_that_cannot_be_told_is_there(filled: Machine) -> None:

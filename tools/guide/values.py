@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grid_datastores import settings
-from grid_datastores.cli.server import serve as serve_command
+from grid_datastores.cli import server as serving
 from grid_datastores.domain import naming, rules
 from grid_datastores.gateway import http_uploads
 from grid_datastores.server import serve, signing_in
 from grid_datastores.sources.limits import FetchLimits
 from grid_datastores.storage import manifest, packing
-from grid_datastores.wire import datastores as wire
+from grid_datastores.wire.datastores import MAX_IDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +37,7 @@ def values() -> Mapping[str, str]:
         "first-user": serve.FIRST_USER,
         "large-file": size(packing.LARGE_FILE),
         "link-lifetime": duration(int(signing_in.LINK_LIFETIME)),
-        "max-ids": number(wire.MAX_IDS),
+        "max-ids": number(MAX_IDS),
         "max-name": str(naming.MAX_NAME_LENGTH),
         "max-part": size(rules.MAX_PART_BYTES),
         "max-path-bytes": number(manifest.MAX_PATH_LENGTH),
@@ -77,7 +77,7 @@ def size(count: int) -> str:
 
 
 def _default_address() -> str:
-    defaults = {parameter.name: parameter.default for parameter in serve_command.params}
+    defaults = {parameter.name: parameter.default for parameter in serving.serve.params}
     return f"http://{defaults['host']}:{defaults['port']}"
 
 

@@ -119,6 +119,7 @@ def test_a_version_whose_manifest_is_gone_still_has_its_page(own_server: ServerP
     person.api.close()
 
 
+@pytest.mark.proves("no-create-command-for-browser-files")
 def test_no_command_is_offered_for_files_from_a_browser(ana: Person) -> None:
     for _ in range(2):
         ana.http.post("/upload", data={"name": "sent"}, files={"files": ("a.csv", b"1")})

@@ -79,6 +79,7 @@ def test_a_folder_comes_back_with_times_programs_and_empty_folders(folder: Path,
         assert bool(target.st_mode & 0o111) == bool(source.st_mode & 0o111)
 
 
+@pytest.mark.proves("large-copies-share-their-blocks")
 def test_a_large_file_that_this_machine_stores_is_cloned_not_read(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
