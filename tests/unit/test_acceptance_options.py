@@ -77,6 +77,7 @@ def test_without_an_executable_it_is_the_projects_own(grid: str) -> None:
     assert Path(grid) == Path(sys.executable).parent / "grid"
 
 
+@pytest.mark.proves("fast-run-takes-one-surface")
 def test_one_surface_runs_every_scenario_once(collect: Collect) -> None:
     everywhere, once = _collected(collect()), _collected(collect("--one-surface"))
     assert sorted(once) == sorted(set(everywhere))

@@ -6,7 +6,9 @@ import json
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -15,15 +17,23 @@ import pytest
 from click.testing import CliRunner, Result
 
 from grid_datastores.cli import cli
-from grid_datastores.domain.errors import AlreadyDeleted, NotSignedIn
-from grid_datastores.domain.model import Phase, SourceKind, Version, VersionRef, WorkloadKind
+from grid_datastores.domain.errors import AlreadyDeleted, NotSignedIn, Refusal, TooManyAttempts
+from grid_datastores.domain.model import Phase, Source, SourceKind, Version, VersionRef, WorkloadKind
+from grid_datastores.gateway.credentials import Server, find_server, store_credentials
+from grid_datastores.machine import uploads
+from grid_datastores.machine.upload_journal import count_journals
+from grid_datastores.server import serve
 from grid_datastores.server.app import create_app
 from grid_datastores.server.serve import FIRST_USER
+from grid_datastores.server.signing_in import MAX_WRONG_KEYS
 from grid_datastores.server.state import State
 from grid_datastores.service import Service, open_service
 from grid_datastores.settings import Limits, Settings
+from grid_datastores.storage import Manifest
 from grid_datastores.wire.datastores import PHASES, SOURCE_TYPES
 from guide import phases
+
+FILES = Source(SourceKind.FILES, "/data")
 
 
 class Machine:
@@ -138,6 +148,49 @@ def test_without_its_folder_a_machine_has_no_versions(machine: Machine) -> None:
     assert machine.json("datastore") == []
 
 
+@pytest.mark.proves("the-folder-has-more-than-versions")
+def test_without_its_folder_a_machine_is_signed_out_and_resumes_nothing(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.data()
+    settings = Settings(machine.home, machine.home / "data" / "catalog.sqlite", Limits())
+    with server(machine.folder / "server") as (service, _state):
+        ana, _key = service.accounts.add("ana")
+        service.uploads.begin(ana, "trees", Source(SourceKind.FILES, "/trees"))
+        monkeypatch.setattr(uploads, "pack", _interrupting)
+        machine("datastore", "create", "birds", code=1)
+        assert count_journals(machine.home) == 1
+        store_credentials(settings, Server("http://127.0.0.1:9", "ana", "key", "local"))
+        assert find_server(settings) is not None
+        shutil.rmtree(machine.home)
+        assert find_server(settings) is None
+        assert machine("datastore", "resume").output == "There is no interrupted upload to resume.\n"
+        assert len(service.reading.versions(ana)) == 1
+
+
+def _interrupting(*_given: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.proves("a-run-needs-the-space-once-more")
+def test_a_run_stores_a_copy_until_the_version_is_deleted(machine: Machine) -> None:
+    folder = machine.data()
+    (folder / "large.bin").write_bytes(bytes(2 * 1024 * 1024))
+    machine("datastore", "create", "birds")
+
+    def copied() -> list[Path]:
+        return [path for path in machine.home.rglob("large.bin") if path.stat().st_nlink == 1]
+
+    assert copied() == []
+    grid = Path(sys.executable).with_name("grid")
+    run = [grid, "run", "--name", "r", "--datastore_name", "birds", "--datastore_version", "1", "--", "true"]
+    subprocess.run(run, check=True, timeout=120)
+    (copy,) = copied()
+    assert copy.stat().st_size == 2 * 1024 * 1024
+    machine("datastore", "delete", "--name", "birds", "--version", "1")
+    assert copied() == []
+
+
 @pytest.mark.proves("two-servers-on-one-folder")
 def test_two_servers_on_one_folder_show_the_same_and_take_the_same_keys(machine: Machine) -> None:
     machine.data()
@@ -157,6 +210,13 @@ def test_two_servers_on_one_folder_show_the_same_and_take_the_same_keys(machine:
         with pytest.raises(NotSignedIn):
             other.links.use(link)
         assert one.links.use(link) == ana
+        for _ in range(MAX_WRONG_KEYS):
+            with pytest.raises(NotSignedIn):
+                one.attempts.sign_in(first.accounts, "ana", "wrong", "10.0.0.1")
+        with pytest.raises(TooManyAttempts):
+            one.attempts.sign_in(first.accounts, "ana", "wrong", "10.0.0.1")
+        with pytest.raises(NotSignedIn):
+            other.attempts.sign_in(second.accounts, "ana", "wrong", "10.0.0.1")
 
 
 def _all_versions(service: Service) -> list[Version]:
@@ -167,15 +227,34 @@ def _all_versions(service: Service) -> list[Version]:
 def test_a_restored_folder_has_the_versions_and_numbers_of_its_backup(machine: Machine) -> None:
     machine.data()
     machine("datastore", "create", "birds")
-    shutil.copytree(machine.home, machine.folder / "backup")
+    subprocess.run(["cp", "-a", machine.home, machine.folder / "backup"], check=True)
     machine("datastore", "delete", "--name", "birds", "--version", "1")
     machine("datastore", "create", "birds")
     shutil.rmtree(machine.home)
-    shutil.copytree(machine.folder / "backup", machine.home)
+    subprocess.run(["cp", "-a", machine.folder / "backup", machine.home], check=True)
     assert [ref["spec"]["version"] for ref in machine.json("datastore")] == [1]  # type: ignore[attr-defined]
     machine("datastore", "download", "--name", "birds", "--version", "1", "--to", "out")
     assert (machine.folder / "out" / "birds.csv").read_text("utf-8") == "a,b\n"
     assert "version 2 of birds" in machine("datastore", "create", "birds").output
+
+
+@pytest.mark.proves("the-catalog-can-be-elsewhere")
+def test_a_catalog_elsewhere_is_not_in_the_folder(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = machine.folder / "elsewhere.sqlite"
+    monkeypatch.setenv("GRID_DATABASE_URL", f"sqlite:///{elsewhere}")
+    machine.data()
+    machine("datastore", "create", "birds")
+    assert elsewhere.exists()
+    assert list(machine.home.rglob("catalog.sqlite")) == []
+
+
+@pytest.mark.proves("the-link-is-of-the-oldest-user")
+def test_the_link_of_a_server_signs_in_the_oldest_user(machine: Machine) -> None:
+    with server(machine.home) as (service, state):
+        oldest, _key = service.accounts.add("zoe")
+        service.accounts.add("ana")
+        welcome = serve._welcome(state, "http://127.0.0.1:9", "http://127.0.0.1:9")
+        assert state.links.use(welcome.link.rpartition("/")[2]) == oldest
 
 
 @pytest.mark.proves("the-first-user")
@@ -250,3 +329,62 @@ def test_these_commands_print_json() -> None:
     changing = {"datastore create", "datastore delete", "user add", "user key"}
     showing = {"datastore", "datastore list", "datastore show", "datastore files", "session", "session list"}
     assert with_json == changing | showing | {"status", "user list"}
+
+
+@pytest.mark.proves("commands-for-one-version")
+@pytest.mark.parametrize("command", ["show", "files", "download"])
+def test_a_command_for_one_version_takes_its_name_and_number(machine: Machine, command: str) -> None:
+    machine.data()
+    machine("datastore", "create", "birds")
+    (birds,) = machine.json("datastore")  # type: ignore[misc]
+    name, number = birds["name"], str(birds["spec"]["version"])
+    machine("datastore", command, "--name", name, code=2)
+    machine("datastore", command, "--version", number, code=2)
+    machine("datastore", command, "--name", name, "--version", number)
+
+
+@pytest.mark.proves("refused-requests-change-no-version")
+def test_what_is_refused_changes_no_version(machine: Machine) -> None:
+    with server(machine.home) as (service, _state):
+        ana, _key = service.accounts.add("ana")
+        eve, _key = service.accounts.add("eve")
+        kept = service.uploads.begin(ana, "birds", FILES)
+        service.uploads.publish(ana, kept.id, Manifest.of([]))
+        service.workloads.start(ana, WorkloadKind.SESSION, "tuning", {kept.id: ""})
+        waiting = service.uploads.begin(ana, "birds", FILES)
+        gone = service.uploads.begin(ana, "birds", FILES)
+        service.deletion.delete(ana, gone.id)
+
+        def versions() -> list[Version]:
+            return [service.reading.details(ana, version.id).version for version in (kept, waiting, gone)]
+
+        before = versions()
+        refused: list[Callable[[], object]] = [
+            lambda: service.deletion.delete(ana, kept.id),
+            lambda: service.deletion.delete(eve, kept.id),
+            lambda: service.deletion.delete(ana, gone.id),
+            lambda: service.workloads.start(ana, WorkloadKind.RUN, "nightly", {waiting.id: ""}),
+            lambda: service.workloads.start(ana, WorkloadKind.SESSION, "tuning", {kept.id: ""}),
+            lambda: service.uploads.announce(ana, kept.id, {"a": 1}),
+            lambda: service.uploads.announce(ana, waiting.id, {"../a": 1}),
+            lambda: service.uploads.complete(ana, waiting.id),
+            lambda: service.uploads.begin(ana, "Birds", FILES),
+            lambda: service.reading.manifest(ana, waiting.id),
+        ]
+        for request in refused:
+            with pytest.raises(Refusal):
+                request()
+            assert versions() == before
+        assert {version.id for version in service.reading.versions(ana)} == {kept.id, waiting.id}
+
+
+@pytest.mark.proves("a-failed-fetch-stays-in-the-list")
+def test_a_failed_fetch_is_listed_until_it_is_deleted(machine: Machine) -> None:
+    refused = machine("datastore", "create", "http://127.0.0.1:9/birds.zip", code=1)
+    assert "failed" in refused.output
+    (birds,) = machine.json("datastore")  # type: ignore[misc]
+    assert birds["status"]["phase"] == PHASES[Phase.FAILED]
+    machine.data()
+    assert "version 2 of birds" in machine("datastore", "create", "birds").output
+    machine("datastore", "delete", "--name", "birds", "--version", "1")
+    assert [ref["spec"]["version"] for ref in machine.json("datastore")] == [2]  # type: ignore[attr-defined]

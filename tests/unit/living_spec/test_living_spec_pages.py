@@ -63,6 +63,7 @@ def test_a_strict_build_of_fresh_evidence_passes_and_links_the_rule_to_its_proof
 
 
 @pytest.mark.parametrize("state", ["stale", "missing", "failing"])
+@pytest.mark.proves("unproven-rules-stop-the-build")
 def test_unproven_rules_fail_a_strict_build_and_show_a_banner_in_any_other(proven: Project, state: str) -> None:
     if state == "stale":
         proven.change("tests/test_tiny.py", 'b"PNG"', 'b"NEW"')
