@@ -168,8 +168,6 @@ def test_the_link_that_is_printed_can_be_opened(behind: OpenProxy, new_server: S
 
 
 @pytest.mark.proves("public-name-is-answered")
-
-
 def test_the_server_answers_to_its_public_name(new_server: ServerProcess) -> None:
     new_server.operate({"GRID_PUBLIC_URL": f"https://{NAME}"})
     for host, status in ((NAME, 200), (f"{NAME}:8443", 200), ("127.0.0.1", 200), ("evil.example", 421)):
