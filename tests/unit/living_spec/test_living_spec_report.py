@@ -153,6 +153,7 @@ ASKED = {
 }
 
 
+@pytest.mark.proves("report-of-what-was-asked")
 @pytest.mark.parametrize("options", ASKED)
 def test_a_report_counts_what_pytest_was_asked_to_run(project: Project, options: tuple[str, ...]) -> None:
     assert project.pytest(*options).code == 0
@@ -177,6 +178,7 @@ def test_workers_tell_what_they_were_asked_to_run(project: Project) -> None:
     assert ASKED["-k", "delete_each and b"] in done.output
 
 
+@pytest.mark.proves("interrupted-run-has-missing-results")
 def test_an_interrupted_run_misses_what_it_was_asked_for(project: Project) -> None:
     project.change(STEPS, DELETING, f"{DELETING}\n    if item == 'b': raise KeyboardInterrupt")
     assert project.pytest("--surface", "cli", "-k", "delete_each").code == pytest.ExitCode.INTERRUPTED
@@ -185,6 +187,7 @@ def test_an_interrupted_run_misses_what_it_was_asked_for(project: Project) -> No
     assert done.output.startswith("## The spec is not proven: 1 result is missing or stale\n")
 
 
+@pytest.mark.proves("missing-or-stale-is-no-regression")
 @pytest.mark.parametrize("state", ["missing", "stale"])
 def test_a_result_that_is_missing_or_stale_is_no_regression(proven: Project, state: str) -> None:
     if state == "missing":
