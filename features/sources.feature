@@ -141,7 +141,7 @@ Feature: Where data comes from
       And a program can read which files version 1 of "my-training-data" holds
 
     @scenario:secret-not-shown
-    Scenario: A key in an address is not kept
+    Scenario: A key in an address is not kept after the fetch
       Given an archive of the penguin data at "penguins.zip" of a web server, behind a key in its address
       When I create a version of the archive in "my-training-data"
       Then version 1 of "my-training-data" shows the address without the key

@@ -69,14 +69,14 @@ Feature: Versions
     Why: what is trained on a version is trained on all of it, and on nothing else. A program in it still runs.
 
     @scenario:every-file-byte-for-byte
-    Scenario: A folder comes back as it was uploaded
+    Scenario: Every file of a folder comes back with its content
       Given a folder with files in folders, an empty file, a large file and names in other alphabets
       When I upload the folder to "field-notes"
       Then version 1 of "field-notes" is byte for byte what was uploaded
       And its files are listed with their sizes
 
     @scenario:behind-a-proxy
-    Scenario: A folder comes back as it was uploaded, through a proxy that speaks TLS
+    Scenario: Every file of a folder comes back with its content, through a proxy that speaks TLS
       Not on cli-embedded: there is no server.
       Given the server stands behind a proxy that speaks TLS
       And a folder with files in folders, an empty file, a large file and names in other alphabets

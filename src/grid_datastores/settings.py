@@ -23,6 +23,8 @@ DEFAULT_QUOTA = 50  # versions
 DEFAULT_LEASE = 60  # seconds
 DEFAULT_UPLOAD_EXPIRY = 24 * 60 * 60  # seconds
 _ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>[a-z0-9._-]+|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?/?")
+_HOST_AND_PORT = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?")
+_HOST_NAME = re.compile(r"(?P<host>[A-Za-z0-9._-]+|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+)")
 _PORTS = {"http": 80, "https": 443}
 _LARGEST_PORT = 65535
 
@@ -123,9 +125,33 @@ def _no_storage(name: str, _text: str) -> None:
     )
 
 
-def _entries(_name: str, text: str) -> tuple[str, ...]:
-    """What stands between the commas."""
-    return tuple(entry.strip() for entry in text.split(",") if entry.strip())
+def _entries(text: str) -> tuple[str, ...]:
+    """Return what stands between the commas, without spaces around it."""
+    return tuple(entry.strip() for entry in text.split(","))
+
+
+def _source_hosts(name: str, text: str) -> tuple[str, ...]:
+    """Return names and addresses, each with or without a port."""
+    return _hosts(name, text, _HOST_AND_PORT, "files.internal,10.0.0.7:8080,[::1]:8080")
+
+
+def _host_names(name: str, text: str) -> tuple[str, ...]:
+    """Return names and addresses without a port."""
+    return _hosts(name, text, _HOST_NAME, "grid.internal,10.0.0.7")
+
+
+def _hosts(name: str, text: str, form: re.Pattern[str], example: str) -> tuple[str, ...]:
+    """Return the entries, if each has this form. Another one would never match a host, and so allow nothing."""
+    hosts = _entries(text)
+    for entry in hosts:
+        found = form.fullmatch(entry)
+        port = int((found and found.groupdict().get("port")) or 1)
+        if not found or not _is_host(found["host"]) or not 0 < port <= _LARGEST_PORT:
+            raise InvalidInput(
+                f"{name} has {entry[:60]!r}, which is not a valid entry. Give hosts with commas between them, for"
+                f" example {example}."
+            )
+    return hosts
 
 
 def _catalog(name: str, text: str) -> Path:
@@ -152,12 +178,12 @@ def _public_url(name: str, text: str) -> str:
 
 
 def _is_host(host: str) -> bool:
-    return not host.startswith("[") or _is_valid(ip_address, host[1:-1])
+    return ":" not in host or _is_valid(ip_address, host.strip("[]"))
 
 
 def _proxies(name: str, text: str) -> tuple[str, ...]:
     """Addresses and networks. uvicorn takes a mistyped one for a name, which no client ever has."""
-    proxies = _entries(name, text)
+    proxies = _entries(text)
     for entry in proxies if proxies != ("*",) else ():
         if not _is_valid(ip_network if "/" in entry else ip_address, entry):
             raise InvalidInput(
@@ -240,7 +266,7 @@ ALLOW_SOURCE_HOSTS: Setting[tuple[str, ...]] = Setting(
     "none",
     "`files.internal,10.0.0.7:8080`",
     default=(),
-    parse=_entries,
+    parse=_source_hosts,
 )
 ALLOWED_HOSTS: Setting[tuple[str, ...]] = Setting(
     "GRID_ALLOWED_HOSTS",
@@ -249,7 +275,7 @@ ALLOWED_HOSTS: Setting[tuple[str, ...]] = Setting(
     "none",
     "`grid.internal`",
     default=(),
-    parse=_entries,
+    parse=_host_names,
 )
 PUBLIC_URL: Setting[str] = Setting(
     "GRID_PUBLIC_URL",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from living_spec.config import Config, display_path, find_config, unknown, with_register
+from living_spec.config import Config, SpecError, display_path, find_config, unknown, with_register
 from living_spec.feed import write_feed
 from living_spec.issue_cli import issue, known_issues
 from living_spec.issues import read_register
@@ -52,6 +52,8 @@ def check(edition: str | None, issues: Path | None) -> None:
         click.echo(f"The evidence is incomplete: {'; '.join(map(_counted, problems.items()))}.{again}")
         sys.exit(1)
     count = len(proof.spec.scenarios)
+    if not count:
+        raise SpecError("The features have no scenario, so there is nothing to check. Add one.")
     click.echo(f"The evidence of {editions[edition]} is fresh: {count} scenarios on {len(required)} surfaces.")
 
 

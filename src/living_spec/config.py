@@ -6,31 +6,30 @@ import re
 import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from click import ClickException
+from living_spec.config_table import SpecError, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-
-class SpecError(ClickException):
-    """A mistake in the spec, its pages or its configuration.
-
-    Commands made with click, `living-spec` and the builders of the site, print its message and exit with 1.
-    """
+__all__ = [
+    "Config",
+    "Guide",
+    "SpecError",
+    "display_path",
+    "find_config",
+    "read_config",
+    "unknown",
+    "with_register",
+]
 
 
 @dataclass(frozen=True)
 class Guide:
-    """The pages for users, and the words that make a sentence a claim, which needs a rule.
-
-    In the guide a claim has one of the `normative` words. On other pages it has one of the words `about`, too.
-    """
+    """The pages for users, which cite every rule."""
 
     pages: tuple[Path, ...]
-    normative: tuple[str, ...]
-    about: tuple[str, ...]
 
     def has(self, page: Path) -> bool:
         """Whether a page belongs to the guide."""
@@ -70,8 +69,9 @@ class Prose:
 class Config:
     """The paths of the spec, its pages and its evidence; surfaces and editions as id -> name, in order.
 
-    `digest` are the files and folders whose changes make evidence stale. `tests` is the folder of the tests that run
-    the scenarios, `defects` the file with the results of defects; None where the project has none.
+    `digest` are the files and folders whose changes make evidence stale, besides the features and the tests. `tests` is
+    the folder of the tests that run the scenarios, `defects` the file with the results of defects; None where the
+    project has none.
     """
 
     root: Path
@@ -129,73 +129,70 @@ def find_config(start: Path) -> Config:
 
 
 def read_config(root: Path) -> Config:
-    """Read `[tool.living-spec]` from the pyproject.toml in `root`; raises SpecError where it is incomplete."""
-    tools = tomllib.loads((root / "pyproject.toml").read_text("utf-8")).get("tool", {})
-    table = _table(tools, "living-spec", "tool.living-spec", root)
-    return Config(
+    """Read `[tool.living-spec]` from the pyproject.toml in `root`.
+
+    Raises SpecError where it is incomplete, has an unknown key, or names a path that does not exist.
+    """
+    table = Table(_pyproject(root).get("tool", {}), "tool", root).table("living-spec")
+    features = table.folder("features")
+    if not any(features.rglob("*.feature")):
+        raise SpecError(f"[tool.living-spec] 'features' names {features}, which has no .feature file. Add one.")
+    pages = table.folder("pages")
+    config = Config(
         root=root,
-        features=root / _text(table, "features"),
-        pages=root / _text(table, "pages"),
-        evidence=root / _text(table, "evidence"),
-        issues=root / (_text(table, "issues") if "issues" in table else f"{_text(table, 'pages')}/known-issues"),
-        digest=tuple(root / path for path in _texts(table, "digest")),
-        surfaces=_names(table, "surfaces", root),
-        editions=_names(table, "editions", root),
-        guide=_guide(table, root),
-        tests=root / _text(table, "tests") if "tests" in table else None,
-        defects=root / _text(table, "defects") if "defects" in table else None,
-        prose=_prose(table, root),
+        features=features,
+        pages=pages,
+        evidence=table.path("evidence"),
+        issues=table.folder("issues") if table.has("issues") else pages / "known-issues",
+        digest=_digest(table),
+        surfaces=table.table("surfaces").names(),
+        editions=table.table("editions").names(),
+        guide=_guide(table, pages),
+        tests=table.existing("tests") if table.has("tests") else None,
+        defects=table.existing("defects") if table.has("defects") else None,
+        prose=_prose(table, root, pages),
     )
+    table.finish()
+    return config
 
 
-def _prose(table: Mapping[str, object], root: Path) -> Prose | None:
+def _pyproject(root: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise SpecError(f"{root / 'pyproject.toml'} is not valid TOML: {error}.") from error
+
+
+def _digest(table: Table) -> tuple[Path, ...]:
+    paths = table.all_existing("digest")
+    if not paths:
+        raise SpecError("[tool.living-spec] 'digest' is empty, so evidence would never be stale. Name the sources.")
+    return paths
+
+
+def _guide(table: Table, pages: Path) -> Guide:
+    """The guide; without a table for it, all pages."""
+    if not table.has("guide"):
+        return Guide((pages,))
+    guide = table.table("guide")
+    found = Guide(guide.all_existing("pages"))
+    guide.finish()
+    return found
+
+
+def _prose(table: Table, root: Path, pages: Path) -> Prose | None:
     """The pages whose sentences need proofs; None without a table for them."""
-    if "prose" not in table:
+    if not table.has("prose"):
         return None
-    prose = _table(table, "prose", "tool.living-spec.prose", root)
-    return Prose(
+    prose = table.table("prose")
+    found = Prose(
         root=root,
-        base=root / _text(table, "pages"),
-        pages=tuple(root / path for path in _texts(prose, "pages")),
-        bindings=root / _text(prose, "bindings"),
-        tests=tuple(root / path for path in _texts(prose, "tests")),
-        values=root / _text(prose, "values") if "values" in prose else None,
-        factual=_texts(prose, "factual"),
+        base=pages,
+        pages=prose.all_existing("pages"),
+        bindings=prose.path("bindings"),
+        tests=prose.all_existing("tests"),
+        values=prose.path("values") if prose.has("values") else None,
+        factual=prose.texts("factual"),
     )
-
-
-def _guide(table: Mapping[str, object], root: Path) -> Guide:
-    """The guide; without a table for it, all pages, and no words that make a claim."""
-    if "guide" not in table:
-        return Guide((root / _text(table, "pages"),), (), ())
-    guide = _table(table, "guide", "tool.living-spec.guide", root)
-    pages = tuple(root / path for path in _texts(guide, "pages"))
-    return Guide(pages, _texts(guide, "normative"), _texts(guide, "about"))
-
-
-def _table(parent: Mapping[str, object], key: str, name: str, root: Path) -> Mapping[str, object]:
-    table = parent.get(key)
-    if not isinstance(table, dict):
-        raise SpecError(f"{root / 'pyproject.toml'} has no table [{name}]. Add it.")
-    return table
-
-
-def _text(table: Mapping[str, object], key: str) -> str:
-    value = table.get(key)
-    if not isinstance(value, str):
-        raise SpecError(f"[tool.living-spec] has no {key!r}. Set it to a path in the project.")
-    return value
-
-
-def _texts(table: Mapping[str, object], key: str) -> tuple[str, ...]:
-    value = table.get(key)
-    if not isinstance(value, list):
-        raise SpecError(f"[tool.living-spec] has no list {key!r}. Add it.")
-    return tuple(str(item) for item in value)
-
-
-def _names(table: Mapping[str, object], key: str, root: Path) -> Mapping[str, str]:
-    names = {id_: str(name) for id_, name in _table(table, key, f"tool.living-spec.{key}", root).items()}
-    if not names:
-        raise SpecError(f"[tool.living-spec.{key}] is empty. Add one entry at least.")
-    return names
+    prose.finish()
+    return found

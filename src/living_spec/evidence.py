@@ -127,14 +127,14 @@ def noticed(steps: Sequence[StepEvidence]) -> bool:
 def digest(config: Config) -> str:
     """The SHA-256, in hex, over the paths and contents of the files that decide the results."""
     total = hashlib.sha256()
-    for path in sorted(_files(config), key=lambda path: path.relative_to(config.root).as_posix()):
+    for path in sorted(set(_files(config)), key=lambda path: path.relative_to(config.root).as_posix()):
         name = path.relative_to(config.root).as_posix()
         total.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return total.hexdigest()
 
 
 def _files(config: Config) -> Iterator[Path]:
-    for top in config.digest:
+    for top in (config.features, *([config.tests] if config.tests else []), *config.digest):
         for path in [top] if top.is_file() else top.rglob("*"):
             if path.is_file() and path.suffix != ".pyc" and "__pycache__" not in path.parts:
                 yield path

@@ -10,7 +10,9 @@ import click
 
 from living_spec.config import SpecError, display_path, find_config, with_register
 from living_spec.issues import id_problem, page_problems, read_register
+from living_spec.seen import seen
 from living_spec.spec import read_spec
+from living_spec.store import read_proof
 
 _PAGE = """---
 id: {id}
@@ -52,6 +54,7 @@ def issue() -> None:
     "--edition", "editions", multiple=True, help="An edition in which it fails (repeatable); default: the first one."
 )
 @click.option("--workaround", required=True, help="What a user can do until it is fixed.")
+@click.option("--from-last-run", is_flag=True, help="Fill in what the failing checks of the last run saw.")
 @known_issues
 def open_issue(
     id: str,
@@ -60,21 +63,23 @@ def open_issue(
     surfaces: tuple[str, ...],
     editions: tuple[str, ...],
     workaround: str,
+    from_last_run: bool,
     issues: Path | None,
 ) -> None:
     """Write the page of a new known issue."""
-    spec = read_spec(with_register(find_config(Path.cwd()), issues))
-    read_register(spec)
+    proof = read_proof(with_register(find_config(Path.cwd()), issues))
+    spec = proof.spec
     if problem := id_problem(id):
         raise SpecError(problem)
     path = spec.config.issues / f"{id}.md"
     if path.exists():
         raise SpecError(f"{display_path(path)} already exists. Choose another id, or edit that page.")
+    editions = editions or (spec.config.first_edition,)
     text = _PAGE.format(
         id=id,
         title=json.dumps(title, ensure_ascii=False),
         heading=title,
-        editions=", ".join(editions or [spec.config.first_edition]),
+        editions=", ".join(editions),
         surfaces=", ".join(surfaces),
         scenarios=", ".join(scenarios),
         since=datetime.now(UTC).date(),
@@ -82,6 +87,8 @@ def open_issue(
     )
     for _line, sentence in page_problems(path, text, spec):
         raise SpecError(sentence)
+    if from_last_run:
+        text = text.replace("\nsince:", f"\nsees: {_quoted(seen(proof, editions, surfaces, scenarios))}\nsince:", 1)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, "utf-8")
     click.echo(display_path(path))
@@ -102,3 +109,8 @@ def close_issue(id: str, issues: Path | None) -> None:
         path = display_path(found.path)
         raise SpecError(f"{path} has no line 'status: open', so nothing was changed. Edit its status yourself.")
     click.echo(display_path(found.path))
+
+
+def _quoted(text: str) -> str:
+    """As a text of YAML in single quotes, in which a backslash needs no other."""
+    return "'" + text.replace("'", "''") + "'"

@@ -28,13 +28,13 @@ from typing import TYPE_CHECKING, cast
 import yaml  # type: ignore[import-untyped]
 
 from living_spec.config import SpecError, display_path
+from living_spec.evidence import Key
 from living_spec.text import suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from living_spec.evidence import Key
     from living_spec.features import Scenario
     from living_spec.spec import Spec
 
@@ -134,6 +134,13 @@ def id_problem(id_: str) -> str | None:
     if _ID.fullmatch(id_) and id_ != "index":
         return None
     return f"{id_!r} cannot be the id of an issue. Use up to {_ID_LENGTH} of a-z, 0-9 and '-', but not 'index'."
+
+
+def named_rows(spec: Spec, name: str, surface: str, edition: str) -> Iterator[Key]:
+    """The keys of a name that an issue can list: a scenario, or a single example of one."""
+    scenario = spec.scenario(_scenario_id(name))
+    keys = (Key(edition, surface, scenario.id, row) for row in scenario.rows)
+    return (key for key in keys if _names((name,), key))
 
 
 def _pages(spec: Spec) -> list[Path]:

@@ -16,6 +16,8 @@ from uuid import uuid4
 import pytest
 from pytest_bdd.scenario import scenario_wrapper_template_registry
 
+from living_spec import beginning, hooks
+from living_spec.awaiting import Awaiting, NotRunError, check_run
 from living_spec.collected import Collected, from_json
 from living_spec.config import SpecError, display_path, read_config, with_register
 from living_spec.evidence import Key, Outcome, Result, ResultJson, digest, result_from_json
@@ -86,6 +88,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Add the hooks that a project can implement, and the plugin that asks them before a run."""
+    pluginmanager.add_hookspecs(hooks)
+    pluginmanager.register(beginning, "living-spec-beginning")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options against the configuration."""
     try:
@@ -97,6 +105,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"{MARKER}(*facts, reads=()): the facts of the pages that a test proves")
     config.pluginmanager.register(Marked(), "living-spec-marked")
     config.pluginmanager.register(_Selecting(), "living-spec-selecting")
+    config.pluginmanager.register(Awaiting(), "living-spec-awaiting")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Writer(selection), "living-spec-writer")
         by_node_id = any("::" in argument for argument in config.args)
@@ -165,7 +174,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     stash = session.config.stash
     asked = [key for item in session.items if (key := _key(item))]
     some = any("::" in argument for argument in session.config.args)
-    stash[_unsent] = Collected.of([*asked, *stash[_excluded]], stash[_tests], some=some)
+    if _excluded in stash:  # else pytest could not collect
+        stash[_unsent] = Collected.of([*asked, *stash[_excluded]], stash[_tests], some=some)
     if session.config.getoption("lint_steps"):
         problems = step_problems() + _repeat_problems(session.items)
         if problems:
@@ -208,8 +218,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         item.stash[_recorder] = Recorder(key, _values(item), item.nodeid)
 
 
-def pytest_bdd_after_step(request: pytest.FixtureRequest, step: BddStep) -> None:
-    """End a step that passed."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_bdd_after_step(request: pytest.FixtureRequest, step: BddStep, step_func: Callable[..., object]) -> None:
+    """End a step that passed; raises NotRunError where what it returned was never run."""
+    try:
+        check_run(request.node, step_func)
+    except NotRunError as error:
+        _end_step(request.node, step, Outcome.FAILED, f"{NotRunError.__name__}: {error}")
+        raise
     _end_step(request.node, step, Outcome.PASSED)
 
 

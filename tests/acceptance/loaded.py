@@ -11,6 +11,7 @@ import atexit
 import gc
 import importlib
 import json
+import logging
 import os
 import pkgutil
 import runpy
@@ -20,22 +21,47 @@ import socket
 import struct
 import sys
 import time
-from contextlib import suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import grid_datastores
+from grid_datastores.cli.main import cli
 from grid_datastores.system import streams
 
 NUMBER = struct.Struct("i")
 _STREAMS = range(3)  # standard input, output and error
 _DESCRIPTORS = 4  # theirs, and that of the pipe
 _LINE = 1024 * 1024  # bytes read at once
+_OF_UVICORN = (  # which it imports by name when it starts
+    "anyio._backends._asyncio",
+    "uvicorn.lifespan.off",
+    "uvicorn.loops.asyncio",
+    "uvicorn.protocols.http.h11_impl",
+    "uvicorn.protocols.websockets.auto",
+)
 _OF_A_SERVER = "grid_datastores.server"
+# Commands, with the options that most have; they find each other's versions.
+_COMMON = (
+    "datastore create {folder}/warm.csv --name warm",
+    "session create warm --datastore_name warm --datastore_version 1",
+    "datastore",
+    "datastore show --name warm --version 1 -o json",
+    "datastore download --name warm --version 1 --to {folder}/warm",
+    "status --all -o json",
+    "session list -o json",
+    "session delete warm",
+    "datastore delete --name warm --version 1",
+)
 # What commands import when they need it.
 _LIBRARIES = (
     "sqlalchemy.dialects.sqlite",
     "encodings.ascii",
+    "encodings.idna",
     "httpx",
+    "httpcore._api",  # not its HTTP/2, which needs a package more
     "wcwidth",
 )
 
@@ -72,7 +98,7 @@ class _Loaded:
     def _fork(self, command: dict[str, Any], descriptors: list[int]) -> dict[str, Any] | None:
         if command["words"][:1] == ["serve"] and not self._serves:
             self._serves = True
-            _load(_OF_A_SERVER)
+            _load_server()
         *streams, pipe = descriptors
         if (child := os.fork()) == 0:
             self._leave(pipe)
@@ -131,8 +157,39 @@ def _load(*names: str) -> None:
         package = importlib.import_module(name)
         for module in pkgutil.walk_packages(getattr(package, "__path__", []), f"{name}."):
             importlib.import_module(module.name)
+    _keep_from_collection()
+
+
+def _warm_up() -> None:
+    """Do once what most commands do: their children inherit what libraries work out at its first use.
+
+    A child takes two thirds of the time. It inherits no signal handler, no logging, and no file.
+    """
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    with TemporaryDirectory() as folder, redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+        os.environ |= {"GRID_DIR": folder, "HOME": folder, "LOGNAME": "warm"}
+        Path(folder, "warm.csv").write_text("species,island\n")
+        for line in _COMMON:
+            cli.main(line.format(folder=folder).split(), "grid", standalone_mode=False)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    logging.getLogger().handlers.clear()
+    logging.getLogger(grid_datastores.__name__).setLevel(logging.NOTSET)
+    _keep_from_collection()
+
+
+def _keep_from_collection() -> None:
+    """Let no child look for garbage among the objects that exist so far."""
     gc.collect()
     gc.freeze()
+
+
+def _load_server() -> None:
+    """Import what a server imports, and compile the templates of its pages."""
+    pages = importlib.import_module("grid_datastores.server.ui.pages")
+    for name in pages._templates.list_templates():
+        pages._templates.get_template(name)
+    _load(_OF_A_SERVER, *_OF_UVICORN)
 
 
 def _become(command: dict[str, Any]) -> None:
@@ -161,13 +218,15 @@ def _become(command: dict[str, Any]) -> None:
         raise
 
 
-def main(asked: str) -> None:
-    """Load, then fork until nobody asks any more."""
+def main(asked: str, *first: str) -> None:
+    """Load, and warm up if the word `warm` follows; then fork until nobody asks any more."""
     if sys.getfilesystemencoding() != "utf-8":
         streams._restart_in_utf8_mode()  # as `grid` does
     closed = _closed()
     names = [module.name for module in pkgutil.iter_modules(grid_datastores.__path__, "grid_datastores.")]
     _load(*(name for name in names if name != _OF_A_SERVER), *_LIBRARIES)
+    if first == ("warm",):
+        _warm_up()
     if command := _Loaded(socket.socket(fileno=int(asked)), closed).serve():
         _become(command)
 

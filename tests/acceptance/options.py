@@ -37,6 +37,16 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.surface = list(OF_A_SERVER)
 
 
+def pytest_living_spec_obstacle(config: pytest.Config) -> str | None:
+    """Look at the server that --url names, if a surface needs it."""
+    url = cast("str | None", config.getoption("--url"))
+    if not url or config.getoption("surface") == ["cli-embedded"]:
+        return None
+    from acceptance.look import obstacle
+
+    return obstacle(url)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep each scenario, and each row of its examples, on the fastest of its surfaces, if asked to."""

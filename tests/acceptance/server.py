@@ -68,9 +68,10 @@ class ServerProcess:
         return self._process.stdout.readline().strip()
 
     def operate(self, settings: Mapping[str, str]) -> None:
-        """Start it again as an operator who set these variables, too."""
+        """Start it as an operator who set these variables, too; again, if it runs."""
         self.operated = settings
-        self.stop()
+        if self._process:
+            self.stop()
         self.start()
 
     def kill(self) -> None:

@@ -1,7 +1,7 @@
 """Which commands are typed as a person types them: each loads itself in a process of its own.
 
-The first scenario of each rule on each surface is marked `typed`: its When steps type so. If no command is among them,
-its Then steps type so until there has been one. All other commands are forked from a loaded process, see `warm`.
+The first scenario of each rule on each surface is marked `typed`: the first command of each of its When steps is typed
+so, and if they have none, that of a Then step. All other commands are forked from a loaded process, see `warm`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_bdd_before_step(request: pytest.FixtureRequest, step: Step) -> None:
-    """Decide how the commands of this step are started."""
+    """Decide how the first command of this step is started."""
     for terminal in _terminals(request):
         terminal.types = _marked(request) and (step.type == "when" or (step.type == "then" and not terminal.typed))
 

@@ -185,6 +185,8 @@ class _Loaded:
         self._asks, asked = socket.socketpair()
         environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "PYTHONPATH": str(executables.TESTS)}
         command = [*prefix, sys.executable, "-m", "acceptance.loaded", str(asked.fileno())]
+        if not prefix:  # which can take away what warming up needs
+            command.append("warm")
         with asked:
             self._process = subprocess.Popen(
                 command,

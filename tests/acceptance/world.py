@@ -257,6 +257,8 @@ def world(
         with _closing_last(World(surface, arrange, home, None, evidence, origins, "")) as world:
             yield world
         return
+    if surface_name == "ui" and request.getfixturevalue("shared_chromium") is None:
+        evidence.not_run(missing())
     target = cast("Target", request.getfixturevalue("target"))
     evidence.rename(target.url, _SHOWN_URL)
     suffix = "" if target.process else f"-{uuid4().hex[:8]}"
@@ -305,9 +307,7 @@ def _surface(
     if name == "cli":
         grid = cast("str", request.getfixturevalue("grid"))
         return CliSurface(grid, home, user, (target.url, credentials), evidence)
-    browser = cast("Chromium | None", request.getfixturevalue("shared_chromium"))
-    if browser is None:
-        evidence.not_run(missing())
+    browser = cast("Chromium", request.getfixturevalue("shared_chromium"))
     return UiSurface(target.url, credentials, browser, evidence, user)
 
 

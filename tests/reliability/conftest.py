@@ -35,14 +35,21 @@ def shared_server(grid: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture
-def own_server(grid: str, tmp_path: Path) -> Iterator[ServerProcess]:
-    """A server that the test may kill."""
+def new_server(grid: str, tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server that the test starts, or whose operator does."""
     folder = tmp_path / "server"
     folder.mkdir()
     server = ServerProcess(grid, folder)
-    server.start()
     yield server
-    server.kill()
+    if server.url:
+        server.kill()
+
+
+@pytest.fixture
+def own_server(new_server: ServerProcess) -> ServerProcess:
+    """A server that the test may kill."""
+    new_server.start()
+    return new_server
 
 
 @pytest.fixture

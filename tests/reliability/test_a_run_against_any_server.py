@@ -15,7 +15,8 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from contextlib import closing
 from pathlib import Path
-from subprocess import PIPE, Popen
+from socket import socket
+from subprocess import PIPE, CompletedProcess, Popen, run
 from uuid import uuid4
 
 import httpx
@@ -23,6 +24,7 @@ import pytest
 
 from acceptance import executables
 from acceptance.server import Credentials, ServerProcess
+from living_spec.beginning import NOT_BEGUN
 
 ROOT = Path(__file__).parents[2]
 RULES = [
@@ -47,6 +49,7 @@ LEFT_OUT = {"killed-right-after-success", "room-again", "refused-frees-nothing",
 def _run(server: ServerProcess, surface: str, ana: Credentials, ben: Credentials, evidence: Path) -> Popen[str]:
     rules = [f"--rule={rule}" for rule in RULES]
     words = ["--url", server.url, "--surface", surface, f"--evidence={evidence}", "--numprocesses=0"]
+    words += ["--one-surface"]  # which types nothing in processes that load themselves
     who = {
         "GRID_USER_ID": ana.user_id,
         "GRID_API_KEY": ana.api_key,
@@ -66,8 +69,8 @@ def _run(server: ServerProcess, surface: str, ana: Credentials, ben: Credentials
 def test_two_runs_share_a_server_and_leave_it_as_it_was(shared_server: ServerProcess, tmp_path: Path) -> None:
     ana, ben = (shared_server.add_user(f"{name}-{uuid4().hex[:8]}") for name in ("ana", "ben"))
     runs = [_run(shared_server, surface, ana, ben, tmp_path / surface) for surface in ("api", "cli")]
-    said = [run.communicate(timeout=300)[0] for run in runs]
-    assert [run.returncode for run in runs] == [0, 0], said
+    said = [each.communicate(timeout=300)[0] for each in runs]
+    assert [each.returncode for each in runs] == [0, 0], said
     for surface in ("api", "cli"):
         held, left_out = _outcomes(tmp_path / surface)
         assert {"already-deleted", "another-user", "run-uses-it", "run-ended", "same-name-two-users"} <= held
@@ -179,3 +182,45 @@ def _reasons(evidence: Path) -> set[str]:
     """Why scenarios were not run."""
     read = [json.loads(path.read_text("utf-8"))["results"] for path in evidence.glob("reference/*/*.json")]
     return {result["reason"] for results in read for result in results if result["outcome"] == "not run"}
+
+
+def _look(url: str, **variables: str) -> CompletedProcess[str]:
+    """A run of one scenario on this server, which must end before it begins."""
+    words = ["--url", url, "--surface", "api", "--numprocesses=0", "-p", "no:cacheprovider", "-k", "paused"]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GRID_")}
+    return run(
+        [sys.executable, "-m", "pytest", "tests/acceptance", "-q", *words],
+        cwd=ROOT,
+        env=kept | {"GRID_USER_ID": "ana", "GRID_API_KEY": "none"} | variables,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_a_run_on_a_server_that_is_down_does_not_begin() -> None:
+    with socket() as unused:  # bound, but nobody listens
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        done = _look(url)
+    assert done.returncode == NOT_BEGUN, done.stdout + done.stderr
+    assert done.stderr.startswith(f"ERROR: The run could not begin: no server answers at {url} (")
+    assert done.stderr.endswith("). Start the server, or correct --url. Nothing was run.\n")
+    assert done.stdout.strip() == ""
+
+
+def test_a_run_with_a_wrong_key_does_not_begin(shared_server: ServerProcess) -> None:
+    ana = shared_server.add_user(f"ana-{uuid4().hex[:8]}")
+    right = {"GRID_USER_ID": ana.user_id, "GRID_API_KEY": ana.api_key}
+    wrong = {"GRID_OTHER_USER_ID": "ben", "GRID_OTHER_API_KEY": "none"}
+    for given, sentence in (
+        ({}, f"the server at {shared_server.url} does not accept GRID_USER_ID and GRID_API_KEY. Correct them."),
+        (right | wrong, "does not accept GRID_OTHER_USER_ID and GRID_OTHER_API_KEY. Correct them."),
+        (right | wrong | {"GRID_OTHER_USER_ID": ana.user_id}, "are the same user. Name another user"),
+    ):
+        done = _look(shared_server.url, **given)
+        assert done.returncode == NOT_BEGUN, done.stdout + done.stderr
+        assert sentence in done.stderr
+    done = _look(f"{shared_server.url}/elsewhere", **right)
+    assert done.returncode == NOT_BEGUN
+    assert "but not as Grid's API does. Correct --url." in done.stderr

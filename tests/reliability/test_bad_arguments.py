@@ -10,13 +10,19 @@ import pytest
 from reliability.machine import Machine, Said, finished, folder_of
 
 
+@pytest.mark.proves("errors-go-to-standard-error")
 def test_a_version_must_be_a_number_from_1_on(stocked: Machine) -> None:
     """Which numbers are none, for which command: tests/unit/grid_datastores/test_arguments.py."""
     before = stocked.state()
     said = stocked.run("datastore", "delete", "--name", "data", "--version=latest")
     said.refused("is not a version number", "There is no 'latest' or 'all'", code=2)
-    stocked.run("datastore", "delete", "--name", "data").refused(code=2)
+    missing = stocked.run("datastore", "delete", "--name", "data")
+    missing.refused(code=2)
+    argument = stocked.run("datastore", "create")
+    argument.refused("Missing argument", code=2)
     stocked.nothing_changed(before)
+    assert [one.err.startswith("Usage: grid datastore delete [OPTIONS]\n") for one in (said, missing)] == [True, True]
+    assert argument.err.startswith("Usage: grid datastore create [OPTIONS] SOURCE\n")
 
 
 def test_a_name_must_be_one(stocked: Machine) -> None:
@@ -26,6 +32,7 @@ def test_a_name_must_be_one(stocked: Machine) -> None:
     stocked.nothing_changed(before)
 
 
+@pytest.mark.proves("errors-go-to-standard-error")
 def test_what_is_not_there_is_told(stocked: Machine) -> None:
     before = stocked.state()
     for words in (("delete",), ("show",), ("files",), ("download", "--to", "there")):
@@ -49,6 +56,7 @@ def test_sessions_that_are_not_there_and_names_that_are_none_are_told(stocked: M
     stocked.nothing_changed(before)
 
 
+@pytest.mark.proves("settings-without-a-server")
 @pytest.mark.parametrize("quota", ["none", "0", "-1", "1.5", "9" * 5000])
 def test_a_quota_that_is_no_number_is_told(embedded: Machine, quota: str) -> None:
     embedded.run("datastore", env={"GRID_QUOTA": quota}).refused(
@@ -96,7 +104,7 @@ def test_an_output_that_nobody_reads_is_no_traceback(stocked: Machine) -> None:
     closed = finished(stocked.execute("-c", 'exec "$0" datastore >&-', stocked.grid, executable="/bin/sh"))
     assert (closed.code, closed.err) == (0, ""), closed
     with Path("/dev/full").open("w") as full:
-        finished(stocked.execute("datastore", stdout=full)).refused("No space left")
+        stocked.run("datastore", stdout=full).refused("No space left")
     stocked.nothing_changed(before)
 
 
@@ -106,6 +114,7 @@ def test_the_name_of_the_person_need_not_be_one_for_a_user(embedded: Machine) ->
     assert said.done().startswith("Created version 1 of data")
 
 
+@pytest.mark.proves("folder-of-this-machine")
 @pytest.mark.parametrize("name", ["what?", "a%20b", "c#d", "e?mode=memory"])
 def test_a_data_folder_may_have_any_name(embedded: Machine, name: str) -> None:
     folder_of(embedded.home, {"a": b"1"})

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -30,23 +32,34 @@ _PASSED_ON = re.compile(r" *proxy_set_header [^;]+;\n")
 OpenProxy = Callable[..., TlsProxy]
 
 
-@pytest.fixture
-def behind(own_server: ServerProcess, tmp_path: Path) -> Iterator[OpenProxy]:
-    """Puts a proxy before a server whose operator sets these variables; URL in one of them is the proxy's address."""
+@dataclass(frozen=True)
+class Site:
+    """A server and the proxy before it."""
+
+    server: ServerProcess
+    proxy: TlsProxy
+
+
+@contextmanager
+def _put(server: ServerProcess, folder: Path, configuration: str, settings: Mapping[str, str]) -> Iterator[TlsProxy]:
+    """A proxy before a server whose operator sets these variables; URL in one of them is the proxy's address."""
     if find_nginx() is None:
         assert not needed(), missing()
         pytest.skip(missing())
+    port = free_port()
+    server.operate({name: value.replace("URL", f"https://127.0.0.1:{port}") for name, value in settings.items()})
+    bound = (configuration or shown_configuration()).replace("proxy_pass", f"proxy_bind {PROXY};\nproxy_pass")
+    with tls_proxy(folder / "proxy", server.url, port, bound) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def behind(new_server: ServerProcess, tmp_path: Path) -> Iterator[OpenProxy]:
+    """Puts a proxy before a server of the test's own."""
     with ExitStack() as stack:
-
-        def put(configuration: str = "", **settings: str) -> TlsProxy:
-            port = free_port()
-            url = f"https://127.0.0.1:{port}"
-            own_server.operate({name: value.replace("URL", url) for name, value in settings.items()})
-            shown = configuration or shown_configuration()
-            bound = shown.replace("proxy_pass", f"proxy_bind {PROXY};\nproxy_pass")
-            return stack.enter_context(tls_proxy(tmp_path / "proxy", own_server.url, port, bound))
-
-        yield put
+        yield lambda configuration="", **settings: stack.enter_context(
+            _put(new_server, tmp_path, configuration, settings)
+        )
 
 
 def _says_nothing() -> str:
@@ -54,17 +67,39 @@ def _says_nothing() -> str:
     return _PASSED_ON.sub("", shown_configuration())
 
 
-@pytest.fixture(params=["GRID_PUBLIC_URL", "a proxy that says nothing, and GRID_PUBLIC_URL", "a named proxy"])
-def proxy(request: pytest.FixtureRequest, behind: OpenProxy) -> TlsProxy:
-    """Each way to operate a server behind a proxy."""
-    if request.param == "a named proxy":
-        return behind(GRID_FORWARDED_ALLOW_IPS=PROXY)
-    return behind("" if request.param == "GRID_PUBLIC_URL" else _says_nothing(), GRID_PUBLIC_URL="URL")
+_WAYS: dict[str, tuple[Callable[[], str], dict[str, str]]] = {
+    "GRID_PUBLIC_URL": (shown_configuration, {"GRID_PUBLIC_URL": "URL"}),
+    "a proxy that says nothing, and GRID_PUBLIC_URL": (_says_nothing, {"GRID_PUBLIC_URL": "URL"}),
+    "a named proxy": (shown_configuration, {"GRID_FORWARDED_ALLOW_IPS": PROXY}),
+}
+
+
+@pytest.fixture(scope="module", params=_WAYS)
+def site(request: pytest.FixtureRequest, grid: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Each way to operate a server behind a proxy; tests share it, each with a user of its own."""
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "server").mkdir()
+    configuration, settings = _WAYS[request.param]
+    server = ServerProcess(grid, folder / "server")
+    with _put(server, folder, configuration(), settings) as proxy:
+        yield Site(server, proxy)
+        server.stop()
 
 
 @pytest.fixture
-def ana(own_server: ServerProcess) -> Credentials:
-    return own_server.add_user("ana")
+def proxy(site: Site) -> TlsProxy:
+    return site.proxy
+
+
+@pytest.fixture
+def eve(site: Site) -> Credentials:
+    """A user of the shared server."""
+    return site.server.add_user(f"eve-{uuid4().hex[:8]}")
+
+
+@pytest.fixture
+def ana(new_server: ServerProcess) -> Credentials:
+    return new_server.add_user("ana")
 
 
 def _client(proxy: TlsProxy, user: Credentials | None = None, base_url: str = "") -> httpx.Client:
@@ -79,13 +114,13 @@ def _signed_in(proxy: TlsProxy, user: Credentials) -> dict[str, str]:
 
 
 def test_the_command_line_signs_in_uploads_and_downloads(
-    proxy: TlsProxy, ana: Credentials, embedded: Machine, tmp_path: Path
+    proxy: TlsProxy, eve: Credentials, embedded: Machine, tmp_path: Path
 ) -> None:
     embedded.grid = prepared(tmp_path, SMALL_PARTS)
     embedded.extra["SSL_CERT_FILE"] = str(proxy.authority)
     files = {"large.bin": LARGE, "a.csv": b"1,2\n", "deep/b.csv": b""}
     folder = folder_of(embedded.home, files)
-    embedded.run("login", "--url", proxy.url, "--username", ana.user_id, "--key", ana.api_key).done()
+    embedded.run("login", "--url", proxy.url, "--username", eve.user_id, "--key", eve.api_key).done()
 
     assert embedded.create(folder) == 1
     embedded.run("datastore", "download", "--name", "data", "--version", "1", "--to", "back").done()
@@ -94,6 +129,7 @@ def test_the_command_line_signs_in_uploads_and_downloads(
     assert {f.relative_to(back).as_posix(): f.read_bytes() for f in back.rglob("*") if f.is_file()} == files
 
 
+@pytest.mark.proves("whole-parts-through-nginx")
 def test_a_whole_part_of_a_client_goes_through(behind: OpenProxy, ana: Credentials, embedded: Machine) -> None:
     proxy = behind(GRID_PUBLIC_URL="URL")
     embedded.extra |= _signed_in(proxy, ana)
@@ -102,9 +138,10 @@ def test_a_whole_part_of_a_client_goes_through(behind: OpenProxy, ana: Credentia
     assert embedded.create("source") == 1
 
 
-def test_addresses_of_parts_and_files_are_those_of_the_proxy(proxy: TlsProxy, ana: Credentials) -> None:
-    with _client(proxy, ana) as http, _client(proxy) as stranger:
-        stock = Stock(http, *ana, stranger)
+@pytest.mark.proves("addresses-behind-a-proxy")
+def test_addresses_of_parts_and_files_are_those_of_the_proxy(proxy: TlsProxy, eve: Credentials) -> None:
+    with _client(proxy, eve) as http, _client(proxy) as stranger:
+        stock = Stock(http, *eve, stranger)
         version_id = stock.create("data", {"a.csv": b"1,2\n", "empty.csv": b""})
         (first, _) = http.get(f"/v1/core/datastores/{version_id}/files").json()["files"]
         assert first["url"].startswith(f"{proxy.url}/v1/downloads/")
@@ -119,13 +156,13 @@ def browser(shared_chromium: Chromium | None) -> Browser:
     return shared_chromium.browser
 
 
-def test_a_browser_signs_in_and_uploads(proxy: TlsProxy, ana: Credentials, browser: Browser, tmp_path: Path) -> None:
+def test_a_browser_signs_in_and_uploads(proxy: TlsProxy, eve: Credentials, browser: Browser, tmp_path: Path) -> None:
     large = folder_of(tmp_path, {"large.bin": LARGE[: 2 * 1024 * 1024]}) / "large.bin"
     context = browser.new_context(base_url=proxy.url, ignore_https_errors=True)
     page = context.new_page()
     page.goto("/upload")
-    page.get_by_label("User name").fill(ana.user_id)
-    page.get_by_label("Key").fill(ana.api_key)
+    page.get_by_label("User name").fill(eve.user_id)
+    page.get_by_label("Key").fill(eve.api_key)
     page.get_by_role("button", name="Sign in").click()
     expect(page).to_have_url(f"{proxy.url}/upload")
     (cookie,) = context.cookies()
@@ -148,28 +185,31 @@ def test_a_form_after_the_session_has_ended_leads_back_to_its_page(proxy: TlsPro
     assert answer.headers["location"] == "/sign-in?then=%2Fworkloads%2Fstart%3Fname%3Da&ended=yes"
 
 
-def test_a_form_of_another_site_changes_nothing(proxy: TlsProxy, ana: Credentials) -> None:
+def test_a_form_of_another_site_changes_nothing(proxy: TlsProxy, eve: Credentials) -> None:
     with _client(proxy) as http:
         for other in ("https://evil.example", f"{proxy.url}.evil.example", proxy.url.rpartition(":")[0], "null"):
-            fields = {"name": ana.user_id, "key": ana.api_key}
+            fields = {"name": eve.user_id, "key": eve.api_key}
             assert http.post("/sign-in", data=fields, headers={"origin": other}).status_code == 403, other
 
 
-def test_the_link_that_is_printed_can_be_opened(behind: OpenProxy, own_server: ServerProcess) -> None:
+@pytest.mark.proves("link-at-the-public-address")
+def test_the_link_that_is_printed_can_be_opened(behind: OpenProxy, new_server: ServerProcess) -> None:
     proxy = behind(GRID_PUBLIC_URL="URL")
-    link = own_server.restart_and_read_link()
+    link = new_server.restart_and_read_link()
     assert link.startswith(f"{proxy.url}/sign-in/")
     with _client(proxy) as http:
         assert "Sign in as" in http.get(link).text
         assert "; Secure" in http.post(link, headers={"origin": proxy.url}).headers["set-cookie"]
 
 
-def test_the_server_answers_to_its_public_name(own_server: ServerProcess) -> None:
-    own_server.operate({"GRID_PUBLIC_URL": f"https://{NAME}"})
+@pytest.mark.proves("public-name-is-answered")
+def test_the_server_answers_to_its_public_name(new_server: ServerProcess) -> None:
+    new_server.operate({"GRID_PUBLIC_URL": f"https://{NAME}"})
     for host, status in ((NAME, 200), (f"{NAME}:8443", 200), ("127.0.0.1", 200), ("evil.example", 421)):
-        assert httpx.get(f"{own_server.url}/sign-in", headers={"host": host}).status_code == status, host
+        assert httpx.get(f"{new_server.url}/sign-in", headers={"host": host}).status_code == status, host
 
 
+@pytest.mark.proves("named-proxy-tells-clients-apart")
 def test_a_named_proxy_tells_where_clients_are(behind: OpenProxy, ana: Credentials) -> None:
     """One who guesses keys does not make others wait, and cannot say that they are somebody else."""
     proxy = behind(GRID_FORWARDED_ALLOW_IPS=f"10.0.0.0/8,{PROXY}")
@@ -184,6 +224,7 @@ def test_a_named_proxy_tells_where_clients_are(behind: OpenProxy, ana: Credentia
         assert http.get("/v1/auth/user").status_code == 401
 
 
+@pytest.mark.proves("whole-parts-through-nginx")
 def test_a_proxy_that_takes_less_than_a_part_is_told(behind: OpenProxy, ana: Credentials, embedded: Machine) -> None:
     proxy = behind(shown_configuration().replace("client_max_body_size 0;", ""), GRID_PUBLIC_URL="URL")
     embedded.extra |= _signed_in(proxy, ana)
@@ -193,12 +234,13 @@ def test_a_proxy_that_takes_less_than_a_part_is_told(behind: OpenProxy, ana: Cre
     assert embedded.listing() == []
 
 
+@pytest.mark.proves("addresses-as-the-client-reaches-the-server", "other-headers-ignored")
 @pytest.mark.parametrize("named", ["", PROXY, "10.0.0.0/8"])
-def test_nobody_else_is_believed(own_server: ServerProcess, ana: Credentials, named: str) -> None:
-    own_server.operate({"GRID_FORWARDED_ALLOW_IPS": named, "FORWARDED_ALLOW_IPS": "*"})
+def test_nobody_else_is_believed(new_server: ServerProcess, ana: Credentials, named: str) -> None:
+    new_server.operate({"GRID_FORWARDED_ALLOW_IPS": named, "FORWARDED_ALLOW_IPS": "*"})
     forged = {"x-forwarded-proto": "https", "x-forwarded-for": "9.9.9.9", "x-forwarded-host": "evil.example"}
-    with httpx.Client(base_url=own_server.url, headers=forged) as http:
-        own = {"origin": own_server.url}
+    with httpx.Client(base_url=new_server.url, headers=forged) as http:
+        own = {"origin": new_server.url}
         answer = http.post("/sign-in", data={"name": ana.user_id, "key": ana.api_key}, headers=own)
         assert "Secure" not in answer.headers["set-cookie"]
         http.auth = httpx.BasicAuth(*ana)
@@ -207,12 +249,13 @@ def test_nobody_else_is_believed(own_server: ServerProcess, ana: Credentials, na
         objects = {"objects": [{"key": "a.csv", "partCount": "1"}]}
         path = f"/v1/core/local/datastores/{created['id']}/presigned-urls"
         (announced,) = http.post(path, json=objects).json()["objects"]
-        assert announced["urls"][0]["url"].startswith(f"{own_server.url}/v1/uploads/")
+        assert announced["urls"][0]["url"].startswith(f"{new_server.url}/v1/uploads/")
         http.auth = httpx.BasicAuth(ana.user_id, "guess")
         guessed = [http.get("/v1/auth/user", headers={"x-forwarded-for": f"9.9.9.{n}"}) for n in range(12)]
     assert [answer.status_code for answer in guessed] == [401] * 10 + [429] * 2
 
 
+@pytest.mark.proves("nonsense-stops-the-start")
 @pytest.mark.parametrize(
     ("variable", "value"), [("GRID_PUBLIC_URL", "grid.example"), ("GRID_FORWARDED_ALLOW_IPS", "localhost")]
 )

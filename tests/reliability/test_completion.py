@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
 import socket
 import sqlite3
+import subprocess
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +30,7 @@ def used(machine: Machine) -> Machine:
     return machine
 
 
+@pytest.mark.proves("tab-completes-names")
 def test_names_complete(used: Machine) -> None:
     assert _completed(used, "datastore", "delete", "--name", "d") == ["plain,data"]
     assert _completed(used, "datastore", "create", "x", "--name", "d") == ["plain,data"]
@@ -35,6 +40,30 @@ def test_names_complete(used: Machine) -> None:
     assert _completed(used, "cancel", "t") == []
     script = '_GRID_COMPLETE=bash_complete COMP_WORDS="grid cancel n" COMP_CWORD=2 exec "$0"'
     assert used.run("run", "--name=nightly", *_MOUNT, "sh", "-c", script, used.grid).done() == "plain,nightly\n"
+
+
+@pytest.mark.proves("tab-completes-names")
+def test_numbers_complete(used: Machine) -> None:
+    used.create("source")
+    used.create("source", "other")
+    for group, command, *before in (("datastore", "delete", "--name", "data"), ("datastore", "show", "--name", "data")):
+        assert _completed(used, group, command, *before, "--version", "''") == ["plain,1", "plain,2"]
+
+
+@pytest.mark.proves("completion-is-set-up-as-the-page-says", reads=["docs/reference/cli.md"])
+def test_the_line_of_the_page_sets_completion_up(embedded: Machine, tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
+    [line] = re.findall(r"```bash\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "grid").symlink_to(embedded.grid)
+    environment = embedded.environment(PATH=f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    asked = f"{line}\ncomplete -p grid"
+    done = subprocess.run(["bash", "-c", asked], env=environment, capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"complete .*-F _grid_completion grid\n", done.stdout), done
+    for shell, word in (("zsh", "#compdef grid"), ("fish", "complete --no-files --command grid")):
+        [command] = re.findall(r"\$\((.*)\)", line.replace("bash", shell))
+        done = subprocess.run(["sh", "-c", command], env=environment, capture_output=True, text=True, check=True)
+        assert word in done.stdout, done
 
 
 def _there(machine: Machine) -> dict[str, int]:

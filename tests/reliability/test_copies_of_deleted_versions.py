@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from grid_datastores.wire.datastores import MAX_IDS
 from reliability.machine import Machine, Said, finished, folder_of
 from reliability.nonsense import serving
 from reliability.test_bad_servers import ONE_VERSION
@@ -47,7 +48,7 @@ def _delete_elsewhere(machine: Machine) -> str:
     return str(version["id"])
 
 
-@pytest.mark.proves("copy-erased-by-next-command-there")
+@pytest.mark.proves("commands-ask-what-is-deleted", "copy-erased-by-next-command-there")
 @pytest.mark.parametrize("command", [("datastore",), ("status",), ("datastore", "show", *VERSION), ("session", "list")])
 def test_the_next_command_erases_the_copy_of_a_version_that_was_deleted_elsewhere(
     used: Machine, command: tuple[str, ...]
@@ -63,6 +64,7 @@ def test_a_run_of_a_deleted_version_leaves_no_copy(used: Machine) -> None:
     assert _cache(used) == []
 
 
+@pytest.mark.proves("copy-stays-for-the-next-run")
 def test_copies_of_versions_that_are_kept_stay(used: Machine) -> None:
     used.run("datastore").done()
     before = {path: path.stat().st_ino for path in _copies(used)}
@@ -105,7 +107,7 @@ def test_a_copy_without_a_note_is_erased_as_nobody_can_be_asked_about_it(used: M
     assert used.run(*RUN, "cat", "{data}/a.txt").done() == MARK.decode()
 
 
-@pytest.mark.proves("copy-stays-while-a-run-reads")
+@pytest.mark.proves("files-stay-while-a-run-reads", "copy-stays-while-a-run-reads")
 def test_what_a_run_reads_stays_until_it_ends(used: Machine) -> None:
     with used.start(*RUN, *READ, stdin=subprocess.PIPE) as run:
         assert run.stdout
@@ -128,7 +130,9 @@ def test_the_copy_of_a_killed_run_goes_with_the_next_command(used: Machine) -> N
     assert _cache(used) == []
 
 
-def test_a_place_that_cannot_say_what_is_deleted_fails_no_command(embedded: Machine) -> None:
+@pytest.mark.proves("servers-that-do-not-say-what-is-deleted", "copy-erased-by-run-or-clearcache")
+@pytest.mark.parametrize("erasing", ["run", "clearcache"])
+def test_a_place_that_cannot_say_what_is_deleted_fails_no_command(embedded: Machine, erasing: str) -> None:
     """A server of Grid's own API has no such question; a Run that does not find its version erases the copy."""
     with serving() as server:
         embedded.extra = {"GRID_URL": server.url, "GRID_USER_ID": "ana", "GRID_API_KEY": "key"}
@@ -146,10 +150,14 @@ def test_a_place_that_cannot_say_what_is_deleted_fails_no_command(embedded: Mach
         server.status, server.body = 200, b'{"datastores": []}'
         embedded.run("datastore").done()
         assert _cache(embedded)
-        embedded.run(*RUN, "true").refused("There is no version 1 of data")
+        if erasing == "run":
+            embedded.run(*RUN, "true").refused("There is no version 1 of data")
+        else:
+            assert "removed the files of 1 version" in embedded.run("datastore", "clearcache").done()
         assert _cache(embedded) == []
 
 
+@pytest.mark.proves("commands-ask-what-is-deleted")
 def test_where_no_copy_is_nobody_is_asked(embedded: Machine) -> None:
     with serving() as server:
         embedded.extra = {"GRID_URL": server.url, "GRID_USER_ID": "ana", "GRID_API_KEY": "key"}
@@ -188,7 +196,7 @@ def test_many_copies_are_asked_about_at_once(used: Machine) -> None:
     version = _delete_elsewhere(used)
     cache = used.directory / "cache"
     note = (cache / f"{version}.place").read_text()
-    for number in range(250):
+    for number in range(MAX_IDS + 10):
         (cache / f"{number:032x}.place").write_text(note)
     used.run("datastore").done()
     assert _cache(used) == []

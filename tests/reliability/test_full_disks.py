@@ -205,6 +205,7 @@ def test_a_version_damaged_in_storage_is_told_and_can_be_deleted(machine: Machin
     assert machine.phases() == []
 
 
+@pytest.mark.proves("download-is-verified")
 def test_bytes_that_rotted_in_storage_are_never_handed_out(machine: Machine) -> None:
     machine.create(folder_of(machine.home, {"a.csv": b"right", "b.csv": b"also"}))
     (held,) = [machine.storage / item["id"] for item in machine.listing()]

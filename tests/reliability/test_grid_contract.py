@@ -41,6 +41,7 @@ def _mine(described: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
     return {(_plain(p), m): op for p, ops in described["paths"].items() for m, op in ops.items()}
 
 
+@pytest.mark.proves("grids-operations")
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
 def test_every_operation_of_grid_is_there(described: dict[str, Any], path: str, method: str) -> None:
     assert (_plain(path), method) in _mine(described)

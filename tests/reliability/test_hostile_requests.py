@@ -6,6 +6,7 @@ import socket
 from base64 import b64encode
 from collections.abc import Iterator
 from hashlib import sha256
+from http.client import HTTPResponse
 from urllib.parse import urlsplit
 
 import httpx
@@ -49,6 +50,7 @@ BODIES = [
 ]
 
 
+@pytest.mark.proves("one-form-of-errors")
 @pytest.mark.parametrize("end", ["create", "presigned-urls", "completed", "sessions", "session", "runs", "login"])
 def test_bodies_of_another_shape_are_refused(client: Client, end: str) -> None:
     path = client.begin()
@@ -117,6 +119,7 @@ def _expire_tokens(server: ServerProcess) -> None:
     catalog.close()
 
 
+@pytest.mark.proves("expired-address-refused")
 def test_an_address_of_a_part_that_has_expired_is_refused(own_server: ServerProcess) -> None:
     """Signed with the server's own key, as it would have been yesterday."""
     import hmac
@@ -138,6 +141,7 @@ def test_an_address_of_a_part_that_has_expired_is_refused(own_server: ServerProc
     client.http.close()
 
 
+@pytest.mark.proves("one-form-of-errors")
 def test_places_that_are_none_are_not_found(client: Client) -> None:
     before = client.seen()
     for path in (
@@ -259,6 +263,20 @@ def test_strangers_fill_no_memory(own_server: ServerProcess) -> None:
     assert "This request is too large" in page.text
     assert page.headers["content-type"].startswith("text/html")
     assert own_server.peak() - before < 100 * 2**20
+
+
+@pytest.mark.proves("parts-of-at-most-5-gib")
+def test_a_part_of_more_than_5_gib_is_refused_before_it_is_sent(client: Client) -> None:
+    url = urlsplit(client.server.url)
+    target = client.announce(path := client.begin())["urls"][0]["url"].removeprefix(client.server.url)
+    with socket.create_connection((url.hostname, url.port), timeout=30) as connection:
+        head = f"PUT {target} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Length: {5 * 2**30 + 1}\r\n\r\n"
+        connection.sendall(head.encode())
+        answer = HTTPResponse(connection)
+        answer.begin()
+        assert answer.status == 400
+        assert b"at most 5368709120 bytes" in answer.read()
+    client.http.delete(path).raise_for_status()
 
 
 def test_what_is_hardly_http_does_the_server_no_harm(client: Client) -> None:

@@ -24,6 +24,7 @@ def _on_its_machine(server: ServerProcess, home: Path) -> Machine:
     return Machine(server.grid, home, extra={"GRID_DIR": str(server.folder)})
 
 
+@pytest.mark.proves("key-for-a-user-without-one")
 def test_a_server_on_the_data_of_one_person_says_how_they_get_a_key(embedded: Machine) -> None:
     embedded.create(folder_of(embedded.home, {"a.csv": b"1"}))
     process = embedded.start("serve", "--port", "0")
@@ -62,6 +63,7 @@ def test_a_new_key_is_told_with_how_to_sign_in(embedded: Machine) -> None:
     embedded.run("user", "key", "eve").refused("There is no user eve", "grid user list")
 
 
+@pytest.mark.proves("users-are-listed")
 def test_who_the_users_are_is_listed(embedded: Machine) -> None:
     assert "There are no users" in embedded.run("user", "list").done()
     ids = [json.loads(embedded.run("user", "add", name, "-o", "json").done())["id"] for name in ("ben", "ana")]

@@ -35,6 +35,7 @@ def _hidden(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir() if path.name.startswith(".") and path.name != ".grid"]
 
 
+@pytest.mark.proves("killed-download-erased-by-next-command")
 @pytest.mark.parametrize("command", [("datastore",), ("status",), _DOWNLOAD, ("session", "list")])
 def test_the_folder_of_a_killed_download_is_erased_by_the_next_command(
     kept: Machine, tmp_path: Path, command: tuple[str, ...]
@@ -46,6 +47,7 @@ def test_the_folder_of_a_killed_download_is_erased_by_the_next_command(
     assert list((kept.directory / "unfinished-downloads").iterdir()) == []
 
 
+@pytest.mark.proves("killed-download-erased-by-next-command")
 def test_it_is_erased_at_any_other_place_too(kept: Machine, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -63,6 +65,7 @@ def test_what_a_killed_run_wrote_is_erased_by_the_next_command(kept: Machine, tm
     assert _hidden(cache) == []
 
 
+@pytest.mark.proves("download-in-a-hidden-folder")
 def test_the_folder_of_a_living_download_stays(kept: Machine, tmp_path: Path) -> None:
     gate, own = tmp_path / "gate", kept.grid
     kept.grid = waiting(tmp_path, gate, _WRITTEN)
@@ -70,6 +73,8 @@ def test_the_folder_of_a_living_download_stays(kept: Machine, tmp_path: Path) ->
     wait_until(gate.exists, "it writes the files")
     kept.grid = own
     [aside] = _hidden(kept.home)
+    assert (kept.home / aside / "a.txt").read_bytes() == b"hello"
+    assert not (kept.home / "data-1").exists()
     kept.run("datastore").done()
     assert _hidden(kept.home) == [aside]
     gate.unlink()

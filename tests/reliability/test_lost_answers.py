@@ -63,6 +63,7 @@ def _late(method: str, body: bytes) -> Iterator[tuple[str, threading.Event]]:
 
 
 @pytest.mark.parametrize(("words", "method", "look"), CHANGES)
+@pytest.mark.proves("doubt-is-said")
 def test_ctrl_c_before_the_answer_of_a_change_is_doubt(
     embedded: Machine, words: tuple[str, ...], method: str, look: str
 ) -> None:

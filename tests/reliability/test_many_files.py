@@ -63,6 +63,7 @@ def _listed(machine: Machine, manifest: Path, *words: str) -> str:
     return printed.read_text()
 
 
+@pytest.mark.proves("lists-are-streamed")
 def test_very_many_files_are_listed(machine: Machine, manifest: Path) -> None:
     header, *rows = _listed(machine, manifest).splitlines()
     assert header == "          BYTES  SHA-256       PATH"
@@ -70,6 +71,7 @@ def test_very_many_files_are_listed(machine: Machine, manifest: Path) -> None:
     assert (len(rows), rows[-1][-10:]) == (2 * HALF, f"{2 * HALF - 1:06}.csv")
 
 
+@pytest.mark.proves("lists-are-streamed", "files-in-json-are-one-array")
 def test_very_many_files_are_listed_for_programs(machine: Machine, manifest: Path) -> None:
     said = _listed(machine, manifest, "-o", "json")
     listed = json.loads(said)

@@ -139,6 +139,7 @@ def test_a_run_outlives_heartbeats_that_fail(kept_here: Machine, tmp_path: Path,
         assert _ended(run) == Said(0, "hello", "")
 
 
+@pytest.mark.proves("cancel-does-not-stop-the-command")
 def test_a_run_that_was_ended_by_others_is_told_so_once(kept_here: Machine) -> None:
     kept_here.extra = {"GRID_LEASE": "1"}
     with _living(kept_here) as run:
@@ -150,6 +151,7 @@ def test_a_run_that_was_ended_by_others_is_told_so_once(kept_here: Machine) -> N
         assert _ended(run) == Said(0, "hello", "")
 
 
+@pytest.mark.proves("files-stay-while-a-run-reads", "clearcache-erases-copies")
 def test_what_a_living_run_reads_is_not_cleared_away(kept: Machine) -> None:
     with _living(kept) as run:
         said = kept.run("datastore", "clearcache").done()
@@ -161,6 +163,7 @@ def test_what_a_living_run_reads_is_not_cleared_away(kept: Machine) -> None:
     assert _cache(kept) == []
 
 
+@pytest.mark.proves("files-stay-while-a-run-reads")
 def test_what_a_canceled_run_reads_outlives_the_version_until_the_run_ends(kept: Machine) -> None:
     with _living(kept) as run:
         assert "does not stop its process" in kept.run("cancel", "nightly").done()
@@ -177,6 +180,37 @@ def test_a_run_in_a_folder_that_is_told_from_here_mounts_at_a_place_that_is_told
     (kept_here.home / "x").mkdir()
     said = kept_here.run(*_run_words("nightly", "echo", "{data}")).done()
     assert said.strip() == str(_folder(kept_here).resolve())
+
+
+@pytest.mark.proves("variable-and-braces-are-one-folder")
+def test_the_variable_has_the_path_that_replaces_the_name_in_braces(embedded: Machine) -> None:
+    embedded.create(folder_of(embedded.home, {"a.txt": b"hello"}), "my-training-data")
+    mounted = ("--datastore_name=my-training-data", "--datastore_version=1")
+    command = ("sh", "-c", 'echo "$0"; echo "$GRID_DATASTORE_MY_TRAINING_DATA"; ls "$0"', "{my-training-data}")
+    folder = str(_folder_after(embedded, "run", "--name=nightly", *mounted, "--", *command).resolve())
+    assert embedded.run("run", "--name=nightly", *mounted, "--", *command).done().split() == [folder, folder, "a.txt"]
+
+
+def _folder_after(machine: Machine, *words: str) -> Path:
+    machine.run(*words).done()
+    return _folder(machine)
+
+
+@pytest.mark.proves("run-files-are-read-only-copies", "copy-needs-the-space-of-the-version")
+def test_the_files_of_a_run_are_copies_that_nobody_writes(kept_here: Machine) -> None:
+    write = 'for path in a.txt large.bin new; do (echo x > "$0/$path") 2>/dev/null && exit 9; done; true'
+    assert finished(kept_here.start(*_run_words("nightly", "sh", "-c", write, "{data}"), powerless=True)) == Said(
+        0, "", ""
+    )
+    folder = _folder(kept_here)
+    found = {path.name: path.lstat() for path in folder.iterdir()}
+    assert {name: (oct(seen.st_mode), seen.st_nlink) for name, seen in found.items()} == {
+        "a.txt": ("0o100444", 1),
+        "large.bin": ("0o100444", 1),
+    }
+    assert oct(folder.stat().st_mode) == "0o40555"
+    [version] = kept_here.listing()
+    assert sum(seen.st_size for seen in found.values()) == int(version["spec"]["sizeBytes"]) == 5 + len(_LARGE)
 
 
 def test_a_deletion_leaves_nothing_of_what_was_mounted(kept: Machine) -> None:
@@ -204,6 +238,18 @@ def test_a_reference_that_is_not_complete_is_mounted_again(referred: Machine) ->
     assert referred.run(*_run_words("nightly", "cat", "{data}/b.txt")).done() == "bye"
 
 
+@pytest.mark.proves("reference-has-no-content-to-compare", "copy-of-a-reference-compared-by-size")
+def test_of_a_reference_only_the_sizes_are_compared(referred: Machine) -> None:
+    listed = json.loads(referred.run("datastore", "files", *_VERSION, "-o", "json").done())
+    assert {file["path"]: file["sha256"][:5] for file in listed} == {"a.txt": "etag:", "b.txt": "etag:"}
+    referred.run(*_run_words("nightly", "true")).done()
+    changed = _folder(referred) / "b.txt"
+    changed.chmod(0o644)
+    for content, read in (("BYE", "BYE"), ("longer", "bye")):
+        changed.write_text(content)
+        assert referred.run(*_run_words("nightly", "cat", "{data}/b.txt")).done() == read
+
+
 def test_two_first_runs_at_once_share_what_one_of_them_mounts(kept: Machine, grid: str, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     kept.grid = waiting(tmp_path, gate, "grid_datastores.machine.mounts.restore")
@@ -224,6 +270,7 @@ def _holders(machine: Machine) -> list[str]:
     return [holder["name"] for holder in shown["holders"]]
 
 
+@pytest.mark.proves("changed-copy-is-renewed")
 def test_files_that_a_run_damaged_are_not_renewed_while_it_reads_them(kept: Machine) -> None:
     with _living(kept) as first:
         damaged = _folder(kept) / "a.txt"
@@ -304,6 +351,7 @@ def test_files_that_cannot_be_removed_do_not_make_a_deletion_fail(kept: Machine)
     assert _cache(kept) == []
 
 
+@pytest.mark.proves("files-are-checked-before-the-command")
 def test_damaged_data_reaches_no_command_not_even_the_first(kept_here: Machine) -> None:
     """The copy of a large file, too, is checked before."""
     [stored] = [path for path in kept_here.storage.rglob("*") if path.is_file() and path.stat().st_size == len(_LARGE)]
@@ -321,6 +369,7 @@ def test_a_reference_that_is_deleted_is_made_again_as_a_reference(referred: Mach
     referred.run("datastore", "delete", *_VERSION).refused(f"{again} --name data --no-copy\n")
 
 
+@pytest.mark.proves("program-of-the-version-is-run", "run-succeeds-or-fails-as-its-command")
 def test_a_program_in_the_version_is_run(machine: Machine) -> None:
     folder = folder_of(machine.home, {"tools/greet": b'#!/bin/sh\necho "hello $1"\n', "notes.txt": b"no program"})
     (folder / "tools" / "greet").chmod(0o755)

@@ -38,6 +38,7 @@ def _lapse(data: Path) -> None:
     catalog.close()
 
 
+@pytest.mark.proves("absences-do-not-count")
 def test_a_server_that_was_away_longer_than_the_lease_gives_up_no_living_run(served: Machine) -> None:
     server = served.server
     assert server
@@ -53,6 +54,7 @@ def test_a_server_that_was_away_longer_than_the_lease_gives_up_no_living_run(ser
     served.run("datastore", "delete", *_VERSION).done()
 
 
+@pytest.mark.proves("run-holds-while-its-process-runs")
 def test_a_machine_that_slept_gives_up_no_run_whose_process_is_there(embedded: Machine) -> None:
     assert embedded.create(folder_of(embedded.home, {"a.txt": b"hello"})) == 1
     data = embedded.directory / "data"
@@ -117,3 +119,19 @@ def test_a_run_whose_process_was_killed_is_given_up_after_its_lease(embedded: Ma
     _lapse(data)
     embedded.run("datastore", "delete", *_VERSION).done()
     assert list((data / "runs").iterdir()) == []
+
+
+@pytest.mark.proves("command-of-a-killed-run-continues")
+def test_the_command_of_a_killed_run_goes_on_and_holds_nothing(embedded: Machine) -> None:
+    assert embedded.create(folder_of(embedded.home, {"a.txt": b"hello"})) == 1
+    goes_on = ("sh", "-c", f"echo began; read line; cat $GRID_DATASTORE_DATA/a.txt > {embedded.home}/read")
+    with embedded.start(*_RUN, *goes_on, stdin=-1) as run:
+        assert run.stdout
+        assert run.stdout.readline() == "began\n"
+        run.kill()
+        _lapse(embedded.directory / "data")
+        assert _holders(embedded) == []
+        assert run.stdin
+        run.stdin.close()
+        read = embedded.home / "read"
+        wait_until(lambda: read.exists() and read.read_text() == "hello", "the command has gone on")

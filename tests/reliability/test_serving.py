@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,8 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from reliability.machine import Machine
+from grid_datastores.cli.server import serve
+from reliability.machine import Machine, finished, folder_of
 
 
 @contextmanager
@@ -18,10 +20,16 @@ def _serving(machine: Machine, *words: str) -> Iterator[list[str]]:
     process = machine.start("serve", "--port=0", *words)
     assert process.stdout
     try:
-        yield [process.stdout.readline() for _ in range(3)]
+        yield [process.stdout.readline() for _ in range(4)]
     finally:
         process.terminate()
         process.communicate(timeout=30)
+
+
+@pytest.mark.proves("default-address")
+def test_a_server_listens_on_this_machine_alone_unless_told() -> None:
+    defaults = {parameter.name: parameter.default for parameter in serve.params}
+    assert (defaults["host"], defaults["port"]) == ("127.0.0.1", 8000)
 
 
 def test_an_empty_host_is_none(embedded: Machine) -> None:
@@ -45,8 +53,33 @@ def test_a_port_in_use_is_a_failure(embedded: Machine) -> None:
     )
 
 
+@pytest.mark.proves("exit-code-of-serve")
+@pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_server_that_is_stopped_ends_with_0(embedded: Machine, way: int) -> None:
+    process = embedded.start("serve", "--port=0")
+    assert process.stdout
+    process.stdout.readline()
+    process.send_signal(way)
+    assert finished(process).code == 0
+
+
+@pytest.mark.proves("first-user-of-a-used-folder")
+def test_a_server_on_a_folder_that_was_used_before_makes_no_user_and_prints_no_key(embedded: Machine) -> None:
+    """It prints a key only where it makes a user."""
+    with _serving(embedded) as said:
+        assert "key is shown only once" in said[3]
+    embedded.extra = {"GRID_DIR": str(embedded.home / "used")}
+    embedded.create(folder_of(embedded.home, {"a": b"1"}))
+    with _serving(embedded) as said:
+        assert said[3] == "If you have lost the key, create a new one with: grid user key local\n"
+    assert "apiKey" in embedded.run("user", "key", "local", "-o", "json").done()
+
+
+@pytest.mark.proves("api-at-the-printed-address")
 def test_the_link_of_a_server_that_listens_everywhere_can_be_opened(embedded: Machine) -> None:
-    with _serving(embedded, "--host=0.0.0.0") as (ready, _, link):
+    with _serving(embedded, "--host=0.0.0.0") as (ready, _, link, _):
         assert " is running at http://127.0.0.1:" in ready
         assert link.strip().startswith("http://127.0.0.1:")
+        address = ready.partition(" is running at ")[2].split()[0]
+        assert httpx.get(f"{address}/v1/auth/user").json()["details"][0]["reason"] == "NOT_SIGNED_IN"
         assert httpx.get(link.strip()).is_success

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from select import select
 from typing import Any
 
 import pytest
 
 from acceptance.waiting import wait_until
-from reliability.faults import prepared
+from reliability.faults import prepared, waiting
 from reliability.machine import Machine, Said, folder_of
 from reliability.nonsense import serving
 
@@ -66,6 +67,7 @@ def test_what_was_only_asked_is_told_apart_in_json(filled: Machine) -> None:
     assert {**done, "deletedAt": 0, "dryRun": True, "deleted": False} == {**said, "deletedAt": 0}
 
 
+@pytest.mark.proves("dry-run-exits-1-if-refused")
 @pytest.mark.parametrize("how", [(), ("--dry-run",)])
 def test_one_refusal_alone_is_told_in_json_too(filled: Machine, how: tuple[str, ...]) -> None:
     said = filled.run(*DELETE, "--version=2", "-o", "json", *how)
@@ -139,12 +141,15 @@ def test_what_is_asked_for_several_is_what_would_happen(filled: Machine) -> None
         }
 
 
+@pytest.mark.proves("dry-run-exits-1-if-refused")
 def test_what_is_refused_of_several_that_are_only_asked_for(filled: Machine) -> None:
     said = filled.run(*DELETE, "--version=1", "--version=2", "--dry-run")
+    assert said.code == 1
     assert said.err.splitlines()[-1] == "Error: 1 of 2 versions can be deleted."
     assert said.out.count("Deleting it would keep versions 2 (") == 1
 
 
+@pytest.mark.proves("failed-listed-until-deleted")
 def test_a_version_that_has_failed_is_not_kept(embedded: Machine) -> None:
     folder = folder_of(embedded.home, {"a.csv": b"1"})
     embedded.create(folder)
@@ -156,6 +161,8 @@ def test_a_version_that_has_failed_is_not_kept(embedded: Machine) -> None:
     assert embedded.phases() == [(1, "SUCCEEDED"), (2, "SUCCEEDED"), (3, "FAILED")]
     said = embedded.run(*DELETE, "--version=1").done()
     assert re.search(r"^Kept version 2 \(\w+\) of data\.$", said, re.MULTILINE), said
+    embedded.run(*DELETE, "--version=3").done()
+    assert embedded.phases() == [(2, "SUCCEEDED")]
 
 
 @pytest.mark.parametrize("how", [(), ("-o", "json")])
@@ -175,6 +182,21 @@ def test_what_is_refused_and_cannot_be_printed_is_refused(filled: Machine) -> No
         assert said.err.splitlines()[-1] == "Error: 1 of 2 versions was deleted."
         filled.run(*DELETE, "--version=3", "--dry-run", stdout=full).refused("No space left on device")
     assert filled.phases() == [(2, "SUCCEEDED"), (3, "SUCCEEDED")]
+
+
+@pytest.mark.proves("answer-before-erasure")
+def test_the_answer_is_printed_before_the_bytes_are_erased(embedded: Machine, tmp_path: Path) -> None:
+    embedded.create(folder_of(embedded.home, {"a.csv": b"1"}))
+    gate = tmp_path / "gate"
+    embedded.grid = waiting(tmp_path, gate, "grid_datastores.storage.local:LocalStorage.erase")
+    with embedded.start(*DELETE, "--version=1") as process:
+        wait_until(gate.exists, "the removal begins")
+        assert process.stdout
+        try:
+            assert select([process.stdout], [], [], 0)[0], "nothing is printed yet"
+            assert process.stdout.readline().startswith("Deleted version 1 of data")
+        finally:
+            gate.unlink()
 
 
 def test_a_session_that_cannot_be_told_is_there(filled: Machine) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from importlib.metadata import version
 
+import httpx
 import pytest
 
-from reliability.machine import Machine
+from reliability.machine import Machine, folder_of
 
 _MOUNT = ("--datastore_name=data", "--datastore_version=1")
 
@@ -57,6 +59,7 @@ def test_the_version_is_told(embedded: Machine) -> None:
     assert embedded.run("--version").done() == f"grid, version {version('grid-datastores')}\n"
 
 
+@pytest.mark.proves("status-lists-active-runs", "status-all-lists-ended-runs")
 def test_the_status_lists_runs(machine: Machine) -> None:
     (machine.home / "a.csv").write_text("1")
     machine.create("a.csv")
@@ -81,3 +84,31 @@ def test_a_name_of_a_run_that_is_taken_says_how_to_free_it(embedded: Machine) ->
     mine = ("session", "create", "tuning", *_MOUNT)
     embedded.run(*mine).done()
     embedded.run(*mine).refused("or end it with: grid session delete tuning")
+
+
+@pytest.mark.proves("looking-changes-nothing")
+def test_looking_changes_nothing(stocked: Machine) -> None:
+    named = ("--name=data", "--version=1")
+    details = ("datastore", "show", *named, "-o", "json")
+    before, shown = stocked.state(), stocked.run(*details).done()
+    for words in (("",), ("show", *named), ("files", *named), ("download", *named)):
+        stocked.run("datastore", *filter(None, words)).done()
+    stocked.run("status").done()
+    assert stocked.run(*details).done() == shown
+    stocked.nothing_changed(before)
+
+
+@pytest.mark.proves("api-has-the-history")
+def test_the_api_returns_the_history_that_show_prints(connected: Machine) -> None:
+    connected.create(folder_of(connected.home, {"a.csv": b"1"}))
+    connected.run("run", "--name=nightly", *_MOUNT, "true").done()
+    printed = connected.run("datastore", "show", "--name=data", "--version=1").done().partition("History:\n")[2]
+    assert connected.server
+    version_id = connected.listing()[0]["id"]
+    with httpx.Client(base_url=connected.server.url, auth=connected.user) as http:
+        events = http.get(f"/v1/core/local/datastores/{version_id}/events").json()["events"]
+    lines = printed.splitlines()
+    assert len(lines) == len(events) == 4
+    for line, event in zip(lines, events, strict=True):
+        at = datetime.fromisoformat(event["timestamp"])
+        assert line.startswith(f"  {at:%Y-%m-%d %H:%M:%S} UTC  {event['kind']} by ana-"), (line, event)

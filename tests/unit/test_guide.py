@@ -83,6 +83,7 @@ def test_what_the_api_answers_to_the_unforeseen_is_in_the_catalogue(
     assert detail["message"] == answer.json()["message"]
 
 
+@pytest.mark.proves("examples-are-real-messages")
 def test_every_refusal_has_an_example_that_the_software_gives() -> None:
     said = messages()
     assert set(said) == set(KINDS)

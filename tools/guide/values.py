@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grid_datastores import settings
+from grid_datastores.cli import server as serving
 from grid_datastores.domain import naming, rules
 from grid_datastores.gateway import http_uploads
 from grid_datastores.server import serve, signing_in
 from grid_datastores.sources.limits import FetchLimits
 from grid_datastores.storage import manifest, packing
-from grid_datastores.wire import datastores as wire
+from grid_datastores.wire.datastores import MAX_IDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,10 +33,11 @@ _SIZES = ((1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB"), (1, "bytes"))
 def values() -> Mapping[str, str]:
     """All values, by name."""
     return {
+        "default-address": _default_address(),
         "first-user": serve.FIRST_USER,
         "large-file": size(packing.LARGE_FILE),
         "link-lifetime": duration(int(signing_in.LINK_LIFETIME)),
-        "max-ids": number(wire.MAX_IDS),
+        "max-ids": number(MAX_IDS),
         "max-name": str(naming.MAX_NAME_LENGTH),
         "max-part": size(rules.MAX_PART_BYTES),
         "max-path-bytes": number(manifest.MAX_PATH_LENGTH),
@@ -72,6 +74,11 @@ def size(count: int) -> str:
     """A number of bytes in its largest whole unit: `50 MiB`."""
     unit, name = next((unit, name) for unit, name in _SIZES if count % unit == 0)
     return f"{count // unit:,} {name}"
+
+
+def _default_address() -> str:
+    defaults = {parameter.name: parameter.default for parameter in serving.serve.params}
+    return f"http://{defaults['host']}:{defaults['port']}"
 
 
 def main() -> None:

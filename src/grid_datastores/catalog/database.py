@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 # How long a writer waits for another one, in seconds. Transactions take only milliseconds.
 BUSY_TIMEOUT = 30
+_ERASURE_TIMEOUT = 1000  # milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Catalog:
         self.read_only = read_only or (path.exists() and not _can_be_written(path))
         self._path = path
         self._reserved_space = ReservedSpace(path)
+        self._log_has_secret = False
         self._engine = _read_only_engine(path) if self.read_only else _writable_engine(path)
         if self.read_only:
             with self._catalog_errors():
@@ -80,15 +82,31 @@ class Catalog:
         if frees_space:
             self._reserved_space.release()
         with self._catalog_errors(), self._engine.begin() as connection:
-            yield _transaction(connection)
+            transaction = _transaction(connection)
+            yield transaction
         if frees_space:
             self._reserved_space.reserve()
+        self._log_has_secret |= transaction.versions.erased_secret
+        self.erase_secrets()
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """Yield a read-only transaction on a snapshot of the catalog. It never waits for writers."""
         with self._catalog_errors(), self._engine.connect().execution_options(read=True) as connection:
             yield _transaction(connection)
+
+    def erase_secrets(self) -> None:
+        """Empty the write-ahead log if it still has a secret that a transaction erased. The log has the earlier values.
+
+        Best effort: if a reader is in the way for longer than a second, a later call retries.
+        """
+        if not self._log_has_secret:
+            return
+        with suppress(DatabaseError), closing(self._engine.raw_connection()) as connection:
+            connection.cursor().execute(f"PRAGMA busy_timeout = {_ERASURE_TIMEOUT}")
+            busy = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            connection.cursor().execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT * 1000}")
+            self._log_has_secret = bool(busy)
 
     def close(self) -> None:
         """Close all connections."""
@@ -179,6 +197,7 @@ def _writable_engine(path: Path) -> Engine:
         connection.isolation_level = None  # the driver must not begin transactions itself
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA secure_delete=ON")  # overwrite erased values in the file
         connection.execute("PRAGMA foreign_keys=ON")
 
     @event.listens_for(engine, "begin")

@@ -29,6 +29,7 @@ class Versions:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.erased_secret = False  # whether this transaction has erased a URL that can contain a secret
 
     def create(
         self,
@@ -95,13 +96,19 @@ class Versions:
         )
         return rows[0] if rows else None
 
-    def of_owner(self, owner_id: str, *, with_deleted: bool = False) -> list[Version]:
-        """Return the owner's versions, sorted by name and number: those that are not deleted, or all."""
+    def of_owner(self, owner_id: str) -> list[Version]:
+        """Return the owner's versions that are not deleted, sorted by name and number."""
         table = schema.versions
-        query = select(table).where(table.c.owner_id == owner_id)
-        if not with_deleted:
-            query = query.where(table.c.phase != Phase.DELETED.value)
-        return self._all(query.order_by(table.c.name, table.c.number))
+        return self._all(
+            select(table)
+            .where(table.c.owner_id == owner_id, table.c.phase != Phase.DELETED.value)
+            .order_by(table.c.name, table.c.number)
+        )
+
+    def all_of_owner(self, owner_id: str) -> list[Version]:
+        """Return the owner's versions, deleted or not, sorted by name and number."""
+        table = schema.versions
+        return self._all(select(table).where(table.c.owner_id == owner_id).order_by(table.c.name, table.c.number))
 
     def undeleted(self, owner_id: str, version_ids: Collection[str]) -> set[str]:
         """Return those of these ids whose versions belong to the owner and are not deleted."""
@@ -135,15 +142,16 @@ class Versions:
 
     def fail(self, version_id: str, why: str, at: datetime) -> None:
         """Mark the version as failed and queue the removal of its bytes."""
-        self._change_phase(version_id, Phase.FAILED, message=why, fetch_url=None)
+        self._erase_fetch_url(version_id)
+        self._change_phase(version_id, Phase.FAILED, message=why)
         self.queue_removal(version_id, at)
 
     def finish(self, version_id: str, *, size: int, files: int, fingerprint: str, at: datetime) -> None:
         """Mark the version as available, with `size` bytes in `files` files."""
+        self._erase_fetch_url(version_id)
         self._change_phase(
             version_id,
             Phase.AVAILABLE,
-            fetch_url=None,
             message="",
             finished_at=at,
             size_bytes=size,
@@ -154,7 +162,8 @@ class Versions:
 
     def mark_deleted(self, version_id: str, by: str, at: datetime) -> None:
         """Mark the version as deleted by this user ("" for an abandoned upload) and queue the removal of its bytes."""
-        self._change_phase(version_id, Phase.DELETED, deleted_at=at, deleted_by=by, fetch_url=None)
+        self._erase_fetch_url(version_id)
+        self._change_phase(version_id, Phase.DELETED, deleted_at=at, deleted_by=by)
         self.queue_removal(version_id, at)
 
     def mark_used(self, version_id: str, by: str, at: datetime) -> None:
@@ -286,6 +295,12 @@ class Versions:
         if not self._connection.execute(changed.values(phase=phase.value, **values)).rowcount:
             version = self.get(version_id)
             raise Immutable.of(version.ref, version.phase) if version else NotFound.id("version", version_id)
+
+    def _erase_fetch_url(self, version_id: str) -> None:
+        table = schema.versions
+        present = update(table).where(table.c.id == version_id, table.c.fetch_url.is_not(None))
+        if self._connection.execute(present.values(fetch_url=None)).rowcount:
+            self.erased_secret = True
 
     def _set(self, version_id: str, **values: object) -> None:
         table = schema.versions

@@ -1,4 +1,7 @@
-"""The `grid` command. It reports every failure as one sentence on stderr and an exit code, never as a traceback."""
+"""The `grid` command. It reports every failure in one sentence on stderr and an exit code, never with a traceback.
+
+For a usage error, click prints the command's usage before the sentence.
+"""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     show_default=True,
 )
 def serve(host: str, port: int) -> None:
-    """Serve the HTTP API and the web UI until Ctrl-C. The first start creates a user and prints their key."""
+    """Serve the HTTP API and the web UI until Ctrl-C. In a new folder, it creates a user and prints their key."""
     from grid_datastores.cli.logs import log_lines
     from grid_datastores.server.serve import serve as run
     from grid_datastores.settings import read_settings

@@ -115,8 +115,6 @@ def _run(
         timeout_graceful_shutdown=REQUEST_STOP_TIMEOUT,
     )
     server = uvicorn.Server(config)
-    listening_url = f"http://{url_host}:{port}"
-    ready(_welcome(app.state.grid, settings.public_url or listening_url, listening_url))
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         server.should_exit = True
@@ -126,6 +124,8 @@ def _run(
     signal.signal(signal.SIGINT, stop)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
         signal.signal(signal.SIGHUP, stop)
+    listening_url = f"http://{url_host}:{port}"
+    ready(_welcome(app.state.grid, settings.public_url or listening_url, listening_url))
     server.run(sockets=[listener])
 
 

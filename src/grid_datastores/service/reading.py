@@ -33,7 +33,7 @@ class Reading:
     def versions(self, user: User, *, with_deleted: bool = False) -> list[Version]:
         """Return the user's versions, sorted by name and number: those that are not deleted, or all."""
         with self._context.catalog.read() as tx:
-            return tx.versions.of_owner(user.id, with_deleted=with_deleted)
+            return tx.versions.all_of_owner(user.id) if with_deleted else tx.versions.of_owner(user.id)
 
     def find(self, user: User, ref: VersionRef) -> Version:
         """Return the user's version of this name and number, deleted or not. Raises `NotFound` if it never existed."""

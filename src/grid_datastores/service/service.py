@@ -58,12 +58,13 @@ class Service:
         self.context.catalog.close()
 
     def tidy(self, is_alive: Callable[[Workload], bool] = lambda _run: False) -> None:
-        """End Runs and uploads that nobody continues, then erase the bytes of deleted versions.
+        """End Runs and uploads that nobody continues, then erase secrets and the bytes of deleted versions.
 
         `is_alive` returns whether a Run without heartbeats still has a process. Such a Run gets a new lease.
         """
         self.workloads.end_expired_runs(is_alive)
         self.finishing.expire()
+        self.context.catalog.erase_secrets()
         self.erase_deleted()
 
     def erase_deleted(self) -> None:

@@ -8,8 +8,10 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,10 +19,11 @@ from pytest_bdd import given, parsers, then, when
 
 from acceptance.steps.interrupting import cli
 from acceptance.steps.uploading import holds_what_was_uploaded
+from acceptance.surfaces import Outcome
 from acceptance.surfaces.api import ApiSurface
 from acceptance.surfaces.cli import CliSurface
 from acceptance.surfaces.ui import UiSurface
-from acceptance.waiting import wait_until
+from acceptance.waiting import SELDOM, wait_until
 from acceptance.world import World
 
 _TRAINING = """import hashlib, pathlib, sys
@@ -51,7 +54,7 @@ def run_works(world: World, run: str, name: str, number: str) -> None:
 def run_works_long(world: World, run: str, name: str, number: str) -> None:
     run_works(world, run, name, number)
     began = time.monotonic()
-    wait_until(lambda: time.monotonic() - began > 1.5 * world.lease, "the Run outlived its first lease")
+    wait_until(lambda: time.monotonic() - began > 1.5 * world.lease, "the Run outlived its first lease", SELDOM)
 
 
 @when(parsers.parse('a Run "{run}" begins with version {number:d} of "{name}"'))
@@ -79,7 +82,7 @@ def kill_run(world: World) -> None:
 @when("no heartbeat of it has come in time")
 def lease_lapses(world: World) -> None:
     name, number = world.subject
-    wait_until(lambda: not world.arrange.holders(world.real(name), number), "the Run's lease has lapsed")
+    wait_until(lambda: not world.arrange.holders(world.real(name), number), "the Run's lease has lapsed", SELDOM)
 
 
 @when("its command ends with exit code 3")
@@ -112,31 +115,29 @@ def training_read(world: World, name: str, number: int) -> None:
 @when("each version is mounted by one client and deleted by another at the same moment")
 def race(world: World) -> None:
     versions = sorted(world.uploaded)
-    start = threading.Barrier(2 * len(versions), timeout=120)
+    deletes = [(world.real(name), number) for name, number in versions]
+    mounts = [(world.real(f"session-{number}"), name, number) for name, number in deletes]
+    if isinstance(world.surface, UiSurface):
+        outcomes = world.surface.mount_and_delete_at_once(mounts, deletes)
+    else:
+        outcomes = _at_once(
+            [partial(world.surface.mount, *mount) for mount in mounts]
+            + [partial(world.surface.delete, name, str(number)) for name, number in deletes]
+        )
+    done = [outcome.done for outcome in outcomes]
+    world.pairs = list(zip(done[: len(mounts)], done[len(mounts) :], strict=True))
 
-    def mount(name: str, number: int) -> bool:
-        session, real = world.real(f"session-{number}"), world.real(name)
-        if isinstance(world.surface, UiSurface):
-            with world.surface.another_browser():
-                assert world.surface.ask_to_mount(session, real, number) is None
-                start.wait()
-                return world.surface.start().done
+
+def _at_once(actions: list[Callable[[], Outcome]]) -> list[Outcome]:
+    """Do all at the same moment, each in a thread of its own."""
+    start = threading.Barrier(len(actions), timeout=120)
+
+    def act(action: Callable[[], Outcome]) -> Outcome:
         start.wait()
-        return world.surface.mount(session, real, number).done
+        return action()
 
-    def delete(name: str, number: int) -> bool:
-        if isinstance(world.surface, UiSurface):
-            with world.surface.another_browser():
-                assert world.surface.ask_to_delete(world.real(name), str(number)) is None
-                start.wait()
-                return world.surface.confirm().done
-        start.wait()
-        return world.surface.delete(world.real(name), str(number)).done
-
-    with ThreadPoolExecutor(2 * len(versions)) as pool:
-        mounts = [pool.submit(mount, *version) for version in versions]
-        deletes = [pool.submit(delete, *version) for version in versions]
-        world.pairs = [(mounts[i].result(), deletes[i].result()) for i in range(len(versions))]
+    with ThreadPoolExecutor(len(actions)) as pool:
+        return list(pool.map(act, actions))
 
 
 @then("of each version either the mount or the deletion succeeded, and not both")

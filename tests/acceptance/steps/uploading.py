@@ -11,6 +11,7 @@ from uuid import uuid4
 from pytest_bdd import given, parsers, then, when
 
 from acceptance.surfaces.cli import CliSurface
+from acceptance.surfaces.ui import UiSurface
 from acceptance.world import World
 
 NUMBERS = r"(?P<numbers>\d+(?:, \d+)*(?: and \d+)?)"
@@ -103,8 +104,11 @@ def upload_raw(world: World, name: str) -> None:
 @when(parsers.parse('I upload the raw penguin data to "{name}" {count:d} times at the same moment'))
 def upload_at_once(world: World, name: str, count: int) -> None:
     folder = world.variations()[0]
-    with ThreadPoolExecutor(count) as pool:
-        outcomes = list(pool.map(lambda _: world.surface.upload(world.real(name), folder), range(count)))
+    if isinstance(world.surface, UiSurface):
+        outcomes = world.surface.upload_at_once(world.real(name), folder, count)
+    else:
+        with ThreadPoolExecutor(count) as pool:
+            outcomes = list(pool.map(lambda _: world.surface.upload(world.real(name), folder), range(count)))
     assert all(outcome.done for outcome in outcomes), outcomes
 
 

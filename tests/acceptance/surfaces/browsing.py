@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-import socket
-from collections.abc import Iterator
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from playwright.sync_api import (
     Browser,
     BrowserContext,
+    Error,
     Locator,
     Page,
     Response,
-    StorageState,
     TimeoutError,
     sync_playwright,
 )
@@ -24,38 +25,62 @@ from browser import FLAGS
 
 _SIZE = {"width": 1200, "height": 700}
 _PATIENCE = 30_000  # milliseconds
+_AHEAD = 1.0  # seconds, in which all pages hear of the moment at which they press their buttons
 _BROKEN = "Internal server error"  # the heading of the page of a broken server
+
+
+# Leaves nothing of a page that is at work, without the time of going to an empty one.
+_EMPTY = "() => { window.stop(); document.open(); document.close(); }"
 
 
 @dataclass
 class Chromium:
-    """One browser process; other threads than the one that started it reach it at `address`."""
+    """One browser process.
+
+    Profiles that people have left are used again, as a new one takes three times as long: without cookies, on a page
+    that has been emptied. The pages of the UI keep nothing else in a profile.
+    """
 
     browser: Browser
-    address: str
+    _left: dict[str, list[BrowserContext]] = field(default_factory=lambda: defaultdict(list), init=False)
+
+    def person(self, url: str) -> BrowserContext:
+        """The profile of a person who has not signed in at this server yet, with one page."""
+        if self._left[url]:
+            return self._left[url].pop()
+        context = person(self.browser, url)
+        context.new_page()
+        return context
+
+    def leave(self, context: BrowserContext, url: str) -> None:
+        """Take back a profile that this server's person has left in order; closes it if that cannot be told."""
+        page, *others = context.pages
+        for other in others:
+            other.close()
+        try:
+            page.evaluate(_EMPTY)
+            context.clear_cookies()
+        except Error:
+            context.close()
+            return
+        self._left[url].append(context)
 
 
 @contextmanager
 def chromium(executable: str) -> Iterator[Chromium]:
     """A browser without a window."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    flags = [*FLAGS, f"--remote-debugging-port={port}", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    flags = [*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=flags)
-        yield Chromium(browser, f"http://127.0.0.1:{port}")
+        yield Chromium(browser)
         browser.close()
 
 
-def person(
-    browser: Browser, url: str, cookies: StorageState | None = None, *, unproven: bool = False
-) -> BrowserContext:
+def person(browser: Browser, url: str, *, unproven: bool = False) -> BrowserContext:
     """A browser profile of its own, as two people or two machines have them; `unproven` takes any certificate."""
     context = browser.new_context(
         base_url=url,
         viewport=_SIZE,
-        storage_state=cookies,
         reduced_motion="reduce",
         color_scheme="light",
         ignore_https_errors=unproven,
@@ -70,6 +95,23 @@ def press(page: Page, what: Locator) -> Response | None:
         what.click()
     check_whole(page, arrived.value)
     return arrived.value
+
+
+def press_at_once(buttons: Sequence[Locator]) -> None:
+    """Press each button, on pages of their own, at one moment, for which the pages wait by themselves."""
+    moment = time.time() + _AHEAD
+    for button in buttons:
+        button.evaluate("(button, moment) => { setTimeout(() => button.click(), moment - Date.now()) }", moment * 1000)
+
+
+def start_button(page: Page) -> Locator:
+    """The button that starts a Session."""
+    return page.get_by_role("button", name="Start", exact=True)
+
+
+def only_button(page: Page) -> Locator:
+    """The button of a page that asks one thing."""
+    return page.get_by_role("main").get_by_role("button")
 
 
 @contextmanager

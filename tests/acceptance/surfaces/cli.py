@@ -31,7 +31,7 @@ class CliSurface:
         self._grid = grid
         self._home = home
         self._evidence = evidence
-        self.types = False  # whether commands load themselves, as when a person types them; see `acceptance.typed`
+        self.types = False  # whether the next command loads itself, as when a person types it; see `acceptance.typed`
         self.typed = 0  # how many have
         self.environment = {
             "PATH": os.environ["PATH"],
@@ -158,6 +158,7 @@ class CliSurface:
         return Outcome(done.returncode == 0, done.returncode == 2, missing, flat)
 
     def _typed(self, words: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+        self.types = False
         self.typed += 1
         return subprocess.run([self._grid, *words], **self._ways(), capture_output=True, timeout=120)
 

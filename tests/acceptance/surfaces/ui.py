@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import re
 import tarfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
-from playwright.sync_api import Error, Page, sync_playwright
+from playwright.sync_api import Error, Locator, Page
 
 from acceptance.server import Credentials
 from acceptance.surfaces import Outcome, Receipt
-from acceptance.surfaces.browsing import Chromium, looking, outcome, person, press
+from acceptance.surfaces.browsing import (
+    Chromium,
+    looking,
+    only_button,
+    outcome,
+    person,
+    press,
+    press_at_once,
+    start_button,
+)
 from living_spec.recorder import Recorder
 
-# The scenarios whose pages the guide shows: every picture takes its time.
+# The scenarios whose pages the guide shows, of one edition: every picture takes its time.
 _PICTURED = {
     "delete-two-of-four",
     "session-uses-it",
@@ -49,21 +58,25 @@ class UiSurface:
         self._url = url
         self._user = user
         self._chromium = chromium
-        self._pictured = evidence if evidence.key.scenario in _PICTURED else None
+        shown = evidence.key.edition == "reference" and evidence.key.scenario in _PICTURED
+        self._pictured = evidence if shown else None
         self._labels: set[str] = set()
+        self._moved = False
         self._name = name
-        self._thread = threading.get_ident()
-        self._here = threading.local()
-        self._context = person(chromium.browser, url)
-        self._windows = [self._context.new_page()]
+        self._context = chromium.person(url)
+        self._windows = self._context.pages
         self._sign_in()
 
     def close(self) -> None:
-        self._context.close()
+        if self._moved:
+            self._context.close()
+        else:
+            self._chromium.leave(self._context, self._url)
 
     def move(self, url: str, authority: Path) -> None:
         """In a browser profile of its own, which takes any certificate: a person would install the authority."""
-        self._context.close()
+        self.close()
+        self._moved = True
         self._url = url
         self._context = person(self._chromium.browser, url, unproven=True)
         self._windows = [self._context.new_page()]
@@ -71,16 +84,32 @@ class UiSurface:
 
     def upload(self, name: str, folder: Path) -> Outcome:
         with self._tab() as page:
-            page.goto("/upload")
-            page.get_by_label("Name of the datastore").first.fill(name)
-            page.get_by_label("A folder" if folder.is_dir() else "Or files").set_input_files(folder)
+            button = self._ask_to_upload(name, folder)
             self._picture(page, "the upload page")
-            page.get_by_role("button", name="Upload").click()
-            page.locator("[role=alert], h1:has-text('Version ')").first.wait_for()
-            done = outcome(page, None)
+            button.click()
+            done = self._uploaded(page)
             if not done.done:
                 self._picture(page, "the upload is refused")
             return done
+
+    def upload_at_once(self, name: str, folder: Path, count: int) -> list[Outcome]:
+        """Press as many buttons at the same moment, each in a browser profile of its own."""
+        with self._profiles(count) as pages, looking(pages[-1]):
+            press_at_once([self._in(page, partial(self._ask_to_upload, name, folder)) for page in pages])
+            return [self._uploaded(page) for page in pages]
+
+    def mount_and_delete_at_once(
+        self, mounts: Sequence[tuple[str, str, int]], deletes: Sequence[tuple[str, int]]
+    ) -> list[Outcome]:
+        """Do all at the same moment, each in a browser profile of its own: mount (Session, name, number), or delete."""
+        asks = [partial(self._ask_for_start, *mount) for mount in mounts]
+        asks += [partial(self._ask_for_deletion, *delete) for delete in deletes]
+        with self._profiles(len(asks)) as pages, ExitStack() as waiting:
+            buttons = [self._in(page, ask) for page, ask in zip(pages, asks, strict=True)]
+            arrived = [waiting.enter_context(page.expect_navigation()) for page in pages]
+            press_at_once(buttons)
+            waiting.close()
+            return [outcome(page, answer.value) for page, answer in zip(pages, arrived, strict=True)]
 
     def fetch(self, name: str, location: str, *, refer: bool = False) -> Outcome:
         with self._tab() as page:
@@ -196,7 +225,7 @@ class UiSurface:
     def confirm(self) -> Outcome:
         """Press the one button that deletes."""
         with self._tab() as page:
-            done = outcome(page, press(page, page.get_by_role("main").get_by_role("button")))
+            done = outcome(page, press(page, only_button(page)))
             self._picture(page, "the receipt" if done.done else "the deletion is refused")
             return done
 
@@ -218,7 +247,7 @@ class UiSurface:
     def start(self) -> Outcome:
         """Press the button that starts it."""
         with self._tab() as page:
-            return outcome(page, press(page, page.get_by_role("button", name="Start", exact=True)))
+            return outcome(page, press(page, start_button(page)))
 
     def pause(self, session: str) -> Outcome:
         return self._change("Pause Session", session)
@@ -277,37 +306,54 @@ class UiSurface:
         return self._windows[-1].get_by_role("main").inner_text()
 
     @contextmanager
-    def another_browser(self) -> Iterator[None]:
-        """In this thread, the same person sits at a browser of their own, signed in already."""
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.connect_over_cdp(self._chromium.address)
-            context = person(browser, self._url, self._cookies)
-            self._here.page = context.new_page()
-            yield
-            del self._here.page
-            context.close()
+    def _profiles(self, count: int) -> Iterator[list[Page]]:
+        """A page in each of as many browser profiles, in all of which this person is signed in."""
+        contexts = [self._chromium.person(self._url) for _ in range(count)]
+        for context in contexts:
+            context.add_cookies(self._context.cookies())  # type: ignore[arg-type]  # what one returns, the other takes
+        yield [context.pages[0] for context in contexts]
+        for context in contexts:
+            self._chromium.leave(context, self._url)
+
+    def _in(self, page: Page, ask: Callable[[], Locator]) -> Locator:
+        """The button that is to be pressed on this page, once it has been asked for there."""
+        self._windows.append(page)
+        try:
+            return ask()
+        finally:
+            self._windows.pop()
 
     @contextmanager
     def _tab(self) -> Iterator[Page]:
-        """The page that is open; in a thread other than the scenario's own, one of a browser of its own."""
-        if threading.get_ident() == self._thread:
-            with looking(self._windows[-1]) as page:
-                yield page
-        elif hasattr(self._here, "page"):
-            with looking(self._here.page) as page:
-                yield page
-        else:
-            with self.another_browser(), looking(self._here.page) as page:
-                yield page
+        """The page that is open."""
+        with looking(self._windows[-1]) as page:
+            yield page
 
     def _sign_in(self) -> None:
         """Send what the form sends: to fill it in by hand takes longer than most scenarios."""
         form = {"name": self._user.user_id, "key": self._user.api_key}
-        answer = self._context.request.post(
-            "/sign-in", form=form, headers={"Origin": self._url}
-        )  # as a browser sends it
+        as_a_browser = {"Origin": self._url}
+        answer = self._context.request.post("/sign-in", form=form, headers=as_a_browser)
         assert answer.ok, answer.text()
-        self._cookies = self._context.storage_state()
+
+    def _ask_to_upload(self, name: str, folder: Path) -> Locator:
+        with self._tab() as page:
+            page.goto("/upload")
+            page.get_by_label("Name of the datastore").first.fill(name)
+            page.get_by_label("A folder" if folder.is_dir() else "Or files").set_input_files(folder)
+            return page.get_by_role("button", name="Upload")
+
+    def _uploaded(self, page: Page) -> Outcome:
+        page.locator("[role=alert], h1:has-text('Version ')").first.wait_for()
+        return outcome(page, None)
+
+    def _ask_for_start(self, session: str, name: str, number: int) -> Locator:
+        assert self.ask_to_mount(session, name, number) is None
+        return start_button(self._windows[-1])
+
+    def _ask_for_deletion(self, name: str, number: int) -> Locator:
+        assert self.ask_to_delete(name, str(number)) is None
+        return only_button(self._windows[-1])
 
     def _fact(self, label: str, name: str, number: int) -> str:
         with self._tab() as page:

@@ -136,11 +136,11 @@ def slow(web: ArchiveServer) -> Slow:
 
 
 @pytest.fixture
-def server(own_server: ServerProcess, web: ArchiveServer) -> ServerProcess:
+def server(new_server: ServerProcess, web: ArchiveServer) -> ServerProcess:
     """A server whose operator allows fetches from this machine; it is also the S3 that is asked."""
     bucket = {"AWS_ENDPOINT_URL": web.url(""), "AWS_REGION": "us-east-1"}
-    own_server.operate({"GRID_ALLOW_SOURCE_HOSTS": "127.0.0.1", **bucket})
-    return own_server
+    new_server.operate({"GRID_ALLOW_SOURCE_HOSTS": "127.0.0.1", **bucket})
+    return new_server
 
 
 @pytest.fixture
@@ -345,6 +345,7 @@ def test_ctrl_c_in_a_fetch_of_a_bucket_is_as_in_that_of_an_archive(
     assert machine.phases() == [(1, "OPTIMIZING")]
 
 
+@pytest.mark.proves("settings-without-a-server")
 def test_ctrl_c_in_a_fetch_that_goes_on_says_so_again(embedded: Machine, slow: Slow) -> None:
     embedded.extra = {"GRID_ALLOW_SOURCE_HOSTS": "127.0.0.1", "GRID_QUOTA": "1"}
     said = _interrupted(embedded, slow, "create", slow.drip("/slow.zip"), "--name", "slow")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,29 +13,21 @@ from playwright.sync_api import Browser, Page
 from acceptance.server import ServerProcess
 from acceptance.surfaces.browsing import Chromium
 from browser import missing
-from reliability.machine import folder_of
-from reliability.ui.person import Person, sign_in
+from reliability.ui.person import Person, sign_in, stocked
 
 
 @pytest.fixture
 def ana(shared_server: ServerProcess, tmp_path: Path) -> Iterator[Person]:
     """Somebody with versions 1, 2 and 3 of `data`."""
-    person = sign_in(shared_server, f"ana-{uuid4().hex[:8]}")
-    folder = folder_of(tmp_path, {"a.csv": b"1,2\n", "deep/b.csv": b"3\n"}, "stock")
-    for _ in range(3):
-        assert person.api.upload("data", folder).done
-    yield person
-    person.http.close()
-    person.api.close()
+    with closing(stocked(shared_server, tmp_path)) as person:
+        yield person
 
 
 @pytest.fixture
 def ben(shared_server: ServerProcess) -> Iterator[Person]:
     """Somebody else, who has nothing."""
-    person = sign_in(shared_server, f"ben-{uuid4().hex[:8]}")
-    yield person
-    person.http.close()
-    person.api.close()
+    with closing(sign_in(shared_server, f"ben-{uuid4().hex[:8]}")) as person:
+        yield person
 
 
 @pytest.fixture

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
 
 import httpx
 
 from acceptance.server import Credentials, ServerProcess, trusted
 from acceptance.surfaces.api import ApiSurface
+from reliability.machine import folder_of
 
 
 @dataclass
@@ -17,6 +20,11 @@ class Person:
     http: httpx.Client
     api: ApiSurface
     user: Credentials
+
+    def close(self) -> None:
+        """End the connections."""
+        self.http.close()
+        self.api.close()
 
     def press(self, path: str, /, **fields: str) -> httpx.Response:
         """Send a form as its page would."""
@@ -35,6 +43,15 @@ def sign_in(server: ServerProcess, name: str) -> Person:
     answer = http.post("/sign-in", data={"name": user.user_id, "key": user.api_key})
     assert (answer.status_code, answer.headers["location"]) == (303, "/"), answer.text
     return Person(http, ApiSurface(server.url, user, None), user)
+
+
+def stocked(server: ServerProcess, folder: Path) -> Person:
+    """A new user with versions 1, 2 and 3 of `data`, made of files that are put into this folder."""
+    person = sign_in(server, f"ana-{uuid4().hex[:8]}")
+    source = folder_of(folder, {"a.csv": b"1,2\n", "deep/b.csv": b"3\n"}, "stock")
+    for _ in range(3):
+        assert person.api.upload("data", source).done
+    return person
 
 
 def alert(answer: httpx.Response) -> str:

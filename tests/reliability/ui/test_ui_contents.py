@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from acceptance.server import ServerProcess
-from reliability.machine import folder_of
+from reliability.machine import Machine, folder_of
 from reliability.ui.person import Person, alert, at
 
 ONE = "/datastores/data/versions/1"
@@ -154,3 +154,22 @@ def test_a_deleted_version_keeps_its_page(ana: Person) -> None:
     assert " by ana-" in _fact(page, "Deleted")
     assert {"created", "uploaded", "deleted"} <= set(_texts(_section(page, "History"), ".//strong"))
     assert page.xpath("//h2[.='Files']") == []
+
+
+@pytest.mark.proves("page-lists-runs-of-grid-and-of-programs", "cancel-button-cancels-the-run")
+def test_the_runs_of_grid_and_of_programs_are_listed_and_canceled(ana: Person, grid: str, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    given = {"GRID_URL": str(ana.http.base_url), "GRID_USER_ID": ana.user.user_id, "GRID_API_KEY": ana.user.api_key}
+    machine = Machine(grid, home, extra=given)
+    machine.run("run", "--name=daily", "--datastore_name=data", "--datastore_version=1", "--", "true").done()
+    ana.api.run("nightly", "data", 1)
+    rows = {row.xpath("string(./th)"): row for row in _section(_page(ana, "/workloads"), "Runs").xpath(".//tbody/tr")}
+    assert {name: _texts(row, "./td[@data-label='State']") for name, row in rows.items()} == {
+        "daily": ["succeeded"],
+        "nightly": ["running"],
+    }
+    assert _texts(rows["nightly"], ".//button") == ["Cancel Run nightly"]
+    ana.press(rows["nightly"].xpath(".//form")[0].get("action"))
+    assert ana.api.users("data", 1) == ""
+    assert "canceled" in _texts(_page(ana, "/workloads"), "//tbody/tr/td[@data-label='State']")

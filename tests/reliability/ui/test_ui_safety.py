@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import closing
 from uuid import uuid4
 
 import httpx
 import pytest
 
 from acceptance.server import ServerProcess
-from reliability.ui.person import Person, alert, at
+from reliability.ui.person import Person, alert, at, stocked
 
 DELETE = "/datastores/data/versions/1/delete"
 PAGES = ["/", "/datastores/data/versions/1", DELETE, "/upload", "/workloads", "/workloads/start"]
@@ -23,9 +25,16 @@ CHANGES = [
 SCRIPT = {"x-requested-with": "XMLHttpRequest"}
 
 
-def test_every_answer_tells_browsers_to_be_careful(ana: Person) -> None:
+@pytest.fixture(scope="module")
+def kept(shared_server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
+    """Somebody with versions 1, 2 and 3 of `data`, who keeps them and stays signed in in all these tests."""
+    with closing(stocked(shared_server, tmp_path_factory.mktemp("kept"))) as person:
+        yield person
+
+
+def test_every_answer_tells_browsers_to_be_careful(kept: Person) -> None:
     for path in (*PAGES, "/sign-in", "/nope", "/static/ui.css", "/v1/auth/user"):
-        headers = ana.http.get(path).headers
+        headers = kept.http.get(path).headers
         policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
         assert policy["default-src"] == "'none'", path
         assert policy["script-src"] == policy["style-src"] == policy["form-action"] == "'self'", path
@@ -35,9 +44,9 @@ def test_every_answer_tells_browsers_to_be_careful(ana: Person) -> None:
         assert headers["cache-control"] == "no-store", path
 
 
-def test_no_page_has_a_script_or_style_of_its_own(ana: Person) -> None:
+def test_no_page_has_a_script_or_style_of_its_own(kept: Person) -> None:
     for path in PAGES:
-        text = ana.http.get(path).text
+        text = kept.http.get(path).text
         assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:", text), path
         assert not re.search(r"<script(?! src=\"/static/)", text), path
         assert not re.search(r"(?:src|href|action)=\"(?:https?:)?//", text), path
@@ -51,8 +60,8 @@ def test_the_cookie_is_for_this_server_alone(shared_server: ServerProcess) -> No
     assert re.fullmatch(r"grid_session=[\w-]{43}; HttpOnly; Max-Age=43200; Path=/; SameSite=strict", cookie), cookie
 
 
-def test_who_is_not_signed_in_sees_nothing(shared_server: ServerProcess, ana: Person) -> None:
-    before = ana.api.state()
+def test_who_is_not_signed_in_sees_nothing(shared_server: ServerProcess, kept: Person) -> None:
+    before = kept.api.state()
     with at(shared_server) as stranger:
         for path in PAGES:
             answer = stranger.get(path)
@@ -60,10 +69,10 @@ def test_who_is_not_signed_in_sees_nothing(shared_server: ServerProcess, ana: Pe
             assert answer.headers["location"].startswith("/sign-in"), path
         for path in CHANGES:
             assert stranger.post(path).headers["location"] == "/sign-in?ended=yes", path
-    assert ana.api.state() == before
+    assert kept.api.state() == before
 
 
-def test_a_form_after_the_session_has_ended_leads_back_to_its_page(shared_server: ServerProcess, ana: Person) -> None:
+def test_a_form_after_the_session_has_ended_leads_back_to_its_page(shared_server: ServerProcess, kept: Person) -> None:
     wanted = "/workloads/start?name=data&version=1"
     with at(shared_server) as late:
         for referer, then in ((wanted, wanted), ("/", "/"), ("https://evil.example/x", "/")):
@@ -72,8 +81,8 @@ def test_a_form_after_the_session_has_ended_leads_back_to_its_page(shared_server
             answer = late.get(sent.headers["location"])
             assert alert(answer) == "Your session has ended. Nothing was done. Sign in and try again."
             fields = {
-                "name": ana.user.user_id,
-                "key": ana.user.api_key,
+                "name": kept.user.user_id,
+                "key": kept.user.api_key,
                 "then": sent.next_request.url.params.get("then", ""),
             }
             with at(shared_server) as again:
@@ -88,31 +97,33 @@ def test_a_form_after_the_session_has_ended_leads_back_to_its_page(shared_server
     [{"origin": "https://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}, {"origin": ""}],
     ids=["another site", "a sandboxed page", "as the browser tells", "nothing told"],
 )
-def test_a_form_of_another_site_changes_nothing(ana: Person, headers: dict[str, str]) -> None:
-    before = ana.api.state()
+def test_a_form_of_another_site_changes_nothing(kept: Person, headers: dict[str, str]) -> None:
+    before = kept.api.state()
     for path in (*CHANGES, "/sign-in"):
-        answer = ana.http.post(path, headers=headers)
+        answer = kept.http.post(path, headers=headers)
         assert answer.status_code == 403, path
         assert "not sent from a page of this server" in alert(answer)
-    assert ana.http.post("/upload", files={"files": ("a", b"1")}, headers=headers).status_code == 403
-    assert ana.api.state() == before
+    assert kept.http.post("/upload", files={"files": ("a", b"1")}, headers=headers).status_code == 403
+    assert kept.api.state() == before
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "localhost.evil.example", "10.0.0.1", ""])
-def test_a_request_for_another_host_is_refused_by_pages_and_api_alike(ana: Person, host: str) -> None:
+def test_a_request_for_another_host_is_refused_by_pages_and_api_alike(kept: Person, host: str) -> None:
     for path in ("/", "/sign-in", "/v1/auth/user", "/static/ui.css"):
-        answer = ana.http.get(path, headers={"host": host})
+        answer = kept.http.get(path, headers={"host": host})
         assert answer.status_code == 421, path
         assert answer.json()["details"][0]["reason"] == "HOST_NOT_ALLOWED"
         assert "does not accept requests for the host" in answer.json()["message"]
 
 
+@pytest.mark.proves("operator-allows-hosts")
 def test_the_operator_can_allow_a_host(own_server: ServerProcess) -> None:
     own_server.operate({"GRID_ALLOWED_HOSTS": "grid.example, Data.example"})
     for host, status in (("grid.example", 200), ("data.example:80", 200), ("evil.example", 421)):
         assert httpx.get(f"{own_server.url}/sign-in", headers={"host": host}).status_code == status
 
 
+@pytest.mark.proves("wrong-keys-are-counted")
 def test_wrong_keys_are_counted_for_pages_and_api_together(shared_server: ServerProcess) -> None:
     user = shared_server.add_user(f"eve-{uuid4().hex[:8]}")
     with at(shared_server) as http:
@@ -133,6 +144,7 @@ def test_wrong_keys_are_counted_for_pages_and_api_together(shared_server: Server
         assert http.post("/sign-in", data={"name": other.user_id, "key": "guess"}).status_code == 401
 
 
+@pytest.mark.proves("wrong-keys-are-counted")
 def test_who_has_the_key_is_let_in_however_many_wrong_ones_came_before(shared_server: ServerProcess) -> None:
     user = shared_server.add_user(f"eve-{uuid4().hex[:8]}")
     with at(shared_server) as http:
@@ -190,11 +202,11 @@ def test_signing_in_leads_to_no_other_site(shared_server: ServerProcess, then: s
     "wanted", ["/datastores/data/versions/1", "/workloads/start?name=data&version=1", "/datastores/a%20%3C/versions/1"]
 )
 def test_signing_in_leads_back_to_the_page_that_was_asked_for(
-    shared_server: ServerProcess, ana: Person, wanted: str
+    shared_server: ServerProcess, kept: Person, wanted: str
 ) -> None:
     asked = httpx.get(f"{shared_server.url}{wanted}", follow_redirects=True)
     assert asked.url.path == "/sign-in"
-    fields = {"name": ana.user.user_id, "key": ana.user.api_key, "then": asked.url.params["then"]}
+    fields = {"name": kept.user.user_id, "key": kept.user.api_key, "then": asked.url.params["then"]}
     with at(shared_server) as http:
         assert http.post("/sign-in", data=fields).headers["location"] == wanted
 
@@ -234,35 +246,35 @@ def test_one_form_deletes_one_version_however_it_is_sent(ana: Person) -> None:
 
 
 @pytest.mark.parametrize("number", ["latest", "all", "*", "0", "-1", "1.0", "1,2", "2;3", "9" * 30, "%32%2C3"])
-def test_no_word_in_an_address_stands_for_a_version(ana: Person, number: str) -> None:
-    before = ana.api.state()
+def test_no_word_in_an_address_stands_for_a_version(kept: Person, number: str) -> None:
+    before = kept.api.state()
     for answer in (
-        ana.http.get(f"/datastores/data/versions/{number}/delete"),
-        ana.press(f"/datastores/data/versions/{number}/delete"),
+        kept.http.get(f"/datastores/data/versions/{number}/delete"),
+        kept.press(f"/datastores/data/versions/{number}/delete"),
     ):
         assert answer.status_code in (400, 404)
         assert alert(answer)
-    assert ana.http.get("/datastores/data/versions//delete").status_code == 404
-    assert ana.press("/datastores/data/delete").status_code == 404
-    assert ana.api.state() == before
+    assert kept.http.get("/datastores/data/versions//delete").status_code == 404
+    assert kept.press("/datastores/data/delete").status_code == 404
+    assert kept.api.state() == before
 
 
 @pytest.mark.parametrize(
     "body",
     [b"", b"--x\r\n", b'--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n1', b"no form at all"],
 )
-def test_a_form_with_files_that_is_cut_off_keeps_nothing(ana: Person, body: bytes) -> None:
-    before = ana.api.state()
-    answer = ana.http.post("/upload", content=body, headers={"content-type": "multipart/form-data; boundary=x"})
+def test_a_form_with_files_that_is_cut_off_keeps_nothing(kept: Person, body: bytes) -> None:
+    before = kept.api.state()
+    answer = kept.http.post("/upload", content=body, headers={"content-type": "multipart/form-data; boundary=x"})
     assert answer.status_code in (400, 403), answer.text
-    assert ana.http.post("/upload", content=body).status_code == 400
-    assert ana.api.state() == before
+    assert kept.http.post("/upload", content=body).status_code == 400
+    assert kept.api.state() == before
 
 
 @pytest.mark.parametrize("path", ["../../etc/passwd", "/etc/passwd", "a\\b", ".", "a//b"])
-def test_a_path_that_leads_out_of_a_version_is_refused(ana: Person, path: str) -> None:
-    before = ana.api.state()
-    answer = ana.http.post("/upload", data={"name": "data"}, files={"files": (path, b"x")})
+def test_a_path_that_leads_out_of_a_version_is_refused(kept: Person, path: str) -> None:
+    before = kept.api.state()
+    answer = kept.http.post("/upload", data={"name": "data"}, files={"files": (path, b"x")})
     assert answer.status_code == 400
     assert "is not a valid path in a version" in alert(answer)
-    assert ana.api.state() == before
+    assert kept.api.state() == before

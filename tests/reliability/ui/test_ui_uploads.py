@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from reliability.machine import folder_of
 from reliability.ui.person import Person
 from reliability.ui.test_ui_pages import check
 
@@ -14,6 +16,12 @@ OpenPage = Callable[..., Page]
 A_FILE = {"name": "a.csv", "mimeType": "text/csv", "buffer": b"1"}
 NAMELESS = {"name": "名.csv", "mimeType": "text/csv", "buffer": b"1"}
 ENDED = "Your session has ended. Nothing was done. Sign in and try again."
+
+
+@pytest.fixture
+def ana(ben: Person) -> Person:
+    """Somebody who has nothing yet."""
+    return ben
 
 
 def upload(page: Page) -> None:
@@ -83,8 +91,9 @@ def test_a_session_that_has_ended_is_said_before_anything_is_sent(open_page: Ope
     expect(page.get_by_role("heading", level=1)).to_have_text("Version 1 of a")
 
 
-def test_a_full_quota_is_said_before_anything_is_sent(open_page: OpenPage, ana: Person) -> None:
-    for _ in range(47):
+def test_a_full_quota_is_said_before_anything_is_sent(open_page: OpenPage, ana: Person, tmp_path: Path) -> None:
+    assert ana.api.upload("data", folder_of(tmp_path, {"a.csv": b"1"})).done
+    for _ in range(49):
         ana.api.begin_upload("more")
     page = open_page()
     page.goto("/upload")
@@ -98,7 +107,7 @@ def test_a_full_quota_is_said_before_anything_is_sent(open_page: OpenPage, ana: 
     expect(page.get_by_role("alert")).to_contain_text(full)
     assert (posts, chosen(page)) == ([], ["a.csv"])
     check(page)
-    ana.api.delete("data", "3")
+    ana.api.delete("data", "1")
     upload(page)
     expect(page.get_by_role("heading", level=1)).to_have_text("Version 1 of a")
 

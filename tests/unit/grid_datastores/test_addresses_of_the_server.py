@@ -71,14 +71,16 @@ def test_what_cannot_be_a_public_address_is_refused(monkeypatch: pytest.MonkeyPa
     assert "secret" not in refused.value.message
 
 
+@pytest.mark.proves("proxies-are-addresses-and-networks")
 def test_proxies_are_addresses_and_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_settings().trusted_proxies == ()
-    monkeypatch.setenv("GRID_FORWARDED_ALLOW_IPS", "127.0.0.1, 10.0.0.0/8,::1,")
+    monkeypatch.setenv("GRID_FORWARDED_ALLOW_IPS", "127.0.0.1, 10.0.0.0/8,::1")
     assert read_settings().trusted_proxies == ("127.0.0.1", "10.0.0.0/8", "::1")
     monkeypatch.setenv("GRID_FORWARDED_ALLOW_IPS", " * ")
     assert read_settings().trusted_proxies == ("*",)
 
 
+@pytest.mark.proves("proxies-are-addresses-and-networks")
 @pytest.mark.parametrize("given", ["localhost", "10.0.0.1/8", "10.0.0.0/33", "*,10.0.0.1", "10.0.0", "10.0.0.1:80"])
 def test_what_cannot_be_a_proxy_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
     monkeypatch.setenv("GRID_FORWARDED_ALLOW_IPS", given)
@@ -86,6 +88,7 @@ def test_what_cannot_be_a_proxy_is_refused(monkeypatch: pytest.MonkeyPatch, give
         read_settings()
 
 
+@pytest.mark.proves("other-headers-ignored", "star-trusts-everyone")
 @pytest.mark.parametrize(
     ("named", "client", "believed"),
     [
@@ -118,6 +121,7 @@ def _request(service: Service, public_url: str, host: str = "127.0.0.1:8000", sc
     return Request({"type": "http", "app": app, "scheme": scheme, "headers": headers, "path": "/", "root_path": ""})
 
 
+@pytest.mark.proves("addresses-behind-a-proxy")
 def test_the_public_address_goes_before_what_a_request_says(service: Service) -> None:
     request = _request(service, "https://grid.example:8443")
     assert origin(request) == "https://grid.example:8443"
@@ -129,6 +133,7 @@ def test_the_public_address_goes_before_what_a_request_says(service: Service) ->
         assert not is_own(request, other), other
 
 
+@pytest.mark.proves("addresses-as-the-client-reaches-the-server")
 def test_without_one_a_request_says_where_the_server_is(service: Service) -> None:
     assert origin(_request(service, "")) == "http://127.0.0.1:8000"
     assert not is_secure(_request(service, ""))

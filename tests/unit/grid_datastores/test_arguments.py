@@ -49,3 +49,10 @@ def test_a_deletion_needs_a_name_and_a_version(home: Path, words: list[str]) -> 
 def test_a_name_is_one_of_a_datastore(home: Path, command: str, name: str) -> None:
     words = ["source", f"--name={name}"] if command == "create" else [f"--name={name}", "--version=1"]
     assert "is not a valid datastore name" in _refused(home, command, *words)
+
+
+@pytest.mark.proves("show-files-and-download-need-both")
+@pytest.mark.parametrize("words", [[], ["--name", "data"], ["--version", "1"]])
+@pytest.mark.parametrize("command", ["show", "files", "download"])
+def test_a_look_needs_a_name_and_a_version(home: Path, command: str, words: list[str]) -> None:
+    assert "Error: Missing option" in _refused(home, command, *words)

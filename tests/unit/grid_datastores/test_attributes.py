@@ -65,6 +65,7 @@ def packed(data: LocalSource, sink: Memory) -> Manifest:
     return Manifest.of(entries, data.folders)
 
 
+@pytest.mark.proves("attributes-come-back")
 def test_a_folder_comes_back_with_times_programs_and_empty_folders(folder: Path, tmp_path: Path) -> None:
     sink = Memory()
     manifest = Manifest.decode(packed(scan(str(folder)), sink).encode())
@@ -78,6 +79,7 @@ def test_a_folder_comes_back_with_times_programs_and_empty_folders(folder: Path,
         assert bool(target.st_mode & 0o111) == bool(source.st_mode & 0o111)
 
 
+@pytest.mark.proves("large-copies-share-their-blocks")
 def test_a_large_file_that_this_machine_stores_is_cloned_not_read(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +124,21 @@ def test_a_large_file_that_this_machine_stores_is_cloned_not_read(
     assert not (tmp_path / "damaged").exists()
 
 
+@pytest.mark.proves("links-and-extended-attributes-not-stored")
+def test_hard_links_come_back_as_files_and_extended_attributes_not_at_all(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "a.csv").write_text("1,2\n")
+    (source / "b.csv").hardlink_to(source / "a.csv")
+    os.setxattr(source / "a.csv", "user.color", b"red")
+    sink, target = Memory(), tmp_path / "target"
+    restore(packed(scan(str(source)), sink), sink.read, target, lambda _: None, directory=tmp_path / ".grid")
+    assert {path.name: path.read_text() for path in target.iterdir()} == {"a.csv": "1,2\n", "b.csv": "1,2\n"}
+    assert (target / "a.csv").stat().st_ino != (target / "b.csv").stat().st_ino
+    assert os.listxattr(target / "a.csv") == []
+
+
+@pytest.mark.proves("permissions-of-new-files")
 @pytest.mark.parametrize(
     ("umask", "folders", "files", "programs"), [(0o077, 0o700, 0o600, 0o700), (0o002, 0o775, 0o664, 0o775)]
 )
@@ -129,6 +146,8 @@ def test_all_else_of_a_mode_is_that_of_new_files_here(
     folder: Path, tmp_path: Path, umask: int, folders: int, files: int, programs: int
 ) -> None:
     sink = Memory()
+    if os.geteuid() == 0:
+        os.chown(folder / "old.csv", 12345, 12345)
     manifest = packed(scan(str(folder)), sink)
     before = os.umask(umask)
     try:
@@ -137,6 +156,7 @@ def test_all_else_of_a_mode_is_that_of_new_files_here(
         os.umask(before)
     modes = {path: (tmp_path / "target" / path).stat().st_mode & 0o777 for path in ("", "bin", "old.csv", "bin/run.sh")}
     assert modes == {"": folders, "bin": folders, "old.csv": files, "bin/run.sh": programs}
+    assert (tmp_path / "target" / "old.csv").stat().st_uid == os.geteuid()
 
 
 @pytest.mark.proves("fingerprint-of-paths-sizes-contents")

@@ -43,6 +43,7 @@ def _settings(folder: Path) -> Settings:
     return Settings(folder, folder / "data" / "catalog.sqlite", Limits())
 
 
+@pytest.mark.proves("deleted-or-not-yours")
 def test_copies_of_versions_that_are_deleted_or_not_the_users_are_to_be_erased(
     service: Service, ana: User, made: Callable[[User], Version]
 ) -> None:
@@ -54,6 +55,7 @@ def test_copies_of_versions_that_are_deleted_or_not_the_users_are_to_be_erased(
     assert service.copies.deleted(ana, []) == []
 
 
+@pytest.mark.proves("a-run-may-leave-copies")
 def test_a_version_may_have_copies_once_a_run_has_mounted_it(
     service: Service, ana: User, made: Callable[[User], Version]
 ) -> None:

@@ -32,6 +32,7 @@ def version(service: Service, ana: User) -> Version:
     return service.uploads.publish(ana, begun.id, Manifest.of([]))
 
 
+@pytest.mark.proves("refused-deletion-in-history")
 def test_a_refused_deletion_is_told_briefly_in_the_history(service: Service, ana: User, version: Version) -> None:
     for kind, name in ((WorkloadKind.SESSION, "tuning"), (WorkloadKind.RUN, "nightly")):
         service.workloads.start(ana, kind, name, {version.id: ""})

@@ -85,6 +85,7 @@ def _state(service: Service, ana: User, run: Workload) -> WorkloadState:
     return service.workloads.get(ana, RUN, run.id).state
 
 
+@pytest.mark.proves("absences-do-not-count")
 @pytest.mark.parametrize("jump", [90.0, 86400.0, -86400.0])
 def test_a_jump_of_the_clock_ends_no_run(
     service: Service, ana: User, version: Version, run: Workload, time: Time, jump: float
@@ -133,6 +134,7 @@ def test_a_heartbeat_gives_no_lease_to_a_run_without_one(
     service.deletion.delete(ana, version.id)
 
 
+@pytest.mark.proves("absences-do-not-count")
 def test_who_was_away_gives_every_living_run_a_whole_lease(
     tmp_path: Path, service: Service, ana: User, version: Version, run: Workload, time: Time
 ) -> None:

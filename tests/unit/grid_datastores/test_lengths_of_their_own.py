@@ -86,6 +86,7 @@ def _active_at(service: Service, version: Version) -> datetime:
     return found
 
 
+@pytest.mark.proves("times-are-in-seconds")
 def test_a_process_with_a_shorter_lease_cuts_none(
     server: Service, command: Service, ana: User, run: Workload, clock: Clock
 ) -> None:
@@ -122,7 +123,7 @@ def test_a_process_with_a_shorter_expiry_drops_no_upload(
     assert server.reading.get(ana, upload.id).phase is Phase.FAILED
 
 
-@pytest.mark.proves("expiry-is-that-of-the-beginning")
+@pytest.mark.proves("expiry-is-that-of-the-beginning", "times-are-in-seconds")
 def test_a_process_with_a_longer_expiry_drops_an_upload_in_its_time(
     server: Service, command: Service, ana: User, clock: Clock
 ) -> None:

@@ -201,3 +201,9 @@ def test_the_answer_to_too_many_wrong_keys_says_how_long_to_wait(api: Api) -> No
     assert 1 <= int(last.headers["Retry-After"]) <= 300
     assert f"{last.headers['Retry-After']} seconds" in last.json()["message"]
     assert api("GET", "/v1/auth/user").status_code == 200
+
+
+@pytest.mark.proves("a-version-is-one-of-files-by-default")
+def test_a_version_without_a_kind_of_source_is_one_of_files(api: Api) -> None:
+    made = api("POST", f"{CORE}/datastores", json={"name": "birds", "spec": {"source": "s3://birds"}}).json()
+    assert made["spec"]["sourceType"] == "DATASTORE_SOURCE_TYPE_EXPANDED_FILES"

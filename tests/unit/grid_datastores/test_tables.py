@@ -18,6 +18,7 @@ from grid_datastores.storage import Manifest, read_files
 FILES = [Column("BYTES", 15, right=True), Column("PATH", 1024)]
 
 
+@pytest.mark.proves("lists-are-streamed")
 def test_rows_are_printed_while_they_come() -> None:
     seen: list[str] = []
     with redirect_stdout(io.StringIO()) as printed:
@@ -26,6 +27,7 @@ def test_rows_are_printed_while_they_come() -> None:
     assert seen == ["", first, f"{first}              2  a.csv\n"]
 
 
+@pytest.mark.proves("lists-are-streamed", "files-in-json-are-one-array")
 def test_values_are_printed_as_json_while_they_come() -> None:
     seen: list[str] = []
     with redirect_stdout(io.StringIO()) as printed:

@@ -268,6 +268,7 @@ def test_what_is_fetched_onto_a_full_disk_has_failed(
     assert service.reading.get(ana, version.id).phase is Phase.FAILED
 
 
+@pytest.mark.proves("key-in-address-erased")
 @pytest.mark.parametrize("end", ["finished", "failed", "deleted", "dropped"])
 def test_a_key_in_an_address_is_used_and_is_nowhere_else(
     service: Service, ana: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
@@ -300,6 +301,7 @@ def test_a_key_in_an_address_is_used_and_is_nowhere_else(
             service.deletion.delete(ana, version.id)
         seen.append(refused.value.message)
     assert "SECRET" not in repr(seen)
+    assert _files_with_secret(tmp_path) == []
     with service.context.catalog.read() as tx:
         assert tx.versions.fetch_url(version.id) is None
 
@@ -321,6 +323,20 @@ def test_a_fetch_has_the_limits_of_the_guide(
         service.uploads.complete(ana, service.uploads.begin(ana, "data", source).id)
     service.finishing.finish_waiting()
     assert [(one.files, one.total_bytes) for one in given] == [(1_000_000, 100 * 1024**3)] * 2
+
+
+def _files_with_secret(folder: Path) -> list[str]:
+    return [path.name for path in folder.rglob("*") if path.is_file() and b"SECRET" in path.read_bytes()]
+
+
+def test_a_key_that_a_reader_keeps_in_the_log_is_erased_after_it(service: Service, ana: User, tmp_path: Path) -> None:
+    version = service.uploads.begin(ana, "data", ARCHIVE)
+    assert _files_with_secret(tmp_path) == ["catalog.sqlite-wal"]
+    with service.context.catalog.read() as tx:
+        assert tx.versions.fetch_url(version.id) == ARCHIVE.location
+        service.uploads.abandon(ana, version.id)
+    service.tidy()
+    assert _files_with_secret(tmp_path) == []
 
 
 def test_an_address_that_is_only_told_is_shown_without_its_key(service: Service, ana: User) -> None:

@@ -8,8 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from grid_datastores.cli import deletion, resuming
-from grid_datastores.domain.model import Quota, Receipt, RemainingVersion, Source, SourceKind, VersionRef
+from grid_datastores.cli import datastore, deletion, resuming
+from grid_datastores.domain.model import (
+    Details,
+    Event,
+    EventKind,
+    Holder,
+    Phase,
+    Quota,
+    Receipt,
+    RemainingVersion,
+    Source,
+    SourceKind,
+    Version,
+    VersionRef,
+    WorkloadKind,
+    WorkloadState,
+)
 from grid_datastores.domain.text import COPIES
 
 
@@ -42,6 +57,45 @@ def test_a_receipt_has_a_line_for_each_thing(capsys: pytest.CaptureFixture[str])
         "Version 1 of data can be deleted: 2 files, 1.5 kB. Nothing was deleted.",
         "Deleting it would keep versions 2 (aaaaaaaa), 4 (bbbbbbbb) of data.",
     ]
+
+
+@pytest.mark.proves(
+    "show-phase-with-the-cause",
+    "show-source-and-how",
+    "show-fingerprint",
+    "show-last-used",
+    "show-in-use-by",
+    "show-history-line-by-line",
+)
+def test_the_details_of_a_version_have_a_line_for_each_thing(capsys: pytest.CaptureFixture[str]) -> None:
+    at, used, ref = datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 3, 4, tzinfo=UTC), VersionRef("data", 1)
+    source = Source(SourceKind.ARCHIVE, "https://example.com/a.zip")
+    version = Version("id", "ana", ref, source, Phase.AVAILABLE, at, fingerprint="f" * 64)
+    version = replace(version, last_used_at=used, last_used_by="Run nightly")
+    holders = tuple(
+        Holder(kind, "id", name, WorkloadState.RUNNING, used)
+        for kind, name in ((WorkloadKind.SESSION, "tuning"), (WorkloadKind.RUN, "nightly"))
+    )
+    history = (Event(1, at, "ana", EventKind.CREATED, "a.zip"), Event(2, used, "", EventKind.FAILED, "it broke off"))
+    datastore._print_details(Details(version, holders, history))
+    lines = capsys.readouterr().out.splitlines()
+    assert {
+        "Phase:       available",
+        "Source:      https://example.com/a.zip (archive, fetched and extracted)",
+        f"Fingerprint: {'f' * 64}",
+        "Last used:   2026-03-04 00:00:00 UTC Run nightly",
+        "In use by:   Session tuning (running since 2026-03-04 00:00:00 UTC)",
+        "In use by:   Run nightly (running since 2026-03-04 00:00:00 UTC)",
+    } <= set(lines)
+    assert lines[-3:] == [
+        "History:",
+        "  2026-01-02 00:00:00 UTC  created by ana: a.zip",
+        "  2026-03-04 00:00:00 UTC  failed: it broke off",
+    ]
+    datastore._print_details(Details(replace(version, phase=Phase.FAILED, message="it broke off")))
+    said = capsys.readouterr().out
+    assert "Phase:       failed: it broke off\n" in said
+    assert "In use by" not in said
 
 
 def test_all_that_was_finished_is_said_though_stdout_takes_nothing(

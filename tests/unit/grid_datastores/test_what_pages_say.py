@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 
 from grid_datastores.cli import cli
 from grid_datastores.domain.errors import AlreadyDeleted, NotSignedIn, Refusal, TooManyAttempts
-from grid_datastores.domain.model import Phase, Source, SourceKind, Version, VersionRef, WorkloadKind
+from grid_datastores.domain.model import Phase, Source, SourceKind, Version, WorkloadKind
 from grid_datastores.gateway.credentials import Server, find_server, store_credentials
 from grid_datastores.machine import uploads
 from grid_datastores.machine.upload_journal import count_journals
@@ -149,6 +149,7 @@ def test_without_its_folder_a_machine_has_no_versions(machine: Machine) -> None:
 
 
 @pytest.mark.proves("the-folder-has-more-than-versions")
+@pytest.mark.proves("interruption-says-how-to-resume")
 def test_without_its_folder_a_machine_is_signed_out_and_resumes_nothing(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,7 +159,8 @@ def test_without_its_folder_a_machine_is_signed_out_and_resumes_nothing(
         ana, _key = service.accounts.add("ana")
         service.uploads.begin(ana, "trees", Source(SourceKind.FILES, "/trees"))
         monkeypatch.setattr(uploads, "pack", _interrupting)
-        machine("datastore", "create", "birds", code=1)
+        interrupted = machine("datastore", "create", "birds", code=1)
+        assert interrupted.stderr.endswith("Resume it with: grid datastore resume\n")
         assert count_journals(machine.home) == 1
         store_credentials(settings, Server("http://127.0.0.1:9", "ana", "key", "local"))
         assert find_server(settings) is not None
@@ -279,18 +281,6 @@ def test_a_server_makes_no_user_where_the_folder_was_used_before(machine: Machin
         assert service.accounts.sign_in(owner.name, key) == owner
 
 
-@pytest.mark.proves("the-usual-mount-path")
-def test_a_version_is_mounted_at_a_path_of_its_name_if_no_other_is_given(machine: Machine) -> None:
-    machine.data()
-    machine("datastore", "create", "birds")
-    with server(machine.home) as (service, _state):
-        (owner,) = service.accounts.all()
-        birds = service.reading.find(owner, VersionRef("birds", 1))
-        for name, path, mounted in (("tuning", "", "/datastores/birds"), ("training", "/data", "/data")):
-            workload = service.workloads.start(owner, WorkloadKind.SESSION, name, {birds.id: path})
-            assert [mount.path for mount in workload.mounts] == [mounted]
-
-
 @pytest.mark.proves("words-of-the-api")
 def test_the_page_has_the_word_of_the_json_for_each_phase_and_kind_of_source(machine: Machine) -> None:
     machine.data()
@@ -329,18 +319,8 @@ def test_these_commands_print_json() -> None:
     changing = {"datastore create", "datastore delete", "user add", "user key"}
     showing = {"datastore", "datastore list", "datastore show", "datastore files", "session", "session list"}
     assert with_json == changing | showing | {"status", "user list"}
-
-
-@pytest.mark.proves("commands-for-one-version")
-@pytest.mark.parametrize("command", ["show", "files", "download"])
-def test_a_command_for_one_version_takes_its_name_and_number(machine: Machine, command: str) -> None:
-    machine.data()
-    machine("datastore", "create", "birds")
-    (birds,) = machine.json("datastore")  # type: ignore[misc]
-    name, number = birds["name"], str(birds["spec"]["version"])
-    machine("datastore", command, "--name", name, code=2)
-    machine("datastore", command, "--version", number, code=2)
-    machine("datastore", command, "--name", name, "--version", number)
+    reading = {path for path, command in commands(cli) if (command.help or "").startswith(("List ", "Show "))}
+    assert reading - with_json == set()
 
 
 @pytest.mark.proves("refused-requests-change-no-version")
@@ -384,6 +364,8 @@ def test_a_failed_fetch_is_listed_until_it_is_deleted(machine: Machine) -> None:
     assert "failed" in refused.output
     (birds,) = machine.json("datastore")  # type: ignore[misc]
     assert birds["status"]["phase"] == PHASES[Phase.FAILED]
+    assert birds["status"]["message"] in refused.stderr
+    assert (_stored(machine), machine.json("status")["used"]) == (0, 0)  # type: ignore[index]
     machine.data()
     assert "version 2 of birds" in machine("datastore", "create", "birds").output
     machine("datastore", "delete", "--name", "birds", "--version", "1")

@@ -109,6 +109,7 @@ def _refusals() -> list[type[errors.Refusal]]:
     return errors.Refusal.__subclasses__()
 
 
+@pytest.mark.proves("every-refusal-has-a-reason")
 def test_every_refusal_has_a_reason_of_its_own_and_a_status_that_fits() -> None:
     kinds = _refusals()
     assert len({kind.reason for kind in kinds}) == len(kinds)

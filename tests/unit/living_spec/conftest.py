@@ -21,6 +21,8 @@ def forked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forked]:
     folder = tmp_path_factory.mktemp("empty")
     (folder / "docs").mkdir()
     (folder / "tests").mkdir()
+    (folder / "features").mkdir()
+    (folder / "features/deleting.feature").write_text(FEATURE, "utf-8")
     (folder / "pyproject.toml").write_text(PYPROJECT, "utf-8")
     (folder / "mkdocs.yml").write_text(MKDOCS, "utf-8")
     (folder / "theme").mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from typing import TYPE_CHECKING
 
@@ -354,3 +355,30 @@ def test_a_changed_feature_is_seen_by_the_next_page(at: Project) -> None:
     assert texts(render("::: rule delete-one"), "//p[@class='spec-rule']") != ["Nothing goes"]
     at.change("features/deleting.feature", "Deleting an item deletes that item and no other", "Nothing goes")
     assert texts(render("::: rule delete-one"), "//p[@class='spec-rule']") == ["Nothing goes"]
+
+
+def test_features_of_one_file_name_in_two_folders_are_two(proven: Project) -> None:
+    """Names are paths: neither hides the other on a page, in the lint or in the messages."""
+    text = (proven.root / "features/deleting.feature").read_text("utf-8")
+    other = text.replace("Deletion in full.", "In the shop.").replace("@rule:", "@rule:shop-")
+    proven.write("features/shop/deleting.feature", other.replace("@scenario:", "@scenario:shop-"))
+    proven.write("docs/spec/shop.md", "# Shop\n\n::: feature shop/deleting\n\n::: rule shop-delete-one\n")
+    proven.change(
+        "tests/test_tiny.py", 'scenarios("deleting.feature")', 'scenarios("deleting.feature", "shop/deleting.feature")'
+    )
+    assert proven.living_spec("lint").output == ""
+    assert proven.pytest().code == 0
+    assert proven.mkdocs("--strict").code == 0
+    pages = {name: (proven.root / f"site/spec/{name}/index.html").read_text("utf-8") for name in ("deleting", "shop")}
+    assert "Deletion in full." in pages["deleting"]
+    assert "In the shop." in pages["shop"]
+    assert "In the shop." not in pages["deleting"]
+    proven.living_spec("report", "--messages", "messages.ndjson")
+    uris = [
+        message["source"]["uri"]
+        for line in (proven.root / "messages.ndjson").read_text("utf-8").splitlines()
+        if "source" in (message := json.loads(line))
+    ]
+    assert uris == [f"{name}/{one}deleting.feature" for name in ("api", "cli") for one in ("", "shop/")]
+    proven.change("features/shop/deleting.feature", "@rule:shop-delete-one", "@rule:delete-one")
+    assert "already used at deleting.feature:10" in proven.living_spec("lint").output

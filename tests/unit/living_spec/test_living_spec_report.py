@@ -144,6 +144,62 @@ def test_a_report_speaks_of_what_the_run_was_asked_for(proven: Project) -> None:
     assert "| 0 | 1 | 0 |" in done.output
 
 
+ASKED = {
+    ("-k", "delete_each and b"): "| 0 | 0 | 0 | 1 | 0 | 1 |",
+    ("tests/test_tiny.py::test_delete_each[cli-b]",): "| 0 | 0 | 0 | 1 | 0 | 0 |",
+    ("--rule", "delete-one", "-k", "delete_two"): "| 0 | 0 | 0 | 2 | 0 | 0 |",
+    ("--deselect", "tests/test_tiny.py::test_delete_two_of_four"): "| 0 | 0 | 0 | 2 | 0 | 2 |",
+    ("--surface", "api"): "| 0 | 0 | 0 | 1 | 0 | 2 |",
+}
+
+
+@pytest.mark.parametrize("options", ASKED)
+def test_a_report_counts_what_pytest_was_asked_to_run(project: Project, options: tuple[str, ...]) -> None:
+    assert project.pytest(*options).code == 0
+    done = project.living_spec("report")
+    assert done.code == 0, done.output
+    assert done.output.startswith("## The spec holds\n")
+    assert "| fails | known issue | fixed but still listed | holds | not run | not on this surface |" in done.output
+    assert ASKED[options] in done.output
+
+
+def test_a_test_that_does_not_exist_is_named(project: Project) -> None:
+    done = project.pytest("tests/test_tiny.py::test_delete_none")
+    assert done.code == pytest.ExitCode.USAGE_ERROR
+    assert "INTERNALERROR" not in done.output
+    assert "test_delete_none" in done.output
+
+
+def test_workers_tell_what_they_were_asked_to_run(project: Project) -> None:
+    assert project.pytest("-n", "2", "-k", "delete_each and b").code == 0
+    done = project.living_spec("report")
+    assert done.code == 0
+    assert ASKED["-k", "delete_each and b"] in done.output
+
+
+def test_an_interrupted_run_misses_what_it_was_asked_for(project: Project) -> None:
+    project.change(STEPS, DELETING, f"{DELETING}\n    if item == 'b': raise KeyboardInterrupt")
+    assert project.pytest("--surface", "cli", "-k", "delete_each").code == pytest.ExitCode.INTERRUPTED
+    done = project.living_spec("report")
+    assert done.code == 1
+    assert done.output.startswith("## The spec is not proven: 1 result is missing or stale\n")
+
+
+@pytest.mark.parametrize("state", ["missing", "stale"])
+def test_a_result_that_is_missing_or_stale_is_no_regression(proven: Project, state: str) -> None:
+    if state == "missing":
+        (proven.root / "build/evidence/reference/cli/delete-two.json").unlink()
+    else:
+        proven.change(STEPS, 'b"PNG"', 'b"NEW"')
+    done = proven.living_spec("report")
+    assert done.code == 1
+    assert done.output.startswith("## The spec is not proven: ")
+    assert "Regressions" not in done.output
+    assert "### Without a fresh result: run them\n\n- Deleting an item" in done.output
+    why = "there is no result yet" if state == "missing" else "The result is stale: the sources have changed since."
+    assert why in done.output
+
+
 def test_a_run_elsewhere_has_evidence_and_issues_of_its_own(buggy: Project) -> None:
     list_it(buggy)
     (buggy.root / "docs/known-issues").rename(buggy.root / "theirs")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from living_spec_project import ISSUE
 
+from living_spec.beginning import NOT_BEGUN
+
 if TYPE_CHECKING:
     from living_spec_project import Project
 
@@ -230,3 +232,17 @@ def test_tests_that_are_no_scenarios_run_as_ever(project: Project) -> None:
     project.write("features/deleting.feature", "no Gherkin")
     project.write("tests/test_tiny.py", "def test_one(): pass\n")
     assert "1 passed" in project.pytest().output
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")])
+def test_a_run_that_cannot_begin_says_why_and_fails_no_scenario(proven: Project, workers: tuple[str, ...]) -> None:
+    before = proven.evidence("reference/cli/delete-two.json")
+    proven.write(
+        "tests/conftest.py",
+        "def pytest_living_spec_obstacle(config):\n    return 'no server answers. Start it.'\n",
+    )
+    done = proven.pytest(*workers)
+    assert done.code == NOT_BEGUN == 6
+    assert done.output == "ERROR: The run could not begin: no server answers. Start it. Nothing was run.\n"
+    assert proven.evidence("reference/cli/delete-two.json") == before
+    assert proven.pytest("--collect-only").code == 0

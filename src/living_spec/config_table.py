@@ -1,0 +1,101 @@
+"""A table of the configuration, read key by key: what is missing, unknown, or no such thing is an error."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NoReturn
+
+from click import ClickException
+
+from living_spec.text import suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_ID = re.compile(r"[\w.-]*\w[\w.-]*")  # it becomes the name of a folder
+
+
+class SpecError(ClickException):
+    """A mistake in the spec, its pages or its configuration.
+
+    Commands made with click, `living-spec` and the builders of the site, print its message and exit with 1.
+    """
+
+
+class Table:
+    """A table of pyproject.toml; every method raises SpecError for a value of another type, or a path to nothing."""
+
+    def __init__(self, values: Mapping[str, object], name: str, root: Path) -> None:
+        self._values = values
+        self._name = name
+        self._root = root
+        self._read: set[str] = set()
+
+    def has(self, key: str) -> bool:
+        """Whether it has this key."""
+        self._read.add(key)
+        return key in self._values
+
+    def table(self, key: str) -> Table:
+        """The table below it."""
+        value = self._values.get(key)
+        name = f"{self._name}.{key}"
+        self._read.add(key)
+        if not isinstance(value, dict):
+            raise SpecError(f"{self._root / 'pyproject.toml'} has no table [{name}]. Add it.")
+        return Table(value, name, self._root)
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of texts."""
+        value = self._values[key] if self.has(key) else self._wrong(key, "is missing: a list of texts")
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            self._wrong(key, "must be a list of texts")
+        return tuple(value)
+
+    def names(self) -> dict[str, str]:
+        """All its keys and values, which are ids and names."""
+        for id_, name in self._values.items():
+            if not isinstance(name, str):
+                self._wrong(id_, "must be a name, a text")
+            if not _ID.fullmatch(id_):
+                self._wrong(id_, "is not an id: use letters, digits, '-', '_' and '.'")
+        if not self._values:
+            raise SpecError(f"[{self._name}] is empty. Add one entry at least.")
+        return {id_: str(name) for id_, name in self._values.items()}
+
+    def path(self, key: str) -> Path:
+        """A path in the project, of something that may not exist yet."""
+        value = self._values[key] if self.has(key) else self._wrong(key, "is missing: a path in the project")
+        return self._root / value if isinstance(value, str) else self._wrong(key, "must be a path, a text")
+
+    def existing(self, key: str) -> Path:
+        """A path of a file or folder that exists."""
+        return self._existing(key, self.path(key))
+
+    def folder(self, key: str) -> Path:
+        """A path of a folder that exists."""
+        path = self.existing(key)
+        return path if path.is_dir() else self._wrong(key, f"must be a folder, but {path} is a file")
+
+    def all_existing(self, key: str) -> tuple[Path, ...]:
+        """Paths of files and folders that exist."""
+        return tuple(self._existing(key, self._root / name) for name in self.texts(key))
+
+    def finish(self) -> None:
+        """Raise SpecError for a key that nothing has read."""
+        for key in self._values:
+            if key not in self._read:
+                raise SpecError(
+                    f"[{self._name}] has no key {key!r}.{suggestion(key, self._read)} Correct or remove it."
+                )
+
+    def _existing(self, key: str, path: Path) -> Path:
+        if not path.exists():
+            self._wrong(key, f"names {path}, which does not exist")
+        if not path.resolve().is_relative_to(self._root.resolve()):
+            self._wrong(key, f"names {path}, which is outside of the project")
+        return path
+
+    def _wrong(self, key: str, what: str) -> NoReturn:
+        raise SpecError(f"[{self._name}] {key!r} {what}. Correct it in {self._root / 'pyproject.toml'}.")
