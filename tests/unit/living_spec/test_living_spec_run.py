@@ -234,7 +234,7 @@ def test_tests_that_are_no_scenarios_run_as_ever(project: Project) -> None:
     assert "1 passed" in project.pytest().output
 
 
-@pytest.mark.proves("run-that-cannot-begin-exits-with-6")
+@pytest.mark.proves("run-that-could-not-begin")
 @pytest.mark.parametrize("workers", [(), ("-n", "1")])
 def test_a_run_that_cannot_begin_says_why_and_fails_no_scenario(proven: Project, workers: tuple[str, ...]) -> None:
     before = proven.evidence("reference/cli/delete-two.json")
