@@ -16,7 +16,7 @@ from uuid import uuid4
 import pytest
 from pytest_bdd.scenario import scenario_wrapper_template_registry
 
-from living_spec import hooks
+from living_spec import beginning, hooks
 from living_spec.awaiting import Awaiting, NotRunError, check_run
 from living_spec.collected import Collected, from_json
 from living_spec.config import SpecError, display_path, read_config, with_register
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from living_spec.features import Scenario
     from living_spec.issues import Register
 
-NOT_BEGUN = 6  # the exit code of a run that could not begin; pytest's own are 0 to 5
 _PROPERTY = "living_spec"
 _COLLECTED = "living_spec_collected"
 
@@ -90,8 +89,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Add the hooks that a project can implement."""
+    """Add the hooks that a project can implement, and the plugin that asks them before a run."""
     pluginmanager.add_hookspecs(hooks)
+    pluginmanager.register(beginning, "living-spec-beginning")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -127,16 +127,6 @@ def _selected(config: pytest.Config) -> Selection:
         cast("list[str] | None", config.getoption("rule")) or [],
         cast("str | None", config.getoption("issue")),
     )
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """End a run that cannot begin, before workers start and anything is collected."""
-    config = session.config
-    if hasattr(config, "workerinput") or config.getoption("collectonly"):
-        return
-    if sentence := config.hook.pytest_living_spec_obstacle(config=config):
-        pytest.exit(f"The run could not begin: {sentence} Nothing was run.", returncode=NOT_BEGUN)
 
 
 @pytest.hookimpl(tryfirst=True)

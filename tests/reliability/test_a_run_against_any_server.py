@@ -24,7 +24,7 @@ import pytest
 
 from acceptance import executables
 from acceptance.server import Credentials, ServerProcess
-from living_spec.pytest_plugin import NOT_BEGUN
+from living_spec.beginning import NOT_BEGUN
 
 ROOT = Path(__file__).parents[2]
 RULES = [
@@ -204,9 +204,9 @@ def test_a_run_on_a_server_that_is_down_does_not_begin() -> None:
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
         done = _look(url)
     assert done.returncode == NOT_BEGUN, done.stdout + done.stderr
-    assert f"The run could not begin: no server answers at {url}" in done.stderr
-    assert "Start the server, or correct --url. Nothing was run." in done.stderr
-    assert "failed" not in done.stdout
+    assert done.stderr.startswith(f"ERROR: The run could not begin: no server answers at {url} (")
+    assert done.stderr.endswith("). Start the server, or correct --url. Nothing was run.\n")
+    assert done.stdout.strip() == ""
 
 
 def test_a_run_with_a_wrong_key_does_not_begin(shared_server: ServerProcess) -> None:

@@ -16,8 +16,13 @@ def test_a_version_must_be_a_number_from_1_on(stocked: Machine) -> None:
     before = stocked.state()
     said = stocked.run("datastore", "delete", "--name", "data", "--version=latest")
     said.refused("is not a version number", "There is no 'latest' or 'all'", code=2)
-    stocked.run("datastore", "delete", "--name", "data").refused(code=2)
+    missing = stocked.run("datastore", "delete", "--name", "data")
+    missing.refused(code=2)
+    argument = stocked.run("datastore", "create")
+    argument.refused("Missing argument", code=2)
     stocked.nothing_changed(before)
+    assert [one.err.startswith("Usage: grid datastore delete [OPTIONS]\n") for one in (said, missing)] == [True, True]
+    assert argument.err.startswith("Usage: grid datastore create [OPTIONS] SOURCE\n")
 
 
 def test_a_name_must_be_one(stocked: Machine) -> None:

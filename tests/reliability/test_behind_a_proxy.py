@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -30,23 +32,34 @@ _PASSED_ON = re.compile(r" *proxy_set_header [^;]+;\n")
 OpenProxy = Callable[..., TlsProxy]
 
 
-@pytest.fixture
-def behind(new_server: ServerProcess, tmp_path: Path) -> Iterator[OpenProxy]:
-    """Puts a proxy before a server whose operator sets these variables; URL in one of them is the proxy's address."""
+@dataclass(frozen=True)
+class Site:
+    """A server and the proxy before it."""
+
+    server: ServerProcess
+    proxy: TlsProxy
+
+
+@contextmanager
+def _put(server: ServerProcess, folder: Path, configuration: str, settings: Mapping[str, str]) -> Iterator[TlsProxy]:
+    """A proxy before a server whose operator sets these variables; URL in one of them is the proxy's address."""
     if find_nginx() is None:
         assert not needed(), missing()
         pytest.skip(missing())
+    port = free_port()
+    server.operate({name: value.replace("URL", f"https://127.0.0.1:{port}") for name, value in settings.items()})
+    bound = (configuration or shown_configuration()).replace("proxy_pass", f"proxy_bind {PROXY};\nproxy_pass")
+    with tls_proxy(folder / "proxy", server.url, port, bound) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def behind(new_server: ServerProcess, tmp_path: Path) -> Iterator[OpenProxy]:
+    """Puts a proxy before a server of the test's own."""
     with ExitStack() as stack:
-
-        def put(configuration: str = "", **settings: str) -> TlsProxy:
-            port = free_port()
-            url = f"https://127.0.0.1:{port}"
-            new_server.operate({name: value.replace("URL", url) for name, value in settings.items()})
-            shown = configuration or shown_configuration()
-            bound = shown.replace("proxy_pass", f"proxy_bind {PROXY};\nproxy_pass")
-            return stack.enter_context(tls_proxy(tmp_path / "proxy", new_server.url, port, bound))
-
-        yield put
+        yield lambda configuration="", **settings: stack.enter_context(
+            _put(new_server, tmp_path, configuration, settings)
+        )
 
 
 def _says_nothing() -> str:
@@ -54,12 +67,34 @@ def _says_nothing() -> str:
     return _PASSED_ON.sub("", shown_configuration())
 
 
-@pytest.fixture(params=["GRID_PUBLIC_URL", "a proxy that says nothing, and GRID_PUBLIC_URL", "a named proxy"])
-def proxy(request: pytest.FixtureRequest, behind: OpenProxy) -> TlsProxy:
-    """Each way to operate a server behind a proxy."""
-    if request.param == "a named proxy":
-        return behind(GRID_FORWARDED_ALLOW_IPS=PROXY)
-    return behind("" if request.param == "GRID_PUBLIC_URL" else _says_nothing(), GRID_PUBLIC_URL="URL")
+_WAYS: dict[str, tuple[Callable[[], str], dict[str, str]]] = {
+    "GRID_PUBLIC_URL": (shown_configuration, {"GRID_PUBLIC_URL": "URL"}),
+    "a proxy that says nothing, and GRID_PUBLIC_URL": (_says_nothing, {"GRID_PUBLIC_URL": "URL"}),
+    "a named proxy": (shown_configuration, {"GRID_FORWARDED_ALLOW_IPS": PROXY}),
+}
+
+
+@pytest.fixture(scope="module", params=_WAYS)
+def site(request: pytest.FixtureRequest, grid: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Each way to operate a server behind a proxy; tests share it, each with a user of its own."""
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "server").mkdir()
+    configuration, settings = _WAYS[request.param]
+    server = ServerProcess(grid, folder / "server")
+    with _put(server, folder, configuration(), settings) as proxy:
+        yield Site(server, proxy)
+        server.stop()
+
+
+@pytest.fixture
+def proxy(site: Site) -> TlsProxy:
+    return site.proxy
+
+
+@pytest.fixture
+def eve(site: Site) -> Credentials:
+    """A user of the shared server."""
+    return site.server.add_user(f"eve-{uuid4().hex[:8]}")
 
 
 @pytest.fixture
@@ -79,13 +114,13 @@ def _signed_in(proxy: TlsProxy, user: Credentials) -> dict[str, str]:
 
 
 def test_the_command_line_signs_in_uploads_and_downloads(
-    proxy: TlsProxy, ana: Credentials, embedded: Machine, tmp_path: Path
+    proxy: TlsProxy, eve: Credentials, embedded: Machine, tmp_path: Path
 ) -> None:
     embedded.grid = prepared(tmp_path, SMALL_PARTS)
     embedded.extra["SSL_CERT_FILE"] = str(proxy.authority)
     files = {"large.bin": LARGE, "a.csv": b"1,2\n", "deep/b.csv": b""}
     folder = folder_of(embedded.home, files)
-    embedded.run("login", "--url", proxy.url, "--username", ana.user_id, "--key", ana.api_key).done()
+    embedded.run("login", "--url", proxy.url, "--username", eve.user_id, "--key", eve.api_key).done()
 
     assert embedded.create(folder) == 1
     embedded.run("datastore", "download", "--name", "data", "--version", "1", "--to", "back").done()
@@ -104,9 +139,9 @@ def test_a_whole_part_of_a_client_goes_through(behind: OpenProxy, ana: Credentia
 
 
 @pytest.mark.proves("addresses-behind-a-proxy")
-def test_addresses_of_parts_and_files_are_those_of_the_proxy(proxy: TlsProxy, ana: Credentials) -> None:
-    with _client(proxy, ana) as http, _client(proxy) as stranger:
-        stock = Stock(http, *ana, stranger)
+def test_addresses_of_parts_and_files_are_those_of_the_proxy(proxy: TlsProxy, eve: Credentials) -> None:
+    with _client(proxy, eve) as http, _client(proxy) as stranger:
+        stock = Stock(http, *eve, stranger)
         version_id = stock.create("data", {"a.csv": b"1,2\n", "empty.csv": b""})
         (first, _) = http.get(f"/v1/core/datastores/{version_id}/files").json()["files"]
         assert first["url"].startswith(f"{proxy.url}/v1/downloads/")
@@ -121,13 +156,13 @@ def browser(shared_chromium: Chromium | None) -> Browser:
     return shared_chromium.browser
 
 
-def test_a_browser_signs_in_and_uploads(proxy: TlsProxy, ana: Credentials, browser: Browser, tmp_path: Path) -> None:
+def test_a_browser_signs_in_and_uploads(proxy: TlsProxy, eve: Credentials, browser: Browser, tmp_path: Path) -> None:
     large = folder_of(tmp_path, {"large.bin": LARGE[: 2 * 1024 * 1024]}) / "large.bin"
     context = browser.new_context(base_url=proxy.url, ignore_https_errors=True)
     page = context.new_page()
     page.goto("/upload")
-    page.get_by_label("User name").fill(ana.user_id)
-    page.get_by_label("Key").fill(ana.api_key)
+    page.get_by_label("User name").fill(eve.user_id)
+    page.get_by_label("Key").fill(eve.api_key)
     page.get_by_role("button", name="Sign in").click()
     expect(page).to_have_url(f"{proxy.url}/upload")
     (cookie,) = context.cookies()
@@ -150,10 +185,10 @@ def test_a_form_after_the_session_has_ended_leads_back_to_its_page(proxy: TlsPro
     assert answer.headers["location"] == "/sign-in?then=%2Fworkloads%2Fstart%3Fname%3Da&ended=yes"
 
 
-def test_a_form_of_another_site_changes_nothing(proxy: TlsProxy, ana: Credentials) -> None:
+def test_a_form_of_another_site_changes_nothing(proxy: TlsProxy, eve: Credentials) -> None:
     with _client(proxy) as http:
         for other in ("https://evil.example", f"{proxy.url}.evil.example", proxy.url.rpartition(":")[0], "null"):
-            fields = {"name": ana.user_id, "key": ana.api_key}
+            fields = {"name": eve.user_id, "key": eve.api_key}
             assert http.post("/sign-in", data=fields, headers={"origin": other}).status_code == 403, other
 
 

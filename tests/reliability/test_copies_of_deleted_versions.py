@@ -107,7 +107,7 @@ def test_a_copy_without_a_note_is_erased_as_nobody_can_be_asked_about_it(used: M
     assert used.run(*RUN, "cat", "{data}/a.txt").done() == MARK.decode()
 
 
-@pytest.mark.proves("copy-stays-while-a-run-reads", "files-stay-while-a-run-reads")
+@pytest.mark.proves("files-stay-while-a-run-reads", "copy-stays-while-a-run-reads")
 def test_what_a_run_reads_stays_until_it_ends(used: Machine) -> None:
     with used.start(*RUN, *READ, stdin=subprocess.PIPE) as run:
         assert run.stdout

@@ -89,6 +89,7 @@ BAD_MANIFESTS: dict[str, list[Any]] = {
 }
 
 
+@pytest.mark.proves("lying-manifest-fails-its-version")
 @pytest.mark.parametrize("lie", MANIFESTS)
 def test_a_manifest_that_lies_fails_its_version(client: Client, lie: str) -> None:
     path = client.begin()

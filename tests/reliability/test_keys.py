@@ -40,7 +40,7 @@ def test_a_server_on_the_data_of_one_person_says_how_they_get_a_key(embedded: Ma
     embedded.run("user", "add", "local").refused("User local already exists", "grid user key local")
 
 
-@pytest.mark.proves("new-key-replaces-the-old", "new-key-replaces-the-old-one")
+@pytest.mark.proves("new-key-replaces-the-old")
 def test_a_new_key_opens_and_the_old_one_and_what_it_opened_do_not(own_server: ServerProcess, tmp_path: Path) -> None:
     old = own_server.add_user("ana").api_key
     other = own_server.add_user("ben").api_key

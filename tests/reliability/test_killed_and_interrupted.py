@@ -59,7 +59,8 @@ def _writing(machine: Machine, tmp_path: Path, *words: str) -> Process:
     return process
 
 
-@pytest.mark.proves("discarded-upload-leaves-nothing", "exit-codes-of-signals")
+@pytest.mark.proves("discarded-upload-leaves-nothing")
+@pytest.mark.proves("exit-code-of-signals")
 def test_ctrl_c_in_a_create_can_be_gone_on_with_or_forgotten(stocked: Machine, tmp_path: Path) -> None:
     before = stocked.state()
     _large(stocked)
@@ -124,7 +125,7 @@ def test_a_signal_ends_a_resume_of_several(embedded: Machine, tmp_path: Path, wa
     assert embedded.phases() == [(1, "SUCCEEDED"), (2, "SUCCEEDED")]
 
 
-@pytest.mark.proves("exit-codes-of-signals")
+@pytest.mark.proves("exit-code-of-signals")
 @pytest.mark.parametrize(("way", "code"), [CTRL_C, TERMINATED, HUNG_UP])
 def test_a_signal_in_a_fetch_is_told_in_the_exit_code(embedded: Machine, way: int, code: int) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -138,7 +139,7 @@ def test_a_signal_in_a_fetch_is_told_in_the_exit_code(embedded: Machine, way: in
         connection.close()
 
 
-@pytest.mark.proves("exit-codes-of-signals")
+@pytest.mark.proves("exit-code-of-signals")
 @pytest.mark.parametrize(("way", "code"), [CTRL_C, TERMINATED, HUNG_UP])
 def test_ctrl_c_in_a_download_leaves_no_folder(machine: Machine, tmp_path: Path, way: int, code: int) -> None:
     machine.create(_large(machine))
@@ -220,7 +221,7 @@ def test_ctrl_c_at_a_server_that_does_not_answer_is_told(embedded: Machine) -> N
             connection.close()
 
 
-@pytest.mark.proves("server-ends-with-0")
+@pytest.mark.proves("exit-code-of-serve")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_server_ends_at_once_also_with_an_upload_in_the_middle(own_server: ServerProcess, number: int) -> None:
     user = own_server.add_user("ana")

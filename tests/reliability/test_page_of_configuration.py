@@ -9,6 +9,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -101,6 +102,7 @@ def test_half_an_answer_arrives_at_the_client_at_once(tmp_path: Path) -> None:
 @pytest.mark.proves("browser-upload-is-stored-before-the-answer")
 def test_the_answer_to_the_files_of_a_browser_comes_when_they_are_stored(own_server: ServerProcess) -> None:
     ana = sign_in(own_server, "ana")
-    answer = ana.http.post("/upload", data={"name": "data"}, files={"files": ("a.csv", b"1,2\n")})
-    assert answer.headers["location"].startswith("/datastores/data/versions/1"), answer.text
-    assert ana.api.listed("data") == [(1, "available")]
+    with closing(ana.http), closing(ana.api):
+        answer = ana.http.post("/upload", data={"name": "data"}, files={"files": ("a.csv", b"1,2\n")})
+        assert answer.headers["location"].startswith("/datastores/data/versions/1"), answer.text
+        assert ana.api.listed("data") == [(1, "available")]

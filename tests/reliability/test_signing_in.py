@@ -99,7 +99,7 @@ def test_an_address_below_that_of_a_server_is_told(connected: Machine) -> None:
     assert not connected.directory.exists()
 
 
-@pytest.mark.proves("logout-forgets-the-credentials")
+@pytest.mark.proves("logout-forgets-the-credentials", "logout-removes-credentials")
 def test_signing_out_removes_what_was_kept(connected: Machine, login: list[str]) -> None:
     assert connected.server
     assert connected.user

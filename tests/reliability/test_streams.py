@@ -193,9 +193,13 @@ def test_a_server_serves_although_its_link_cannot_be_printed(embedded: Machine, 
 
 
 def test_a_key_that_cannot_be_printed_can_be_made_again(embedded: Machine) -> None:
-    for words in (("add", "ben"), ("add", "eve", "-o", "json"), ("key", "ben")):
+    for begin, words in (
+        (embedded.execute, ("add", "ben")),  # as a person types it
+        (embedded.start, ("add", "eve", "-o", "json")),
+        (embedded.start, ("key", "ben")),
+    ):
         with Path("/dev/full").open("w") as full:
-            said = finished(embedded.execute("user", *words, stdout=full))
+            said = finished(begin("user", *words, stdout=full))
         assert said.code == 3, said
         assert said.err.endswith(
             "The result could not be printed: no space left on device."
@@ -210,7 +214,7 @@ def test_a_message_that_cannot_be_printed_changes_no_exit_code(embedded: Machine
     commands = [(("datastore", "show", "--name=no", "--version=1"), 1), (("datastore", "show"), 2), (("datastore",), 0)]
     with Path("/dev/full").open("w") as full:
         for words, code in commands:
-            assert finished(machine.execute(*words, stderr=full)).code == code
+            assert finished(machine.start(*words, stderr=full)).code == code
         both = finished(machine.execute("datastore", "delete", *ONE, stdout=full, stderr=full))
     assert both.code == 3
     assert machine.phases() == []

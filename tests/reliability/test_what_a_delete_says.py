@@ -141,8 +141,10 @@ def test_what_is_asked_for_several_is_what_would_happen(filled: Machine) -> None
         }
 
 
+@pytest.mark.proves("dry-run-exits-1-if-refused")
 def test_what_is_refused_of_several_that_are_only_asked_for(filled: Machine) -> None:
     said = filled.run(*DELETE, "--version=1", "--version=2", "--dry-run")
+    assert said.code == 1
     assert said.err.splitlines()[-1] == "Error: 1 of 2 versions can be deleted."
     assert said.out.count("Deleting it would keep versions 2 (") == 1
 

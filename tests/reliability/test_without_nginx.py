@@ -32,6 +32,7 @@ def test_setting_up_says_that_there_is_none(ci: str, code: int) -> None:
     assert done.stderr.startswith(WHY)
 
 
+@pytest.mark.proves("missing-program-is-not-run")
 @pytest.mark.parametrize(("ci", "code"), [("", 0), ("true", 1)])
 def test_the_scenario_is_not_run_or_fails(forked_pytest: Forked, tmp_path: Path, ci: str, code: int) -> None:
     evidence = tmp_path / "evidence"

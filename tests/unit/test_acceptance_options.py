@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -77,10 +78,17 @@ def test_without_an_executable_it_is_the_projects_own(grid: str) -> None:
     assert Path(grid) == Path(sys.executable).parent / "grid"
 
 
+@pytest.mark.proves("make-test-fast")
 def test_one_surface_runs_every_scenario_once(collect: Collect) -> None:
-    everywhere, once = _collected(collect()), _collected(collect("--one-surface"))
-    assert sorted(once) == sorted(set(everywhere))
-    assert len(once) < len(everywhere)
+    """On the fastest: the API is only asked where there is no scenario without a server, and the UI last."""
+    everywhere, on_one = collect(), collect("--one-surface")
+    once = _collected(on_one)
+    assert sorted(once) == sorted(set(_collected(everywhere)))
+    assert len(once) < len(_collected(everywhere))
+    chosen, others = _by_surface(on_one), _by_surface(everywhere)
+    assert chosen["cli-embedded"] == others["cli-embedded"]
+    assert chosen["api"] == others["api"] - others["cli-embedded"]
+    assert chosen["ui"] == others["ui"] - others["cli-embedded"] - others["api"] - others["cli"]
 
 
 def test_of_every_rule_a_scenario_is_typed_on_every_surface(collect: Collect) -> None:
@@ -90,6 +98,16 @@ def test_of_every_rule_a_scenario_is_typed_on_every_surface(collect: Collect) ->
         any(one.not_on(surface) is None for one in rule.scenarios) for rule in rules for surface in config.surfaces
     )
     assert len(_collected(collect("-m", "typed"))) == wanted
+
+
+@pytest.mark.proves("some-scenarios-on-one-surface", reads=["README.md"])
+def test_the_command_of_the_readme_chooses_some_scenarios_of_one_surface(collect: Collect) -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    [command] = re.findall(r"`\.venv/bin/pytest tests/acceptance (--surface [^`]+)`", readme)
+    done = collect(*shlex.split(command))
+    assert _surfaces(done) == {"cli"}
+    paused = _function("A paused Session keeps the version, and can be resumed")
+    assert {name.partition("-")[0] for name in _collected(done)} == {paused}
 
 
 @pytest.mark.proves("suite-uses-the-v1-api")
@@ -107,6 +125,13 @@ def test_the_surface_of_the_api_asks_for_paths_of_the_v1_api() -> None:
 def _function(scenario: str) -> str:
     """The test that pytest-bdd makes of a scenario of this name."""
     return f"test_{re.sub(r'[^a-z0-9]+', '_', scenario.lower())}"
+
+
+def _by_surface(done: subprocess.CompletedProcess[str]) -> dict[str, set[str]]:
+    """The scenarios of each surface, with the row of their examples."""
+    found = re.findall(r"^\S+::(.+)\[(api|cli-embedded|cli|ui)(-.+)?\]$", done.stdout, re.MULTILINE)
+    surfaces = ("cli-embedded", "api", "cli", "ui")
+    return {surface: {name + row for name, on, row in found if on == surface} for surface in surfaces}
 
 
 def _surfaces(done: subprocess.CompletedProcess[str]) -> set[str]:

@@ -41,9 +41,11 @@ def download(folder: Path, version: int, exit_code: int = 0) -> str:
     return program(folder / f"chromium_headless_shell-{version}" / SHELL, exit_code)
 
 
-def test_the_machine_s_own_comes_before_a_download(bare: Path, tmp_path: Path) -> None:
+@pytest.mark.proves("own-browser-is-used")
+@pytest.mark.parametrize("name", ["chromium", "google-chrome"])
+def test_the_machine_s_own_comes_before_a_download(bare: Path, tmp_path: Path, name: str) -> None:
     download(bare, 1200)
-    own = program(tmp_path / "bin" / "chromium")
+    own = program(tmp_path / "bin" / name)
     assert browser.find_browser() == own
 
 
@@ -59,6 +61,7 @@ def test_an_interrupted_download_is_none(bare: Path) -> None:
     assert browser.find_browser() is None
 
 
+@pytest.mark.proves("missing-browser-is-downloaded")
 def test_browser_no_takes_none_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -115,6 +118,7 @@ def test_what_cannot_be_had_is_a_failure_in_ci_alone(
     assert capsys.readouterr().err == "There is none.\n"
 
 
+@pytest.mark.proves("missing-browser-is-downloaded")
 def test_playwright_downloads_one(
     bare: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

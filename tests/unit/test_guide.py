@@ -17,8 +17,12 @@ from grid_datastores.settings import Limits, Settings
 from guide.messages import messages
 from guide.refusals import KINDS, TO_DO, table, write
 from guide.values import duration, number, size
+from living_spec.config import find_config
+from living_spec.pages import find_blocks
+from living_spec.spec import read_spec
 
-SOURCES = Path(__file__).parents[2] / "src" / "grid_datastores"
+ROOT = Path(__file__).parents[2]
+SOURCES = ROOT / "src" / "grid_datastores"
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +112,19 @@ def test_values_read_as_prose() -> None:
     ]
     assert [number(count) for count in (0, 10, 63, 1_000_000)] == ["no", "ten", "63", "1,000,000"]
     assert [size(count) for count in (5 * 1024**3, 1536 * 1024, 7)] == ["5 GiB", "1,536 KiB", "7 bytes"]
+
+
+@pytest.mark.proves("guide-is-built-from-the-spec")
+def test_the_guide_takes_rules_and_output_from_the_spec() -> None:
+    """Pages do not type them: every rule stands in a block, and so does the output of every command."""
+    spec = read_spec(find_config(ROOT))
+    prose = spec.config.prose
+    assert prose
+    texts = [page.read_text("utf-8") for page in prose.files() if page.is_relative_to(ROOT / "docs")]
+    blocks = [block for text in texts for block in find_blocks(text.splitlines())]
+    assert {block.arguments[0] for block in blocks if block.name == "rule"} == set(spec.rules)
+    typed = " ".join(" ".join(texts).split())
+    assert [rule.id for rule in spec.rules.values() if rule.sentence in typed] == []
+    code = re.findall(r"^```.*?^```", "\n".join(texts), re.MULTILINE | re.DOTALL)
+    assert [one for one in code if re.search(r"^\$ |^Error: |^(Created|Deleted) version", one, re.MULTILINE)] == []
+    assert {"transcript", "exchange", "screenshot", "scenario"} <= {block.name for block in blocks}

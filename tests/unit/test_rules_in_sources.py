@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from living_spec.config import find_config
 from living_spec.spec import read_spec
@@ -33,9 +36,18 @@ def _ids(pattern: re.Pattern[str], text: str) -> Iterator[str]:
             yield from ID.findall(found[1])
 
 
+@pytest.mark.proves("rules-are-found-by-their-ids")
 def test_every_rule_stands_where_it_is_enforced() -> None:
     enforced = {rule for text in _docstrings() for rule in _ids(ENFORCES, text)}
     assert sorted(RULES - enforced) == []
+
+
+@pytest.mark.proves("rules-are-found-by-their-ids", reads=["README.md"])
+def test_the_command_of_the_readme_finds_a_rule() -> None:
+    [command] = re.findall(r"`(grep -rn [^`]+)`", (ROOT / "README.md").read_text("utf-8"))
+    done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "src/grid_datastores/domain/rules.py:" in done.stdout
 
 
 def test_the_sources_speak_of_no_other_rules() -> None:

@@ -105,7 +105,7 @@ def _write_all(
             _make_folder(folder / path)
     by_position = sorted(manifest.files, key=lambda file: (file.object, file.offset))
     for name, files in groupby(by_position, key=lambda file: file.object):
-        stream: _ForwardReader | None = None
+        stream, stored = None, local_object(name)
         for file in files:
             target, descriptor = folder / file.path, None
             with _collecting_rejected(file.path, rejected):
@@ -114,7 +114,7 @@ def _write_all(
             if descriptor is None:
                 continue
             with os.fdopen(descriptor, "r+b") as out:
-                if _cloned(file, local_object(name), out):
+                if _cloned(file, stored, out):
                     _verify(file, _chunks(out), progress)
                 else:
                     stream = stream or _ForwardReader(iter(read_object(name)))

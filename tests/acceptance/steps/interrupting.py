@@ -10,7 +10,7 @@ from pytest_bdd import given, parsers, then, when
 
 from acceptance.surfaces.api import ApiSurface
 from acceptance.surfaces.cli import CliSurface
-from acceptance.waiting import wait_until
+from acceptance.waiting import SELDOM, wait_until
 from acceptance.world import World
 
 _SMALLER = 3 * 1024 * 1024  # bytes
@@ -101,7 +101,7 @@ def abandoned(world: World) -> None:
     def failed() -> bool:
         return "failed" in world.arrange.history(world.real(name), number)
 
-    wait_until(failed, "the upload has expired")
+    wait_until(failed, "the upload has expired", SELDOM)
 
 
 @then("I am told that two of the files were there already")

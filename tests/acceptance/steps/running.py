@@ -23,7 +23,7 @@ from acceptance.surfaces import Outcome
 from acceptance.surfaces.api import ApiSurface
 from acceptance.surfaces.cli import CliSurface
 from acceptance.surfaces.ui import UiSurface
-from acceptance.waiting import wait_until
+from acceptance.waiting import SELDOM, wait_until
 from acceptance.world import World
 
 _TRAINING = """import hashlib, pathlib, sys
@@ -54,7 +54,7 @@ def run_works(world: World, run: str, name: str, number: str) -> None:
 def run_works_long(world: World, run: str, name: str, number: str) -> None:
     run_works(world, run, name, number)
     began = time.monotonic()
-    wait_until(lambda: time.monotonic() - began > 1.5 * world.lease, "the Run outlived its first lease")
+    wait_until(lambda: time.monotonic() - began > 1.5 * world.lease, "the Run outlived its first lease", SELDOM)
 
 
 @when(parsers.parse('a Run "{run}" begins with version {number:d} of "{name}"'))
@@ -82,7 +82,7 @@ def kill_run(world: World) -> None:
 @when("no heartbeat of it has come in time")
 def lease_lapses(world: World) -> None:
     name, number = world.subject
-    wait_until(lambda: not world.arrange.holders(world.real(name), number), "the Run's lease has lapsed")
+    wait_until(lambda: not world.arrange.holders(world.real(name), number), "the Run's lease has lapsed", SELDOM)
 
 
 @when("its command ends with exit code 3")

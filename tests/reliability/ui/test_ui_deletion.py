@@ -95,13 +95,13 @@ def test_who_only_looks_is_not_told_that_nothing_was_done(ana: Person) -> None:
         assert f"<title>{title} " in text, path
 
 
-def test_names_that_turn_what_follows_are_shown_as_they_are(ana: Person) -> None:
+def test_names_that_turn_what_follows_are_shown_as_they_are(ben: Person) -> None:
     files = {"files": ("rtl-\u202egnp.exe", b"1")}
-    made = ana.http.post("/upload", data={"name": "turned"}, files=files)
-    text = ana.http.get(made.headers["location"]).text
+    made = ben.http.post("/upload", data={"name": "turned"}, files=files)
+    text = ben.http.get(made.headers["location"]).text
     assert "<bdi>rtl-\\u202egnp.exe</bdi>" in text
     assert "\u202e" not in text
-    refused = ana.http.get("/datastores/\u202edata/versions/1")
+    refused = ben.http.get("/datastores/\u202edata/versions/1")
     assert "\u202e" not in alert(refused)
 
 
@@ -120,19 +120,19 @@ def test_a_version_whose_manifest_is_gone_still_has_its_page(own_server: ServerP
 
 
 @pytest.mark.proves("no-create-command-for-browser-files")
-def test_no_command_is_offered_for_files_from_a_browser(ana: Person) -> None:
+def test_no_command_is_offered_for_files_from_a_browser(ben: Person) -> None:
     for _ in range(2):
-        ana.http.post("/upload", data={"name": "sent"}, files={"files": ("a.csv", b"1")})
+        ben.http.post("/upload", data={"name": "sent"}, files={"files": ("a.csv", b"1")})
     path = "/datastores/sent/versions/1/delete"
-    ana.http.post(path)
-    answer = ana.http.post(path)
+    ben.http.post(path)
+    answer = ben.http.post(path)
     assert "was already deleted on" in answer.text
     assert "grid datastore create" not in answer.text
 
 
-def test_a_reference_that_is_tried_again_stays_a_reference(ana: Person) -> None:
-    form = ana.http.get("/upload?name=birds&location=s3://birds&refer=yes").text
+def test_a_reference_that_is_tried_again_stays_a_reference(ben: Person) -> None:
+    form = ben.http.get("/upload?name=birds&location=s3://birds&refer=yes").text
     assert '<input id="refer" name="refer" type="checkbox" value="yes" checked>' in form
-    refused = ana.http.post("/upload/address", data={"location": "x", "refer": "yes"}).text
+    refused = ben.http.post("/upload/address", data={"location": "x", "refer": "yes"}).text
     assert 'value="yes" checked>' in refused
-    assert " checked>" not in ana.http.get("/upload").text
+    assert " checked>" not in ben.http.get("/upload").text

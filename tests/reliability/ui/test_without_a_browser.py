@@ -36,6 +36,7 @@ def test_setting_up_says_that_there_is_none(bare: dict[str, str]) -> None:
     assert done.stdout.splitlines() == ["Downloading Chromium with Playwright", "Playwright could not download it"]
 
 
+@pytest.mark.proves("missing-program-is-not-run")
 @pytest.mark.parametrize(
     ("asked", "why"),
     [({}, WHY), ({"BROWSER": "no", "CI": "true", "PATH": os.environ["PATH"]}, "BROWSER=no asked for no browser.")],

@@ -1,4 +1,4 @@
-"""What stays after a deletion, and what is said of a version that is deleted, failed or somebody else's."""
+"""What stays after a deletion, what it made free, and what is said of a version that is deleted or another user's."""
 
 from __future__ import annotations
 
@@ -28,6 +28,14 @@ def test_a_download_stays_after_the_deletion(terminal: Terminal) -> None:
         "a.csv": b"1",
         "b.csv": b"2",
     }
+
+
+@pytest.mark.proves("version-needs-the-space-of-its-files")
+def test_a_version_needs_about_the_space_of_its_files(terminal: Terminal) -> None:
+    files = {"large.bin": bytes(3_000_000), **{f"{number}.csv": bytes(1000) for number in range(100)}}
+    terminal.create(files)
+    stored = [path.stat().st_size for path in (terminal.home / ".grid/data/versions").rglob("*") if path.is_file()]
+    assert 1 <= sum(stored) / sum(map(len, files.values())) < 1.1
 
 
 @pytest.mark.proves("show-says-what-happened")

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from grid_datastores.domain.model import Source, SourceKind
 from grid_datastores.server.app import create_app
 from grid_datastores.service import Service, open_service
 from grid_datastores.service.reading import Reading
@@ -58,3 +59,29 @@ def test_a_query_has_a_longest_length(service: Service) -> None:
         answer = _ask(service, "POST", "/graphql", json={"query": query}, headers=headers)
         assert answer.status_code == 400
         assert "The maximum is 10,000 characters" in answer.json()["message"]
+
+
+@pytest.mark.proves("phase-fetching")
+@pytest.mark.parametrize(
+    ("kind", "location", "phase", "says", "on_the_wire"),
+    [
+        (SourceKind.ARCHIVE, "https://a.example/a.zip", "fetching", "is fetching its data", "CLOUD_RESOURCES_PENDING"),
+        (SourceKind.BUCKET, "s3://birds", "fetching", "is fetching its data", "CLOUD_RESOURCES_PENDING"),
+        (SourceKind.FILES, "birds", "optimizing", "All its data has arrived", "OPTIMIZING"),
+    ],
+)
+def test_a_version_that_waits_is_shown_with_its_phase(
+    service: Service, kind: SourceKind, location: str, phase: str, says: str, on_the_wire: str
+) -> None:
+    user, key = service.accounts.add("ana")
+    version = service.uploads.begin(user, "birds", Source(kind, location))
+    with service.context.catalog.write() as tx:
+        tx.versions.close(version, service.now())
+    cookie = {"cookie": f"grid_session={service.accounts.new_token(user)}"}
+    page = _ask(service, "GET", "/datastores/birds/versions/1", headers=cookie).text
+    assert f'<span class="badge {phase}">{phase}</span>' in page
+    assert f'<dd id="phase">{phase}</dd>' in page
+    assert says in page
+    assert f'badge {phase}">{phase}' in _ask(service, "GET", "/", headers=cookie).text
+    told = _ask(service, "GET", f"/v1/core/local/datastores/{version.id}", auth=("ana", key)).json()
+    assert told["status"]["phase"] == f"DATASTORE_OPTIMIZATION_STATUS_{on_the_wire}"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import pytest
 from click.testing import CliRunner
 
@@ -58,28 +56,3 @@ def test_a_name_is_one_of_a_datastore(home: Path, command: str, name: str) -> No
 @pytest.mark.parametrize("command", ["show", "files", "download"])
 def test_a_look_needs_a_name_and_a_version(home: Path, command: str, words: list[str]) -> None:
     assert "Error: Missing option" in _refused(home, command, *words)
-
-
-@pytest.mark.proves("json-of-every-list")
-def test_every_command_that_lists_or_shows_can_print_json() -> None:
-    known = {" ".join(words): command for words, command in _commands(cli, ())}
-    assert {name for name, command in known.items() if any("--output" in option.opts for option in command.params)} == {
-        *("datastore", "datastore list", "datastore show", "datastore files", "session", "session list", "status"),
-        *("user list", "user add", "user key", "datastore create", "datastore delete"),
-    }
-    shows = {name for name, command in known.items() if _first_word(command) in ("List", "Show", "Show.")}
-    assert shows == {"datastore list", "datastore show", "datastore files", "session list", "status", "user list"}
-
-
-def _commands(group: click.Group, above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    context = click.Context(group)
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        assert command
-        yield (*above, name), command
-        if isinstance(command, click.Group):
-            yield from _commands(command, (*above, name))
-
-
-def _first_word(command: click.Command) -> str:
-    return (command.help or "").partition(" ")[0]

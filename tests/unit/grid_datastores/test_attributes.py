@@ -146,6 +146,8 @@ def test_all_else_of_a_mode_is_that_of_new_files_here(
     folder: Path, tmp_path: Path, umask: int, folders: int, files: int, programs: int
 ) -> None:
     sink = Memory()
+    if os.geteuid() == 0:
+        os.chown(folder / "old.csv", 12345, 12345)
     manifest = packed(scan(str(folder)), sink)
     before = os.umask(umask)
     try:
@@ -154,6 +156,7 @@ def test_all_else_of_a_mode_is_that_of_new_files_here(
         os.umask(before)
     modes = {path: (tmp_path / "target" / path).stat().st_mode & 0o777 for path in ("", "bin", "old.csv", "bin/run.sh")}
     assert modes == {"": folders, "bin": folders, "old.csv": files, "bin/run.sh": programs}
+    assert (tmp_path / "target" / "old.csv").stat().st_uid == os.geteuid()
 
 
 @pytest.mark.proves("fingerprint-of-paths-sizes-contents")

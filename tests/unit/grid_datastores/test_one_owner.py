@@ -168,7 +168,7 @@ def test_the_one_user_with_versions_is_the_owner(
     assert caplog.messages == []
 
 
-@pytest.mark.proves("versions-of-several-people-merged", "moved-with-the-previous-owner")
+@pytest.mark.proves("moved-with-the-previous-owner", "versions-of-several-people-merged")
 def test_the_versions_of_several_users_get_one_owner_and_none_is_lost(
     service: Service, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:

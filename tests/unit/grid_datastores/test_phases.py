@@ -75,6 +75,14 @@ def test_no_other_change_is_possible(service: Service, ana: User, clock: Clock, 
     assert service.reading.details(ana, version_id).version.phase is start
 
 
+@pytest.mark.proves("no-earlier-phase")
+def test_no_change_leads_back() -> None:
+    """Phases are listed in the order of a life: data that is uploaded or fetched is optimized, then available."""
+    order = (Phase.UPLOADING, Phase.FETCHING, Phase.OPTIMIZING, Phase.AVAILABLE, Phase.FAILED, Phase.DELETED)
+    assert set(order) == set(Phase)
+    assert [(start, end) for start, end in CHANGES if order.index(start) >= order.index(end)] == []
+
+
 @pytest.mark.proves("life-of-a-version-drawn")
 def test_the_picture_in_the_guide_shows_each_change() -> None:
     drawn = life_of_a_version()

@@ -319,6 +319,8 @@ def test_these_commands_print_json() -> None:
     changing = {"datastore create", "datastore delete", "user add", "user key"}
     showing = {"datastore", "datastore list", "datastore show", "datastore files", "session", "session list"}
     assert with_json == changing | showing | {"status", "user list"}
+    reading = {path for path, command in commands(cli) if (command.help or "").startswith(("List ", "Show "))}
+    assert reading - with_json == set()
 
 
 @pytest.mark.proves("refused-requests-change-no-version")

@@ -52,6 +52,7 @@ def built(project: Project, page: str) -> lxml.html.HtmlElement:
 # Built by MkDocs
 
 
+@pytest.mark.proves("rule-comes-with-its-results")
 def test_a_strict_build_of_fresh_evidence_passes_and_links_the_rule_to_its_proof(proven: Project) -> None:
     done = proven.mkdocs("--strict")
     assert done.code == 0, done.output
@@ -62,6 +63,7 @@ def test_a_strict_build_of_fresh_evidence_passes_and_links_the_rule_to_its_proof
     assert built(proven, "spec/deleting/index.html").xpath("//h3[@id='delete-one']")
 
 
+@pytest.mark.proves("build-stops-at-an-unproven-rule")
 @pytest.mark.parametrize("state", ["stale", "missing", "failing"])
 def test_unproven_rules_fail_a_strict_build_and_show_a_banner_in_any_other(proven: Project, state: str) -> None:
     if state == "stale":
@@ -114,12 +116,14 @@ def test_the_scenario_shows_its_steps_and_results(at: Project) -> None:
     assert texts(page, "//p[@class='spec-results']") == ["API – not on this surface CLI ✓ holds"]
 
 
+@pytest.mark.proves("output-comes-from-the-run")
 def test_a_transcript_shows_the_command_its_output_and_the_exit_code_in_words(at: Project) -> None:
     page = render("::: transcript delete-each command=shelf/b")
     assert texts(page, "//pre") == ["$ rm shelf/b cli of reference"]
     assert texts(page, "//p") == ["exit code 3"]
 
 
+@pytest.mark.proves("output-comes-from-the-run")
 def test_a_transcript_comes_from_the_first_surface_that_has_one_or_the_one_asked_for(at: Project) -> None:
     assert texts(render("::: transcript delete-two"), "//pre") == ["$ rm shelf/1 api of reference"]
     assert texts(render("::: transcript delete-two surface=cli step=2"), "//pre") == ["$ rm shelf/1 cli of reference"]

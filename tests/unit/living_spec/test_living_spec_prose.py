@@ -85,6 +85,7 @@ def test_bound_prose_passes_the_lint(linted: Project) -> None:
     assert (done.code, done.output) == (0, "")
 
 
+@pytest.mark.proves("sentences-need-proofs")
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -104,6 +105,7 @@ def test_a_page_that_says_something_else_fails_the_lint(linted: Project, old: st
     assert message in done.output
 
 
+@pytest.mark.proves("sentences-need-proofs")
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -132,6 +134,7 @@ def test_a_fact_that_no_sentence_names_fails_the_lint(linted: Project) -> None:
     assert "No sentence of the pages names the fact 'fewest-items'" in linted.living_spec("lint").output
 
 
+@pytest.mark.proves("sentences-need-proofs")
 def test_a_page_shows_its_proofs_once_they_have_run_and_shouts_before(told: Project) -> None:
     assert told.pytest("tests/test_tiny.py").code == 0
     assert told.living_spec("facts").code == 1
