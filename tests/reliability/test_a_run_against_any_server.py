@@ -198,6 +198,7 @@ def _look(url: str, **variables: str) -> CompletedProcess[str]:
     )
 
 
+@pytest.mark.proves("run-looks-at-the-server-first")
 def test_a_run_on_a_server_that_is_down_does_not_begin() -> None:
     with socket() as unused:  # bound, but nobody listens
         unused.bind(("127.0.0.1", 0))
@@ -209,6 +210,7 @@ def test_a_run_on_a_server_that_is_down_does_not_begin() -> None:
     assert done.stdout.strip() == ""
 
 
+@pytest.mark.proves("run-looks-at-the-server-first")
 def test_a_run_with_a_wrong_key_does_not_begin(shared_server: ServerProcess) -> None:
     ana = shared_server.add_user(f"ana-{uuid4().hex[:8]}")
     right = {"GRID_USER_ID": ana.user_id, "GRID_API_KEY": ana.api_key}

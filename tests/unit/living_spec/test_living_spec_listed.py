@@ -50,6 +50,7 @@ def test_the_issue_may_see_the_step(listed: Project) -> None:
     assert "1 failed" in run(listed)
 
 
+@pytest.mark.proves("report-exits-1")
 def test_another_failure_is_a_regression_and_the_report_says_why(listed: Project) -> None:
     listed.change(TESTS, SHORT, "assert 1 - 1000 == 0, 'all are gone'")
     output = run(listed)

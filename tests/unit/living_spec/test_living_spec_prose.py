@@ -167,12 +167,14 @@ def test_a_result_of_other_sources_is_stale(told: Project, change: tuple[str, st
     assert (done.code, word in done.output) == (1, True)
 
 
+@pytest.mark.proves("sentences-need-proofs")
 def test_a_failure_of_one_case_shows_on_the_page(told: Project) -> None:
     assert told.pytest().code == 0
     told.write("limit.txt", "1")
     assert told.pytest("-m", "proves").code == 1
-    output, site = page(told)
+    output, site = page(told, "--strict")
     assert "fails" in output
+    assert "Aborted with" in output
     assert site.xpath("//strong[@class='spec-unproven']/text()") == ["Not proven: fails"]
 
 

@@ -86,7 +86,7 @@ def test_a_regression_goes_before_everything(buggy: Project) -> None:
     assert buggy.living_spec("report").code == 1
 
 
-@pytest.mark.proves("report-exits-1")
+@pytest.mark.proves("unproven-is-no-regression")
 @pytest.mark.parametrize("state", ["missing", "stale", "none"])
 def test_what_was_not_run_is_no_success(proven: Project, state: str) -> None:
     if state == "missing":
@@ -114,7 +114,7 @@ def test_what_cannot_be_run_is_counted_in_the_heading_and_stays_green(proven: Pr
     assert "a foreign server" in done.output
 
 
-@pytest.mark.proves("report-exits-1")
+@pytest.mark.proves("unproven-is-no-regression")
 def test_a_surface_on_which_nothing_was_run_is_no_success(proven: Project) -> None:
     proven.change(
         STEPS, "    evidence.rename(", "    if surface_name == 'api': evidence.not_run('no user')\n    evidence.rename("
@@ -127,6 +127,7 @@ def test_a_surface_on_which_nothing_was_run_is_no_success(proven: Project) -> No
     assert messages(proven)[-1]["testRunFinished"]["success"] is False
 
 
+@pytest.mark.proves("missing-result-is-counted")
 @pytest.mark.proves("report-of-the-selection")
 def test_a_report_speaks_of_what_the_run_was_asked_for(proven: Project) -> None:
     list_it(proven)
@@ -153,6 +154,7 @@ ASKED = {
 }
 
 
+@pytest.mark.proves("report-of-the-selection")
 @pytest.mark.parametrize("options", ASKED)
 def test_a_report_counts_what_pytest_was_asked_to_run(project: Project, options: tuple[str, ...]) -> None:
     assert project.pytest(*options).code == 0
@@ -177,6 +179,7 @@ def test_workers_tell_what_they_were_asked_to_run(project: Project) -> None:
     assert ASKED["-k", "delete_each and b"] in done.output
 
 
+@pytest.mark.proves("missing-result-is-counted")
 def test_an_interrupted_run_misses_what_it_was_asked_for(project: Project) -> None:
     project.change(STEPS, DELETING, f"{DELETING}\n    if item == 'b': raise KeyboardInterrupt")
     assert project.pytest("--surface", "cli", "-k", "delete_each").code == pytest.ExitCode.INTERRUPTED
@@ -185,6 +188,7 @@ def test_an_interrupted_run_misses_what_it_was_asked_for(project: Project) -> No
     assert done.output.startswith("## The spec is not proven: 1 result is missing or stale\n")
 
 
+@pytest.mark.proves("unproven-is-no-regression")
 @pytest.mark.parametrize("state", ["missing", "stale"])
 def test_a_result_that_is_missing_or_stale_is_no_regression(proven: Project, state: str) -> None:
     if state == "missing":
