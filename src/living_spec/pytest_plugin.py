@@ -164,9 +164,8 @@ class _Selecting:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Remove the tests on excluded surfaces, after pytest has chosen among all."""
-    excluded = {item: key for item in items if (key := _key(item)) and _not_on(item, key) is not None}
-    config.stash[_excluded] = list(excluded.values())
-    items[:] = [item for item in items if item not in excluded]
+    config.stash[_excluded] = [key for item in items if excluded(item) and (key := _key(item))]
+    items[:] = [item for item in items if not excluded(item)]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -388,9 +387,10 @@ def _key(item: pytest.Item) -> Key | None:
     return Key(selection.edition, cast("str", _params(item)["surface_name"]), scenario.id, row)
 
 
-def _not_on(item: pytest.Item, key: Key) -> str | None:
-    """The reason why a test's scenario excludes its surface; None where it does not."""
-    return item.config.stash[_selection].spec.scenario(key.scenario).not_on(key.surface)
+def excluded(item: pytest.Item) -> bool:
+    """Whether the scenario of a test excludes its surface: then the test is collected, but never run."""
+    key = _key(item)
+    return key is not None and item.config.stash[_selection].spec.scenario(key.scenario).not_on(key.surface) is not None
 
 
 def _scenario(template: ScenarioTemplate, selection: Selection) -> Scenario:
