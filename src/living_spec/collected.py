@@ -6,7 +6,7 @@ Each process that runs tests sends this once, with its first report, to the proc
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,12 +21,13 @@ class Collected:
     """`asked` are the results that the run was asked for, as (surface, scenario, row), excluded surfaces included.
 
     `tests` are the ids of all tests of scenarios, those that were not chosen included. `whole` are the files whose
-    tests were all collected.
+    tests were all collected. `unfinished` are the tests that started and gave no result, as their process crashed.
     """
 
     asked: frozenset[tuple[str, str, int]]
     tests: frozenset[str]
     whole: frozenset[str]
+    unfinished: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, asked: Iterable[Key], tests: frozenset[str], *, some: bool) -> Collected:
@@ -38,6 +39,10 @@ class Collected:
         """Whether the test of an earlier result no longer exists in the project, so that its result does not count."""
         file = _file(earlier.test)
         return earlier.test not in self.tests and (file in self.whole or not (root / file).exists())
+
+    def after(self, started: Iterable[str], results: Iterable[Result]) -> Collected:
+        """The same after the run, with the tests that are unfinished."""
+        return replace(self, unfinished=self.tests.intersection(started) - {result.test for result in results})
 
     def to_json(self) -> str:
         """As JSON, for a report."""

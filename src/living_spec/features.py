@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from living_spec.gherkin_nodes import Child, Document, Node, Row, StepNode, StepType
 
 _NOT_ON = re.compile(r"\s*Not on\s+(?P<surfaces>[^:]*?)\s*(?::\s*(?P<reason>.*?)\s*)?$")
+_ID = re.compile(r"\w[\w.-]*")  # it becomes the name of a file, and an anchor
 
 
 @dataclass(frozen=True)
@@ -234,6 +235,9 @@ def identity_problems(features: Iterable[Feature], surfaces: Iterable[str]) -> I
                 count = "no id tag" if not thing.ids else "more than one id tag"
                 yield feature.path, thing.line, f"This {word} has {count}. Give it exactly one: @{word}:ID."
             for id_ in thing.ids:
+                if not _ID.fullmatch(id_):
+                    allowed = "letters, digits, '-', '_' and '.'"
+                    yield feature.path, thing.line, f"The {word} id {id_!r} has other characters than {allowed}."
                 place = f"{feature.name}.feature:{thing.line}"
                 first = seen.setdefault((word, id_), place)
                 if first != place:

@@ -325,6 +325,11 @@ class _Writer:
         self._results: dict[str, Result] = {}
         self._collected: Collected | None = None
         self._pictures: dict[str, bytes] = {}
+        self._started: set[str] = set()
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Note that a test has started: where it gives no result, its earlier one no longer counts."""
+        self._started.add(nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the results from a report that has some, and what was collected from the first report."""
@@ -338,10 +343,13 @@ class _Writer:
 
     def pytest_sessionfinish(self) -> None:
         """Write the results, also after an interrupted run."""
-        if self._results and self._collected:
+        if self._collected is None:
+            return
+        collected = self._collected.after(self._started, self._results.values())
+        if self._results or collected.unfinished:
             spec = self._selection.spec
-            write_evidence(spec, self._results.values(), self._pictures, self._collected)
-            write_asked(spec, self._selection.edition, self._collected.asked)
+            write_evidence(spec, self._results.values(), self._pictures, collected)
+            write_asked(spec, self._selection.edition, collected.asked)
 
 
 def _template(function: object) -> ScenarioTemplate | None:

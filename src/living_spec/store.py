@@ -51,17 +51,19 @@ def read_evidence(spec: Spec) -> dict[Key, tuple[Result, ...]]:
 def write_evidence(spec: Spec, results: Iterable[Result], pictures: Mapping[str, bytes], collected: Collected) -> None:
     """Add results to those of earlier runs; those of one test replace its earlier ones.
 
-    An earlier result of another test with the same key is kept as long as its test exists: it still counts.
+    An earlier result of another test with the same key is kept as long as its test exists: it still counts. Those of
+    unfinished tests are removed.
     """
     new = _by_key(results)
-    known = read_evidence(spec)
+    before = read_evidence(spec)
+    known = _by_key(old for olds in before.values() for old in olds if old.test not in collected.unfinished)
     for key, fresh in new.items():
         tests = {result.test for result in fresh}
         others = (old for old in known.get(key, ()) if old.test not in tests)
         kept = (old for old in others if not collected.drops(old, spec.config.root))
         known[key] = (*kept, *fresh)
         _write_pictures(spec.config.evidence / key.edition / key.surface, fresh, pictures)
-    touched = {key[:3] for key in new}
+    touched = {key[:3] for key in {*before, *new} if before.get(key) != known.get(key)}
     for place, keys in groupby(sorted(known), key=lambda key: key[:3]):
         if place in touched:
             rows: _File = {"results": [cast("ResultJson", asdict(result)) for key in keys for result in known[key]]}

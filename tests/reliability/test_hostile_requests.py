@@ -77,6 +77,7 @@ def test_bodies_of_another_shape_are_refused(client: Client, end: str) -> None:
     assert client.seen() == before
 
 
+@pytest.mark.proves("missing-or-wrong-key-is-401")
 def test_credentials_that_are_none_are_refused(client: Client) -> None:
     user, key = client.user
     wrong = [

@@ -107,6 +107,7 @@ def test_a_form_of_another_site_changes_nothing(kept: Person, headers: dict[str,
     assert kept.api.state() == before
 
 
+@pytest.mark.proves("other-hosts-refused")
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "localhost.evil.example", "10.0.0.1", ""])
 def test_a_request_for_another_host_is_refused_by_pages_and_api_alike(kept: Person, host: str) -> None:
     for path in ("/", "/sign-in", "/v1/auth/user", "/static/ui.css"):

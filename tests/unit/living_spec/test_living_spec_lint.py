@@ -57,6 +57,11 @@ def test_the_command_names_file_and_line_and_what_keeps_the_steps_from_being_col
         ("  @rule:delete-one\n", "", "9: This rule has no id tag"),
         ("@rule:delete-one", "@rule:delete-one @rule:two", "10: This rule has more than one id tag"),
         ("@scenario:delete-each", "@scenario:delete-two", "22: The scenario id 'delete-two' is already used at"),
+        (
+            "@scenario:delete-each",
+            "@scenario:delete/each",
+            "22: The scenario id 'delete/each' has other characters",
+        ),
         ("Not on api:", "Not on api, ui:", "23: There is no surface 'ui'. Choose one of: api, cli."),
         ("Not on api: the API has no loop.", "Not on api", "23: This 'Not on' line gives no reason"),
         ("Not on api: the API has no loop.", "Not on api:", "23: This 'Not on' line gives no reason"),

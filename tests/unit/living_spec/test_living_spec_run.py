@@ -247,3 +247,19 @@ def test_a_run_that_cannot_begin_says_why_and_fails_no_scenario(proven: Project,
     assert done.output == "ERROR: The run could not begin: no server answers. Start it. Nothing was run.\n"
     assert proven.evidence("reference/cli/delete-two.json") == before
     assert proven.pytest("--collect-only").code == 0
+
+
+@pytest.mark.parametrize(
+    ("ending", "workers"),
+    [("import os; os._exit(3)", ("-n", "1")), ("raise KeyboardInterrupt", ())],
+    ids=["the worker crashes", "the run is interrupted"],
+)
+def test_a_test_that_gives_no_result_has_none_any_more(project: Project, ending: str, workers: tuple[str, ...]) -> None:
+    """Its result of an earlier run of the same sources no longer counts."""
+    crash = f"    from pathlib import Path\n    if Path('crash').exists() and item == 'b':\n        {ending}\n"
+    project.change("tests/test_tiny.py", f"{DELETING}\n", f"{DELETING}\n{crash}")
+    assert project.pytest("--surface", "cli").code == 0
+    project.write("crash", "")
+    assert project.pytest("--surface", "cli", "-k", "delete_each", *workers).code != 0
+    assert [result["values"] for result in project.evidence("reference/cli/delete-each.json")] == [{"item": "a"}]
+    assert "2 missing (delete-two on api, delete-each on cli)" in project.living_spec("check").output
