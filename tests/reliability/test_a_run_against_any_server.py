@@ -154,11 +154,10 @@ module.exports = { CucumberHtmlStream }
 
 
 def _workspace(folder: Path) -> Path:
-    """A checkout in which nothing has been run."""
-    folder.mkdir()
-    for entry in ROOT.iterdir():
-        if entry.name not in (".git", "build", "out", "site"):
-            (folder / entry.name).symlink_to(entry)
+    """A copy of this checkout in which nothing has been run, with the packages of this one."""
+    left_out = shutil.ignore_patterns(".git", ".venv", "build", "out", "site", "pictures", "*cache*")
+    shutil.copytree(ROOT, folder, ignore=left_out, symlinks=True)
+    (folder / ".venv").symlink_to(ROOT / ".venv")
     return folder
 
 
