@@ -22,8 +22,7 @@ from living_spec.collected import Collected, from_json
 from living_spec.config import SpecError, display_path, read_config, with_register
 from living_spec.evidence import Key, Outcome, Result, ResultJson, digest, result_from_json
 from living_spec.listed import differences, listing
-from living_spec.prose.facts import MARKER
-from living_spec.prose.recording import FactWriter, Marked
+from living_spec.prose.recording import record_facts
 from living_spec.recorder import Recorder
 from living_spec.repeats import repeat_problem
 from living_spec.selection import Selection, select
@@ -102,14 +101,11 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from error
     if config.getoption("lint_steps") and config.getoption("numprocesses", None):
         raise pytest.UsageError("--lint-steps needs all steps in one process. Add -n 0.")
-    config.addinivalue_line("markers", f"{MARKER}(*facts, reads=()): the facts of the pages that a test proves")
-    config.pluginmanager.register(Marked(), "living-spec-marked")
+    record_facts(config, selection.config)
     config.pluginmanager.register(_Selecting(), "living-spec-selecting")
     config.pluginmanager.register(Awaiting(), "living-spec-awaiting")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Writer(selection), "living-spec-writer")
-        by_node_id = any("::" in argument for argument in config.args)
-        config.pluginmanager.register(FactWriter(selection.config, by_node_id), "living-spec-facts")
 
 
 def _selected(config: pytest.Config) -> Selection:
