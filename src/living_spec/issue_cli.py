@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -55,6 +56,12 @@ def issue() -> None:
 )
 @click.option("--workaround", required=True, help="What a user can do until it is fixed.")
 @click.option("--from-last-run", is_flag=True, help="Fill in what the failing checks of the last run saw.")
+@click.option(
+    "--evidence",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="The folder with the evidence of that run; default: the project's.",
+)
 @known_issues
 def open_issue(
     id: str,
@@ -64,10 +71,12 @@ def open_issue(
     editions: tuple[str, ...],
     workaround: str,
     from_last_run: bool,
+    evidence: Path | None,
     issues: Path | None,
 ) -> None:
     """Write the page of a new known issue."""
-    proof = read_proof(with_register(find_config(Path.cwd()), issues))
+    config = with_register(find_config(Path.cwd()), issues)
+    proof = read_proof(replace(config, evidence=(evidence or config.evidence).resolve()))
     spec = proof.spec
     if problem := id_problem(id):
         raise SpecError(problem)

@@ -22,8 +22,7 @@ from living_spec.collected import Collected, from_json
 from living_spec.config import SpecError, display_path, read_config, with_register
 from living_spec.evidence import Key, Outcome, Result, ResultJson, digest, result_from_json
 from living_spec.listed import differences, listing
-from living_spec.prose.facts import MARKER
-from living_spec.prose.recording import FactWriter, Marked
+from living_spec.prose.recording import record_facts
 from living_spec.recorder import Recorder
 from living_spec.repeats import repeat_problem
 from living_spec.selection import Selection, select
@@ -102,14 +101,11 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from error
     if config.getoption("lint_steps") and config.getoption("numprocesses", None):
         raise pytest.UsageError("--lint-steps needs all steps in one process. Add -n 0.")
-    config.addinivalue_line("markers", f"{MARKER}(*facts, reads=()): the facts of the pages that a test proves")
-    config.pluginmanager.register(Marked(), "living-spec-marked")
+    record_facts(config, selection.config)
     config.pluginmanager.register(_Selecting(), "living-spec-selecting")
     config.pluginmanager.register(Awaiting(), "living-spec-awaiting")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Writer(selection), "living-spec-writer")
-        by_node_id = any("::" in argument for argument in config.args)
-        config.pluginmanager.register(FactWriter(selection.config, by_node_id), "living-spec-facts")
 
 
 def _selected(config: pytest.Config) -> Selection:
@@ -164,9 +160,8 @@ class _Selecting:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Remove the tests on excluded surfaces, after pytest has chosen among all."""
-    excluded = {item: key for item in items if (key := _key(item)) and _not_on(item, key) is not None}
-    config.stash[_excluded] = list(excluded.values())
-    items[:] = [item for item in items if item not in excluded]
+    config.stash[_excluded] = [key for item in items if excluded(item) and (key := _key(item))]
+    items[:] = [item for item in items if not excluded(item)]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -388,9 +383,10 @@ def _key(item: pytest.Item) -> Key | None:
     return Key(selection.edition, cast("str", _params(item)["surface_name"]), scenario.id, row)
 
 
-def _not_on(item: pytest.Item, key: Key) -> str | None:
-    """The reason why a test's scenario excludes its surface; None where it does not."""
-    return item.config.stash[_selection].spec.scenario(key.scenario).not_on(key.surface)
+def excluded(item: pytest.Item) -> bool:
+    """Whether the scenario of a test excludes its surface: then the test is collected, but never run."""
+    key = _key(item)
+    return key is not None and item.config.stash[_selection].spec.scenario(key.scenario).not_on(key.surface) is not None
 
 
 def _scenario(template: ScenarioTemplate, selection: Selection) -> Scenario:

@@ -6,6 +6,8 @@ from typing import cast
 
 import pytest
 
+from living_spec.pytest_plugin import excluded
+
 FASTEST_FIRST = ("cli-embedded", "api", "cli", "ui")
 OF_A_SERVER = ("api", "cli", "ui")  # cli-embedded would test the software of this machine
 
@@ -54,7 +56,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     found: dict[tuple[str, str], list[pytest.Item]] = {}
     for item in items:
-        if surface := surface_of(item):
+        if (surface := surface_of(item)) and not excluded(item):
             found.setdefault((item.path.name, item.name.replace(f"[{surface}", "[", 1)), []).append(item)
     fastest = {id(min(same, key=lambda item: FASTEST_FIRST.index(surface_of(item)))) for same in found.values()}
     items[:] = [item for item in items if not surface_of(item) or id(item) in fastest]

@@ -15,6 +15,7 @@ from pytest_bdd.scenario import scenario_wrapper_template_registry
 from acceptance.options import surface_of
 from acceptance.surfaces.cli import CliSurface
 from acceptance.world import World
+from living_spec.pytest_plugin import excluded
 
 _MARK = "typed"
 
@@ -31,7 +32,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     seen: set[tuple[frozenset[str], str]] = set()
     for item in items:
-        if isinstance(item, pytest.Function) and (surface := surface_of(item)):
+        if isinstance(item, pytest.Function) and (surface := surface_of(item)) and not excluded(item):
             rule = scenario_wrapper_template_registry[item.function].rule
             assert rule
             key = frozenset(rule.tags), surface

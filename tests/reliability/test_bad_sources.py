@@ -113,6 +113,7 @@ def test_a_file_that_changes_while_it_is_read_is_told(stocked: Machine, tmp_path
     stocked.nothing_changed(before)
 
 
+@pytest.mark.proves("changing-file-is-named")
 def test_a_file_that_is_written_to_all_the_time_is_told(stocked: Machine, tmp_path: Path) -> None:
     before = stocked.state()
     log = folder_of(stocked.home, {"log": bytes(_LARGE)}, "logs") / "log"

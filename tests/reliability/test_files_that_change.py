@@ -75,6 +75,25 @@ def test_a_file_that_was_not_sent_yet_gets_its_current_content(machine: Machine,
     assert (machine.home / "back" / "a.bin").read_bytes() == _LARGE
 
 
+@pytest.mark.proves("unsent-file-is-compared-by-size-and-time")
+@pytest.mark.parametrize("change", ["size", "time"])
+def test_a_file_that_was_not_sent_yet_is_compared_by_its_size_and_time(
+    embedded: Machine, tmp_path: Path, change: str
+) -> None:
+    folder = folder_of(embedded.home, {"a.bin": _LARGE, "b.bin": _LARGE})
+    own = embedded.grid
+    embedded.grid = dying(tmp_path, "grid_datastores.machine.upload_journal:Journal.record", after=True)
+    assert embedded.run("datastore", "create", "source", "--name", "data").code == -signal.SIGKILL
+    embedded.grid = own
+    before = (folder / "b.bin").stat()
+    if change == "size":
+        (folder / "b.bin").write_bytes(_LARGE[1:])
+        os.utime(folder / "b.bin", ns=(before.st_atime_ns, before.st_mtime_ns))
+    else:
+        os.utime(folder / "b.bin", ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    embedded.run("datastore", "resume").refused("source has changed since the upload of version 1 of data began")
+
+
 @pytest.mark.proves("sent-file-is-compared")
 @pytest.mark.parametrize("changed", ["a.csv", "b.bin"])
 def test_a_file_that_has_arrived_is_compared_when_its_upload_goes_on(

@@ -97,3 +97,20 @@ def _properties(described: dict[str, Any], schema: dict[str, Any]) -> list[str]:
     if "$ref" not in schema:
         return []
     return list(described["components"]["schemas"][schema["$ref"].rpartition("/")[2]].get("properties", {}))
+
+
+@pytest.mark.proves("tables-of-variables-are-generated", reads=["docs/reference/configuration.md"])
+@pytest.mark.proves("every-reason-is-on-the-page", reads=["docs/reference/errors.md"])
+@pytest.mark.proves("requests-page-is-the-description", reads=["docs/reference/operations.md"])
+@pytest.mark.parametrize(
+    ("page", "made"),
+    [
+        ("configuration", "variables.md"),
+        ("errors", "refusals.md"),
+        ("operations", "operations.md"),
+        ("api", "reasons.md"),
+    ],
+)
+def test_a_page_includes_what_is_made_for_it(page: str, made: str) -> None:
+    lines = (CLI_PAGE.parent / f"{page}.md").read_text("utf-8").splitlines()
+    assert f'--8<-- "{made}"' in lines

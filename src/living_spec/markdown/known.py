@@ -42,7 +42,7 @@ def known_issue(context: Context, block: Block) -> Lines:
         ["Where", literal(context.where(issue))],
         ["Rules", "<br>".join(context.link(rule, authored(rule.sentence)) for rule in _rules(context, issue))],
         ["Scenarios", ", ".join(f"`{name}`" for name in issue.scenarios)],
-        *([["What the run sees", literal(issue.sees)]] if issue.sees else []),
+        *([["What the run sees", f"<code>{literal(issue.sees)}</code>"]] if issue.sees else []),
         ["What to do", authored(issue.workaround)],
         ["Reproduce it", f"`.venv/bin/pytest tests/acceptance --issue {issue.id}`"],
     ]

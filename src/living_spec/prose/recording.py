@@ -36,7 +36,16 @@ class _Parcel(TypedDict):
     reason: str
 
 
-class Marked:
+def record_facts(config: pytest.Config, settings: Config) -> None:
+    """Register the marker, and the plugins that record what tests prove."""
+    config.addinivalue_line("markers", f"{MARKER}(*facts, reads=()): the facts of the pages that a test proves")
+    config.pluginmanager.register(_Marked(), "living-spec-marked")
+    if not hasattr(config, "workerinput"):
+        by_node_id = any("::" in argument for argument in config.args)
+        config.pluginmanager.register(_FactWriter(settings, by_node_id), "living-spec-facts")
+
+
+class _Marked:
     """Counts the cases of each test that proves facts, and attaches its part to their reports."""
 
     @pytest.hookimpl(tryfirst=True)
@@ -59,7 +68,7 @@ class Marked:
         return report
 
 
-class FactWriter:
+class _FactWriter:
     """Collects the results of tests that prove facts, and writes them at the end; not part of a worker of xdist."""
 
     def __init__(self, config: Config, by_node_id: bool) -> None:

@@ -215,7 +215,9 @@ def test_an_issue_is_opened_with_what_the_last_run_saw(listed: Project) -> None:
     (listed.root / PAGE).unlink()
     listed.change(TESTS, SHORT, "assert item == 'x', 'lost (2) of 4 at 2026-03-01 10:00: 50 %'")
     listed.pytest("--surface", "cli")
-    done = listed.living_spec(*OPENING, "--scenario", "delete-two", "--scenario", "delete-each", "--from-last-run")
+    (listed.root / "build/evidence").rename(listed.root / "theirs")
+    last_run = ("--from-last-run", "--evidence", "theirs")
+    done = listed.living_spec(*OPENING, "--scenario", "delete-two", "--scenario", "delete-each", *last_run)
     assert done.output == f"{PAGE}\n"
     [issue] = listed.proof().register.issues
     assert issue.sees.split("|") == [

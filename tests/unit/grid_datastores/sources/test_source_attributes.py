@@ -7,6 +7,7 @@ import stat
 import struct
 import subprocess
 import tarfile
+import time
 import zipfile
 from pathlib import Path
 
@@ -168,6 +169,20 @@ def test_a_file_of_a_zip_from_unix_is_executable_if_anybody_may_run_it(
 )
 def test_a_time_of_a_zip_is_the_most_exact_that_it_has_or_none(tmp_path: Path, data: bytes, kept: int | None) -> None:
     assert time_of(data, tmp_path) == kept
+
+
+@pytest.mark.proves("zip-times-without-zone-are-utc")
+def test_a_time_of_a_zip_does_not_depend_on_the_zone_of_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = zip_with(date=(2023, 11, 14, 22, 13, 20))
+    try:
+        with monkeypatch.context() as patch:
+            patch.setenv("TZ", "XYZ-9")  # nine hours before UTC
+            time.tzset()
+            assert time_of(data, tmp_path) == DAY * SECOND
+    finally:
+        time.tzset()
 
 
 def test_what_the_zip_program_made_of_files_has_their_times(tmp_path: Path) -> None:

@@ -1,0 +1,125 @@
+"""Defects that make a sentence of the pages false: a test that proves its fact has to notice.
+
+They run in the process of the proving tests, so each is tried with every run of the tests, see
+`tests/unit/test_fact_defects.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from defects.registry import Change, expose, put, wrap
+from grid_datastores.domain.model import EventKind, Phase
+
+LEASE = 60  # seconds
+HOUR = 3600 * 10**9  # nanoseconds
+RULES = "grid_datastores.domain.rules"
+VERSIONS = "grid_datastores.catalog.versions:Versions"
+WORKLOADS = "grid_datastores.service.workloads:Workloads"
+
+
+@dataclass(frozen=True)
+class FactDefect:
+    """Changes of the software that make a fact of the pages false; `what` is then true instead."""
+
+    id: str
+    fact: str
+    what: str
+    changes: Callable[[], Iterable[Change]]
+
+    def apply(self) -> None:
+        """Break the implementation in this process."""
+        for change in list(self.changes()):
+            change.apply()
+
+
+FACT_DEFECTS: list[FactDefect] = []
+
+
+def untrue(fact: str, what: str) -> Callable[[Callable[[], Iterable[Change]]], Callable[[], Iterable[Change]]]:
+    """Register a defect under the name of its function, which returns the changes."""
+
+    def register(changes: Callable[[], Iterable[Change]]) -> Callable[[], Iterable[Change]]:
+        FACT_DEFECTS.append(FactDefect(changes.__name__.replace("_", "-"), fact, what, changes))
+        return changes
+
+    return register
+
+
+@untrue("upload-expires-without-data", "an upload expires although its data arrives")
+def arriving_data_counts_not() -> Iterator[Change]:
+    yield wrap(f"{VERSIONS}.mark_active", lambda original: lambda self, version_id, at: None)
+
+
+@untrue("fingerprint-of-paths-sizes-contents", "the fingerprint covers times and permissions, too")
+def fingerprint_of_attributes() -> Iterator[Change]:
+    covering = property(lambda manifest: sha256(manifest.encode()).hexdigest())
+    yield put("grid_datastores.storage.manifest:Manifest.fingerprint", covering)
+
+
+@untrue("usual-mount-path", "a version is mounted at /data/NAME by default")
+def mounted_elsewhere() -> Iterator[Change]:
+    def moved(original: Any) -> Any:
+        return lambda path: original(path.replace("/datastores/", "/data/", 1))
+
+    yield wrap(f"{RULES}:check_mount_path", moved)
+
+
+@untrue("run-without-lease-holds-until-ended", "a heartbeat gives a lease to a Run that has none")
+def heartbeat_gives_a_lease() -> Iterator[Change]:
+    def leased(original: Any) -> Any:
+        def heartbeat(self: Any, user: Any, workload_id: str) -> Any:
+            run = original(self, user, workload_id)
+            with self.context.catalog.write() as tx:
+                tx.workloads.renew_lease(run.id, LEASE, self.context.clock())
+                return tx.workloads.get(run.id)
+
+        return heartbeat
+
+    yield expose(WORKLOADS, "context")
+    yield wrap(f"{WORKLOADS}.heartbeat", leased)
+
+
+@untrue("life-of-a-version", "an upload cannot be deleted")
+def uploads_stay() -> Iterator[Change]:
+    yield wrap(f"{RULES}:phases_before", lambda original: lambda phase: original(phase) - {Phase.UPLOADING})
+
+
+@untrue("refused-deletion-in-history", "the history has no refused deletion")
+def refusal_not_recorded() -> Iterator[Change]:
+    def silent(original: Any) -> Any:
+        def record(self: Any, version_id: str, kind: EventKind, *rest: Any) -> None:
+            if kind is not EventKind.REFUSED:
+                original(self, version_id, kind, *rest)
+
+        return record
+
+    yield wrap(f"{VERSIONS}.record", silent)
+
+
+@untrue("failed-with-the-cause", "a failed upload gives no cause")
+def cause_not_told() -> Iterator[Change]:
+    def vague(original: Any) -> Any:
+        return lambda self, version_id, kind, actor, message, at: original(self, version_id, kind, actor, "", at)
+
+    yield wrap(f"{VERSIONS}.record", vague)
+
+
+@untrue("wrong-keys-are-limited", "a hundred wrong keys are accepted")
+def more_wrong_keys() -> Iterator[Change]:
+    yield put("grid_datastores.server.signing_in:MAX_WRONG_KEYS", 100)
+
+
+@untrue("zip-times-without-zone-are-utc", "times without a time zone are read an hour later")
+def another_time_zone() -> Iterator[Change]:
+    def later(original: Any) -> Any:
+        def modified(info: Any) -> int | None:
+            time = original(info)
+            return time if time is None or info.extra else time + HOUR
+
+        return modified
+
+    yield wrap("grid_datastores.sources.zip_fields:modified", later)
