@@ -53,6 +53,15 @@ def test_it_holds_as_many_as_it_says(number):
     assert number <= int(pathlib.Path("limit.txt").read_text())
 """
 
+CRASH = """
+import os
+import pathlib
+
+def pytest_runtest_WHEN():
+    if pathlib.Path("crash").exists():
+        os._exit(1)
+"""
+
 
 @pytest.fixture
 def told(proven: Project) -> Project:
@@ -195,6 +204,27 @@ def test_workers_of_xdist_send_their_results(told: Project) -> None:
     results = json.loads((told.root / "build/evidence/facts.json").read_text("utf-8"))
     assert [len(one["cases"]) for one in results.values()] == [2]
     assert told.living_spec("facts").code == 0
+
+
+@pytest.mark.parametrize("ends", ["pytest.skip('no disk')", "pytest.xfail('not yet')"])
+def test_a_test_that_is_skipped_proves_nothing(told: Project, ends: str) -> None:
+    told.change("tests/test_fact.py", "    assert", f"    {ends}\n    assert")
+    assert told.pytest().code == 0
+    done = told.living_spec("facts")
+    assert (done.code, "test_it_holds_as_many_as_it_says: not run" in done.output) == (1, True)
+    output, site = page(told, "--strict")
+    assert "Aborted with" in output
+    assert site.xpath("//strong[@class='spec-unproven']/text()") == ["Not proven: not run"]
+
+
+@pytest.mark.parametrize("when", ["setup", "call"])
+def test_a_test_whose_process_crashes_proves_nothing_any_more(told: Project, when: str) -> None:
+    told.write("tests/conftest.py", CRASH.replace("WHEN", when))
+    assert told.pytest("-m", "proves").code == 0
+    assert told.living_spec("facts").code == 0
+    told.write("crash", "")
+    assert told.pytest("-m", "proves", "-n", "1", "--max-worker-restart", "0").code == 1
+    assert told.living_spec("facts").code == 1
 
 
 def test_signing_shows_the_change_and_its_proof(linted: Project) -> None:
