@@ -187,6 +187,10 @@ def test_wrong_keys_are_limited_for_one_user_from_one_address(service: Service) 
     assert refused("wrong") is TooManyAttempts
     assert refused("wrong", address="10.0.0.2") is NotSignedIn
     assert refused("wrong", name="eve") is NotSignedIn
+    now[0] = 100.0
+    with pytest.raises(TooManyAttempts) as caught:
+        attempts.sign_in(service.accounts, "ben", "wrong", "10.0.0.1")
+    assert caught.value.metadata["retryAfter"] in ("200", "201")
     now[0] = 299.0
     assert refused("wrong") is TooManyAttempts
     now[0] = 300.0
