@@ -96,6 +96,7 @@ def test_an_unknown_id_fails_every_build(proven: Project) -> None:
 # Rendered in process
 
 
+@pytest.mark.proves("feature-shows-scenarios-and-evidence", "scenario-id-in-its-link")
 def test_the_feature_shows_reasons_steps_examples_and_evidence(at: Project) -> None:
     page = render((at.root / "docs/spec/deleting.md").read_text("utf-8"))
     assert texts(page, "//h2") == ["Deleting"]
@@ -303,6 +304,7 @@ def test_nothing_in_the_evidence_is_read_as_markup(at: Project, block: str) -> N
         assert 'When item "1" _is_ <b>not</b> [x](y) {: #z } deleted' in texts(page, "//li")
 
 
+@pytest.mark.proves("matrix-shows-results-and-time")
 def test_the_matrix_has_a_column_for_each_surface_and_says_when_the_run_was(at: Project) -> None:
     page = render("::: matrix")
     assert texts(page, "//th") == ["Rule", "API", "CLI"]
