@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _FRONT_MATTER_RULE = "---"
-_DESCRIPTION = re.compile(r"description:\s*(.*)")
+_SHOWN = re.compile(r"(?:description|workaround):\s*\"?(.*?)\"?$")
 _HEADING = re.compile(r"\s*#{1,6}\s+(?P<text>.*?)\s*(?:\{[^{}]*\})?\s*$")
 _TITLE = re.compile(r"\s*(?:!!!|\?\?\?\+?|===[+!]?)\s*[^\"]*(?:\"(?P<text>.*)\")?\s*$")
 _ROW = re.compile(r"\s*\|(?P<cells>.*)\|\s*$")
@@ -54,7 +54,7 @@ def sentences(lines: Sequence[str]) -> Iterator[Sentence]:
     number = 0
     if lines and lines[0] == _FRONT_MATTER_RULE:
         number = lines.index(_FRONT_MATTER_RULE, 1) + 1
-        yield from _description(lines[:number])
+        yield from _of_front_matter(lines[:number])
     while number < len(lines):
         line = lines[number]
         end = end_of_fence(lines, number)
@@ -90,9 +90,10 @@ def shown(markdown: str) -> str:
     return " ".join("".join([*parts, _unmarked(text[at:])]).split())
 
 
-def _description(front_matter: Sequence[str]) -> Iterator[Sentence]:
+def _of_front_matter(front_matter: Sequence[str]) -> Iterator[Sentence]:
+    """Those of the fields that readers see: the description of a page, and the workaround of a known issue."""
     for number, line in enumerate(front_matter):
-        if match := _DESCRIPTION.match(line):
+        if match := _SHOWN.match(line):
             yield from (Sentence(shown(match[1][start:end]), number) for start, end in _spans(match[1]))
 
 

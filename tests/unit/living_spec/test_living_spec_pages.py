@@ -82,6 +82,9 @@ def test_unproven_rules_fail_a_strict_build_and_show_a_banner_in_any_other(prove
     for name in ("index.html", "spec/deleting/index.html"):
         [banner] = texts(built(proven, name), "//div[@class='admonition warning']")
         assert "CLI" in banner
+    if state == "failing":
+        shown = texts(built(proven, "spec/deleting/index.html"), "//p[@class='spec-reason']")
+        assert "CLI: fails: AssertionError: assert 0" in shown
     [results] = texts(built(proven, "index.html"), "//p[@class='spec-results']")
     assert {"stale": "CLI ✓ holds (stale)", "missing": "CLI ○ not run", "failing": "CLI ✗ fails"}[state] in results
 
@@ -109,6 +112,7 @@ def test_the_feature_shows_reasons_steps_examples_and_evidence(at: Project) -> N
     nested = "//details[@class='spec-evidence']/details[@class='spec-evidence']"
     assert "$ rm shelf/1 api of reference" in texts(page, f"{nested}//pre")
     assert '{ "why": "held" }' in texts(page, f"{nested}//pre")
+    assert set(page.xpath(f"{nested}//img/@alt")) == {"shelf: these are left"}
 
 
 def test_the_scenario_shows_its_steps_and_results(at: Project) -> None:
@@ -353,6 +357,7 @@ def test_a_rule_that_no_page_shows_gets_no_link(at: Project) -> None:
     assert not page.xpath("//a")
 
 
+@pytest.mark.proves("pages-follow-the-features")
 def test_a_changed_feature_is_seen_by_the_next_page(at: Project) -> None:
     assert texts(render("::: rule delete-one"), "//p[@class='spec-rule']") != ["Nothing goes"]
     at.change("features/deleting.feature", "Deleting an item deletes that item and no other", "Nothing goes")

@@ -68,6 +68,7 @@ def check_evidence(project: Project) -> None:
     assert files(project) == FILES
     [result] = project.evidence("reference/api/delete-two.json")
     assert result["outcome"] == "passed"
+    assert result["digest"] == project.proof().digest
     steps = result["steps"]
     assert isinstance(steps, list)
     assert [step["keyword"] for step in steps] == ["Given", "When", "Then"]
