@@ -12,7 +12,7 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from living_spec.config import SpecError, display_path
+from living_spec.config import SpecError, display_path, read_source
 from living_spec.evidence import Outcome, digest
 from living_spec.results import Freshness, Kind, Verdict
 
@@ -63,7 +63,7 @@ def proving_tests(config: Config) -> list[ProvingTest]:
     found: list[ProvingTest] = []
     for top in config.prose.tests if config.prose else ():
         for path in sorted(top.rglob("test_*.py")):
-            source = path.read_text("utf-8")
+            source = read_source(path)
             if f".{MARKER}(" in source:
                 found += _tests(config, path, _parsed(path, source).body, "", ())
     return found
