@@ -63,8 +63,9 @@ def find_blocks(lines: Sequence[str]) -> Iterator[Block]:
 def page_blocks(config: Config) -> Iterator[tuple[Path, Block]]:
     """The blocks of all pages, with the page of each, in the order of their paths."""
     for path in sorted(config.pages.rglob("*.md")):
+        lines = read_source(path).splitlines()
         try:
-            for block in find_blocks(read_source(path).splitlines()):
+            for block in find_blocks(lines):
                 yield path, block
         except SpecError as error:
             raise SpecError(f"{display_path(path)}: {error}") from error
