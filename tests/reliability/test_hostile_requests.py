@@ -50,7 +50,7 @@ BODIES = [
 ]
 
 
-@pytest.mark.proves("one-form-of-errors")
+@pytest.mark.proves("errors-have-one-form")
 @pytest.mark.parametrize("end", ["create", "presigned-urls", "completed", "sessions", "session", "runs", "login"])
 def test_bodies_of_another_shape_are_refused(client: Client, end: str) -> None:
     path = client.begin()
@@ -142,7 +142,7 @@ def test_an_address_of_a_part_that_has_expired_is_refused(own_server: ServerProc
     client.http.close()
 
 
-@pytest.mark.proves("one-form-of-errors")
+@pytest.mark.proves("errors-have-one-form")
 def test_places_that_are_none_are_not_found(client: Client) -> None:
     before = client.seen()
     for path in (
