@@ -8,9 +8,7 @@ import sys
 def main() -> None:
     """Load the command line and run it."""
     if sys.platform == "win32":
-        sys.exit(
-            "Error: grid does not run on Windows. Run it on Linux or macOS, or in the Windows Subsystem for Linux."
-        )
+        sys.exit("Error: grid does not run on Windows. Run it on Linux, or in the Windows Subsystem for Linux.")
     try:
         from grid_datastores.system.streams import set_up_streams
 

@@ -22,8 +22,7 @@ from living_spec.collected import Collected, from_json, names_single_tests
 from living_spec.config import SpecError, display_path, read_config, with_register
 from living_spec.evidence import Key, Outcome, Result, ResultJson, digest, result_from_json
 from living_spec.listed import expect
-from living_spec.prose.facts import MARKER
-from living_spec.prose.recording import FactWriter, Marked
+from living_spec.prose.recording import record_facts
 from living_spec.recorder import Recorder
 from living_spec.repeats import repeat_problem
 from living_spec.selection import Selection, select
@@ -99,14 +98,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_selection] = selection = _selected(config)
         if not hasattr(config, "workerinput"):
             config.pluginmanager.register(_Writer(selection), "living-spec-writer")
-            facts = FactWriter(selection.config, names_single_tests(config))
-            config.pluginmanager.register(facts, "living-spec-facts")
+        record_facts(config, selection.config, names_single_tests(config))
     except SpecError as error:
         raise pytest.UsageError(str(error)) from error
     if config.getoption("lint_steps") and config.getoption("numprocesses", None):
         raise pytest.UsageError("--lint-steps needs all steps in one process. Add -n 0.")
-    config.addinivalue_line("markers", f"{MARKER}(*facts, reads=()): the facts of the pages that a test proves")
-    config.pluginmanager.register(Marked(), "living-spec-marked")
     config.pluginmanager.register(_Selecting(), "living-spec-selecting")
     config.pluginmanager.register(Awaiting(), "living-spec-awaiting")
 

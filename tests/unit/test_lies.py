@@ -12,6 +12,7 @@ from living_spec.prose.bindings import bindings_file, read_bindings
 from living_spec.prose.lint import unbound
 from living_spec.prose.sentences import sentences
 
+ROOT = Path(__file__).parents[2]
 PROSE = find_config(Path(__file__)).prose
 assert PROSE
 PAGES = list(PROSE.files())
@@ -20,7 +21,7 @@ LIES = ("A deletion can be undone for a day.", "The limit is 500 versions.", "`D
 # What a reader does not read: targets of links, attributes, tags, types of boxes, blocks, and the head of the page.
 UNREAD = re.compile(
     r"\]\([^)]*\)|\{[^{}]*\}|</?\w[^>]*>|(?:!!!|\?\?\?) \w+|^\s*:::.*|^\s*--8<--.*|^(?:title|hide|search|  exclude):.*"
-    r"|^description:|^\s*\d+\. "
+    r"|^(?:id|status|editions|surfaces|scenarios|sometimes|sees|since):.*|^(?:description|workaround):|^\s*\d+\. "
 )
 
 
@@ -28,6 +29,15 @@ def problems(page: Path, lines: list[str]) -> list[str]:
     assert PROSE
     bindings = read_bindings(bindings_file(PROSE, page))
     return [message for _page, _line, message in unbound(page, list(sentences(lines)), bindings)]
+
+
+@pytest.mark.proves("every-page-has-bindings", reads=["pyproject.toml"])
+def test_every_page_but_the_changelog_is_bound() -> None:
+    """A page of the history tells what was."""
+    pages = {page.relative_to(ROOT).as_posix() for page in PAGES}
+    written = {page.relative_to(ROOT).as_posix() for page in (ROOT / "docs").rglob("*.md")}
+    assert pages == {"README.md"} | (written - {"docs/changelog.md"})
+    assert [page for page in PAGES if not bindings_file(PROSE, page).is_file()] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

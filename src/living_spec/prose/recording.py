@@ -37,7 +37,19 @@ class _Parcel(TypedDict):
     reason: str
 
 
-class Marked:
+def record_facts(config: pytest.Config, settings: Config, by_node_id: bool) -> None:
+    """Register the marker, and the plugins that record what tests prove.
+
+    `by_node_id` says that the run was given ids of single tests: then it may not have all cases of a test. Raises
+    SpecError for a marker that does not name its facts as plain texts.
+    """
+    config.addinivalue_line("markers", f"{MARKER}(*facts, reads=()): the facts of the pages that a test proves")
+    config.pluginmanager.register(_Marked(), "living-spec-marked")
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_FactWriter(settings, by_node_id), "living-spec-facts")
+
+
+class _Marked:
     """Counts the cases of each test that proves facts, and attaches its part to their reports."""
 
     @pytest.hookimpl(tryfirst=True)
@@ -60,12 +72,11 @@ class Marked:
         return report
 
 
-class FactWriter:
+class _FactWriter:
     """Collects the results of tests that prove facts, and writes them at the end; not part of a worker of xdist."""
 
     def __init__(self, config: Config, by_node_id: bool) -> None:
         self._config = config
-        # Whether the run was given node ids: then it may not have seen all cases of a test.
         self._by_node_id = by_node_id
         self._digests = fact_digests(config, proving_tests(config))
         self._phases: dict[tuple[str, str], list[tuple[Outcome, str]]] = {}

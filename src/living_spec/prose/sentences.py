@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _FRONT_MATTER = re.compile(r"---[ \t]*$")
 _END_OF_FRONT_MATTER = re.compile(r"(?:---|\.\.\.)[ \t]*$")
-_DESCRIPTION = re.compile(r"description:\s*(.*)")
+_SHOWN = re.compile(r"(?:description|workaround):\s*\"?(.*?)\"?$")
 _HEADING = re.compile(r"\s*#{1,6}\s+(?P<text>.*?)\s*(?:\{[^{}]*\})?\s*$")
 _TITLE = re.compile(r"\s*(?:!!!|\?\?\?\+?|===[+!]?)(?:\s+[\w-]+)*(?:\s+\"(?P<text>.*)\")?\s*$")
 _ROW = re.compile(r"\s*\|(?P<cells>.*)\|\s*$")
@@ -63,7 +63,7 @@ def sentences(lines: Sequence[str]) -> Iterator[Sentence]:
     number = 0
     if (end_of_front_matter := _end_of_front_matter(lines)) is not None:
         number = end_of_front_matter + 1
-        yield from _description(lines[:number])
+        yield from _of_front_matter(lines[:number])
     while number < len(lines):
         line = lines[number]
         end = end_of_fence(lines, number)
@@ -106,9 +106,10 @@ def _end_of_front_matter(lines: Sequence[str]) -> int | None:
     return next((number for number in range(1, len(lines)) if _END_OF_FRONT_MATTER.match(lines[number])), None)
 
 
-def _description(front_matter: Sequence[str]) -> Iterator[Sentence]:
+def _of_front_matter(front_matter: Sequence[str]) -> Iterator[Sentence]:
+    """Those of the fields that readers see: the description of a page, and the workaround of a known issue."""
     for number, line in enumerate(front_matter):
-        if match := _DESCRIPTION.match(line):
+        if match := _SHOWN.match(line):
             yield from (Sentence(shown(match[1][start:end]), number) for start, end in _spans(match[1]))
 
 

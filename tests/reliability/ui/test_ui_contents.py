@@ -89,6 +89,7 @@ def _versions(ana: Person) -> list[tuple[str, int]]:
 def test_the_page_of_a_version_in_use_says_by_whom_and_where_that_ends(ana: Person) -> None:
     ana.api.mount("tuning", "data", 1)
     ana.api.run("nightly", "data", 1)
+    ana.api.mount("exploring", "data", 2)
     page = _page(ana, f"{ONE}/delete")
     links = _section(page, "In use by").xpath(".//a")
     assert sorted(map(_text, links)) == ["Run nightly", "Session tuning"]

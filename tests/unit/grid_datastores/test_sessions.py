@@ -64,10 +64,10 @@ def test_the_list_has_name_state_since_when_and_mounts(
 ) -> None:
     begun = service.uploads.begin(ana, "data", Source(SourceKind.FILES, "data"))
     version = service.uploads.publish(ana, begun.id, Manifest.of([]))
-    tuning, exploring = (
-        service.workloads.start(ana, WorkloadKind.SESSION, name, {version.id: ""}) for name in ("tuning", "exploring")
-    )
-    clock.go(3600)
+    tuning = service.workloads.start(ana, WorkloadKind.SESSION, "tuning", {version.id: ""})
+    clock.go(60)
+    exploring = service.workloads.start(ana, WorkloadKind.SESSION, "exploring", {version.id: ""})
+    clock.go(3540)
     paused = service.workloads.set_state(ana, WorkloadKind.SESSION, tuning.id, WorkloadState.PAUSED)
     head, *rows = terminal.done("session", GRID_DIR=str(tmp_path)).splitlines()
     assert head.split() == ["NAME", "STATE", "SINCE", "MOUNTS"]

@@ -18,5 +18,5 @@ def test_windows_is_named() -> None:
     done = subprocess.run([sys.executable, "-c", _WINDOWS], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "Error: grid does not run on Windows. Run it on Linux or macOS, or in the Windows Subsystem for Linux.\n"
+        "Error: grid does not run on Windows. Run it on Linux, or in the Windows Subsystem for Linux.\n"
     )

@@ -38,6 +38,7 @@ def run(project: Project) -> tuple[str, Kind]:
     return output, proof.scenario(proof.spec.scenario("delete-each"), "cli", "reference").kind
 
 
+@pytest.mark.proves("coroutine-of-a-step")
 @pytest.mark.parametrize(
     ("step", "what"),
     [
@@ -61,6 +62,7 @@ def test_a_step_that_nothing_runs_is_an_error(project: Project, step: str, what:
     assert "NotRunError" in str(project.evidence("reference/cli/delete-each.json")[0]["reason"])
 
 
+@pytest.mark.proves("coroutine-of-a-step")
 @pytest.mark.parametrize("hook", ["pytest_configure", "pytest_sessionstart"])
 @pytest.mark.parametrize("holds", [True, False])
 def test_a_step_that_a_plugin_awaits_counts(project: Project, hook: str, holds: bool) -> None:

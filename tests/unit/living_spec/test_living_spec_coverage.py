@@ -46,6 +46,7 @@ def test_coverage_shows_what_stands_behind_each_rule(at: Project) -> None:
     assert not page.xpath("//div[@class='admonition warning']")
 
 
+@pytest.mark.proves("rule-needs-page-and-scenario")
 def test_a_gap_is_a_warning_that_fails_a_strict_build(at: Project) -> None:
     at.write("docs/index.md", "# Tiny\n")
     at.write("docs/coverage.md", "# Coverage\n\n::: coverage\n")
@@ -54,6 +55,7 @@ def test_a_gap_is_a_warning_that_fails_a_strict_build(at: Project) -> None:
     assert "The coverage has gaps: no page of the guide cites delete-one." in done.output
 
 
+@pytest.mark.proves("rule-needs-page-and-scenario")
 def test_a_rule_that_is_shown_on_no_surface_is_a_gap(at: Project) -> None:
     at.change("features/deleting.feature", "    Why:", "    Not on api, cli: later.\n    Why:")
     [banner] = texts(render("::: coverage"), "//div[@class='admonition warning']")

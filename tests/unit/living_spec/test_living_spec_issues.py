@@ -46,7 +46,7 @@ def problems(project: Project) -> list[str]:
 # The run
 
 
-@pytest.mark.proves("exit-codes-of-pytest")
+@pytest.mark.proves("exit-codes-of-pytest", "known-failure-is-expected")
 def test_a_listed_failure_does_not_fail_the_run(listed: Project) -> None:
     done = listed.pytest()
     assert done.code == 0, done.output
@@ -56,7 +56,7 @@ def test_a_listed_failure_does_not_fail_the_run(listed: Project) -> None:
     assert listed.living_spec("check").code == 0
 
 
-@pytest.mark.proves("exit-codes-of-pytest")
+@pytest.mark.proves("exit-codes-of-pytest", "known-failure-is-expected", "fixed-but-listed-is-red")
 def test_a_listed_failure_that_passes_fails_the_run_and_says_what_to_do(listed: Project) -> None:
     listed.change(STEPS, BUG, DELETING)
     done = listed.pytest()
@@ -78,6 +78,7 @@ def test_a_failure_that_is_not_listed_fails_the_run(listed: Project) -> None:
     assert (kind(listed), kind(listed, "api")) == (Kind.KNOWN_ISSUE, Kind.FAILS)
 
 
+@pytest.mark.proves("only-a-check-counts")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -96,6 +97,7 @@ def test_only_an_assertion_of_the_scenario_counts_as_the_listed_failure(
     assert kind(listed) is Kind.FAILS
 
 
+@pytest.mark.proves("closed-issue-must-hold")
 def test_a_closed_issue_whose_scenario_fails_fails_the_run_and_is_told(listed: Project) -> None:
     listed.change(PAGE, "status: open", "status: closed")
     done = listed.pytest()
@@ -106,8 +108,12 @@ def test_a_closed_issue_whose_scenario_fails_fails_the_run_and_is_told(listed: P
         "Issue loses-two is closed, but fails again."
         in proof.scenario(proof.spec.scenario("delete-two"), "cli", "reference").reason
     )
+    listed.change(STEPS, BUG, DELETING)
+    assert listed.pytest().code == 0
+    assert kind(listed) is Kind.HOLDS
 
 
+@pytest.mark.proves("second-example-of-a-scenario")
 def test_one_example_of_a_scenario_can_be_listed(listed: Project) -> None:
     listed.change(PAGE, "[delete-two]", "[delete-each/2]")
     listed.change(STEPS, "item == '1'", "item == 'b'")
@@ -115,6 +121,7 @@ def test_one_example_of_a_scenario_can_be_listed(listed: Project) -> None:
     assert "3 passed, 1 xfailed" in done.output
 
 
+@pytest.mark.proves("sometimes-may-hold")
 def test_a_scenario_that_fails_only_sometimes_may_hold(listed: Project) -> None:
     listed.change(PAGE, "since:", "sometimes: [delete-two]\nsince:")
     assert listed.pytest().code == 0
@@ -124,13 +131,15 @@ def test_a_scenario_that_fails_only_sometimes_may_hold(listed: Project) -> None:
     assert kind(listed) is Kind.HOLDS
 
 
-@pytest.mark.proves("rule-and-issue-select-scenarios")
+@pytest.mark.proves("rule-and-issue-select-scenarios", "issue-runs-its-first-edition")
 def test_an_issue_is_reproduced_by_its_id(listed: Project) -> None:
-    listed.change(PAGE, "[reference]", "[shipped]")
-    done = listed.pytest("--issue", "loses-two")
-    assert "1 xfailed" in done.output
-    assert "passed" not in done.output
-    assert [path.name for path in (listed.root / "build/evidence").glob("*")] == ["shipped"]
+    """In its first edition, or in the one that is asked for."""
+    listed.change(PAGE, "[reference]", "[shipped, reference]")
+    for options, editions in (((), {"shipped"}), (("--edition", "reference"), {"shipped", "reference"})):
+        done = listed.pytest("--issue", "loses-two", *options)
+        assert "1 xfailed" in done.output
+        assert "passed" not in done.output
+        assert {path.name for path in (listed.root / "build/evidence").glob("*") if path.is_dir()} == editions
     assert (
         "There is no known issue 'loses-tow'. Did you mean 'loses-two'?" in listed.pytest("--issue", "loses-tow").output
     )
@@ -157,9 +166,11 @@ def article(project: Project, page: str) -> lxml.html.HtmlElement:
     return lxml.html.parse(project.root / "site" / page).getroot().xpath("//article")[0]
 
 
+@pytest.mark.proves("open-issue-warns-beside-the-rule", "open-issues-are-listed")
 def test_pages_warn_of_an_open_issue_and_list_it(listed: Project) -> None:
     listed.write("docs/known-issues/index.md", "# Known issues\n\n::: known-issues\n")
     listed.write("docs/matrix.md", "# All\n\n::: matrix\n\n::: summary\n")
+    listed.write("docs/other.md", "# Other\n\n::: rule delete-one\n")
     listed.pytest()
     done = listed.mkdocs("--strict")
     assert done.code == 0, done.output
@@ -169,6 +180,7 @@ def test_pages_warn_of_an_open_issue_and_list_it(listed: Project) -> None:
     assert "Known issue: The second item goes, too, on CLI, in the edition Reference." in warning.text_content()
     assert "What to do: Use the API." in warning.text_content()
     assert warning.xpath(".//a/@href") == ["known-issues/loses-two/"]
+    assert len(article(listed, "other/index.html").xpath("//p[@class='spec-issue']")) == 1
     [row] = article(listed, "known-issues/index.html").xpath("//tbody/tr")
     assert [" ".join(cell.text_content().split()) for cell in row] == [
         "The second item goes, too",
@@ -199,6 +211,7 @@ def test_a_closed_issue_is_listed_below_and_warns_of_nothing(proven: Project) ->
     assert "Closed; their scenarios must hold" in text
 
 
+@pytest.mark.proves("closed-issue-must-hold")
 @pytest.mark.parametrize("state", ["fixed", "back"])
 def test_a_register_that_is_wrong_fails_a_strict_build(listed: Project, state: str) -> None:
     if state == "fixed":
@@ -211,6 +224,7 @@ def test_a_register_that_is_wrong_fails_a_strict_build(listed: Project, state: s
     assert {"fixed": "fixed but still listed", "back": "fails"}[state] in done.output
 
 
+@pytest.mark.proves("feed-has-every-issue")
 def test_the_feed_has_every_issue_newest_first(listed: Project) -> None:
     listed.write("docs/known-issues/older.md", ISSUE.replace("loses-two", "older").replace("2026", "2025"))
     done = listed.living_spec("feed")
@@ -222,6 +236,7 @@ def test_the_feed_has_every_issue_newest_first(listed: Project) -> None:
     assert feed["items"][0]["_living_spec"]["rules"] == ["delete-one"]
 
 
+@pytest.mark.proves("edition-not-run-here")
 def test_an_edition_that_others_run_is_listed_as_not_run_here_and_fails_no_build(proven: Project) -> None:
     proven.change("pyproject.toml", 'shipped = "Shipped"', 'shipped = "Shipped"\nstaging = "Staging"')
     proven.write(PAGE, ISSUE.replace("[reference]", "[staging]"))
@@ -236,6 +251,7 @@ def test_an_edition_that_others_run_is_listed_as_not_run_here_and_fails_no_build
 # What is refused
 
 
+@pytest.mark.proves("broken-issue-is-named-with-its-line")
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
@@ -363,6 +379,7 @@ OPENING = (
 )
 
 
+@pytest.mark.proves("issue-is-a-page", "issue-commands")
 def test_an_issue_is_opened_and_closed_by_one_command_each(project: Project) -> None:
     project.change(STEPS, DELETING, BUG)
     assert project.living_spec(*OPENING, "--scenario", "delete-two").output == f"{PAGE}\n"

@@ -40,6 +40,7 @@ def test_the_command_names_file_and_line_and_what_keeps_the_steps_from_being_col
     assert "No module named 'nothing_of_this_name'" in done.output
 
 
+@pytest.mark.proves("rule-needs-a-scenario")
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [

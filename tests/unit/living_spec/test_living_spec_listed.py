@@ -38,11 +38,22 @@ def run(project: Project) -> str:
 # What the issue sees
 
 
+@pytest.mark.proves("listed-failure-is-known")
 def test_the_failure_that_the_issue_sees_is_known(listed: Project) -> None:
     assert "1 xfailed" in run(listed)
     assert kind(listed) is Kind.KNOWN_ISSUE
 
 
+@pytest.mark.proves("without-sees-every-check-counts")
+def test_without_a_pattern_every_failing_check_counts(listed: Project) -> None:
+    listed.change(PAGE, SEES, "since:")
+    assert "1 xfailed" in run(listed)
+    listed.change(TESTS, SHORT, "assert not 'anything else', 'all are gone'")
+    assert "1 xfailed" in run(listed)
+    assert kind(listed) is Kind.KNOWN_ISSUE
+
+
+@pytest.mark.proves("sees-step-and-message")
 def test_the_issue_may_see_the_step(listed: Project) -> None:
     listed.change(PAGE, "the second one went", 'When item \\"1\\" is deleted')
     assert "1 xfailed" in run(listed)
@@ -50,7 +61,7 @@ def test_the_issue_may_see_the_step(listed: Project) -> None:
     assert "1 failed" in run(listed)
 
 
-@pytest.mark.proves("report-exits-1")
+@pytest.mark.proves("report-exits-1", "other-failure-is-red")
 def test_another_failure_is_a_regression_and_the_report_says_why(listed: Project) -> None:
     listed.change(TESTS, SHORT, "assert 1 - 1000 == 0, 'all are gone'")
     output = run(listed)
@@ -79,11 +90,14 @@ def test_of_two_issues_the_one_that_sees_it_lists_it(listed: Project) -> None:
     assert "known issue loses-all" in listed.pytest("--surface", "cli", "-k", "delete_two", "-rx").output
 
 
+@pytest.mark.proves("closed-issue-is-back")
 def test_a_closed_issue_is_back_only_where_it_is_seen_again(listed: Project) -> None:
     listed.change(PAGE, "status: open", "status: closed")
     assert "Issue loses-two is closed, but fails again." in run(listed)
     listed.change(TESTS, "the second one went, too", "all are gone")
-    assert "fails again" not in run(listed)
+    output = run(listed)
+    assert "1 failed" in output
+    assert "fails again" not in output
 
 
 @pytest.mark.parametrize(
@@ -104,6 +118,7 @@ def test_a_pattern_that_says_nothing_is_refused(listed: Project, sees: str, prob
 # What counts as a check
 
 
+@pytest.mark.proves("only-a-check-counts")
 @pytest.mark.parametrize(
     "check",
     [
@@ -120,6 +135,7 @@ def test_every_failing_check_counts(listed: Project, check: str) -> None:
     assert kind(listed) is Kind.KNOWN_ISSUE
 
 
+@pytest.mark.proves("only-a-check-counts", "other-failure-is-named")
 @pytest.mark.parametrize(
     ("old", "new", "why"),
     [
@@ -143,6 +159,7 @@ def test_a_failure_that_does_not_count_is_named_with_the_reason(listed: Project,
         assert f"Known issue loses-two: listed, but fails differently: {why}" in output
 
 
+@pytest.mark.proves("only-a-check-counts", "other-failure-is-named")
 def test_a_tear_down_that_fails_after_the_listed_failure_is_not_swallowed(listed: Project) -> None:
     listed.write(
         "tests/conftest.py",
@@ -211,6 +228,7 @@ def test_a_feature_in_another_language_has_then_steps(project: Project) -> None:
 OPENING = ("issue", "open", "loses-two", "--title", "It goes", "--surface", "cli", "--workaround", "Wait.")
 
 
+@pytest.mark.proves("sees-step-and-message", "filled-in-from-the-last-run")
 def test_an_issue_is_opened_with_what_the_last_run_saw(listed: Project) -> None:
     (listed.root / PAGE).unlink()
     listed.change(TESTS, SHORT, "assert item == 'x', 'lost (2) of 4 at 2026-03-01 10:00: 50 %'")
@@ -229,6 +247,7 @@ def test_an_issue_is_opened_with_what_the_last_run_saw(listed: Project) -> None:
     assert "3 failed" in listed.pytest("--surface", "cli").output
 
 
+@pytest.mark.proves("needs-a-fresh-failing-check")
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
@@ -248,6 +267,7 @@ def test_an_issue_is_not_opened_where_the_last_run_saw_nothing(
     assert not (listed.root / PAGE).exists()
 
 
+@pytest.mark.proves("needs-a-fresh-failing-check")
 def test_an_issue_is_not_opened_from_a_run_of_other_sources(listed: Project) -> None:
     (listed.root / PAGE).unlink()
     listed.pytest("--surface", "cli")

@@ -82,6 +82,9 @@ def test_unproven_rules_fail_a_strict_build_and_show_a_banner_in_any_other(prove
     for name in ("index.html", "spec/deleting/index.html"):
         [banner] = texts(built(proven, name), "//div[@class='admonition warning']")
         assert "CLI" in banner
+    if state == "failing":
+        shown = texts(built(proven, "spec/deleting/index.html"), "//p[@class='spec-reason']")
+        assert "CLI: fails: AssertionError: assert 0" in shown
     [results] = texts(built(proven, "index.html"), "//p[@class='spec-results']")
     assert {"stale": "CLI ✓ holds (stale)", "missing": "CLI ○ not run", "failing": "CLI ✗ fails"}[state] in results
 
@@ -96,6 +99,7 @@ def test_an_unknown_id_fails_every_build(proven: Project) -> None:
 # Rendered in process
 
 
+@pytest.mark.proves("feature-shows-scenarios-and-evidence", "scenario-id-in-its-link")
 def test_the_feature_shows_reasons_steps_examples_and_evidence(at: Project) -> None:
     page = render((at.root / "docs/spec/deleting.md").read_text("utf-8"))
     assert texts(page, "//h2") == ["Deleting"]
@@ -108,6 +112,7 @@ def test_the_feature_shows_reasons_steps_examples_and_evidence(at: Project) -> N
     nested = "//details[@class='spec-evidence']/details[@class='spec-evidence']"
     assert "$ rm shelf/1 api of reference" in texts(page, f"{nested}//pre")
     assert '{ "why": "held" }' in texts(page, f"{nested}//pre")
+    assert set(page.xpath(f"{nested}//img/@alt")) == {"shelf: these are left"}
 
 
 def test_the_scenario_shows_its_steps_and_results(at: Project) -> None:
@@ -303,6 +308,7 @@ def test_nothing_in_the_evidence_is_read_as_markup(at: Project, block: str) -> N
         assert 'When item "1" _is_ <b>not</b> [x](y) {: #z } deleted' in texts(page, "//li")
 
 
+@pytest.mark.proves("matrix-shows-results-and-time")
 def test_the_matrix_has_a_column_for_each_surface_and_says_when_the_run_was(at: Project) -> None:
     page = render("::: matrix")
     assert texts(page, "//th") == ["Rule", "API", "CLI"]
@@ -351,6 +357,7 @@ def test_a_rule_that_no_page_shows_gets_no_link(at: Project) -> None:
     assert not page.xpath("//a")
 
 
+@pytest.mark.proves("pages-follow-the-features")
 def test_a_changed_feature_is_seen_by_the_next_page(at: Project) -> None:
     assert texts(render("::: rule delete-one"), "//p[@class='spec-rule']") != ["Nothing goes"]
     at.change("features/deleting.feature", "Deleting an item deletes that item and no other", "Nothing goes")

@@ -43,6 +43,9 @@ Look twice.
     advice
 """
 
+PROVEN_BY_A_RULE = ("Deleting an item leaves the others.", "rule delete-one", "holds", "scenario delete-two step 2")
+PROVEN_BY_A_TEST = ("A shelf holds", "test_it_holds_as_many_as_it_says", "holds")
+
 FACT = """
 import pathlib
 import pytest
@@ -172,7 +175,7 @@ def test_a_fact_that_no_sentence_names_fails_the_lint(linted: Project) -> None:
     assert "No sentence of the pages names the fact 'fewest-items'" in linted.living_spec("lint").output
 
 
-@pytest.mark.proves("sentences-need-proofs")
+@pytest.mark.proves("sentences-need-proofs", "page-of-proofs")
 def test_a_page_shows_its_proofs_once_they_have_run_and_shouts_before(told: Project) -> None:
     assert told.pytest("tests/test_tiny.py").code == 0
     assert told.living_spec("facts").code == 1
@@ -192,6 +195,9 @@ def test_a_page_shows_its_proofs_once_they_have_run_and_shouts_before(told: Proj
     proof = lxml.html.parse(told.root / "site/proofs/index.html").getroot()
     assert proof.xpath("//*[@id='sentence-3']")
     assert "2 of 2 (100 %)" in proof.text_content()
+    rows = [" ".join(row.text_content().split()) for row in proof.xpath("//tbody/tr")]
+    for words in (PROVEN_BY_A_RULE, PROVEN_BY_A_TEST):
+        assert [row for row in rows if row.startswith(words[0]) and all(word in row for word in words[1:])]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import TYPE_CHECKING
 
 import pytest
@@ -77,6 +78,7 @@ CAUSES = {
 }
 
 
+@pytest.mark.proves("worst-result-counts", "cause-of-several-results")
 @pytest.mark.parametrize("repeat", CAUSES)
 def test_of_several_results_the_worst_counts_and_all_are_kept(project: Project, repeat: object) -> None:
     assert callable(repeat)
@@ -92,6 +94,9 @@ def test_of_several_results_the_worst_counts_and_all_are_kept(project: Project, 
     report = project.living_spec("report")
     assert report.code == 1
     assert "of which the worst counts" in report.output
+    project.mkdocs()
+    page = html.unescape((project.root / "site/spec/deleting/index.html").read_text("utf-8"))
+    assert f"2 results, of which the worst counts: {CAUSES[repeat]}." in page
 
 
 def test_a_listed_failure_and_another_one_are_the_other_one(project: Project) -> None:
@@ -122,6 +127,7 @@ def test_the_result_of_a_test_that_no_longer_exists_is_dropped(project: Project)
     assert project.living_spec("check").code == 0
 
 
+@pytest.mark.proves("lint-names-several-results")
 @pytest.mark.parametrize("repeat", [with_params, bound_twice])
 def test_the_lint_names_what_gives_several_results(project: Project, repeat: object) -> None:
     assert callable(repeat)
@@ -132,6 +138,7 @@ def test_the_lint_names_what_gives_several_results(project: Project, repeat: obj
     assert problem + CAUSES[repeat].replace("cli]", "api]") in done.output
 
 
+@pytest.mark.proves("lint-names-several-results")
 def test_the_lint_names_what_runs_a_test_again(project: Project) -> None:
     project.change(TESTS, "from pytest_bdd", "import pytest\nfrom pytest_bdd")
     project.change(

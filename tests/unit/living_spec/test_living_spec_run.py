@@ -25,7 +25,7 @@ def files(project: Project) -> list[str]:
     return sorted(path.relative_to(evidence).as_posix() for path in evidence.glob("*/*/*.json"))
 
 
-@pytest.mark.proves("fresh-evidence-needs-no-run")
+@pytest.mark.proves("fresh-evidence-needs-no-run", "results-by-surface-and-edition")
 def test_a_run_writes_what_each_surface_showed(project: Project) -> None:
     done = project.pytest()
     assert "4 passed" in done.output
@@ -68,6 +68,7 @@ def check_evidence(project: Project) -> None:
     assert files(project) == FILES
     [result] = project.evidence("reference/api/delete-two.json")
     assert result["outcome"] == "passed"
+    assert result["digest"] == project.proof().digest
     steps = result["steps"]
     assert isinstance(steps, list)
     assert [step["keyword"] for step in steps] == ["Given", "When", "Then"]
@@ -99,6 +100,7 @@ def test_a_scenario_makes_no_test_on_a_surface_that_it_excludes(project: Project
     assert files(project) == ["reference/api/delete-two.json"]
 
 
+@pytest.mark.proves("results-by-surface-and-edition")
 def test_the_surface_and_edition_can_be_chosen(project: Project) -> None:
     assert "3 passed" in project.pytest("--edition", "shipped", "--surface", "cli").output
     assert files(project) == ["shipped/cli/delete-each.json", "shipped/cli/delete-two.json"]

@@ -29,6 +29,7 @@ def texts(page: str) -> list[str]:
         ("Term\n:   What it *means*.\n\n    More.", ["Term", "What it *means*.", "More."]),
         ("| A | B |\n| --- | --- |\n| 1 | **two** |", ["A | B", "1 | two"]),
         ("---\ntitle: No\ndescription: It does. So.\n---\n\nText.", ["It does.", "So.", "Text."]),
+        ('---\nworkaround: "Type it: `rm a`. Or wait."\n---\n', ["Type it: `rm a`.", "Or wait."]),
         ("```bash\nrm  a\nrm b\n```\nAfter.", ["```bash rm a rm b", "After."]),
         ('::: rule delete-one\n\n--8<-- "x.md"\n\n<!-- a\nb -->\n\nText <b>here</b>.', ["Text here."]),
         ("It takes 1.5 s. Then…  { .css }", ["It takes 1.5 s.", "Then…"]),

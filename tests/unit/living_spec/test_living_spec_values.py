@@ -24,6 +24,7 @@ def verdict(kind: Kind, freshness: Freshness = Freshness.FRESH, reason: str = ""
     return Verdict(kind, reason, freshness)
 
 
+@pytest.mark.proves("rule-is-as-bad-as-its-worst-scenario")
 @pytest.mark.parametrize(
     ("kinds", "whole"),
     [
