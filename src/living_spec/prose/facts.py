@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from living_spec.config import SpecError, display_path, read_source
 from living_spec.evidence import Outcome, digest
 from living_spec.results import Freshness, Kind, Verdict
+from living_spec.store import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -105,11 +106,8 @@ def write_results(config: Config, new: Mapping[str, TestResult]) -> None:
             earlier = merged.get(name)
             merged[name] = result if result.whole or earlier is None else _added(earlier, result)
     content = {name: asdict(merged[name]) for name in sorted(merged)}
-    path = config.evidence / _FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".tmp")
-    aside.write_text(json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n", "utf-8")
-    aside.replace(path)
+    text = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    replace_file(config.evidence / _FILE, text.encode())
 
 
 def worst(outcomes: Iterable[Outcome]) -> Outcome:
