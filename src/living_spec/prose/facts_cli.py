@@ -17,6 +17,9 @@ def facts() -> None:
     """Check that every test that proves a fact has a fresh result and passed, and exit with 1 if not."""
     config = find_config(Path.cwd())
     tests = proving_tests(config)
+    if not tests:
+        click.echo("No test proves a fact.")
+        return
     digests, results = fact_digests(config, tests), read_results(config)
     verdicts = {test.name: judge_test(results.get(test.name), digests[test.name]) for test in tests}
     unproven = {name: verdict for name, verdict in verdicts.items() if not verdict.proves}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-from living_spec.config import SpecError
+from living_spec.config import SpecError, read_source
 from living_spec.prose.bindings import Binding, Kind, bindings_file, read_bindings
 from living_spec.prose.facts import by_fact, proving_tests
 from living_spec.prose.sentences import sentences
@@ -36,7 +36,7 @@ def prose_problems(spec: Spec) -> Iterator[Place]:
     values = read_values(config.prose)
     files: set[Path] = set()
     for page in config.prose.files():
-        lines = page.read_text("utf-8").splitlines()
+        lines = read_source(page).splitlines()
         for line, name in value_names(lines):
             if name not in values:
                 yield page, line, f"There is no value {name!r}.{suggestion(name, values)}"

@@ -153,6 +153,15 @@ def test_a_sentence_that_is_bound_twice_fails_the_lint(linted: Project) -> None:
     assert (done.code, "proofs/index.txt:14: 'Look twice.' is already bound in line 11." in done.output) == (1, True)
 
 
+@pytest.mark.parametrize("file", ["docs/index.md", "proofs/index.txt", "tests/test_fact.py"])
+def test_a_file_in_another_encoding_is_named(linted: Project, file: str) -> None:
+    (linted.root / file).write_bytes(b"# pytest.mark.proves(\xe9)\n")
+    for command in ("lint", "sign"):
+        done = linted.living_spec(command)
+        assert (done.code, f"Error: {file} is not a text in UTF-8" in done.output) == (1, True)
+        assert "Traceback" not in done.output
+
+
 def test_a_test_file_with_a_mistake_is_named(told: Project) -> None:
     told.write("tests/test_other.py", '@pytest.mark.proves("a"\n')
     done = told.pytest("tests/test_fact.py")
