@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
+import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -59,3 +62,31 @@ def test_the_files_that_the_page_names_exist() -> None:
     files = re.findall(r"`((?:tests|features|tools|src)/[\w./-]+)`", PAGE)
     assert files
     assert [file for file in files if not (ROOT / file).exists()] == []
+
+
+@cache
+def _made(target: str) -> str:
+    """The commands that `make` would run for this target on a machine that is set up, after their stages."""
+    command = ["make", "--dry-run", "--always-make", *shlex.split(target)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.proves("make-checks", reads=["Makefile"])
+def test_make_checks_checks_what_the_page_lists() -> None:
+    """`living-spec lint` looks at features, pages, proofs of sentences, known issues and steps."""
+    made = _made("checks")
+    for command in (
+        "ruff check .",
+        "ruff format --check .",
+        "mypy",
+        "lint-imports",
+        "living-spec lint",
+        "python tools/words.py",
+        "python tools/names.py",
+    ):
+        assert f".venv/bin/{command}\n" in made, command
+
+
+@pytest.mark.proves("make-docs-runs-proving-tests", reads=["Makefile"])
+def test_make_docs_runs_the_tests_that_prove_facts_where_their_results_are_not_fresh() -> None:
+    assert re.search(r"^\S+living-spec facts \|\| .*pytest .*-m proves$", _made("docs"), re.MULTILINE)
