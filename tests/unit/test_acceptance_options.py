@@ -143,3 +143,30 @@ def _collected(done: subprocess.CompletedProcess[str]) -> list[str]:
     ids = re.findall(r"^\S+::(.+)\[(?:api|cli-embedded|cli|ui)(-.+)?\]$", done.stdout, re.MULTILINE)
     assert ids, done.stdout + done.stderr
     return [name + row for name, row in ids]
+
+
+@pytest.mark.proves("debug-commands", reads=["docs/contributing.md"])
+def test_the_commands_of_the_page_for_contributors_choose_what_they_say(collect: Collect) -> None:
+    page = (ROOT / "docs/contributing.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| (.*?) \| `(?:PWDEBUG=1 )?\.venv/bin/pytest tests/acceptance ([^`]+)` \|$", page, re.M))
+    one, rule, browser = (collect(*shlex.split(command)) for command in rows.values())
+    assert [words.partition(",")[0] for words in rows] == [
+        "run one scenario on one surface",
+        "run the scenarios of a rule",
+        "watch the browser",
+    ]
+    paused = _function("A paused Session keeps the version, and can be resumed")
+    for done, surface in ((one, "cli"), (browser, "ui")):
+        assert _surfaces(done) == {surface}
+        assert {name.partition("-")[0] for name in _collected(done)} == {paused}
+    scenarios = read_spec(find_config(ROOT)).rule("in-use-paused").scenarios
+    assert set(_collected(rule)) == {_function(scenario.name) for scenario in scenarios}
+
+
+@pytest.mark.proves("pdb-stops-where-it-fails")
+def test_pytest_stops_where_a_scenario_fails(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text("def test_it():\n    here = 5\n    assert here == 6\n")
+    command = [sys.executable, "-m", "pytest", "--pdb", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "-q"]
+    done = subprocess.run(command, cwd=tmp_path, input="p here * 11\nq\n", capture_output=True, text=True)
+    assert "entering PDB" in done.stdout
+    assert "(Pdb) 55" in done.stdout

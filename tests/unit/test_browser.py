@@ -80,6 +80,7 @@ def test_another_value_names_what_opens_links_and_changes_nothing(
     assert browser.find_browser() == own
 
 
+@pytest.mark.proves("watch-the-browser")
 def test_to_watch_it_a_browser_with_windows_is_taken(
     bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

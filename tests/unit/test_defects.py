@@ -29,6 +29,7 @@ def private(name: str) -> bool:
     return name.startswith("_") and not name.endswith("__")
 
 
+@pytest.mark.proves("every-rule-has-a-defect")
 def test_every_rule_has_a_defect_and_every_defect_a_rule() -> None:
     assert {defect.rule for defect in CATALOGUE} == set(SPEC.rules)
     assert len({defect.id for defect in CATALOGUE}) == len(CATALOGUE)

@@ -10,13 +10,14 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from grid_datastores.domain import naming
 from grid_datastores.domain.errors import Refusal
 from grid_datastores.server.app import create_app
 from grid_datastores.service import open_service
 from grid_datastores.settings import Limits, Settings
 from guide.messages import messages
 from guide.refusals import KINDS, TO_DO, table, write
-from guide.values import duration, number, size
+from guide.values import duration, number, size, values
 from living_spec.config import find_config
 from living_spec.pages import find_blocks
 from living_spec.spec import read_spec
@@ -112,6 +113,12 @@ def test_values_read_as_prose() -> None:
     ]
     assert [number(count) for count in (0, 10, 63, 1_000_000)] == ["no", "ten", "63", "1,000,000"]
     assert [size(count) for count in (5 * 1024**3, 1536 * 1024, 7)] == ["5 GiB", "1,536 KiB", "7 bytes"]
+
+
+@pytest.mark.proves("pages-take-values-from-the-code")
+def test_values_are_those_of_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(naming, "MAX_NAME_LENGTH", 99)
+    assert values()["max-name"] == "99"
 
 
 @pytest.mark.proves("guide-is-built-from-the-spec")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import names
@@ -12,6 +14,7 @@ def known() -> names.Known:
     return names.known()
 
 
+@pytest.mark.proves("names-exist")
 @pytest.mark.parametrize(
     "span",
     [
@@ -37,6 +40,7 @@ def test_what_exists_is_known(known: names.Known, span: str) -> None:
     assert known.has(span)
 
 
+@pytest.mark.proves("names-exist")
 @pytest.mark.parametrize(
     "span",
     [
@@ -65,3 +69,13 @@ def test_what_does_not_exist_is_not(known: names.Known, span: str) -> None:
 def test_a_span_is_found_with_its_line_and_code_blocks_are_left_out(known: names.Known) -> None:
     page = "# Title\n\n```bash\n`nothing`\n```\n\nSee `GRID_DIR`,\nor `grid undo`.\n"
     assert list(names.unknown(page, known)) == [(8, "grid undo")]
+
+
+@pytest.mark.proves("names-that-are-listed")
+def test_the_list_has_examples_that_no_source_has(
+    known: names.Known, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert known.has("my-training-data")
+    (tmp_path / "empty.toml").touch()
+    monkeypatch.setattr(names, "LIST", tmp_path / "empty.toml")
+    assert not names.known().has("my-training-data")

@@ -2,7 +2,7 @@
 
     The Run of a killed process releases its version.
         rule in-use-dead-holder
-        scenario run-died step 3 on cli
+        scenario run-died step 9 on cli
 
     Keep a copy of your files.
         advice

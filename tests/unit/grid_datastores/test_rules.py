@@ -181,6 +181,7 @@ def test_what_each_phase_allows(check: str, place: int) -> None:
     assert "ersion 3 of data" in refused.value.message
 
 
+@pytest.mark.proves("deletable-unless-in-use")
 @pytest.mark.parametrize("phase", PHASES)
 def test_what_is_held_is_never_deletable(phase: Phase) -> None:
     holder = Holder(SESSION, "1", "tuning", WorkloadState.PAUSED, NOW)

@@ -47,6 +47,7 @@ def test_every_setting_in_the_table_counts(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.delenv(setting.name)
 
 
+@pytest.mark.proves("storage-url-is-refused")
 def test_the_place_of_the_data_cannot_be_another(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(STORAGE_URL.name, "s3://bucket")
     with pytest.raises(InvalidInput, match=f"{STORAGE_URL.name} is set, but the data can only be stored"):

@@ -138,6 +138,7 @@ def test_a_block_that_cannot_be_read_is_named_with_its_page(project: Project) ->
     assert 'docs/more.md: A quote in `::: rule "delete-one` is not closed.' in done.output
 
 
+@pytest.mark.proves("uncited-rule-is-named")
 def test_a_rule_that_the_guide_does_not_cite_is_named_though_its_feature_is_shown(project: Project) -> None:
     rule = "Deleting an item deletes that item and no other"
     problem = f"{FEATURE}:10: No page of the guide cites the rule {rule!r}. Cite it."

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import lxml.html
 import pytest
+from click.testing import CliRunner
+
+from living_spec.config import find_config
+from living_spec.prose.signing import sign
+from living_spec.spec import read_spec
 
 if TYPE_CHECKING:
     from living_spec_project import Project
+
+ROOT = Path(__file__).parents[3]
+WRITING = ROOT / "docs/writing.md"
 
 TABLE = """
 [tool.living-spec.prose]
@@ -175,7 +187,7 @@ def test_a_fact_that_no_sentence_names_fails_the_lint(linted: Project) -> None:
     assert "No sentence of the pages names the fact 'fewest-items'" in linted.living_spec("lint").output
 
 
-@pytest.mark.proves("sentences-need-proofs", "page-of-proofs")
+@pytest.mark.proves("sentences-need-proofs", "page-of-proofs", "sentence-opens-its-proof")
 def test_a_page_shows_its_proofs_once_they_have_run_and_shouts_before(told: Project) -> None:
     assert told.pytest("tests/test_tiny.py").code == 0
     assert told.living_spec("facts").code == 1
@@ -192,6 +204,8 @@ def test_a_page_shows_its_proofs_once_they_have_run_and_shouts_before(told: Proj
         "rule delete-one; scenario delete-two step 2 on api",
         "test most-items",
     ]
+    assert site.xpath("//a[@class='spec-proof']/@href") == ["proofs/#sentence-2", "proofs/#sentence-3"]
+    assert "A shelf holds three items." in " ".join(site.text_content().split())
     proof = lxml.html.parse(told.root / "site/proofs/index.html").getroot()
     assert proof.xpath("//*[@id='sentence-3']")
     assert "2 of 2 (100 %)" in proof.text_content()
@@ -272,9 +286,94 @@ def test_a_test_whose_process_crashes_proves_nothing_any_more(told: Project, whe
     assert told.living_spec("facts").code == 1
 
 
+@pytest.mark.proves("signing-shows-both")
 def test_signing_shows_the_change_and_its_proof(linted: Project) -> None:
     linted.change("docs/index.md", "leaves the others.", "leaves all the others.")
     done = linted.living_spec("sign", "--yes")
     assert "was: Deleting an item leaves the others.\n  now: Deleting an item leaves all the others." in done.output
     assert "rule delete-one: Deleting an item deletes that item and no other" in done.output
     assert linted.living_spec("lint").code == 0
+
+
+@pytest.mark.proves("signing-asks")
+def test_signing_asks_and_unbinds_what_its_proof_does_not_show(
+    linted: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    linted.change("docs/index.md", "leaves the others.", "leaves none of the others.")
+    monkeypatch.chdir(linted.root)
+    done = CliRunner().invoke(sign, input="n\n")
+    assert "Does it still show what the sentence says? [y/N]: n" in done.output
+    assert "Deleting an item leaves none of the others.\n    ?\n" in (linted.root / "proofs/index.txt").read_text(
+        "utf-8"
+    )
+
+
+@pytest.mark.proves("page-sign-works-as-it-stands", reads=["docs/writing.md"])
+def test_the_commands_of_the_page_say_what_is_left_to_do(linted: Project) -> None:
+    """And once the question mark is replaced, nothing is."""
+    linted.change("pyproject.toml", '["docs/index.md"]', '["docs/index.md", "docs/guide"]')
+    linted.write("docs/guide/runs.md", "# Runs\n\nLook at each.\n\n::: rule delete-one\n")
+    (linted.root / ".venv").mkdir()
+    (linted.root / ".venv/bin").symlink_to(Path(sys.executable).parent)
+    [code] = re.findall(r"^```bash\n(.*?)^```$", WRITING.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    done = subprocess.run(["sh", "-c", code], cwd=linted.root, capture_output=True, text=True)
+    assert "proofs/guide/runs.txt: 2 sentences, 1 without a proof: replace each '?' in it." in done.stdout
+    assert "docs/guide/runs.md:3: Nothing proves 'Look at each.'. Name its proof in its bindings." in done.stdout
+    assert (linted.root / "proofs/guide/runs.txt").read_text("utf-8").endswith("\n\nLook at each.\n    ?\n")
+    linted.change("proofs/guide/runs.txt", "    ?", "    rule delete-one")
+    done = subprocess.run(["sh", "-c", code], cwd=linted.root, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "proofs/guide/runs.txt: 2 sentences, all bound.\n")
+
+
+@pytest.mark.proves("example-of-a-proof", reads=["docs/writing.md"])
+def test_the_example_of_a_proof_is_one() -> None:
+    [example] = re.findall(r"^ +```text\n(.*?)^ +```$", WRITING.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    sentence, proof = (line.strip() for line in example.splitlines())
+    assert sentence.endswith("releases its version.")
+    kind, scenario, _, step, _, surface = proof.split()
+    found = read_spec(find_config(ROOT)).scenario(scenario)
+    assert (kind, found.steps[int(step) - 1].text, found.not_on(surface)) == ("scenario", "it is done", None)
+
+
+@pytest.mark.proves("pages-take-values-from-the-code")
+def test_a_page_changes_with_the_values_of_the_code(told: Project) -> None:
+    told.write("values.json", '{"most": "seven"}')
+    assert "A shelf holds seven items." in " ".join(page(told)[1].text_content().split())
+
+
+BOTH = "rule delete-one\n    scenario delete-two step 2 on api"
+
+
+@pytest.mark.proves("what-a-proof-counts-for")
+@pytest.mark.parametrize(
+    ("old", "new", "holds"),
+    [
+        (BOTH, "rule delete-one", False),
+        (BOTH, "rule delete-one on api", True),
+        (BOTH, "scenario delete-each", False),
+        (BOTH, "scenario delete-two", True),
+        (BOTH, "rule delete-one on api\n    scenario delete-each on cli", False),
+        (BOTH, "test most-items", True),
+        (BOTH, "test two-tests", False),
+    ],
+    ids=["a rule", "on a surface", "a scenario", "another", "several proofs", "a test", "every test of the fact"],
+)
+def test_a_sentence_is_as_good_as_what_it_is_bound_to(told: Project, old: str, new: str, holds: bool) -> None:
+    """A scenario of the rule fails on the CLI, and one of two tests of a fact."""
+    told.change("tests/test_tiny.py", "def _():\n    pass", "def _(surface_name):\n    assert surface_name != 'cli'")
+    more = "\n\n@pytest.mark.proves('two-tests')\ndef test_{0}():\n    assert {0}\n"
+    told.write("tests/test_fact.py", FACT + more.format("True") + more.format("False"))
+    told.change("proofs/index.txt", old, new)
+    told.pytest()
+    text = " ".join(page(told)[1].text_content().split())
+    assert ("Deleting an item leaves the others. Not proven: fails" in text) is not holds
+
+
+@pytest.mark.proves("sentence-opens-its-proof", reads=["docs/assets/spec.css"])
+def test_the_mark_of_a_proof_shows_under_the_pointer_and_the_focus() -> None:
+    css = re.sub(r"/\*.*?\*/", "", (ROOT / "docs/assets/spec.css").read_text("utf-8"), flags=re.DOTALL)
+    rules = [(selectors.strip(), style) for selectors, style in re.findall(r"([^{}]+)\{([^{}]*)\}", css)]
+    usual = next(style for selectors, style in rules if selectors == ".md-typeset .spec-proof")
+    assert "opacity: 0;" in usual
+    [shown] = [selectors for selectors, style in rules if "opacity: 1;" in style and ".spec-proof:focus" in selectors]
+    assert ":is(p, li, dd, td, tr):hover > .spec-proof" in shown

@@ -93,6 +93,7 @@ def test_the_top_conftest_can_load_the_plugin(project: Project) -> None:
     assert "3 passed" in project.pytest("--surface", "cli").output
 
 
+@pytest.mark.proves("not-on-excludes-a-surface")
 def test_a_scenario_makes_no_test_on_a_surface_that_it_excludes(project: Project) -> None:
     done = project.pytest("--surface", "api")
     assert "1 passed" in done.output
@@ -104,6 +105,14 @@ def test_a_scenario_makes_no_test_on_a_surface_that_it_excludes(project: Project
 def test_the_surface_and_edition_can_be_chosen(project: Project) -> None:
     assert "3 passed" in project.pytest("--edition", "shipped", "--surface", "cli").output
     assert files(project) == ["shipped/cli/delete-each.json", "shipped/cli/delete-two.json"]
+
+
+@pytest.mark.proves("line-adds-a-surface")
+def test_a_line_of_the_configuration_adds_a_surface(project: Project) -> None:
+    project.change("pyproject.toml", 'cli = "CLI"', 'cli = "CLI"\ntui = "Terminal UI"')
+    assert "3 passed" in project.pytest("--surface", "tui").output
+    project.change("features/deleting.feature", "Not on api:", "Not on api, tui:")
+    assert "1 passed" in project.pytest("--surface", "tui").output
 
 
 @pytest.mark.parametrize(
@@ -217,6 +226,7 @@ def test_broken_evidence_is_as_good_as_none(proven: Project) -> None:
     assert "1 missing (delete-two on api)" in check.output
 
 
+@pytest.mark.proves("double-definitions-are-named")
 def test_the_lint_names_unused_and_double_definitions(project: Project) -> None:
     project.write(
         "tests/conftest.py",

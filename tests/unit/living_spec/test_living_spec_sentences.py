@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from living_spec.config import Prose, SpecError
+from living_spec.config import Prose, SpecError, find_config
 from living_spec.prose.bindings import Binding, Kind, Mark, Reference, read_bindings, written
 from living_spec.prose.sentences import sentences
 from living_spec.prose.signing import updated
@@ -56,6 +56,7 @@ def test_a_mark_stands_behind_its_sentence() -> None:
     assert ends == ["- First one.", "  one ends [here](a.md).", "| c | d"]
 
 
+@pytest.mark.proves("several-proofs-one-a-line")
 def test_bindings_are_read_as_they_were_written(tmp_path: Path) -> None:
     bindings = (
         Binding("A fact.", 1, (Reference(Kind.RULE, "one"), Reference(Kind.SCENARIO, "two", 3, ("cli", "api")))),
@@ -88,6 +89,7 @@ def test_a_mistake_in_bindings_is_named_with_its_line(tmp_path: Path, text: str,
         read_bindings(file)
 
 
+@pytest.mark.proves("signing-asks")
 def test_signing_keeps_the_proofs_of_a_changed_sentence_only_where_somebody_agrees() -> None:
     bindings = [Binding("It expires after a day.", 1, (Reference(Kind.TEST, "expiry"),)), Binding("Old words.", 3)]
     page = "# Expiry\n\nIt expires after two days. Something else entirely."
@@ -104,6 +106,24 @@ def test_signing_keeps_the_proofs_of_a_changed_sentence_only_where_somebody_agre
     ]
     assert asked == [("It expires after a day.", "It expires after two days.")]
     assert not updated(PROSE, page, bindings, lambda *_: False)[1].bound
+
+
+@pytest.mark.proves("what-states-a-fact", reads=["pyproject.toml"])
+@pytest.mark.parametrize(
+    ("sentence", "found"),
+    [
+        ("It takes 5.", "5"),
+        ("See `a`.", "`a`"),
+        ("It Never ends.", "Never"),
+        ("By default.", "default"),
+        ("Look.", None),
+    ],
+)
+def test_numbers_code_and_listed_words_state_a_fact(sentence: str, found: str | None) -> None:
+    """With the words that this project lists, too."""
+    project = find_config(Path(__file__)).prose
+    assert project
+    assert PROSE.states_a_fact(sentence) == project.states_a_fact(sentence) == found
 
 
 def test_a_title_with_a_fact_is_not_marked_for_the_writer() -> None:

@@ -33,6 +33,7 @@ def test_an_address_of_another_kind_is_not_public(address: str) -> None:
     assert not is_public(address)
 
 
+@pytest.mark.proves("host-of-a-source-is-checked")
 def test_a_host_is_refused_when_one_of_its_addresses_is_not_public() -> None:
     with pytest.raises(SourceFailed, match=r"two-faced.example is not a public address"):
         checked_addresses("two-faced.example", 80, (), lambda host, port: ["8.8.8.8", "10.0.0.1"])
