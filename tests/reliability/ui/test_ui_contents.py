@@ -120,6 +120,7 @@ def test_the_form_signs_in_with_the_name_and_key(shared_server: ServerProcess) -
 def test_the_page_of_a_version_shows_all_its_details(ana: Person, tmp_path: Path) -> None:
     ana.api.mount("tuning", "data", 1)
     ana.api.run("nightly", "data", 1)
+    ana.api.mount("exploring", "data", 2)
     page = _page(ana, ONE)
     assert _fact(page, "Source") == f"{tmp_path / 'stock'} (files, uploaded)"
     assert _fact(page, "Size") == "6 bytes in 2 files"

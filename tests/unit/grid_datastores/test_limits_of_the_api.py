@@ -136,7 +136,7 @@ def test_a_query_and_the_name_of_a_workload_have_a_largest_length(api: Api) -> N
             assert api("POST", path, json={"name": "a" * length, "spec": {}}).status_code == status, path
 
 
-@pytest.mark.proves("token-duration")
+@pytest.mark.proves("token-lives-twelve-hours")
 def test_a_token_lives_for_twelve_hours_or_as_briefly_as_it_is_asked_for(api: Api, clock: Clock) -> None:
     def new_token(duration: str) -> str:
         body = {"username": "ben", "apiKey": api._key, "duration": duration}

@@ -291,6 +291,7 @@ def test_a_key_in_an_address_is_used_and_is_nowhere_else(
     seen: list[object] = [version, service.reading.get(ana, version.id)]
     service.uploads.complete(ana, version.id)
     seen.append(service.reading.get(ana, version.id))
+    assert _files_with_secret(tmp_path), "the fetch has not ended"
     if end == "dropped":
         service.uploads.abandon(ana, version.id)
     elif end == "deleted":
