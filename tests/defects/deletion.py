@@ -217,7 +217,7 @@ def bytes_moved() -> Iterator[Change]:
         def moving(self: Any, version_id: str) -> None:
             trash = self.root / "trash"
             trash.mkdir(exist_ok=True)
-            manifest = self.published(version_id) if self.begun(version_id) else None
+            manifest = self.published_manifest(version_id) if self.begun(version_id) else None
             for name in {file.object for file in manifest.files} if manifest else ():
                 self.local_path(version_id, name).rename(trash / uuid4().hex)
             original(self, version_id)

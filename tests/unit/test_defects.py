@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
+import re
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -20,6 +22,10 @@ from living_spec.spec import read_spec
 ROOT = Path(__file__).parents[2]
 SPEC = read_spec(find_config(ROOT))
 SOURCES = sorted(path for folder in ("defects", "editions") for path in (ROOT / "tests" / folder).glob("*.py"))
+
+
+# The files that define defects; the others are about them.
+DEFECTS = [path for path in SOURCES if re.search(r"^@(defect|untrue)\(", path.read_text("utf-8"), re.MULTILINE)]
 
 
 BY_ID = {defect.id: defect for defect in CATALOGUE}
@@ -56,6 +62,37 @@ def test_every_seam_is_public_and_named_where_it_is_defined(defect: Defect) -> N
         assert not [name for name in [*module.split("."), *path.split(".")] if private(name)], change.seam
         if isinstance(change.owner, ModuleType | type) and isinstance(change.original, FunctionType):
             assert (change.original.__module__, change.original.__qualname__) == (module, path)
+
+
+def _members(trees: Iterable[ast.AST]) -> set[str]:
+    """The names of what classes define."""
+    names: set[str] = set()
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        if isinstance(node, ast.FunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            names.add(node.target.id)
+    return names
+
+
+def _exposed(tree: ast.AST) -> set[str]:
+    """The arguments that `expose` makes attributes."""
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "expose")
+    return {node.args[1].value for node in calls if isinstance(node.args[1], ast.Constant)}
+
+
+@pytest.mark.parametrize("path", DEFECTS, ids=lambda path: path.stem)
+def test_what_a_defect_uses_of_an_object_exists(path: Path) -> None:
+    """A call of what has gone breaks the software in another way than the defect says."""
+    tree = ast.parse(path.read_text("utf-8"))
+    used = {
+        (node.lineno, node.attr)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ("self", "tx")
+    }
+    sources = (ast.parse(file.read_text("utf-8")) for file in (ROOT / "src/grid_datastores").rglob("*.py"))
+    known = _members([tree, *sources]) | _exposed(tree)
+    assert sorted((line, name) for line, name in used if name not in known) == []
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}-{path.stem}")
