@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ENCODED = "encoded-paths"  # a form with this field percent-encodes each path
 _MAX_FIELD_SIZE = 4096  # bytes
+_INCOMPLETE = "The form arrived incomplete. Nothing was stored. Try again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +69,16 @@ async def receive(request: Request, form: ReceivedForm) -> None:
             "on_headers_finished": parts.headers_finished,
             "on_part_data": parts.data,
             "on_part_end": parts.end,
+            "on_end": parts.finish,
         },
     )
     try:
         async for chunk in request.stream():
             await run_in_threadpool(parser.write, chunk)
-        parser.finalize()
     except FormParserError as error:
-        raise UploadInvalid("The form arrived incomplete. Nothing was stored. Try again.") from error
+        raise UploadInvalid(_INCOMPLETE) from error
+    if not parts.complete:
+        raise UploadInvalid(_INCOMPLETE)
 
 
 class _Parts:
@@ -83,6 +86,7 @@ class _Parts:
 
     def __init__(self, form: ReceivedForm) -> None:
         self.form = form
+        self.complete = False  # whether the last boundary has arrived
         self._headers: dict[bytes, bytes] = {}
         self._name = self._value = b""
         self._field = ""
@@ -138,6 +142,9 @@ class _Parts:
             size = self.form.scratch.tell() - self._offset
             file = ReceivedFile(self._field, self._path, self._offset, size, self.form.scratch)
             self.form.files.append(file)
+
+    def finish(self) -> None:
+        self.complete = True
 
 
 def _text(name: bytes) -> str:
