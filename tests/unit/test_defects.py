@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import json
-from dataclasses import replace
+import re
+import subprocess
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import FunctionType, ModuleType
 
@@ -15,6 +17,7 @@ from defects.catalogue import CATALOGUE, Defect
 from grid_datastores.domain import rules
 from grid_datastores.service import deletion
 from living_spec.config import find_config
+from living_spec.evidence import Key, Outcome, Result, StepEvidence
 from living_spec.spec import read_spec
 
 ROOT = Path(__file__).parents[2]
@@ -125,6 +128,42 @@ def test_the_code_of_a_defect_includes_the_helpers_that_it_calls(monkeypatch: py
     digest = freshness.digest(defect, SPEC.rule(defect.rule))
     monkeypatch.setattr(use, "after_refusal", versions.before_create)
     assert freshness.digest(defect, SPEC.rule(defect.rule)) != digest
+
+
+@pytest.mark.proves("defect-is-noticed-where-a-scenario-fails")
+def test_a_surface_notices_a_defect_if_a_scenario_of_its_rule_fails_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The run itself is done by hand here; it gets one defect, put into `grid`, and the scenarios of its rule."""
+    defect = BY_ID["quota-ignored"]
+    asked: list[str] = []
+
+    def ran(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        option = dict(zip(command, command[1:], strict=False))
+        asked.extend([option["--rule"], Path(option["--grid-cli"]).read_text("utf-8")])
+        for surface, outcomes in (
+            ("api", (Outcome.PASSED, Outcome.PASSED)),
+            ("cli", (Outcome.PASSED, Outcome.FAILED)),
+        ):
+            results = [asdict(_result(surface, row, outcome)) for row, outcome in enumerate(outcomes, 1)]
+            path = Path(option["--evidence"]) / "reference" / surface / "one.json"
+            path.parent.mkdir(parents=True)
+            path.write_text(json.dumps({"results": results}), "utf-8")
+        return subprocess.CompletedProcess(command, 1, "", "")
+
+    monkeypatch.setattr(run.subprocess, "run", ran)
+    monkeypatch.setattr(run, "NOTICED", tmp_path / "noticed.json")
+    assert run.main([defect.id]) == 1
+    assert capsys.readouterr().out == f"{defect.rule}: {defect.id}: MISSED on api\n"
+    assert asked[0] == defect.rule
+    assert re.findall(r"^apply\('(.*)'\)$", asked[1], re.MULTILINE) == [defect.id]
+    [tried] = json.loads((tmp_path / "noticed.json").read_text("utf-8"))["defects"]
+    assert (tried["caught"], tried["missed"]) == (["cli"], ["api"])
+
+
+def _result(surface: str, row: int, outcome: Outcome) -> Result:
+    checked = StepEvidence("Then", "it is", outcome, "", (), "Outcome", asserted=outcome is Outcome.FAILED)
+    return Result(Key("reference", surface, "one", row), {}, outcome, "", "", 0.0, (checked,))
 
 
 def test_an_unknown_defect_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
