@@ -126,8 +126,8 @@ def _no_storage(name: str, _text: str) -> None:
 
 
 def _entries(text: str) -> tuple[str, ...]:
-    """Return what stands between the commas, without spaces around it."""
-    return tuple(entry.strip() for entry in text.split(","))
+    """Return what stands between the commas, without spaces around it and without empty entries."""
+    return tuple(entry.strip() for entry in text.split(",") if entry.strip())
 
 
 def _source_hosts(name: str, text: str) -> tuple[str, ...]:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    import pytest
+
     from living_spec.evidence import Key, Result
 
 
@@ -47,6 +49,11 @@ class Collected:
     def to_json(self) -> str:
         """As JSON, for a report."""
         return json.dumps(asdict(self), default=sorted)
+
+
+def names_single_tests(config: pytest.Config) -> bool:
+    """Whether pytest may not collect all tests of a file: it was given ids of tests, or repeats those that failed."""
+    return any("::" in argument for argument in config.args) or bool(config.getoption("lf", False))
 
 
 def from_json(text: str) -> Collected:

@@ -20,6 +20,7 @@ __all__ = [
     "display_path",
     "find_config",
     "read_config",
+    "read_source",
     "unknown",
     "with_register",
 ]
@@ -114,6 +115,14 @@ def display_path(path: Path) -> str:
     """The path relative to the working folder, where it is inside; otherwise as it is."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def read_source(path: Path) -> str:
+    """The text of a file of the project. Raises SpecError if it is not UTF-8."""
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{display_path(path)} is not a text in UTF-8: {error.reason}. Save it as UTF-8.") from error
 
 
 def find_config(start: Path) -> Config:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, cast
 from gherkin.errors import CompositeParserException, ParserException
 from gherkin.parser import Parser
 
-from living_spec.config import SpecError, display_path, unknown
+from living_spec.config import SpecError, display_path, read_source, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -134,7 +134,7 @@ def read_features(folder: Path) -> tuple[Feature, ...]:
 
 def read_feature(path: Path, folder: Path) -> Feature:
     """Read one feature file below `folder`; raises SpecError with the file and line of a syntax error."""
-    source = path.read_text("utf-8")
+    source = read_source(path)
     try:
         document = cast("Document", Parser().parse(source))
     except (CompositeParserException, ParserException) as error:

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, cast
 
 import yaml  # type: ignore[import-untyped]
 
-from living_spec.config import SpecError, display_path
+from living_spec.config import SpecError, display_path, read_source
 from living_spec.evidence import Key
 from living_spec.text import suggestion
 
@@ -109,13 +109,13 @@ def read_register(spec: Spec) -> Register:
     """Read the issues of a project; raises SpecError for the first mistake in one."""
     for path, line, sentence in register_problems(spec):
         raise SpecError(f"{display_path(path)}:{line}: {sentence}")
-    return Register(tuple(_issue(path, _front(path, path.read_text("utf-8"))[0]) for path in _pages(spec)))
+    return Register(tuple(_issue(path, _front(path, read_source(path))[0]) for path in _pages(spec)))
 
 
 def register_problems(spec: Spec) -> Iterator[tuple[Path, int, str]]:
     """The mistakes in the pages of issues, as (file, line, message)."""
     for path in _pages(spec):
-        for line, sentence in page_problems(path, path.read_text("utf-8"), spec):
+        for line, sentence in page_problems(path, read_source(path), spec):
             yield path, line, sentence
 
 

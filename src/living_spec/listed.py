@@ -10,8 +10,11 @@ from living_spec.evidence import Outcome, failing_check
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    import pytest
+
     from living_spec.evidence import StepEvidence
-    from living_spec.issues import Issue
+    from living_spec.issues import Issue, Register
+    from living_spec.recorder import Recorder
 
 
 def listing(issues: Iterable[Issue], steps: Sequence[StepEvidence], torn_down: str = "") -> Issue | None:
@@ -25,6 +28,29 @@ def differences(issues: Iterable[Issue], steps: Sequence[StepEvidence], torn_dow
         f"Known issue {issue.id}: listed, but fails differently: {_difference(issue, steps, torn_down)}."
         for issue in issues
     )
+
+
+def expect(report: pytest.TestReport, recorder: Recorder, register: Register) -> None:
+    """Turn the failure that an open issue expects into a skip, and its absence into a failure.
+
+    Another failure, and the failure of a closed issue, get a note.
+    """
+    opened = register.open_for(recorder.key)
+    if report.passed:
+        for fixed in (issue for issue in opened if issue.fixed_by(recorder.key)):
+            report.outcome = "failed"
+            report.longrepr = (
+                f"Known issue {fixed.id} is fixed: this scenario holds. Close it: living-spec issue close {fixed.id}"
+            )
+    elif report.failed:
+        if known := listing(opened, recorder.steps):
+            report.outcome = "skipped"
+            report.wasxfail = f"known issue {known.id}: {known.title}"
+        elif opened:
+            report.sections.append(("known issue", differences(opened, recorder.steps)))
+        elif closed := listing(register.closed_for(recorder.key), recorder.steps):
+            again = f"Issue {closed.id} is closed, but fails again. Fix the bug, or reopen it in {closed.path}."
+            report.sections.append(("known issue", again))
 
 
 def _difference(issue: Issue, steps: Sequence[StepEvidence], torn_down: str) -> str:

@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from living_spec.config import SpecError, display_path
+from living_spec.config import SpecError, display_path, read_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -63,8 +63,9 @@ def find_blocks(lines: Sequence[str]) -> Iterator[Block]:
 def page_blocks(config: Config) -> Iterator[tuple[Path, Block]]:
     """The blocks of all pages, with the page of each, in the order of their paths."""
     for path in sorted(config.pages.rglob("*.md")):
+        lines = read_source(path).splitlines()
         try:
-            for block in find_blocks(path.read_text("utf-8").splitlines()):
+            for block in find_blocks(lines):
                 yield path, block
         except SpecError as error:
             raise SpecError(f"{display_path(path)}: {error}") from error
@@ -84,7 +85,7 @@ def citing_pages(config: Config) -> dict[str, list[Path]]:
 
 def page_title(path: Path) -> str:
     """The first heading of a page; without one, the name of its file."""
-    headings = (line[2:].strip() for line in path.read_text("utf-8").splitlines() if line.startswith("# "))
+    headings = (line[2:].strip() for line in read_source(path).splitlines() if line.startswith("# "))
     return next(headings, path.stem)
 
 

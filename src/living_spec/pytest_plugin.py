@@ -18,10 +18,10 @@ from pytest_bdd.scenario import scenario_wrapper_template_registry
 
 from living_spec import beginning, hooks
 from living_spec.awaiting import Awaiting, NotRunError, check_run
-from living_spec.collected import Collected, from_json
+from living_spec.collected import Collected, from_json, names_single_tests
 from living_spec.config import SpecError, display_path, read_config, with_register
 from living_spec.evidence import Key, Outcome, Result, ResultJson, digest, result_from_json
-from living_spec.listed import differences, listing
+from living_spec.listed import expect
 from living_spec.prose.recording import record_facts
 from living_spec.recorder import Recorder
 from living_spec.repeats import repeat_problem
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from pytest_bdd.parser import Step as BddStep
 
     from living_spec.features import Scenario
-    from living_spec.issues import Register
 
 _PROPERTY = "living_spec"
 _COLLECTED = "living_spec_collected"
@@ -97,15 +96,15 @@ def pytest_configure(config: pytest.Config) -> None:
     """Check the options against the configuration."""
     try:
         config.stash[_selection] = selection = _selected(config)
+        if not hasattr(config, "workerinput"):
+            config.pluginmanager.register(_Writer(selection), "living-spec-writer")
+        record_facts(config, selection.config, names_single_tests(config))
     except SpecError as error:
         raise pytest.UsageError(str(error)) from error
     if config.getoption("lint_steps") and config.getoption("numprocesses", None):
         raise pytest.UsageError("--lint-steps needs all steps in one process. Add -n 0.")
-    record_facts(config, selection.config)
     config.pluginmanager.register(_Selecting(), "living-spec-selecting")
     config.pluginmanager.register(Awaiting(), "living-spec-awaiting")
-    if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(_Writer(selection), "living-spec-writer")
 
 
 def _selected(config: pytest.Config) -> Selection:
@@ -168,7 +167,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Note what the run was asked for; lint the steps where --lint-steps is given."""
     stash = session.config.stash
     asked = [key for item in session.items if (key := _key(item))]
-    some = any("::" in argument for argument in session.config.args)
+    some = names_single_tests(session.config)
     if _excluded in stash:  # else pytest could not collect
         stash[_unsent] = Collected.of([*asked, *stash[_excluded]], stash[_tests], some=some)
     if session.config.getoption("lint_steps"):
@@ -261,7 +260,7 @@ def pytest_runtest_makereport(
             reason = str(call.excinfo.value) if skipped else call.excinfo.exconly()
             recorder.end_phase(outcome, reason, teardown=call.when == "teardown")
         if call.when == "call":
-            _expect(report, recorder, item.config.stash[_selection].register)
+            expect(report, recorder, item.config.stash[_selection].register)
         if call.when == "teardown":
             # All that were packed so far: a plugin that runs a test again may keep its earlier reports to itself.
             _pack(item)
@@ -285,29 +284,6 @@ def _pack(item: pytest.Item) -> None:
         }
     )
     del item.stash[_recorder]
-
-
-def _expect(report: pytest.TestReport, recorder: Recorder, register: Register) -> None:
-    """Turn the failure that an open issue expects into a skip, and its absence into a failure.
-
-    Another failure, and the failure of a closed issue, get a note.
-    """
-    opened = register.open_for(recorder.key)
-    if report.passed:
-        for fixed in (issue for issue in opened if issue.fixed_by(recorder.key)):
-            report.outcome = "failed"
-            report.longrepr = (
-                f"Known issue {fixed.id} is fixed: this scenario holds. Close it: living-spec issue close {fixed.id}"
-            )
-    elif report.failed:
-        if known := listing(opened, recorder.steps):
-            report.outcome = "skipped"
-            report.wasxfail = f"known issue {known.id}: {known.title}"
-        elif opened:
-            report.sections.append(("known issue", differences(opened, recorder.steps)))
-        elif closed := listing(register.closed_for(recorder.key), recorder.steps):
-            again = f"Issue {closed.id} is closed, but fails again. Fix the bug, or reopen it in {closed.path}."
-            report.sections.append(("known issue", again))
 
 
 class _Writer:

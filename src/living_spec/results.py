@@ -50,6 +50,11 @@ class Verdict:
         """Whether a page that shows it must warn the reader."""
         return self.freshness is not Freshness.FRESH or self.kind in (Kind.FAILS, Kind.FIXED)
 
+    @property
+    def proves(self) -> bool:
+        """Whether a sentence can rely on it: the run was seen, and it passed."""
+        return self.freshness is Freshness.FRESH and self.kind is Kind.HOLDS
+
 
 @dataclass(frozen=True)
 class Proof:

@@ -69,7 +69,7 @@ def write_evidence(spec: Spec, results: Iterable[Result], pictures: Mapping[str,
             rows: _File = {"results": [cast("ResultJson", asdict(result)) for key in keys for result in known[key]]}
             text = json.dumps(rows, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
             edition, surface, scenario = place
-            _replace(spec.config.evidence / edition / surface / f"{scenario}.json", text.encode())
+            replace_file(spec.config.evidence / edition / surface / f"{scenario}.json", text.encode())
     _drop_leftovers(spec, known)
 
 
@@ -85,7 +85,7 @@ def _write_pictures(folder: Path, results: Iterable[Result], pictures: Mapping[s
         for step in result.steps:
             for record in step.records:
                 if isinstance(record, Screenshot):
-                    _replace(folder / "pictures" / record.file, pictures[record.file])
+                    replace_file(folder / "pictures" / record.file, pictures[record.file])
 
 
 def write_asked(spec: Spec, edition: str, asked: Iterable[Asked]) -> None:
@@ -93,7 +93,7 @@ def write_asked(spec: Spec, edition: str, asked: Iterable[Asked]) -> None:
     content: dict[str, dict[str, list[int]]] = {}
     for surface, scenario, row in sorted({*(read_asked(spec, edition) or ()), *asked}):
         content.setdefault(surface, {}).setdefault(scenario, []).append(row)
-    _replace(spec.config.evidence / edition / _ASKED, (json.dumps(content, indent=1) + "\n").encode())
+    replace_file(spec.config.evidence / edition / _ASKED, (json.dumps(content, indent=1) + "\n").encode())
 
 
 def read_asked(spec: Spec, edition: str) -> frozenset[Asked] | None:
@@ -120,7 +120,7 @@ def publish_pictures(config: Config) -> None:
             path.unlink()
     for name, path in wanted.items():
         if not (target / name).exists():
-            _replace(target / name, path.read_bytes())
+            replace_file(target / name, path.read_bytes())
 
 
 def _read(path: Path) -> Iterator[Result]:
@@ -159,7 +159,7 @@ def _drop_leftovers(spec: Spec, known: Mapping[Key, tuple[Result, ...]]) -> None
             path.unlink()
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
     """Replace a file atomically, so that a build during the run never reads half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")

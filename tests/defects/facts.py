@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
-from defects.registry import Change, expose, put, wrap
+from defects.registry import Change, expose, put, route, wrap
 from grid_datastores.domain.model import EventKind, Phase
 
 LEASE = 60  # seconds
@@ -111,6 +112,24 @@ def cause_not_told() -> Iterator[Change]:
 @untrue("wrong-keys-are-limited", "a hundred wrong keys are accepted")
 def more_wrong_keys() -> Iterator[Change]:
     yield put("grid_datastores.server.signing_in:MAX_WRONG_KEYS", 100)
+
+
+@untrue("wrong-keys-are-limited", "Retry-After is in minutes")
+def minutes_to_wait() -> Iterator[Change]:
+    yield wrap("grid_datastores.domain.errors:TooManyAttempts.wait", lambda original: lambda s: original(s // 60 + 1))
+
+
+@untrue("token-lives-twelve-hours", "a token is valid for one hour")
+def token_of_an_hour() -> Iterator[Change]:
+    yield put("grid_datastores.service.accounts:TOKEN_LIFETIME", timedelta(hours=1))
+
+
+@untrue("requests-of-a-deletion", "the name does not filter the list of versions")
+def every_name_listed() -> Iterator[Change]:
+    def listed(original: Any) -> Any:
+        return lambda **given: original(**given | {"name": ""})
+
+    yield route("grid_datastores.server.routes.datastores:list_datastores", listed)
 
 
 @untrue("zip-times-without-zone-are-utc", "times without a time zone are read an hour later")

@@ -29,7 +29,9 @@ def test_without_a_browser_the_web_ui_is_not_run(forked_pytest: Forked, tmp_path
     assert (outcome, "browser" in reason) == ("not run", True)
 
 
-def outcomes(forked_pytest: Forked, folder: Path, surface: str, *options: str, **variables: str) -> set[tuple[str, str]]:
+def outcomes(
+    forked_pytest: Forked, folder: Path, surface: str, *options: str, **variables: str
+) -> set[tuple[str, str]]:
     """The outcomes of a rule's scenarios on this surface, with their reasons."""
     where = ("--basetemp", str(folder / "tmp"), "--evidence", str(folder / "evidence"), "-p", "no:cacheprovider", "-q")
     words = ("tests/acceptance", "--surface", surface, "--rule", "quota-freed", *where, *options)

@@ -47,6 +47,13 @@ def test_every_operation_of_grid_is_there(described: dict[str, Any], path: str, 
     assert (_plain(path), method) in _mine(described)
 
 
+@pytest.mark.proves("grids-operations")
+def test_there_are_a_few_operations_beyond_those_of_grid(described: dict[str, Any]) -> None:
+    own = _mine(described).keys() - {(_plain(path), method) for path, method in OPERATIONS}
+    assert ("/v1/core/{}/datastores/{}/deletion", "get") in own
+    assert len(own) < len(OPERATIONS)
+
+
 def _types(schema: dict[str, Any], document: dict[str, Any]) -> set[str]:
     schema = _resolved(schema, document)
     if "anyOf" in schema:

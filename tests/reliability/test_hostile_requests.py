@@ -50,7 +50,7 @@ BODIES = [
 ]
 
 
-@pytest.mark.proves("one-form-of-errors")
+@pytest.mark.proves("errors-have-one-form")
 @pytest.mark.parametrize("end", ["create", "presigned-urls", "completed", "sessions", "session", "runs", "login"])
 def test_bodies_of_another_shape_are_refused(client: Client, end: str) -> None:
     path = client.begin()
@@ -142,7 +142,7 @@ def test_an_address_of_a_part_that_has_expired_is_refused(own_server: ServerProc
     client.http.close()
 
 
-@pytest.mark.proves("one-form-of-errors")
+@pytest.mark.proves("errors-have-one-form")
 def test_places_that_are_none_are_not_found(client: Client) -> None:
     before = client.seen()
     for path in (
@@ -217,9 +217,8 @@ def test_a_token_is_valid_for_as_long_as_it_is_asked_for(client: Client) -> None
         assert accepted(login(duration).raise_for_status().json()["token"])
     short = login("1s").raise_for_status().json()["token"]
     wait_until(lambda: not accepted(short), "it has expired")
-    for wrong in ("-1", "0", "1h", "soon", "1.5s"):
-        refused(login(wrong), "duration is")
-    refused(login("43201"), "at most 43200 seconds")
+    for wrong in ("-1", "0", "1h", "soon", "1.5s", "43201"):
+        refused(login(wrong), "It must be a whole number from 1 to 43200.")
 
 
 def test_pages_of_files_are_whole_numbers_and_never_empty(client: Client) -> None:

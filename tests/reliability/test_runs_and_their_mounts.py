@@ -196,6 +196,25 @@ def _folder_after(machine: Machine, *words: str) -> Path:
     return _folder(machine)
 
 
+@pytest.mark.proves("run-files-are-read-only-copies")
+def test_files_that_a_run_made_writable_are_read_only_again(kept_here: Machine) -> None:
+    change = 'chmod -R u+w "$0" && touch -r "$0/a.txt" "$0"'
+    kept_here.run(*_run_words("nightly", "sh", "-c", change, "{data}")).done()
+    kept_here.run(*_run_words("again", "true")).done()
+    folder = _folder(kept_here)
+    assert {path.stat().st_mode & 0o222 for path in (folder, *folder.iterdir())} == {0}
+
+
+def test_a_link_that_a_run_added_is_removed_and_not_followed(kept_here: Machine) -> None:
+    other = folder_of(kept_here.home, {"a.txt": b"1"}, "other")
+    mode = other.stat().st_mode
+    change = f'chmod u+w "$0" && ln -s {other} "$0/link"'
+    kept_here.run(*_run_words("nightly", "sh", "-c", change, "{data}")).done()
+    kept_here.run(*_run_words("again", "true")).done()
+    assert [path.name for path in _folder(kept_here).iterdir() if path.is_symlink()] == []
+    assert other.stat().st_mode == mode
+
+
 @pytest.mark.proves("run-files-are-read-only-copies", "copy-needs-the-space-of-the-version")
 def test_the_files_of_a_run_are_copies_that_nobody_writes(kept_here: Machine) -> None:
     write = 'for path in a.txt large.bin new; do (echo x > "$0/$path") 2>/dev/null && exit 9; done; true'

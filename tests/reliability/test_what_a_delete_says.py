@@ -67,7 +67,7 @@ def test_what_was_only_asked_is_told_apart_in_json(filled: Machine) -> None:
     assert {**done, "deletedAt": 0, "dryRun": True, "deleted": False} == {**said, "deletedAt": 0}
 
 
-@pytest.mark.proves("dry-run-exits-1-if-refused")
+@pytest.mark.proves("dry-run-exits-with-the-verdict")
 @pytest.mark.parametrize("how", [(), ("--dry-run",)])
 def test_one_refusal_alone_is_told_in_json_too(filled: Machine, how: tuple[str, ...]) -> None:
     said = filled.run(*DELETE, "--version=2", "-o", "json", *how)
@@ -141,7 +141,7 @@ def test_what_is_asked_for_several_is_what_would_happen(filled: Machine) -> None
         }
 
 
-@pytest.mark.proves("dry-run-exits-1-if-refused")
+@pytest.mark.proves("dry-run-exits-with-the-verdict")
 def test_what_is_refused_of_several_that_are_only_asked_for(filled: Machine) -> None:
     said = filled.run(*DELETE, "--version=1", "--version=2", "--dry-run")
     assert said.code == 1

@@ -88,6 +88,13 @@ def test_the_files_that_the_page_names_exist() -> None:
     assert [file for file in files if not (ROOT / file).exists()] == []
 
 
+@pytest.mark.proves("contributing-has-what-the-readme-says", reads=["docs/contributing.md"])
+def test_the_page_has_the_architecture_the_fast_loop_and_how_to_add_something() -> None:
+    titles = re.findall(r"^## (.+)", PAGE, re.MULTILINE)
+    assert {"Architecture", "Add a rule", "Add a surface", "Add a storage"} <= set(titles)
+    assert re.search(r"^make test-fast +# after each change", PAGE, re.MULTILINE)
+
+
 @cache
 def _made(target: str) -> str:
     """The commands that `make` would run for this target on a machine that is set up, after their stages."""

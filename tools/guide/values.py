@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from grid_datastores import settings
 from grid_datastores.cli import server as serving
-from grid_datastores.domain import naming, rules
+from grid_datastores.domain import naming
 from grid_datastores.gateway import http_uploads
 from grid_datastores.server import serve, signing_in
 from grid_datastores.sources.limits import FetchLimits
@@ -39,7 +39,6 @@ def values() -> Mapping[str, str]:
         "link-lifetime": duration(int(signing_in.LINK_LIFETIME)),
         "max-ids": number(MAX_IDS),
         "max-name": str(naming.MAX_NAME_LENGTH),
-        "max-part": size(rules.MAX_PART_BYTES),
         "max-path-bytes": number(manifest.MAX_PATH_LENGTH),
         "max-path-part-bytes": number(manifest.MAX_NAME_LENGTH),
         "max-ratio": number(FetchLimits().ratio),
@@ -48,10 +47,8 @@ def values() -> Mapping[str, str]:
         "max-wrong-keys": number(signing_in.MAX_WRONG_KEYS),
         "pack-size": size(packing.PACK_SIZE),
         "part-size": size(http_uploads.PART_SIZE),
-        "quota": number(settings.QUOTA.default),
         "ratio-from": size(FetchLimits().ratio_from),
         "upload-expiry": duration(settings.UPLOAD_EXPIRY.default),
-        "lease": duration(settings.LEASE.default),
         "wrong-key-period": duration(int(signing_in.PERIOD)),
     }
 

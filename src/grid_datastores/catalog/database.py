@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # How long a writer waits for another one, in seconds. Transactions take only milliseconds.
 BUSY_TIMEOUT = 30
-_ERASURE_TIMEOUT = 1000  # milliseconds
+_ERASURE_TIMEOUT = 1  # second
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Catalog:
         self.read_only = read_only or (path.exists() and not _can_be_written(path))
         self._path = path
         self._reserved_space = ReservedSpace(path)
-        self._log_has_secret = False
+        self._log_has_secret = not self.read_only and _has_log(path)  # another process may have left one
         self._engine = _read_only_engine(path) if self.read_only else _writable_engine(path)
         if self.read_only:
             with self._catalog_errors():
@@ -86,8 +86,9 @@ class Catalog:
             yield transaction
         if frees_space:
             self._reserved_space.reserve()
-        self._log_has_secret |= transaction.versions.erased_secret
-        self.erase_secrets()
+        if transaction.versions.erased_secret:
+            self._log_has_secret = True
+            self.erase_secrets()
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
@@ -98,14 +99,12 @@ class Catalog:
     def erase_secrets(self) -> None:
         """Empty the write-ahead log if it still has a secret that a transaction erased. The log has the earlier values.
 
-        Best effort: if a reader is in the way for longer than a second, a later call retries.
+        Best effort: if a reader is in the way for longer than a second, or the disk fails, a later call retries.
         """
         if not self._log_has_secret:
             return
-        with suppress(DatabaseError), closing(self._engine.raw_connection()) as connection:
-            connection.cursor().execute(f"PRAGMA busy_timeout = {_ERASURE_TIMEOUT}")
-            busy = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-            connection.cursor().execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT * 1000}")
+        with suppress(sqlite3.Error), closing(sqlite3.connect(self._path, timeout=_ERASURE_TIMEOUT)) as connection:
+            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             self._log_has_secret = bool(busy)
 
     def close(self) -> None:
@@ -179,6 +178,14 @@ def _connect_read_only(path: Path) -> sqlite3.Connection:
     )
     connection.isolation_level = None  # the driver must not begin transactions itself
     return connection
+
+
+def _has_log(path: Path) -> bool:
+    """Return whether there is a log with content."""
+    try:
+        return path.with_name(f"{path.name}-wal").stat().st_size > 0
+    except OSError:
+        return False
 
 
 def _log_lacks_index(path: Path) -> bool:

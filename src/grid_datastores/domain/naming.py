@@ -78,13 +78,11 @@ def parse_number(text: str) -> int:
     )
 
 
-def whole_number(text: str, what: str, minimum: int = 0) -> int:
+def whole_number(text: str, what: str, minimum: int = 0, maximum: int = 10**_MAX_DIGITS - 1) -> int:
     """Parse a whole number of at most nine digits. The message of `InvalidInput` begins with `what`."""
-    if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS and int(text) >= minimum:
+    if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS and minimum <= int(text) <= maximum:
         return int(text)
-    raise InvalidInput(
-        f"{what} is {text[:_MAX_SHOWN]!r}. It must be a whole number from {minimum} to {10**_MAX_DIGITS - 1}."
-    )
+    raise InvalidInput(f"{what} is {text[:_MAX_SHOWN]!r}. It must be a whole number from {minimum} to {maximum}.")
 
 
 def is_id(text: str) -> bool:

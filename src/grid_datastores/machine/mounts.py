@@ -81,6 +81,7 @@ def mounted(
             _write_note(folder, Copy(version.id, place_id, version.ref))  # before any file is written
             if not (folder.exists() and _matches(folder, manifest)):
                 _rewrite(datastores, version, manifest, directory, progress)
+            _make_read_only(folder)  # an earlier Run may have changed the permissions
             stack.enter_context(shared_lock(_lock_path(folder)))
         yield folder
 
@@ -202,7 +203,6 @@ def _rewrite(
             if rejected:  # a Run must never see an incomplete version
                 remove_tree(folder)
             check_all_written(rejected, len(manifest.files), folder)
-            _make_read_only(folder)
     except BlockingIOError as error:
         raise Damaged(
             f"The files in {folder} differ from {version.ref}, but another Run is using them. Nothing was changed."
@@ -211,18 +211,17 @@ def _rewrite(
 
 
 def _make_read_only(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if not path.is_dir():
-            path.chmod(0o555 if path.stat().st_mode & _EXECUTE else 0o444)
     for path in [*folder.rglob("*"), folder]:
-        if path.is_dir():
-            path.chmod(0o555)
+        mode = path.stat().st_mode
+        wanted = 0o555 if path.is_dir() or mode & _EXECUTE else 0o444
+        if stat.S_IMODE(mode) != wanted:
+            path.chmod(wanted)
 
 
 def _matches(folder: Path, manifest: Manifest) -> bool:
     """Return whether the folder has exactly the manifest's files and empty folders, with the same contents."""
     paths = {path: path.relative_to(folder).as_posix() for path in folder.rglob("*")}
-    files = {relative for path, relative in paths.items() if not path.is_dir()}
+    files = {relative for path, relative in paths.items() if path.is_symlink() or not path.is_dir()}
     empty = {relative for path, relative in paths.items() if path.is_dir() and not any(path.iterdir())}
     return (
         files == {file.path for file in manifest.files}

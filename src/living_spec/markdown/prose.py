@@ -72,7 +72,7 @@ def _mark(context: Context, binding: Binding) -> str:
     """A mark that opens the proofs of a sentence, or a warning where one of them does not hold or is stale."""
     assert context.prose is not None
     verdict = context.prose.of(binding)
-    if verdict.unproven:
+    if not verdict.proves:
         warn_of_prose(binding, verdict)
         return f' <strong class="spec-unproven">Not proven: {literal(why(verdict))}</strong>'
     if context.proofs_page is None:

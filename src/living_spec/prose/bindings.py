@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from living_spec.config import SpecError, display_path
+from living_spec.config import SpecError, display_path, read_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -91,7 +91,7 @@ def read_bindings(path: Path) -> tuple[Binding, ...]:
     """The bindings in a file, in order; none without the file. Raises SpecError for a line that it cannot read."""
     if not path.exists():
         return ()
-    return tuple(_bindings(path, path.read_text("utf-8").splitlines()))
+    return tuple(_bindings(path, read_source(path).splitlines()))
 
 
 def written(bindings: Iterable[Binding]) -> str:

@@ -12,9 +12,10 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from living_spec.config import SpecError, display_path
+from living_spec.config import SpecError, display_path, read_source
 from living_spec.evidence import Outcome, digest
 from living_spec.results import Freshness, Kind, Verdict
+from living_spec.store import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -63,7 +64,7 @@ def proving_tests(config: Config) -> list[ProvingTest]:
     found: list[ProvingTest] = []
     for top in config.prose.tests if config.prose else ():
         for path in sorted(top.rglob("test_*.py")):
-            source = path.read_text("utf-8")
+            source = read_source(path)
             if f".{MARKER}(" in source:
                 found += _tests(config, path, _parsed(path, source).body, "", ())
     return found
@@ -105,11 +106,8 @@ def write_results(config: Config, new: Mapping[str, TestResult]) -> None:
             earlier = merged.get(name)
             merged[name] = result if result.whole or earlier is None else _added(earlier, result)
     content = {name: asdict(merged[name]) for name in sorted(merged)}
-    path = config.evidence / _FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".tmp")
-    aside.write_text(json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n", "utf-8")
-    aside.replace(path)
+    text = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    replace_file(config.evidence / _FILE, text.encode())
 
 
 def worst(outcomes: Iterable[Outcome]) -> Outcome:

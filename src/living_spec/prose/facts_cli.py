@@ -9,20 +9,24 @@ import click
 
 from living_spec.config import find_config
 from living_spec.prose.facts import by_fact, fact_digests, judge_test, proving_tests, read_results
-from living_spec.results import Kind
+from living_spec.results import Freshness, Kind
 
 
 @click.command()
 def facts() -> None:
-    """Check that every test that proves a fact has a fresh result, and exit with 1 if not."""
+    """Check that every test that proves a fact has a fresh result and passed, and exit with 1 if not."""
     config = find_config(Path.cwd())
     tests = proving_tests(config)
+    if not tests:
+        click.echo("No test proves a fact.")
+        return
     digests, results = fact_digests(config, tests), read_results(config)
     verdicts = {test.name: judge_test(results.get(test.name), digests[test.name]) for test in tests}
-    unproven = {name: verdict for name, verdict in verdicts.items() if verdict.unproven}
+    unproven = {name: verdict for name, verdict in verdicts.items() if not verdict.proves}
     for name, verdict in unproven.items():
-        click.echo(f"{name}: {verdict.kind.value if verdict.kind is Kind.FAILS else verdict.freshness.value}")
+        fresh = verdict.kind is Kind.FAILS or verdict.freshness is Freshness.FRESH
+        click.echo(f"{name}: {verdict.kind.value if fresh else verdict.freshness.value}")
     if unproven:
-        click.echo(f"{len(unproven)} of {len(tests)} proving tests have no fresh result. Run: pytest -m proves")
+        click.echo(f"{len(unproven)} of {len(tests)} proving tests have no fresh pass. Run: pytest -m proves")
         sys.exit(1)
-    click.echo(f"The results of all {len(tests)} tests are fresh. They prove {len(by_fact(tests))} facts.")
+    click.echo(f"All {len(tests)} proving tests passed on the present sources. They prove {len(by_fact(tests))} facts.")

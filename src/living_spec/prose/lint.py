@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-from living_spec.config import SpecError
+from living_spec.config import SpecError, read_source
 from living_spec.prose.bindings import Binding, Kind, bindings_file, read_bindings
 from living_spec.prose.facts import by_fact, proving_tests
 from living_spec.prose.sentences import sentences
@@ -34,18 +34,25 @@ def prose_problems(spec: Spec) -> Iterator[Place]:
     tests = by_fact(proving_tests(config))
     named: set[str] = set()
     values = read_values(config.prose)
+    files: set[Path] = set()
     for page in config.prose.files():
-        lines = page.read_text("utf-8").splitlines()
+        lines = read_source(page).splitlines()
         for line, name in value_names(lines):
             if name not in values:
                 yield page, line, f"There is no value {name!r}.{suggestion(name, values)}"
         file = bindings_file(config.prose, page)
+        files.add(file)
         bindings = read_bindings(file)
         yield from unbound(page, list(sentences(lines)), bindings)
+        lines_of: dict[str, int] = {}
         for binding in bindings:
             for sentence in _of_binding(spec, tests, binding):
                 yield file, binding.line, sentence
+            if (first := lines_of.setdefault(binding.sentence, binding.line)) != binding.line:
+                yield file, binding.line, f"{binding.sentence!r} is already bound in line {first}. Keep one."
             named |= {proof.id for proof in binding.proofs if proof.kind is Kind.TEST}
+    for file in sorted({*config.prose.bindings.rglob("*.txt")} - files):
+        yield file, 1, "No page belongs to these bindings. Remove the file, or rename it as its page is named."
     for fact in sorted(tests.keys() - named):
         test = tests[fact][0]
         yield test.path, test.line, f"No sentence of the pages names the fact {fact!r}. Bind one, or remove the marker."

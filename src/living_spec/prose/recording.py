@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from typing import TYPE_CHECKING, TypedDict, cast
 
@@ -36,12 +37,15 @@ class _Parcel(TypedDict):
     reason: str
 
 
-def record_facts(config: pytest.Config, settings: Config) -> None:
-    """Register the marker, and the plugins that record what tests prove."""
+def record_facts(config: pytest.Config, settings: Config, by_node_id: bool) -> None:
+    """Register the marker, and the plugins that record what tests prove.
+
+    `by_node_id` says that the run was given ids of single tests: then it may not have all cases of a test. Raises
+    SpecError for a marker that does not name its facts as plain texts.
+    """
     config.addinivalue_line("markers", f"{MARKER}(*facts, reads=()): the facts of the pages that a test proves")
     config.pluginmanager.register(_Marked(), "living-spec-marked")
     if not hasattr(config, "workerinput"):
-        by_node_id = any("::" in argument for argument in config.args)
         config.pluginmanager.register(_FactWriter(settings, by_node_id), "living-spec-facts")
 
 
@@ -51,7 +55,7 @@ class _Marked:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Count the cases before any is deselected."""
-        names = (_name(item) for item in items if item.get_closest_marker(MARKER))
+        names = (_without_parameters(item.nodeid) for item in items if item.get_closest_marker(MARKER))
         config.stash[_collected] = Counter(names)
 
     @pytest.hookimpl(wrapper=True)
@@ -61,7 +65,7 @@ class _Marked:
         """Attach the parcel to the report of each phase."""
         report = yield
         if item.get_closest_marker(MARKER):
-            name = _name(item)
+            name = _without_parameters(item.nodeid)
             reason = call.excinfo.exconly() if call.excinfo else ""
             parcel: _Parcel = {"test": name, "cases": item.config.stash[_collected][name], "reason": reason}
             report.user_properties = [*report.user_properties, (_PROPERTY, json.dumps(parcel))]
@@ -73,14 +77,18 @@ class _FactWriter:
 
     def __init__(self, config: Config, by_node_id: bool) -> None:
         self._config = config
-        # Whether the run was given node ids: then it may not have seen all cases of a test.
         self._by_node_id = by_node_id
         self._digests = fact_digests(config, proving_tests(config))
         self._phases: dict[tuple[str, str], list[tuple[Outcome, str]]] = {}
         self._cases: dict[str, int] = {}
+        self._running: set[str] = set()
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Note that a case has started: if its process crashes or is interrupted, no report says so."""
+        self._running.add(nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take a phase from a report that has one."""
+        """Take a phase from a report that has one. The last phase of a case is its tear-down."""
         for name, value in report.user_properties:
             if name == _PROPERTY:
                 parcel = cast("_Parcel", json.loads(cast("str", value)))
@@ -88,9 +96,13 @@ class _FactWriter:
                 self._phases.setdefault((parcel["test"], report.nodeid), []).append(
                     (_outcome(report), parcel["reason"])
                 )
+                if report.when == "teardown":
+                    self._running.discard(report.nodeid)
 
     def pytest_sessionfinish(self) -> None:
-        """Write the results, also after an interrupted run."""
+        """Write the results, also after an interrupted run. A case that did not end has failed."""
+        for id_ in self._running:
+            self._phases.setdefault((_without_parameters(id_), id_), []).append((Outcome.FAILED, "it did not end"))
         if self._phases:
             write_results(self._config, self._results())
 
@@ -102,16 +114,19 @@ class _FactWriter:
                 reason = next(reason for of_phase, reason in phases if of_phase is outcome)
                 cases.setdefault(test, {})[id_] = Case(outcome, reason, self._digests[test])
         return {
-            test: TestResult(of_test, not self._by_node_id and len(of_test) >= self._cases[test])
+            test: TestResult(of_test, not self._by_node_id and len(of_test) >= self._cases.get(test, math.inf))
             for test, of_test in cases.items()
         }
 
 
 def _outcome(report: pytest.TestReport) -> Outcome:
-    """The outcome of a phase; an expected failure proves nothing, and counts as not run."""
-    return {"passed": Outcome.PASSED, "failed": Outcome.FAILED, "skipped": Outcome.NOT_RUN}[report.outcome]
+    """The outcome of a phase; an expected failure proves nothing, and counts as not run.
+
+    Plugins that run a test again have an outcome of their own for a failure.
+    """
+    return {"passed": Outcome.PASSED, "skipped": Outcome.NOT_RUN}.get(report.outcome, Outcome.FAILED)
 
 
-def _name(item: pytest.Item) -> str:
-    """The name of a test without its parameters."""
-    return item.nodeid.partition("[")[0]
+def _without_parameters(nodeid: str) -> str:
+    """The name of a test, given the id of one of its cases."""
+    return nodeid.partition("[")[0]

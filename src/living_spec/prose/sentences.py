@@ -12,13 +12,22 @@ from living_spec.pages import end_of_comment, end_of_fence, find_blocks
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_FRONT_MATTER_RULE = "---"
+_FRONT_MATTER = re.compile(r"---[ \t]*$")
+_END_OF_FRONT_MATTER = re.compile(r"(?:---|\.\.\.)[ \t]*$")
 _SHOWN = re.compile(r"(?:description|workaround):\s*\"?(.*?)\"?$")
 _HEADING = re.compile(r"\s*#{1,6}\s+(?P<text>.*?)\s*(?:\{[^{}]*\})?\s*$")
-_TITLE = re.compile(r"\s*(?:!!!|\?\?\?\+?|===[+!]?)\s*[^\"]*(?:\"(?P<text>.*)\")?\s*$")
+_TITLE = re.compile(r"\s*(?:!!!|\?\?\?\+?|===[+!]?)(?:\s+[\w-]+)*(?:\s+\"(?P<text>.*)\")?\s*$")
 _ROW = re.compile(r"\s*\|(?P<cells>.*)\|\s*$")
 _RULE_OF_TABLE = re.compile(r"[\s|:-]+")
-_SKIPPED = re.compile(r"\s*(?:--8<--|\{[^{}]*\}\s*$|\[[^\]]+\]:\s)")
+_SKIPPED = re.compile(
+    r"""\s*(?:
+    --8<--\s+"[^"]*"  # an included file
+    |\{\s*[.\#:][^{}]*\}  # attributes
+    |\[[^\]]+\]:\s+\S+(?:\s+(?:"[^"]*"|'[^']*'|\([^()]*\)))?  # the target of a link
+    |=+  # the line below a title
+    )\s*$""",
+    re.VERBOSE,
+)
 _MARKER = re.compile(r"\s*(?:[-*+]\s+|\d+\.\s+|:\s{1,3}|>\s?)*")
 _BEGINS = re.compile(r"\s*(?:[-*+]\s|\d+\.\s|:\s{1,3}|>)")
 
@@ -52,8 +61,8 @@ def sentences(lines: Sequence[str]) -> Iterator[Sentence]:
     blocks = {block.line for block in find_blocks(lines)}
     paragraph: list[tuple[int, int]] = []
     number = 0
-    if lines and lines[0] == _FRONT_MATTER_RULE:
-        number = lines.index(_FRONT_MATTER_RULE, 1) + 1
+    if (end_of_front_matter := _end_of_front_matter(lines)) is not None:
+        number = end_of_front_matter + 1
         yield from _of_front_matter(lines[:number])
     while number < len(lines):
         line = lines[number]
@@ -67,6 +76,7 @@ def sentences(lines: Sequence[str]) -> Iterator[Sentence]:
             yield Sentence(" ".join("\n".join(lines[number:end]).split()), number, code=True)
         elif (comment := end_of_comment(lines, number)) is not None:
             end = comment
+            paragraph += [(row, 0) for row in range(number, end + 1)]  # as text can stand before and behind it
         elif standing:
             yield from (one for one in standing if _says_something(one.text))
         elif whole:
@@ -88,6 +98,12 @@ def shown(markdown: str) -> str:
         parts += [_unmarked(text[at : code.start()]), code[0]]
         at = code.end()
     return " ".join("".join([*parts, _unmarked(text[at:])]).split())
+
+
+def _end_of_front_matter(lines: Sequence[str]) -> int | None:
+    if not lines or not _FRONT_MATTER.match(lines[0]):
+        return None
+    return next((number for number in range(1, len(lines)) if _END_OF_FRONT_MATTER.match(lines[number])), None)
 
 
 def _of_front_matter(front_matter: Sequence[str]) -> Iterator[Sentence]:

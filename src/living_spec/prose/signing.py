@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from living_spec.config import SpecError, display_path, find_config
+from living_spec.config import SpecError, display_path, find_config, read_source
 from living_spec.prose.bindings import UNBOUND, Binding, Kind, Mark, bindings_file, read_bindings, written
 from living_spec.prose.facts import by_fact, proving_tests
 from living_spec.prose.lint import nearest
@@ -41,12 +41,13 @@ def sign(pages: tuple[Path, ...], yes: bool) -> None:
     for page in _chosen(prose, pages):
         file = bindings_file(prose, page)
         agree = _agreement(spec, tests, page, yes)
-        bindings = updated(prose, page.read_text("utf-8"), read_bindings(file), agree)
+        bindings = updated(prose, read_source(page), read_bindings(file), agree)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(written(bindings), "utf-8")
         unbound = sum(not binding.bound for binding in bindings)
         left = f"{unbound} without a proof: replace each {UNBOUND!r} in it" if unbound else "all bound"
-        click.echo(f"{display_path(file)}: {len(bindings)} sentences, {left}.")
+        what = "sentence" if len(bindings) == 1 else "sentences"
+        click.echo(f"{display_path(file)}: {len(bindings)} {what}, {left}.")
 
 
 def updated(

@@ -57,7 +57,7 @@ def program_has_run(world: World) -> None:
 @then(parsers.parse('version {number:d} of "{name}" comes back with its program, its times and its empty folder'))
 def comes_back(world: World, number: int, name: str) -> None:
     assert world.last.done, world.last.said
-    folder = world.home / f"{name}-{number}"
+    folder = world.home / f"copy-of-{name}-{number}"
     shutil.rmtree(folder, ignore_errors=True)
     outcome = world.surface.download(world.real(name), number, folder)
     assert outcome.done, outcome.said

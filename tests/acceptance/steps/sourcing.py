@@ -103,7 +103,8 @@ def inner_server(world: World) -> None:
 @given("the penguin data in a bucket")
 def data_in_bucket(world: World) -> None:
     world.allow_origins()
-    world.origins.bucket.fill({f"2026/{path}": content for path, content in _PENGUINS.items()})
+    others = {"2025/penguins.csv": b"1", "2026-raw.csv": b"2"}  # outside the prefix
+    world.origins.bucket.fill(others | {f"2026/{path}": content for path, content in _PENGUINS.items()})
     world.origin = f"s3://{BUCKET}/2026"
 
 

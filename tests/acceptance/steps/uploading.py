@@ -177,7 +177,7 @@ def own_variations(world: World) -> None:
 
 @then(parsers.parse('version {number:d} of "{name}" is byte for byte what was uploaded'))
 def holds_what_was_uploaded(world: World, name: str, number: int) -> None:
-    folder = world.home / f"{name}-{number}"
+    folder = world.home / f"copy-of-{name}-{number}"
     shutil.rmtree(folder, ignore_errors=True)
     outcome = world.surface.download(world.real(name), number, folder)
     assert outcome.done, outcome.said

@@ -23,11 +23,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a surface says of a deletion; `size` in bytes is None where it is rounded."""
+    """What a surface says of a deletion; `size` as it shows it: all bytes, or a rounded number with its unit."""
 
     gone: int
     files: int
-    size: int | None
+    size: str
     kept: list[tuple[int, str]]
     quota: tuple[int, int] | None
 

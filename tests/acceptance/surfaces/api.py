@@ -163,7 +163,7 @@ class ApiSurface:
         told = parsed(outcome.said)["receipt"]
         kept = [(item["version"], item["fingerprint"]) for item in told["kept"]]
         quota = told["quotaBefore"]["used"], told["quotaAfter"]["used"]
-        return Receipt(told["version"], int(told["fileCount"]), int(told["sizeBytes"]), kept, quota)
+        return Receipt(told["version"], int(told["fileCount"]), str(told["sizeBytes"]), kept, quota)
 
     def mount(self, session: str, name: str, number: int) -> Outcome:
         mounts = [{"dsn": f"datastore://grid/{self.version_id(name, number)}"}]

@@ -94,12 +94,12 @@ class CliSurface:
         return self.type("datastore", "delete", *_named(name, number), "--dry-run")
 
     def receipt(self, outcome: Outcome) -> Receipt:
-        gone = re.search(r"ersion (\d+) of \S+?:? (?:can be deleted: )?(\d+) files?, ", outcome.said)
+        gone = re.search(r"ersion (\d+) of \S+?:? (?:can be deleted: )?(\d+) files?, ([\d.]+ \w+)", outcome.said)
         assert gone, outcome.said
         kept = [(int(number), digest) for number, digest in re.findall(r"(\d+) \(([0-9a-f]+)\)", outcome.said)]
         quota = re.search(r"You have (\d+) of \d+ versions now, (\d+) before", outcome.said)
         counts = (int(quota[2]), int(quota[1])) if quota else None
-        return Receipt(int(gone[1]), int(gone[2]), None, kept, counts)
+        return Receipt(int(gone[1]), int(gone[2]), gone[3], kept, counts)
 
     def mount(self, session: str, name: str, number: int) -> Outcome:
         mounted = ("--datastore_name", name, "--datastore_version", str(number))

@@ -342,7 +342,7 @@ def test_ctrl_c_in_a_fetch_of_a_bucket_is_as_in_that_of_an_archive(
     else:
         assert "The fetch of version 1 of slow is incomplete, and the version counts against your quota." in said
         assert "Resume it with grid datastore resume, or discard it with: grid datastore delete" in said
-    assert machine.phases() == [(1, "OPTIMIZING")]
+    assert machine.phases() == [(1, _FETCHING)]
 
 
 @pytest.mark.proves("settings-without-a-server")

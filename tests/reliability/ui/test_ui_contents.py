@@ -89,6 +89,7 @@ def _versions(ana: Person) -> list[tuple[str, int]]:
 def test_the_page_of_a_version_in_use_says_by_whom_and_where_that_ends(ana: Person) -> None:
     ana.api.mount("tuning", "data", 1)
     ana.api.run("nightly", "data", 1)
+    ana.api.mount("exploring", "data", 2)
     page = _page(ana, f"{ONE}/delete")
     links = _section(page, "In use by").xpath(".//a")
     assert sorted(map(_text, links)) == ["Run nightly", "Session tuning"]
@@ -119,6 +120,7 @@ def test_the_form_signs_in_with_the_name_and_key(shared_server: ServerProcess) -
 def test_the_page_of_a_version_shows_all_its_details(ana: Person, tmp_path: Path) -> None:
     ana.api.mount("tuning", "data", 1)
     ana.api.run("nightly", "data", 1)
+    ana.api.mount("exploring", "data", 2)
     page = _page(ana, ONE)
     assert _fact(page, "Source") == f"{tmp_path / 'stock'} (files, uploaded)"
     assert _fact(page, "Size") == "6 bytes in 2 files"

@@ -136,6 +136,24 @@ def test_a_query_and_the_name_of_a_workload_have_a_largest_length(api: Api) -> N
             assert api("POST", path, json={"name": "a" * length, "spec": {}}).status_code == status, path
 
 
+@pytest.mark.proves("token-lives-twelve-hours")
+def test_a_token_lives_for_twelve_hours_or_as_briefly_as_it_is_asked_for(api: Api, clock: Clock) -> None:
+    def new_token(duration: str) -> str:
+        body = {"username": "ben", "apiKey": api._key, "duration": duration}
+        return str(api("POST", "/v1/auth/login", json=body).json()["token"])
+
+    def accepted(token: str) -> bool:
+        headers = {"Authorization": f"Bearer {token}"}
+        return api("GET", "/v1/auth/user", auth=None, headers=headers).status_code == 200
+
+    usual, short = new_token(""), new_token("60")
+    for seconds, valid in ((59, (True, True)), (2, (True, False)), (12 * 3600 - 62, (True, False))):
+        clock.go(seconds)
+        assert (accepted(usual), accepted(short)) == valid
+    clock.go(2)
+    assert not accepted(usual)
+
+
 @pytest.mark.proves("limits-of-the-api")
 def test_addresses_expire(api: Api, clock: Clock, tmp_path: Path) -> None:
     assert _said(limits.TIMES, "the address of a part") == timedelta(hours=24)
@@ -187,6 +205,10 @@ def test_wrong_keys_are_limited_for_one_user_from_one_address(service: Service) 
     assert refused("wrong") is TooManyAttempts
     assert refused("wrong", address="10.0.0.2") is NotSignedIn
     assert refused("wrong", name="eve") is NotSignedIn
+    now[0] = 100.0
+    with pytest.raises(TooManyAttempts) as caught:
+        attempts.sign_in(service.accounts, "ben", "wrong", "10.0.0.1")
+    assert caught.value.metadata["retryAfter"] in ("200", "201")
     now[0] = 299.0
     assert refused("wrong") is TooManyAttempts
     now[0] = 300.0

@@ -50,7 +50,7 @@ def test_the_changes_of_the_table_are_those_that_happen(
 
 
 @pytest.mark.parametrize(("start", "end"), sorted(set(product(Phase, Phase)) - CHANGES))
-@pytest.mark.proves("no-phase-comes-again")
+@pytest.mark.proves("no-earlier-phase")
 def test_no_other_change_is_possible(service: Service, ana: User, clock: Clock, start: Phase, end: Phase) -> None:
     begin = {
         Phase.UPLOADING: _uploading,

@@ -89,6 +89,7 @@ def test_a_session_and_a_run_that_end_leave_their_version_as_it_was(stocked: Ter
         return {path: path.read_bytes() for path in (stocked.home / ".grid/data/versions").rglob("*") if path.is_file()}
 
     before = known(), stored()
+    assert before[1]
     stocked.done(*SESSION)
     stocked.done("session", "delete", "tuning")
     assert (known(), stored()) == before

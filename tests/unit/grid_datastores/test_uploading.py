@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import resource
+import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from hashlib import md5, sha256
 from pathlib import Path
@@ -25,9 +27,10 @@ from grid_datastores.domain.errors import (
     SourceFailed,
 )
 from grid_datastores.domain.model import FileEntry, Phase, Source, SourceKind, User, Version
-from grid_datastores.service import Service
+from grid_datastores.service import Service, open_service
 from grid_datastores.service.finishing import Finishing
 from grid_datastores.service.uploads import URL_LIFETIME, CompletedObject
+from grid_datastores.settings import Limits, Settings
 from grid_datastores.sources import scan
 from grid_datastores.sources.limits import FetchLimits
 from grid_datastores.sources.remote import RemoteFiles
@@ -288,6 +291,7 @@ def test_a_key_in_an_address_is_used_and_is_nowhere_else(
     seen: list[object] = [version, service.reading.get(ana, version.id)]
     service.uploads.complete(ana, version.id)
     seen.append(service.reading.get(ana, version.id))
+    assert _files_with_secret(tmp_path), "the fetch has not ended"
     if end == "dropped":
         service.uploads.abandon(ana, version.id)
     elif end == "deleted":
@@ -335,6 +339,37 @@ def test_a_key_that_a_reader_keeps_in_the_log_is_erased_after_it(service: Servic
     with service.context.catalog.read() as tx:
         assert tx.versions.fetch_url(version.id) == ARCHIVE.location
         service.uploads.abandon(ana, version.id)
+    service.tidy()
+    assert _files_with_secret(tmp_path) == []
+
+
+def test_a_key_that_another_process_left_in_the_log_is_erased(service: Service, ana: User, tmp_path: Path) -> None:
+    version = service.uploads.begin(ana, "data", ARCHIVE)
+    catalog = tmp_path / "data" / "catalog.sqlite"
+    with closing(sqlite3.connect(catalog, isolation_level=None)) as keeper:
+        keeper.execute("BEGIN")
+        keeper.execute("SELECT id FROM versions").fetchall()
+        service.uploads.abandon(ana, version.id)
+        keeper.execute("COMMIT")
+        assert _files_with_secret(tmp_path) != []
+        other = open_service(Settings(tmp_path, catalog, Limits()), lambda: None)
+        other.tidy()
+        other.context.catalog.close()
+        assert _files_with_secret(tmp_path) == []
+
+
+def test_a_log_that_cannot_be_emptied_fails_no_command(service: Service, ana: User, tmp_path: Path) -> None:
+    version = service.uploads.begin(ana, "data", ARCHIVE)
+    with service.context.catalog.read() as tx:
+        assert tx.versions.get(version.id)
+        service.uploads.abandon(ana, version.id)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1, before[1]))  # the disk is full
+        service.context.catalog.erase_secrets()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert _files_with_secret(tmp_path) != []
     service.tidy()
     assert _files_with_secret(tmp_path) == []
 

@@ -93,6 +93,7 @@ def test_the_page_of_a_version_lists_its_users_and_leads_to_where_each_is_ended(
     service: Service, ana: User, browser: Browser, version: Version
 ) -> None:
     started = [service.workloads.start(ana, kind, f"my-{kind.lower()}", {version.id: ""}) for kind in WorkloadKind]
+    service.workloads.start(ana, SESSION, "exploring", {_version(service, ana).id: ""})
     page = browser.get(PAGE)
     listed = re.findall(r'<li><a href="/workloads#(\w+)">([^<]+)</a>', page)
     assert sorted(listed) == sorted((item.id, f"{item.kind} {item.name}") for item in started)

@@ -174,7 +174,7 @@ def _interrupting(*_given: object) -> None:
     raise KeyboardInterrupt
 
 
-@pytest.mark.proves("a-run-needs-the-space-once-more")
+@pytest.mark.proves("copy-needs-the-space-of-the-version")
 def test_a_run_stores_a_copy_until_the_version_is_deleted(machine: Machine) -> None:
     folder = machine.data()
     (folder / "large.bin").write_bytes(bytes(2 * 1024 * 1024))

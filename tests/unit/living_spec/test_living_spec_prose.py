@@ -68,6 +68,15 @@ def test_it_holds_as_many_as_it_says(number):
     assert number <= int(pathlib.Path("limit.txt").read_text())
 """
 
+CRASH = """
+import os
+import pathlib
+
+def pytest_runtest_WHEN():
+    if pathlib.Path("crash").exists():
+        os._exit(1)
+"""
+
 
 @pytest.fixture
 def told(proven: Project) -> Project:
@@ -144,6 +153,35 @@ def test_a_binding_to_nothing_fails_the_lint(linted: Project, old: str, new: str
     assert message in done.output
 
 
+def test_bindings_without_a_page_fail_the_lint(linted: Project) -> None:
+    linted.write("proofs/guide/old.txt", "It is kept.\n    advice\n")
+    done = linted.living_spec("lint")
+    assert (done.code, "proofs/guide/old.txt:1: No page belongs to these bindings." in done.output) == (1, True)
+
+
+def test_a_sentence_that_is_bound_twice_fails_the_lint(linted: Project) -> None:
+    linted.write("proofs/index.txt", PROOFS + "\nLook twice.\n    navigation\n")
+    done = linted.living_spec("lint")
+    assert (done.code, "proofs/index.txt:14: 'Look twice.' is already bound in line 11." in done.output) == (1, True)
+
+
+@pytest.mark.parametrize("file", ["docs/index.md", "proofs/index.txt", "tests/test_fact.py"])
+def test_a_file_in_another_encoding_is_named(linted: Project, file: str) -> None:
+    (linted.root / file).write_bytes(b"# pytest.mark.proves(\xe9)\n")
+    for command in ("lint", "sign"):
+        done = linted.living_spec(command)
+        assert (done.code, f"Error: {file} is not a text in UTF-8" in done.output) == (1, True)
+        assert "Traceback" not in done.output
+
+
+def test_a_test_file_with_a_mistake_is_named(told: Project) -> None:
+    told.write("tests/test_other.py", '@pytest.mark.proves("a"\n')
+    done = told.pytest("tests/test_fact.py")
+    assert done.code == 4
+    assert "tests/test_other.py:1: Python cannot read this file" in done.output
+    assert "Traceback" not in done.output
+
+
 def test_a_fact_that_no_sentence_names_fails_the_lint(linted: Project) -> None:
     linted.change("tests/test_fact.py", '"most-items"', '"most-items", "fewest-items"')
     assert "No sentence of the pages names the fact 'fewest-items'" in linted.living_spec("lint").output
@@ -210,11 +248,42 @@ def test_a_run_of_some_cases_proves_nothing_by_itself(told: Project, arguments: 
     assert told.living_spec("facts").code == 0
 
 
+def test_a_run_of_the_cases_that_failed_last_proves_nothing_of_the_others(told: Project) -> None:
+    told.change("pyproject.toml", ', "-p", "no:cacheprovider"', "")
+    told.write("limit.txt", "1")
+    assert told.pytest("-m", "proves").code == 1
+    told.write("limit.txt", "3")
+    assert told.pytest("-m", "proves", "--lf").code == 0
+    done = told.living_spec("facts")
+    assert (done.code, "stale" in done.output) == (1, True)
+
+
 def test_workers_of_xdist_send_their_results(told: Project) -> None:
     assert told.pytest("-m", "proves", "-n", "2").code == 0
     results = json.loads((told.root / "build/evidence/facts.json").read_text("utf-8"))
     assert [len(one["cases"]) for one in results.values()] == [2]
     assert told.living_spec("facts").code == 0
+
+
+@pytest.mark.parametrize("ends", ["pytest.skip('no disk')", "pytest.xfail('not yet')"])
+def test_a_test_that_is_skipped_proves_nothing(told: Project, ends: str) -> None:
+    told.change("tests/test_fact.py", "    assert", f"    {ends}\n    assert")
+    assert told.pytest().code == 0
+    done = told.living_spec("facts")
+    assert (done.code, "test_it_holds_as_many_as_it_says: not run" in done.output) == (1, True)
+    output, site = page(told, "--strict")
+    assert "Aborted with" in output
+    assert site.xpath("//strong[@class='spec-unproven']/text()") == ["Not proven: not run"]
+
+
+@pytest.mark.parametrize("when", ["setup", "call"])
+def test_a_test_whose_process_crashes_proves_nothing_any_more(told: Project, when: str) -> None:
+    told.write("tests/conftest.py", CRASH.replace("WHEN", when))
+    assert told.pytest("-m", "proves").code == 0
+    assert told.living_spec("facts").code == 0
+    told.write("crash", "")
+    assert told.pytest("-m", "proves", "-n", "1", "--max-worker-restart", "0").code == 1
+    assert told.living_spec("facts").code == 1
 
 
 @pytest.mark.proves("signing-shows-both")

@@ -35,6 +35,15 @@ def texts(page: str) -> list[str]:
         ("It takes 1.5 s. Then…  { .css }", ["It takes 1.5 s.", "Then…"]),
         ("In `a. B` it ends. **Bold.** _Next_ one.", ["In `a. B` it ends.", "Bold.", "_Next_ one."]),
         ('=== "CLI"\n\n    Type it.', ["CLI", "Type it."]),
+        ('??? note "More"\n!!! tip inline\n=== Nobody reads it.', ["More", "=== Nobody reads it."]),
+        ("---\ntitle: It never ends", ["--- title: It never ends"]),
+        ("--- \ntitle: No\n... \nText.", ["Text."]),
+        ("One. <!-- no\n\n- no --> Two.\nThree.", ["One.", "Two.", "Three."]),
+        ('[a]: b.md "c"\n[b]: <c.md>\n[Note]: It is kept.', ["[Note]: It is kept."]),
+        ('--8<-- "x.md"\n--8<-- It is kept.\n{ .css }\n{ It is }', ["--8<-- It is kept.", "{ It is }"]),
+        ("```bash\nIt never ends.", ["```bash It never ends."]),
+        ("- A\n\t- B\n\t\t1. C.\r\n\r\n\tD", ["A", "B", "C.", "D"]),
+        ("", []),
     ],
 )
 def test_a_page_is_split_into_its_sentences(page: str, expected: list[str]) -> None:

@@ -6,9 +6,7 @@ from datetime import timedelta
 
 from fastapi import APIRouter, Request
 
-from grid_datastores.domain.errors import InvalidInput
 from grid_datastores.domain.naming import whole_number
-from grid_datastores.domain.text import counted
 from grid_datastores.server.state import CLUSTER, InCluster, TheState, TheUser
 from grid_datastores.service.accounts import TOKEN_LIFETIME
 from grid_datastores.wire import accounts as wire
@@ -26,14 +24,11 @@ def login(state: TheState, request: Request, body: wire.LoginRequest) -> wire.Lo
 
 
 def _token_lifetime(duration: str) -> timedelta:
-    """Parse how long a token is wanted for. Raises `InvalidInput` if it is malformed or longer than a token lives."""
+    """Parse for how many seconds a token is valid. Raises `InvalidInput`."""
     if not duration:
         return TOKEN_LIFETIME
-    lifetime = timedelta(seconds=whole_number(duration.removesuffix("s"), "duration", minimum=1))
-    if lifetime > TOKEN_LIFETIME:
-        most = counted(int(TOKEN_LIFETIME.total_seconds()), "second")
-        raise InvalidInput(f"A token is valid for at most {most}. Give a duration of at most that, or none.")
-    return lifetime
+    maximum = int(TOKEN_LIFETIME.total_seconds())
+    return timedelta(seconds=whole_number(duration.removesuffix("s"), "duration", 1, maximum))
 
 
 @router.get("/v1/auth/user")
