@@ -258,3 +258,16 @@ def test_every_word_that_is_refused_has_something_to_say_instead() -> None:
     assert [word for word in listed if not (word["not"] and word["say"])] == []
     word = next(one for one in listed if one["not"] == "can not")
     assert list(words.problems(words.read_list(), "a.md", "You can not.\n")) == [f"1: “can not”: say {word['say']}."]
+
+
+@pytest.mark.proves("mutation-runs-scenarios-over-the-api", reads=["tools/mutation.py", "Makefile"])
+def test_mutation_changes_the_rules_the_use_cases_and_the_catalog_and_runs_scenarios_over_the_api() -> None:
+    tool = (ROOT / "tools/mutation.py").read_text("utf-8")
+    [modules] = re.findall(r"^MODULES = (\(.*\))$", tool, re.MULTILINE)
+    assert set(ast.literal_eval(modules)) == {"domain/rules.py", "service", "catalog"}
+    assert [name for name in ast.literal_eval(modules) if not (PACKAGE / name).exists()] == []
+    [command] = re.findall(r"-m pytest (.*) --rootdir copy", tool)
+    [options] = re.findall(r'options = f"(.*?)"', tool)
+    assert command == "copy/tests/acceptance"
+    assert re.findall(r"--surface (\S+)", options) == ["api"]
+    assert "python tools/mutation.py" in _made("mutation")

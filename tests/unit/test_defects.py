@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import json
 import re
+import subprocess
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
+from itertools import pairwise
 from pathlib import Path
 from types import FunctionType, ModuleType
 
@@ -16,7 +18,9 @@ from defects import freshness, run, use, versions
 from defects.catalogue import CATALOGUE, Defect
 from grid_datastores.domain import rules
 from grid_datastores.service import deletion
+from guide.values import number, values
 from living_spec.config import find_config
+from living_spec.evidence import Key, Outcome, Result, StepEvidence
 from living_spec.spec import read_spec
 
 ROOT = Path(__file__).parents[2]
@@ -119,14 +123,19 @@ def test_a_function_is_replaced_wherever_it_was_imported(monkeypatch: pytest.Mon
     assert deletion.check_deletable is rules.check_deletable is original
 
 
+@pytest.mark.proves("results-are-of-the-last-try", "results-of-earlier-code")
 def test_trying_one_leaves_what_was_seen_of_the_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     first, second = CATALOGUE[:2]
     old = {"caught": ["api"], "missed": [], "seen": "2026-03-01", "digest": "old"}
     file = tmp_path / "noticed.json"
     file.write_text(json.dumps({"defects": [{"id": one.id, **old} for one in (first, second)]}), "utf-8")
     monkeypatch.setattr(run, "NOTICED", file)
+    earlier = tmp_path / "earlier.json"
+    earlier.write_text(json.dumps([first.id, second.id]), "utf-8")
+    monkeypatch.setattr(run, "EARLIER", earlier)
     monkeypatch.setattr(run, "failing_surfaces", lambda defect: {"cli": 1})
     assert run.main([second.id]) == 0
+    assert json.loads(earlier.read_text("utf-8")) == [first.id]
     tried = {one["id"]: one for one in json.loads(file.read_text("utf-8"))["defects"]}
     assert tried[first.id] == {"id": first.id, "rule": first.rule, "what": first.what, **old}
     assert tried[second.id]["caught"] == ["cli"]
@@ -134,6 +143,7 @@ def test_trying_one_leaves_what_was_seen_of_the_others(monkeypatch: pytest.Monke
     assert tried[second.id]["seen"] > old["seen"]
 
 
+@pytest.mark.proves("changed-defect-is-tried-again")
 def test_a_result_is_fresh_until_the_defect_its_scenarios_or_a_seam_change(monkeypatch: pytest.MonkeyPatch) -> None:
     defect = BY_ID["quota-ignored"]
     rule = SPEC.rule(defect.rule)
@@ -164,6 +174,44 @@ def test_the_code_of_a_defect_includes_the_helpers_that_it_calls(monkeypatch: py
     assert freshness.digest(defect, SPEC.rule(defect.rule)) != digest
 
 
+@pytest.mark.proves("defect-is-noticed-where-a-scenario-fails")
+def test_a_surface_notices_a_defect_if_a_scenario_of_its_rule_fails_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The run itself is done by hand here; it gets one defect, put into `grid`, and the scenarios of its rule."""
+    defect = BY_ID["quota-ignored"]
+    asked: list[str] = []
+
+    def ran(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        option = dict(pairwise(command))
+        asked.extend([option["--rule"], Path(option["--grid-cli"]).read_text("utf-8")])
+        for surface, outcomes in (
+            ("api", (Outcome.PASSED, Outcome.PASSED)),
+            ("cli", (Outcome.PASSED, Outcome.FAILED)),
+        ):
+            results = [asdict(_result(surface, row, outcome)) for row, outcome in enumerate(outcomes, 1)]
+            path = Path(option["--evidence"]) / "reference" / surface / "one.json"
+            path.parent.mkdir(parents=True)
+            path.write_text(json.dumps({"results": results}), "utf-8")
+        return subprocess.CompletedProcess(command, 1, "", "")
+
+    monkeypatch.setattr(run.subprocess, "run", ran)
+    monkeypatch.setattr(run, "NOTICED", tmp_path / "noticed.json")
+    monkeypatch.setattr(run, "EARLIER", tmp_path / "earlier.json")
+    (tmp_path / "earlier.json").write_text("[]")
+    assert run.main([defect.id]) == 1
+    assert capsys.readouterr().out == f"{defect.rule}: {defect.id}: MISSED on api\n"
+    assert asked[0] == defect.rule
+    assert re.findall(r"^apply\('(.*)'\)$", asked[1], re.MULTILINE) == [defect.id]
+    [tried] = json.loads((tmp_path / "noticed.json").read_text("utf-8"))["defects"]
+    assert (tried["caught"], tried["missed"]) == (["cli"], ["api"])
+
+
+def _result(surface: str, row: int, outcome: Outcome) -> Result:
+    checked = StepEvidence("Then", "it is", outcome, "", (), "Outcome", asserted=outcome is Outcome.FAILED)
+    return Result(Key("reference", surface, "one", row), {}, outcome, "", "", 0.0, (checked,))
+
+
 def test_an_unknown_defect_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(run, "failing_surfaces", lambda defect: pytest.fail(defect.id))
     assert run.main(["no-such", CATALOGUE[0].id]) == 2
@@ -176,13 +224,22 @@ def test_the_digest_of_the_evidence_covers_what_decides_results() -> None:
     assert all(path.exists() for path in find_config(ROOT).digest)
 
 
+@pytest.mark.proves("changed-defect-is-tried-again")
 def test_every_defect_was_tried_as_it_stands_now() -> None:
     """`make defects` tries all in half an hour; a single one takes a minute.
 
-    It holds from the digests of 2026-11-26 on: 49 of those were recorded without a run, see docs/spec/coverage.md.
+    It holds from the digests of 2026-11-26 on: those of the defects in `earlier.json` were recorded without a run.
     """
     stale = run.stale(SPEC)
     assert not stale, f"Changed since they were tried, or new. Try them: make defects DEFECTS='{' '.join(stale)}'"
+
+
+@pytest.mark.proves("results-of-earlier-code", reads=["tests/defects/earlier.json"])
+def test_the_list_of_results_of_earlier_code_is_what_the_page_counts() -> None:
+    earlier = json.loads(run.EARLIER.read_text("utf-8"))
+    assert earlier == sorted(set(earlier))
+    assert set(earlier) <= set(BY_ID)
+    assert values()["earlier-defects"] == number(len(earlier))
 
 
 def test_every_defect_was_noticed() -> None:

@@ -37,6 +37,7 @@ def loaded() -> Iterator[Forked]:
         yield process
 
 
+@pytest.mark.proves("facts-are-broken-with-every-run")
 @pytest.mark.parametrize("defect", FACT_DEFECTS, ids=lambda defect: defect.id)
 def test_the_proof_of_a_sentence_fails_when_the_sentence_is_false(
     loaded: Forked, defect: FactDefect, tmp_path: Path

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from living_spec.config import find_config
+from living_spec.issues import read_register
 from living_spec.prose.bindings import bindings_file, read_bindings
 from living_spec.prose.lint import unbound
 from living_spec.prose.sentences import sentences
+from living_spec.spec import read_spec
 
 ROOT = Path(__file__).parents[2]
 PROSE = find_config(Path(__file__)).prose
@@ -71,3 +73,11 @@ def _renamed(line: str, tokens: dict[str, str]) -> str:
         tokens[token] = f"{word[0]} in {line!r}"
         line = line[: word.start()] + token + line[word.end() :]
     return line
+
+
+def test_the_title_of_a_known_issue_is_its_heading() -> None:
+    """Lists and warnings show the title; the heading is bound to a proof."""
+    issues = read_register(read_spec(find_config(Path(__file__)))).issues
+    assert issues
+    for issue in issues:
+        assert f"\n# {issue.title}\n" in issue.path.read_text("utf-8"), issue.id

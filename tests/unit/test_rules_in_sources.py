@@ -42,9 +42,10 @@ def test_every_rule_stands_where_it_is_enforced() -> None:
     assert sorted(RULES - enforced) == []
 
 
-@pytest.mark.proves("rules-are-found-by-their-ids", reads=["README.md"])
-def test_the_command_of_the_readme_finds_a_rule() -> None:
-    [command] = re.findall(r"`(grep -rn [^`]+)`", (ROOT / "README.md").read_text("utf-8"))
+@pytest.mark.proves("rules-are-found-by-their-ids", reads=["README.md", "docs/contributing.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/contributing.md"])
+def test_the_command_of_a_page_finds_a_rule(page: str) -> None:
+    [command] = re.findall(r"`(grep -rn [^`]+)`", (ROOT / page).read_text("utf-8"))
     done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0
     assert "src/grid_datastores/domain/rules.py:" in done.stdout

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ROOT = Path(__file__).parents[2]
+EARLIER = ROOT / "tests" / "defects" / "earlier.json"
 FILE = ROOT / "build" / "guide" / "values.json"
 _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
@@ -34,6 +35,7 @@ def values() -> Mapping[str, str]:
     """All values, by name."""
     return {
         "default-address": _default_address(),
+        "earlier-defects": number(len(json.loads(EARLIER.read_text("utf-8")))),
         "first-user": serve.FIRST_USER,
         "large-file": size(packing.LARGE_FILE),
         "link-lifetime": duration(int(signing_in.LINK_LIFETIME)),
