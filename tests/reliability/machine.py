@@ -165,6 +165,22 @@ def finished(process: Process) -> Said:
     return Said(process.returncode, out or "", err or "")
 
 
+def interrupt(process: Process, way: int) -> None:
+    """Send a signal to a command that waits for an answer, once it sleeps.
+
+    Between the last look at signals and the system call that waits, Python would only notice it after the wait.
+    """
+    seen: list[str] = []
+
+    def sleeps() -> bool:
+        status = Path(f"/proc/{process.pid}/status").read_text("utf-8")
+        seen.append("".join(line for line in status.splitlines() if line.startswith(("State:", "voluntary_ctxt"))))
+        return seen[-1].startswith("State:\tS") and seen[-2:-1] == seen[-1:]
+
+    wait_until(sleeps, "the command waits for an answer")
+    process.send_signal(way)
+
+
 def folder_of(parent: Path, files: Mapping[str, bytes], name: str = "source") -> Path:
     """A folder that holds these files."""
     folder = parent / name

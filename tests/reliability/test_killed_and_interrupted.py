@@ -20,7 +20,7 @@ import pytest
 from acceptance.server import ServerProcess
 from acceptance.waiting import wait_until
 from reliability.faults import SMALL_PART, SMALL_PARTS, dying, prepared, reading, waiting
-from reliability.machine import Machine, Process, finished, folder_of
+from reliability.machine import Machine, Process, finished, folder_of, interrupt
 
 LARGE = 2 * 1024 * 1024  # bytes, an object of its own
 _WRITE = "grid_datastores.machine.restore._verify"  # of one file of a version, in a folder that is to be its place
@@ -134,7 +134,7 @@ def test_a_signal_in_a_fetch_is_told_in_the_exit_code(embedded: Machine, way: in
         silent.settimeout(30)
         connection, _ = silent.accept()
         assert connection.recv(16)
-        process.send_signal(way)
+        interrupt(process, way)
         finished(process).refused("Interrupted", code=code)
         connection.close()
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from reliability.machine import Machine, finished, folder_of
+from reliability.machine import Machine, finished, folder_of, interrupt
 from reliability.nonsense import serving
 from reliability.test_bad_servers import ONE_VERSION
 
@@ -70,7 +70,7 @@ def test_ctrl_c_before_the_answer_of_a_change_is_doubt(
     with _late(method, json.dumps(_answers()).encode()) as (url, taken):
         process = embedded.start(*words, env={"GRID_URL": url, "GRID_USER_ID": "a", "GRID_API_KEY": "b"})
         assert taken.wait(60)
-        process.send_signal(signal.SIGINT)
+        interrupt(process, signal.SIGINT)
         said = finished(process)
     said.refused(f"Interrupted. {_DOUBT}{look}")
     assert said.err.endswith(f"{look}\n")
