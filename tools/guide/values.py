@@ -8,17 +8,22 @@ Writes `build/guide/values.json`. A value reads as prose: "50 MiB", "ten", "a da
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grid_datastores import settings
 from grid_datastores.cli import server as serving
-from grid_datastores.domain import naming
+from grid_datastores.cli.output import EXIT_UNPRINTED
+from grid_datastores.domain import errors, naming
 from grid_datastores.gateway import http_uploads
 from grid_datastores.server import serve, signing_in
+from grid_datastores.service.accounts import TOKEN_LIFETIME
 from grid_datastores.sources.limits import FetchLimits
 from grid_datastores.storage import manifest, packing
+from grid_datastores.system.signals import Terminated
 from grid_datastores.wire.datastores import MAX_IDS
+from living_spec.beginning import NOT_BEGUN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +31,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 EARLIER = ROOT / "tests" / "defects" / "earlier.json"
 FILE = ROOT / "build" / "guide" / "values.json"
-_SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 _SIZES = ((1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB"), (1, "bytes"))
 
@@ -36,6 +41,12 @@ def values() -> Mapping[str, str]:
     return {
         "default-address": _default_address(),
         "earlier-defects": number(len(json.loads(EARLIER.read_text("utf-8")))),
+        "exit-not-begun": str(int(NOT_BEGUN)),
+        "exit-refusal": str(errors.Refusal.exit_code),
+        "exit-sighup": str(Terminated(signal.SIGHUP).exit_code),
+        "exit-sigterm": str(Terminated(signal.SIGTERM).exit_code),
+        "exit-unprinted": str(EXIT_UNPRINTED),
+        "exit-usage": str(errors.InvalidInput.exit_code),
         "first-user": serve.FIRST_USER,
         "large-file": size(packing.LARGE_FILE),
         "link-lifetime": duration(int(signing_in.LINK_LIFETIME)),
@@ -50,6 +61,7 @@ def values() -> Mapping[str, str]:
         "pack-size": size(packing.PACK_SIZE),
         "part-size": size(http_uploads.PART_SIZE),
         "ratio-from": size(FetchLimits().ratio_from),
+        "token-lifetime": duration(int(TOKEN_LIFETIME.total_seconds())),
         "upload-expiry": duration(settings.UPLOAD_EXPIRY.default),
         "wrong-key-period": duration(int(signing_in.PERIOD)),
     }
