@@ -12,12 +12,9 @@ from pathlib import Path
 import pytest
 
 from acceptance.waiting import wait_until
-from grid_datastores.storage import Manifest
 from reliability.faults import prepared, waiting
 from reliability.machine import Machine, Process, Said, finished, folder_of
-from reliability.nonsense import serving
 from reliability.sources.s3 import S3
-from reliability.test_bad_servers import ONE_VERSION
 
 # The first heartbeats fail; each is counted, and there are many a second.
 _FAILING = """
@@ -35,18 +32,6 @@ def failing(self, run):
 EmbeddedDatastores.heartbeat, run_command._BEATS = failing, 100
 """
 _LARGE = bytes(range(256)) * 8192  # 2 MiB, kept as a file of its own
-_RECEIPT = {
-    "name": "data",
-    "version": 1,
-    "source": "source",
-    "sourceType": "DATASTORE_SOURCE_TYPE_EXPANDED_FILES",
-    "fileCount": "1",
-    "sizeBytes": "1",
-    "deletedAt": "2026-01-01T00:00:00Z",
-    "kept": [],
-    "quotaBefore": {"used": 1, "limit": 50},
-    "quotaAfter": {"used": 0, "limit": 50},
-}
 _VERSION = ("--name", "data", "--version", "1")
 
 
@@ -324,36 +309,6 @@ def test_a_link_that_an_earlier_release_made_becomes_a_copy(kept_here: Machine) 
     is_file = ("sh", "-c", "test -f {data}/large.bin && ! test -L {data}/large.bin")
     assert finished(kept_here.start(*_run_words("nightly", *is_file), powerless=True)) == Said(0, "", "")
     assert stored.read_bytes() == _LARGE
-
-
-@pytest.mark.parametrize("command", ["run", "delete"])
-@pytest.mark.parametrize("wanted", ["../prey", "../../prey", "{home}/prey", "..", ".", "", "a/../../prey", "a\n"])
-def test_a_servers_id_is_no_path_here(embedded: Machine, wanted: str, command: str) -> None:
-    """Neither `grid run` nor `grid datastore delete` touches a folder that is not of a mount."""
-    for folder in (embedded.home, embedded.directory, embedded.directory / "cache", embedded.directory / "cache" / "a"):
-        folder.mkdir(exist_ok=True)
-    prey = [folder_of(place, {"x": b"mine"}, "prey") for place in (embedded.home, embedded.directory)]
-    evil = wanted.format(home=embedded.home)
-    with serving() as server:
-        embedded.extra = {"GRID_URL": server.url, "GRID_USER_ID": "ana", "GRID_API_KEY": "key"}
-        server.special["/manifest"] = Manifest.of([]).encode()
-        server.body = json.dumps(
-            {
-                "id": "1",
-                "name": "nightly",
-                "createdAt": ONE_VERSION["createdAt"],
-                "spec": {},
-                "status": {"phase": "RUN_STATE_RUNNING"},
-                "datastores": [{**ONE_VERSION, "id": evil}],
-                "receipt": _RECEIPT | {"id": evil},
-            }
-        ).encode()
-        if command == "run":
-            embedded.run(*_run_words("nightly", "true")).refused()
-        else:
-            assert "Traceback" not in embedded.run("datastore", "delete", *_VERSION).err
-    assert [(folder / "x").read_bytes() for folder in prey] == [b"mine", b"mine"]
-    assert _cache(embedded) == ["a"]
 
 
 def test_files_that_cannot_be_removed_do_not_make_a_deletion_fail(kept: Machine) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import resource
-import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import md5, sha256
 from pathlib import Path
@@ -17,20 +15,17 @@ from manual_clock import Clock
 
 from grid_datastores.catalog.versions import Versions
 from grid_datastores.domain.errors import (
-    AlreadyDeleted,
     CatalogFailed,
     Immutable,
     NoSpace,
     NotFound,
     QuotaReached,
     Refusal,
-    SourceFailed,
 )
 from grid_datastores.domain.model import FileEntry, Phase, Source, SourceKind, User, Version
-from grid_datastores.service import Service, open_service
+from grid_datastores.service import Service
 from grid_datastores.service.finishing import Finishing
 from grid_datastores.service.uploads import URL_LIFETIME, CompletedObject
-from grid_datastores.settings import Limits, Settings
 from grid_datastores.sources import scan
 from grid_datastores.sources.limits import FetchLimits
 from grid_datastores.sources.remote import RemoteFiles
@@ -271,45 +266,6 @@ def test_what_is_fetched_onto_a_full_disk_has_failed(
     assert service.reading.get(ana, version.id).phase is Phase.FAILED
 
 
-@pytest.mark.proves("key-in-address-erased")
-@pytest.mark.parametrize("end", ["finished", "failed", "deleted", "dropped"])
-def test_a_key_in_an_address_is_used_and_is_nowhere_else(
-    service: Service, ana: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
-) -> None:
-    asked: list[str] = []
-
-    @contextmanager
-    def remote(source: Source, *_given: object, **_named: object) -> Iterator[RemoteFiles]:
-        asked.append(source.location)
-        if end == "failed":
-            raise SourceFailed("It is not there.")
-        yield RemoteFiles(list(scan(str(tmp_path / "a.csv")).files))
-
-    (tmp_path / "a.csv").write_bytes(b"1")
-    monkeypatch.setattr("grid_datastores.sources.remote.open_remote", remote)
-    version = service.uploads.begin(ana, "data", ARCHIVE)
-    seen: list[object] = [version, service.reading.get(ana, version.id)]
-    service.uploads.complete(ana, version.id)
-    seen.append(service.reading.get(ana, version.id))
-    assert _files_with_secret(tmp_path), "the fetch has not ended"
-    if end == "dropped":
-        service.uploads.abandon(ana, version.id)
-    elif end == "deleted":
-        seen.append(service.deletion.delete(ana, version.id))
-    else:
-        service.finishing.finish_waiting()
-        assert asked == [ARCHIVE.location]
-    seen.append(service.reading.details(ana, version.id))
-    if end in ("deleted", "dropped"):
-        with pytest.raises(AlreadyDeleted) as refused:
-            service.deletion.delete(ana, version.id)
-        seen.append(refused.value.message)
-    assert "SECRET" not in repr(seen)
-    assert _files_with_secret(tmp_path) == []
-    with service.context.catalog.read() as tx:
-        assert tx.versions.fetch_url(version.id) is None
-
-
 @pytest.mark.proves("limits-of-a-fetch-hold-by-default")
 def test_a_fetch_has_the_limits_of_the_guide(
     service: Service, ana: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -329,54 +285,16 @@ def test_a_fetch_has_the_limits_of_the_guide(
     assert [(one.files, one.total_bytes) for one in given] == [(1_000_000, 100 * 1024**3)] * 2
 
 
-def _files_with_secret(folder: Path) -> list[str]:
-    return [path.name for path in folder.rglob("*") if path.is_file() and b"SECRET" in path.read_bytes()]
-
-
-def test_a_key_that_a_reader_keeps_in_the_log_is_erased_after_it(service: Service, ana: User, tmp_path: Path) -> None:
-    version = service.uploads.begin(ana, "data", ARCHIVE)
-    assert _files_with_secret(tmp_path) == ["catalog.sqlite-wal"]
-    with service.context.catalog.read() as tx:
-        assert tx.versions.fetch_url(version.id) == ARCHIVE.location
-        service.uploads.abandon(ana, version.id)
+def test_room_is_not_made_by_deleting_what_takes_none(service: Service, ana: User, clock: Clock) -> None:
+    service.uploads.begin(ana, "data", FILES)
+    clock.go(1.1 * clock.expiry)
     service.tidy()
-    assert _files_with_secret(tmp_path) == []
-
-
-def test_a_key_that_another_process_left_in_the_log_is_erased(service: Service, ana: User, tmp_path: Path) -> None:
-    version = service.uploads.begin(ana, "data", ARCHIVE)
-    catalog = tmp_path / "data" / "catalog.sqlite"
-    with closing(sqlite3.connect(catalog, isolation_level=None)) as keeper:
-        keeper.execute("BEGIN")
-        keeper.execute("SELECT id FROM versions").fetchall()
-        service.uploads.abandon(ana, version.id)
-        keeper.execute("COMMIT")
-        assert _files_with_secret(tmp_path) != []
-        other = open_service(Settings(tmp_path, catalog, Limits()), lambda: None)
-        other.tidy()
-        other.context.catalog.close()
-        assert _files_with_secret(tmp_path) == []
-
-
-def test_a_log_that_cannot_be_emptied_fails_no_command(service: Service, ana: User, tmp_path: Path) -> None:
-    version = service.uploads.begin(ana, "data", ARCHIVE)
-    with service.context.catalog.read() as tx:
-        assert tx.versions.get(version.id)
-        service.uploads.abandon(ana, version.id)
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1, before[1]))  # the disk is full
-        service.context.catalog.erase_secrets()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert _files_with_secret(tmp_path) != []
-    service.tidy()
-    assert _files_with_secret(tmp_path) == []
-
-
-def test_an_address_that_is_only_told_is_shown_without_its_key(service: Service, ana: User) -> None:
-    told = Source(SourceKind.FILES, "https://ana:SECRET@example.com/a.zip?key=SECRET")
-    assert service.uploads.begin(ana, "data", told).source.location == "https://example.com/a.zip"
+    for _ in range(2):
+        service.uploads.begin(ana, "data", FILES)
+    with pytest.raises(QuotaReached) as refused:
+        service.uploads.begin(ana, "data", FILES)
+    assert "--version 1" not in refused.value.message
+    assert "--version 2" in refused.value.message
 
 
 def test_an_address_that_is_asked_for_again_is_good_for_another_day(service: Service, ana: User, clock: Clock) -> None:
@@ -389,15 +307,3 @@ def test_an_address_that_is_asked_for_again_is_good_for_another_day(service: Ser
     again = service.uploads.announce(ana, version.id, {"a.csv": 1, "b.csv": 1})
     assert again[0] == replace(first[0], expires_at=clock() + URL_LIFETIME)
     assert again[1] == replace(first[1], completed=True)
-
-
-def test_room_is_not_made_by_deleting_what_takes_none(service: Service, ana: User, clock: Clock) -> None:
-    service.uploads.begin(ana, "data", FILES)
-    clock.go(1.1 * clock.expiry)
-    service.tidy()
-    for _ in range(2):
-        service.uploads.begin(ana, "data", FILES)
-    with pytest.raises(QuotaReached) as refused:
-        service.uploads.begin(ana, "data", FILES)
-    assert "--version 1" not in refused.value.message
-    assert "--version 2" in refused.value.message
