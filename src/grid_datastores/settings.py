@@ -126,22 +126,22 @@ def _no_storage(name: str, _text: str) -> None:
 
 
 def _entries(text: str) -> tuple[str, ...]:
-    """Return what stands between the commas, without spaces around it and without empty entries."""
+    """Return the entries between the commas, without surrounding spaces. Empty entries are left out."""
     return tuple(entry.strip() for entry in text.split(",") if entry.strip())
 
 
 def _source_hosts(name: str, text: str) -> tuple[str, ...]:
-    """Return names and addresses, each with or without a port."""
+    """Return host names and addresses, each with or without a port."""
     return _hosts(name, text, _HOST_AND_PORT, "files.internal,10.0.0.7:8080,[::1]:8080")
 
 
 def _host_names(name: str, text: str) -> tuple[str, ...]:
-    """Return names and addresses without a port."""
+    """Return host names and addresses without a port."""
     return _hosts(name, text, _HOST_NAME, "grid.internal,10.0.0.7")
 
 
 def _hosts(name: str, text: str, form: re.Pattern[str], example: str) -> tuple[str, ...]:
-    """Return the entries, if each has this form. Another one would never match a host, and so allow nothing."""
+    """Return the entries. Raises `InvalidInput` for one of another form: it would never match a host."""
     hosts = _entries(text)
     for entry in hosts:
         found = form.fullmatch(entry)
@@ -300,7 +300,7 @@ FORWARDED_ALLOW_IPS: Setting[tuple[str, ...]] = Setting(
 SERVER_URL = Variable(
     "GRID_URL",
     Part.CLIENT,
-    "Address of the server. Set to nothing, commands work on this machine",
+    "Address of the server. If it is set but empty, commands work on this machine",
     "the server of `grid login`; without one, this machine",
     "`https://grid.example`",
 )
@@ -309,7 +309,7 @@ API_KEY = Variable("GRID_API_KEY", Part.CLIENT, "Your API key on that server", "
 CLUSTER_ID = Variable(
     "GRID_CLUSTER_ID", Part.CLIENT, "The cluster of that server", "that of `grid login`; without one, `local`"
 )
-DEBUG = Variable("GRID_DEBUG", Part.OUTPUT, "Set to anything, an unforeseen error shows where it arose", "it does not")
+DEBUG = Variable("GRID_DEBUG", Part.OUTPUT, "If set, an unexpected error shows its traceback", "no traceback")
 
 _KEYLESS = "anonymous requests"
 
@@ -330,19 +330,30 @@ VARIABLES: tuple[Variable, ...] = (
     CLUSTER_ID,
     Variable("HTTPS_PROXY", Part.NETWORK, "[Proxy](cli.md#through-a-proxy) for addresses with `https://`", "none"),
     Variable("HTTP_PROXY", Part.NETWORK, "The same for `http://`", "none", "`http://proxy.example:3128`"),
-    Variable("ALL_PROXY", Part.NETWORK, "The same for both, where the variable above is not set", "none"),
-    Variable("NO_PROXY", Part.NETWORK, "Hosts and networks that are asked directly", "none", "`127.0.0.1,10.0.0.0/8`"),
+    Variable("ALL_PROXY", Part.NETWORK, "The same for both, if the variable above is not set", "none"),
+    Variable(
+        "NO_PROXY",
+        Part.NETWORK,
+        "Hosts and networks that are reached without the proxy",
+        "none",
+        "`127.0.0.1,10.0.0.0/8`",
+    ),
     Variable(
         "SSL_CERT_FILE",
         Part.NETWORK,
-        "File of the authorities that may vouch for a server with `https://`",
+        "File with the certificate authorities to trust for `https://`",
         "those of the Python package certifi",
     ),
     Variable("AWS_ACCESS_KEY_ID", Part.BUCKETS, "Key that requests are signed with", _KEYLESS),
     Variable("AWS_SECRET_ACCESS_KEY", Part.BUCKETS, "Its secret", _KEYLESS),
     Variable("AWS_SESSION_TOKEN", Part.BUCKETS, "Token of a temporary key", "none"),
-    Variable("AWS_WEB_IDENTITY_TOKEN_FILE", Part.BUCKETS, "File of the token that stands for a role of AWS", _KEYLESS),
-    Variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", Part.BUCKETS, "Where a container of AWS gets its key", _KEYLESS),
+    Variable("AWS_WEB_IDENTITY_TOKEN_FILE", Part.BUCKETS, "File with the token of an AWS role", _KEYLESS),
+    Variable(
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        Part.BUCKETS,
+        "Path from which an AWS container gets its key",
+        _KEYLESS,
+    ),
     Variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", Part.BUCKETS, "The same, as a whole address", _KEYLESS),
     Variable(
         "AWS_SKIP_SIGNATURE",
@@ -351,10 +362,10 @@ VARIABLES: tuple[Variable, ...] = (
         "signed if a key is set",
     ),
     Variable("AWS_REGION", Part.BUCKETS, "Region of the buckets", "`us-east-1`", "`eu-central-1`"),
-    Variable("AWS_DEFAULT_REGION", Part.BUCKETS, "The same, where `AWS_REGION` is not set", "`us-east-1`"),
+    Variable("AWS_DEFAULT_REGION", Part.BUCKETS, "The same, if `AWS_REGION` is not set", "`us-east-1`"),
     Variable("AWS_ENDPOINT_URL_S3", Part.BUCKETS, "Address of the service", "AWS", "`https://s3.example.com`"),
-    Variable("AWS_ENDPOINT_URL", Part.BUCKETS, "The same, where the variable above is not set", "AWS"),
-    Variable("AWS_ENDPOINT", Part.BUCKETS, "The same, where neither is set", "AWS"),
+    Variable("AWS_ENDPOINT_URL", Part.BUCKETS, "The same, if the variable above is not set", "AWS"),
+    Variable("AWS_ENDPOINT", Part.BUCKETS, "The same, if neither is set", "AWS"),
     DEBUG,
     Variable("TERM", Part.OUTPUT, "`dumb` prints no bold headers and no progress", "a terminal shows both"),
 )

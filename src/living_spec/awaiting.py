@@ -1,6 +1,6 @@
-"""Steps that return a coroutine, or the like, which nothing has run: pytest-bdd lets them pass.
+"""Finds steps that return a coroutine or a similar object that was never run: pytest-bdd lets them pass.
 
-A plugin that awaits what the steps return may be there, so only what is still unfinished after the step is an error.
+A plugin may await the returned object, so only an object that is unfinished after the step is an error.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ _CALL = "call_fixture_func"
 
 
 class NotRunError(Exception):
-    """What a step returned was never run."""
+    """A step returned a coroutine or a similar object that was never run."""
 
 
 class Awaiting:
-    """Notes what each step returns, for `check_run`: no hook of pytest-bdd tells it."""
+    """Notes what each step returns, for `check_run`: no hook of pytest-bdd passes it on."""
 
     def __init__(self) -> None:
         self._steps = cast("Any", import_module("pytest_bdd.scenario"))  # the package has a function of this name
         self._call: Callable[..., object] = getattr(self._steps, _CALL)
 
     def pytest_configure(self) -> None:
-        """Take the place of the function that calls the steps."""
+        """Replace the function that calls the steps."""
         setattr(self._steps, _CALL, self._noting)
 
     def pytest_unconfigure(self) -> None:
-        """Put the function back."""
+        """Restore the function that calls the steps."""
         setattr(self._steps, _CALL, self._call)
 
     def _noting(
@@ -48,9 +48,9 @@ class Awaiting:
 
 
 def check_run(item: pytest.Item, step: Callable[..., object]) -> None:
-    """Raise NotRunError where the last step, of this function, returned what had to be run and was not.
+    """Raise NotRunError if the last step returned an object that was never run. `step` is its function.
 
-    A generator that the step gives as a fixture is left to the steps that use it.
+    A generator that is the fixture of the step is no error: later steps use it.
     """
     returned = item.stash.get(_RETURNED, None)
     item.stash[_RETURNED] = None
@@ -59,15 +59,15 @@ def check_run(item: pytest.Item, step: Callable[..., object]) -> None:
     if what is None:
         return
     if inspect.iscoroutine(returned):
-        returned.close()  # else Python warns of it somewhere else
+        returned.close()  # otherwise Python warns about it later
     raise NotRunError(
-        f"The step returned {what} that nothing has run, so it did nothing."
+        f"The step returned {what} that was never run, so it did nothing."
         " Write the step without async, or load a plugin that awaits the steps."
     )
 
 
 def _unfinished(returned: object, used: bool) -> str | None:
-    """What has to be run still, in words; None for any other value, and for what has ended."""
+    """A name for the object if it still has to be run, or None. `used` says whether it becomes a fixture."""
     if inspect.iscoroutine(returned):
         return None if inspect.getcoroutinestate(returned) == inspect.CORO_CLOSED else "a coroutine"
     if inspect.isasyncgen(returned):

@@ -1,4 +1,4 @@
-"""A plugin for the moment before a run: ends it, with an exit code of its own, where it cannot begin."""
+"""A plugin that asks, before a run, whether it can begin. If not, the run ends with its own exit code."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _not_begun = pytest.StashKey[bool]()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Ask the hook, before workers start and anything is collected."""
+    """Call the hook before workers start and before tests are collected."""
     config = session.config
     if hasattr(config, "workerinput") or config.getoption("collectonly"):
         return
@@ -27,7 +27,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
-    """Say why, as pytest says a usage error, and give the exit code."""
+    """Print the obstacle in the form of a usage error, and return the exit code `NOT_BEGUN`."""
     try:
         return (yield)
     except pytest.UsageError as error:

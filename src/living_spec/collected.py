@@ -1,4 +1,4 @@
-"""What pytest collected: the results that were asked for, and the tests that give them.
+"""The collection of pytest: the results that a run was asked for, and the tests that give them.
 
 Each process that runs tests sends this once, with its first report, to the process that writes the evidence.
 """
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Collected:
-    """`asked` are the results that the run was asked for, as (surface, scenario, row), excluded surfaces included.
+    """The collection of one run.
 
-    `tests` are the ids of all tests of scenarios, those that were not chosen included. `whole` are the files whose
-    tests were all collected. `unfinished` are the tests that started and gave no result, as their process crashed.
+    `asked` are the results that the run was asked for, as (surface, scenario, row), with excluded surfaces. `tests` are
+    the ids of all tests of scenarios, also of those that were not chosen. `whole` are the files whose tests were all
+    collected. `unfinished` are the tests that started but gave no result, because their process crashed.
     """
 
     asked: frozenset[tuple[str, str, int]]
@@ -33,7 +34,7 @@ class Collected:
 
     @classmethod
     def of(cls, asked: Iterable[Key], tests: frozenset[str], *, some: bool) -> Collected:
-        """From the keys of the chosen tests and the ids of all; `some` where the run names single tests of files."""
+        """Make it from the keys of the chosen tests and the ids of all tests. `some`: the run names single tests."""
         files = frozenset() if some else frozenset(map(_file, tests))
         return cls(frozenset((key.surface, key.scenario, key.row) for key in asked), tests, files)
 
@@ -43,21 +44,21 @@ class Collected:
         return earlier.test not in self.tests and (file in self.whole or not (root / file).exists())
 
     def after(self, started: Iterable[str], results: Iterable[Result]) -> Collected:
-        """The same after the run, with the tests that are unfinished."""
+        """The collection after the run, with the unfinished tests."""
         return replace(self, unfinished=self.tests.intersection(started) - {result.test for result in results})
 
     def to_json(self) -> str:
-        """As JSON, for a report."""
+        """The collection as JSON, to attach to a report."""
         return json.dumps(asdict(self), default=sorted)
 
 
 def names_single_tests(config: pytest.Config) -> bool:
-    """Whether pytest may not collect all tests of a file: it was given ids of tests, or repeats those that failed."""
+    """Whether the run may collect only some tests of a file: it names ids of tests, or repeats failed ones."""
     return any("::" in argument for argument in config.args) or bool(config.getoption("lf", False))
 
 
 def from_json(text: str) -> Collected:
-    """From `Collected.to_json`."""
+    """The collection from the JSON of `Collected.to_json`."""
     data = json.loads(text)
     return Collected(
         frozenset((surface, scenario, row) for surface, scenario, row in data["asked"]),

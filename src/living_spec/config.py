@@ -60,7 +60,7 @@ class Prose:
             yield from [top] if top.is_file() else sorted(top.rglob("*.md"))
 
     def states_a_fact(self, sentence: str) -> str | None:
-        """What makes a sentence a fact: its first number, code or factual word; None where it has none."""
+        """The first number, code or factual word of a sentence, which makes it a fact; None if it has none."""
         words = "".join(rf"|\b{re.escape(word)}\b" for word in self.factual)
         found = re.search(rf"`[^`]+`|\d+{words}", sentence, re.IGNORECASE)
         return found[0] if found else None
@@ -71,7 +71,7 @@ class Config:
     """The paths of the spec, its pages and its evidence; surfaces and editions as id -> name, in order.
 
     `digest` are the files and folders whose changes make evidence stale, besides the features and the tests. `tests` is
-    the folder of the tests that run the scenarios, `defects` the file with the results of defects; None where the
+    the folder of the tests that run the scenarios, `defects` the file with the results of defects. Both are None if the
     project has none.
     """
 
@@ -95,9 +95,9 @@ class Config:
 
 
 def with_register(config: Config, folder: Path | None) -> Config:
-    """The configuration with the known issues of another folder, where one is given.
+    """The configuration with the known issues of another folder, if one is given.
 
-    Raises SpecError where that folder does not exist.
+    Raises SpecError if that folder does not exist.
     """
     if folder is None:
         return config
@@ -112,7 +112,7 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
 
 
 def display_path(path: Path) -> str:
-    """The path relative to the working folder, where it is inside; otherwise as it is."""
+    """The path, relative to the working folder if it is inside."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
@@ -122,11 +122,11 @@ def read_source(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except UnicodeDecodeError as error:
-        raise SpecError(f"{display_path(path)} is not a text in UTF-8: {error.reason}. Save it as UTF-8.") from error
+        raise SpecError(f"{display_path(path)} is not UTF-8 text: {error.reason}. Save it as UTF-8.") from error
 
 
 def find_config(start: Path) -> Config:
-    """Read the configuration of the project that contains `start`; raises SpecError where there is none.
+    """Read the configuration of the project that contains `start`; raises SpecError if there is none.
 
     >>> find_config(Path.cwd()).surfaces  # doctest: +SKIP
     {'api': 'API', 'cli': 'CLI'}
@@ -140,7 +140,7 @@ def find_config(start: Path) -> Config:
 def read_config(root: Path) -> Config:
     """Read `[tool.living-spec]` from the pyproject.toml in `root`.
 
-    Raises SpecError where it is incomplete, has an unknown key, or names a path that does not exist.
+    Raises SpecError if it is incomplete, has an unknown key, or names a path that does not exist.
     """
     table = Table(_pyproject(root).get("tool", {}), "tool", root).table("living-spec")
     features = table.folder("features")
@@ -180,7 +180,7 @@ def _digest(table: Table) -> tuple[Path, ...]:
 
 
 def _guide(table: Table, pages: Path) -> Guide:
-    """The guide; without a table for it, all pages."""
+    """The pages of the guide: all pages, if it has no table."""
     if not table.has("guide"):
         return Guide((pages,))
     guide = table.table("guide")
@@ -190,7 +190,7 @@ def _guide(table: Table, pages: Path) -> Guide:
 
 
 def _prose(table: Table, root: Path, pages: Path) -> Prose | None:
-    """The pages whose sentences need proofs; None without a table for them."""
+    """The pages whose sentences need proofs, or None if they have no table."""
     if not table.has("prose"):
         return None
     prose = table.table("prose")

@@ -1,4 +1,4 @@
-"""A table of the configuration, read key by key: what is missing, unknown, or no such thing is an error."""
+"""Reads a table of the configuration key by key. A missing, unknown or invalid entry is an error."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _ID = re.compile(r"[\w.-]*\w[\w.-]*")  # it becomes the name of a folder
 class SpecError(ClickException):
     """A mistake in the spec, its pages or its configuration.
 
-    Commands made with click, `living-spec` and the builders of the site, print its message and exit with 1.
+    `living-spec` and the builders of the site use click, so they print its message and exit with 1.
     """
 
 
 class Table:
-    """A table of pyproject.toml; every method raises SpecError for a value of another type, or a path to nothing."""
+    """A table of pyproject.toml. Methods raise SpecError for a value of a wrong type or a path that does not exist."""
 
     def __init__(self, values: Mapping[str, object], name: str, root: Path) -> None:
         self._values = values
@@ -33,12 +33,12 @@ class Table:
         self._read: set[str] = set()
 
     def has(self, key: str) -> bool:
-        """Whether it has this key."""
+        """Whether the table has this key."""
         self._read.add(key)
         return key in self._values
 
     def table(self, key: str) -> Table:
-        """The table below it."""
+        """The table under this key."""
         value = self._values.get(key)
         name = f"{self._name}.{key}"
         self._read.add(key)
@@ -47,27 +47,27 @@ class Table:
         return Table(value, name, self._root)
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """A list of texts."""
-        value = self._values[key] if self.has(key) else self._wrong(key, "is missing: a list of texts")
+        """The list of strings under this key."""
+        value = self._values[key] if self.has(key) else self._wrong(key, "is missing. It must be a list of strings")
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            self._wrong(key, "must be a list of texts")
+            self._wrong(key, "must be a list of strings")
         return tuple(value)
 
     def names(self) -> dict[str, str]:
-        """All its keys and values, which are ids and names."""
+        """All keys and values of the table, which are ids and names."""
         for id_, name in self._values.items():
             if not isinstance(name, str):
-                self._wrong(id_, "must be a name, a text")
+                self._wrong(id_, "must be a string: a name")
             if not _ID.fullmatch(id_):
-                self._wrong(id_, "is not an id: use letters, digits, '-', '_' and '.'")
+                self._wrong(id_, "is not a valid id. Use letters, digits, '-', '_' and '.'")
         if not self._values:
-            raise SpecError(f"[{self._name}] is empty. Add one entry at least.")
+            raise SpecError(f"[{self._name}] is empty. Add at least one entry.")
         return {id_: str(name) for id_, name in self._values.items()}
 
     def path(self, key: str) -> Path:
-        """A path in the project, of something that may not exist yet."""
-        value = self._values[key] if self.has(key) else self._wrong(key, "is missing: a path in the project")
-        return self._root / value if isinstance(value, str) else self._wrong(key, "must be a path, a text")
+        """A path in the project. The file or folder may not exist yet."""
+        value = self._values[key] if self.has(key) else self._wrong(key, "is missing. It must be a path in the project")
+        return self._root / value if isinstance(value, str) else self._wrong(key, "must be a string: a path")
 
     def existing(self, key: str) -> Path:
         """A path of a file or folder that exists."""
@@ -83,7 +83,7 @@ class Table:
         return tuple(self._existing(key, self._root / name) for name in self.texts(key))
 
     def finish(self) -> None:
-        """Raise SpecError for a key that nothing has read."""
+        """Raise SpecError for a key that was never read."""
         for key in self._values:
             if key not in self._read:
                 raise SpecError(
@@ -94,7 +94,7 @@ class Table:
         if not path.exists():
             self._wrong(key, f"names {path}, which does not exist")
         if not path.resolve().is_relative_to(self._root.resolve()):
-            self._wrong(key, f"names {path}, which is outside of the project")
+            self._wrong(key, f"names {path}, which is outside the project")
         return path
 
     def _wrong(self, key: str, what: str) -> NoReturn:

@@ -45,9 +45,9 @@ class Defects:
 
 
 def read_defects(config: Config) -> Defects | None:
-    """The defects in the project's file; None where its configuration names no file.
+    """The defects in the project's file; None if its configuration names none.
 
-    Raises SpecError where the file cannot be read.
+    Raises SpecError if the file cannot be read.
     """
     if config.defects is None:
         return None

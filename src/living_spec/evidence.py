@@ -91,8 +91,8 @@ class StepEvidence:
 class Result:
     """The result of one test of a scenario, on one surface and edition, for one example row.
 
-    `reason` says why it failed or was not run; `duration` is in seconds; `digest` is that of the sources of the run;
-    `test` is pytest's id of the test; `torn_down` is the failure of the tear-down, "" without one.
+    `reason` says why it failed or was not run; `duration` is in seconds; `digest` is the digest of the sources;
+    `test` is pytest's id of the test; `torn_down` is the failure of the tear-down, or "".
     """
 
     key: Key
@@ -108,7 +108,7 @@ class Result:
 
 
 def failing_check(steps: Sequence[StepEvidence]) -> StepEvidence | None:
-    """The step whose check failed, if it is the first When step or a later one; None without one.
+    """The step whose check failed, if it is the first When step or a later one. Otherwise None.
 
     Without a When step, the first Then or `*` takes its place. A failure in a Given step, a missing definition or a
     crash says nothing about the software.

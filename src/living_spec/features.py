@@ -81,7 +81,7 @@ class Scenario:
         return range(len(self.examples) or 1)
 
     def not_on(self, surface: str) -> str | None:
-        """The reason why it does not run on a surface; None where it runs."""
+        """The reason why it does not run on a surface; None if it runs."""
         return next((exclusion.reason for exclusion in self.exclusions if surface in exclusion.surfaces), None)
 
     def runs_on_any(self, surfaces: Iterable[str]) -> bool:
@@ -237,7 +237,7 @@ def identity_problems(features: Iterable[Feature], surfaces: Iterable[str]) -> I
             for id_ in thing.ids:
                 if not _ID.fullmatch(id_):
                     allowed = "letters, digits, '-', '_' and '.'"
-                    yield feature.path, thing.line, f"The {word} id {id_!r} has other characters than {allowed}."
+                    yield feature.path, thing.line, f"The {word} id {id_!r} has characters other than {allowed}."
                 place = f"{feature.name}.feature:{thing.line}"
                 first = seen.setdefault((word, id_), place)
                 if first != place:

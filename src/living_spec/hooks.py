@@ -7,8 +7,8 @@ import pytest
 
 @pytest.hookspec(firstresult=True)
 def pytest_living_spec_obstacle(config: pytest.Config) -> str | None:
-    """Look once, before anything runs, whether the run can begin: whether its server answers and knows the user.
+    """Check once, before any test, that the run can begin: for example, that the server accepts the user.
 
-    Return one sentence that says why it cannot, and what to do; None where it can. The run then ends with the exit code
-    `living_spec.beginning.NOT_BEGUN` before a scenario runs, so that no scenario counts as failed.
+    Return None if it can, or else one text that says why not and what to do. With such a text the run ends with the
+    exit code `living_spec.beginning.NOT_BEGUN`, and no scenario counts as failed.
     """

@@ -121,5 +121,5 @@ def close_issue(id: str, issues: Path | None) -> None:
 
 
 def _quoted(text: str) -> str:
-    """As a text of YAML in single quotes, in which a backslash needs no other."""
+    """The text as a YAML string in single quotes, where a backslash needs no escape."""
     return "'" + text.replace("'", "''") + "'"

@@ -83,7 +83,7 @@ class Register:
     issues: tuple[Issue, ...]
 
     def issue(self, id_: str) -> Issue:
-        """The issue with this id; raises SpecError where it does not exist."""
+        """The issue with this id; raises SpecError if it does not exist."""
         for issue in self.issues:
             if issue.id == id_:
                 return issue
@@ -187,7 +187,7 @@ def _problems(path: Path, fields: Mapping[str, object], spec: Spec) -> Iterator[
 
 
 def _sees_problem(sees: object) -> str | None:
-    """The message for a pattern that is not valid, or that every failure matches; None for a good one."""
+    """The message for a pattern that is not valid or matches every failure; None for any other pattern."""
     if not isinstance(sees, str):
         return "The field 'sees' must be a text: a regular expression for what the failing check says."
     try:
@@ -250,7 +250,7 @@ def _issue(path: Path, fields: Mapping[str, object]) -> Issue:
 
 
 def _since(fields: Mapping[str, object]) -> date | None:
-    """The date, which may be in quotes; None where it is not valid."""
+    """The date, which may be in quotes; None if it is not valid."""
     value = fields["since"]
     if isinstance(value, date):
         return value

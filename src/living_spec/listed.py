@@ -1,4 +1,4 @@
-"""Whether a failure is the one that a known issue lists; and if not, why."""
+"""Compares a failure with the one that a known issue lists."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def listing(issues: Iterable[Issue], steps: Sequence[StepEvidence], torn_down: str = "") -> Issue | None:
-    """The first of these issues that lists the failure of a test with these steps; None where none does."""
+    """The first of these issues that lists the failure of a test with these steps, or None."""
     return next((issue for issue in issues if not _difference(issue, steps, torn_down)), None)
 
 
 def differences(issues: Iterable[Issue], steps: Sequence[StepEvidence], torn_down: str = "") -> str:
-    """Why a failure is not the one that these issues list: a sentence for each issue."""
+    """One sentence for each issue: how the failure differs from the listed one."""
     return " ".join(
         f"Known issue {issue.id}: listed, but fails differently: {_difference(issue, steps, torn_down)}."
         for issue in issues
@@ -54,7 +54,7 @@ def expect(report: pytest.TestReport, recorder: Recorder, register: Register) ->
 
 
 def _difference(issue: Issue, steps: Sequence[StepEvidence], torn_down: str) -> str:
-    """What is different; "" where the failure is the listed one."""
+    """How the failure differs from the listed one; "" if it does not."""
     if torn_down:
         return "the tear-down failed"
     check = failing_check(steps)

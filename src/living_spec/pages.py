@@ -100,7 +100,7 @@ def feature_pages(config: Config) -> dict[str, str]:
 
 
 def page_with(config: Config, name: str) -> str | None:
-    """A link to the first page with a block of this name, relative to the folder of pages; None without one."""
+    """A link to the first page with a block of this name, relative to the folder of pages, or None."""
     pages = (path for path, block in page_blocks(config) if block.name == name)
     page = next(pages, None)
     return f"/{page.relative_to(config.pages).as_posix()}" if page else None
@@ -122,7 +122,7 @@ def _block(match: re.Match[str], number: int) -> Block:
 
 
 def end_of_comment(lines: Sequence[str], start: int) -> int | None:
-    """The last line of the comment that starts on this line; None without a comment of several lines."""
+    """The last line of the comment that starts on this line; None if no comment of several lines starts."""
     _, opening, rest = lines[start].rpartition("<!--")
     if not opening or "-->" in rest:
         return None
@@ -130,7 +130,7 @@ def end_of_comment(lines: Sequence[str], start: int) -> int | None:
 
 
 def end_of_fence(lines: Sequence[str], start: int) -> int | None:
-    """The last line of the fenced code that starts here; None without one, or where it is not closed."""
+    """The last line of the fenced code that starts here; None if none starts or it is never closed."""
     opening = _FENCE.match(lines[start])
     if opening is None:
         return None

@@ -42,7 +42,7 @@ _COLLECTED = "living_spec_collected"
 
 
 class _Parcel(TypedDict):
-    """A result and its pictures, sent from a worker to the process that writes them; `id` is unique."""
+    """A result and its pictures, which a worker sends to the process that writes them. `id` is unique."""
 
     id: str
     result: ResultJson
@@ -87,7 +87,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Add the hooks that a project can implement, and the plugin that asks them before a run."""
+    """Add the hooks that a project can implement, and the plugin that calls them before a run."""
     pluginmanager.add_hookspecs(hooks)
     pluginmanager.register(beginning, "living-spec-beginning")
 
@@ -164,11 +164,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Note what the run was asked for; lint the steps where --lint-steps is given."""
+    """Note which results the run was asked for. With --lint-steps, lint the steps."""
     stash = session.config.stash
     asked = [key for item in session.items if (key := _key(item))]
     some = names_single_tests(session.config)
-    if _excluded in stash:  # else pytest could not collect
+    if _excluded in stash:  # otherwise pytest could not collect
         stash[_unsent] = Collected.of([*asked, *stash[_excluded]], stash[_tests], some=some)
     if session.config.getoption("lint_steps"):
         problems = step_problems() + _repeat_problems(session.items)
@@ -206,7 +206,7 @@ def evidence(request: pytest.FixtureRequest) -> Recorder:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Give each test of a scenario its recorder, each time that it runs."""
+    """Give each test of a scenario a new recorder, each time that the test runs."""
     if key := _key(item):
         _pack(item)
         item.stash[_recorder] = Recorder(key, _values(item), item.nodeid)
@@ -214,7 +214,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_bdd_after_step(request: pytest.FixtureRequest, step: BddStep, step_func: Callable[..., object]) -> None:
-    """End a step that passed; raises NotRunError where what it returned was never run."""
+    """End a step that passed. Raises NotRunError if it returned an object that was never run."""
     try:
         check_run(request.node, step_func)
     except NotRunError as error:
@@ -238,7 +238,7 @@ def pytest_bdd_step_func_lookup_error(request: pytest.FixtureRequest, step: BddS
 def _end_step(item: pytest.Item, step: BddStep, outcome: Outcome, message: str = "", *, asserted: bool = False) -> None:
     template = cast("ScenarioTemplate", _template_of(item))
     scenario = _scenario(template, item.config.stash[_selection])
-    # pytest-bdd takes `*` for what stands before it, so the type is that of our own reader.
+    # pytest-bdd gives `*` the type of the step before it, so the type comes from our own reader.
     type_ = next((one.type for one in scenario.steps if one.line == step.line_number), "")
     item.stash[_recorder].end_step(step.keyword, step.name, outcome, message, type=type_, asserted=asserted)
 
@@ -269,7 +269,7 @@ def pytest_runtest_makereport(
 
 
 def _pack(item: pytest.Item) -> None:
-    """Pack what was recorded the last time that the test ran, if it did."""
+    """Pack the records of the last time that the test ran, if it ran."""
     packed = item.stash.setdefault(_parcels, [])
     recorder = item.stash.get(_recorder, None)
     template = _template_of(item)
@@ -299,11 +299,11 @@ class _Writer:
         self._started: set[str] = set()
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        """Note that a test has started: where it gives no result, its earlier one no longer counts."""
+        """Note that a test has started: if it ends without a result, its earlier result no longer counts."""
         self._started.add(nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take the results from a report that has some, and what was collected from the first report."""
+        """Take results from a report that has some. The first report also says which tests were collected."""
         for name, value in report.user_properties:
             if name == _COLLECTED:
                 self._collected = from_json(cast("str", value))
@@ -366,7 +366,7 @@ def excluded(item: pytest.Item) -> bool:
 
 
 def _scenario(template: ScenarioTemplate, selection: Selection) -> Scenario:
-    """The scenario of the spec with the same id; raises CollectError where there is none."""
+    """The scenario of the spec with the same id; raises CollectError if there is none."""
     ids = [tag.removeprefix("scenario:") for tag in template.tags if tag.startswith("scenario:")]
     if len(ids) != 1:
         raise pytest.Collector.CollectError(f"The scenario {template.name!r} needs exactly one tag @scenario:ID.")

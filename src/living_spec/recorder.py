@@ -127,7 +127,7 @@ class Recorder:
         )
 
     def _whole(self) -> Outcome:
-        """The outcome of the test; a failure wins, also where the test was retried or ended as skipped."""
+        """The outcome of the test; a failure wins, even if the test was retried or ended as skipped."""
         failed = self._torn_down or any(step.outcome is Outcome.FAILED for step in self._steps)
         return Outcome.FAILED if failed else self._outcome
 

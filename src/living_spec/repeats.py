@@ -1,4 +1,4 @@
-"""Several results for one example row of a scenario on one surface: what causes them."""
+"""Finds why one example row of a scenario has several results on one surface."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _MARKER = "flaky"  # of all three
 
 
 def repetition(tests: Iterable[str]) -> str:
-    """A sentence that names the cause of several results, given pytest's id of the test of each."""
+    """A sentence that names the cause of several results. `tests` are pytest's ids of their tests."""
     each = list(tests)
     return f"{len(each)} results, of which the worst counts: {_cause(each)}."
 
 
 def repeat_problem(tests: Iterable[pytest.Item]) -> str | None:
-    """What gives, or can give, several results for one key, given its tests; None for one test that runs once."""
+    """Why the tests of one key give, or can give, several results; None for one test that runs once."""
     each = list(tests)
     ids = [item.nodeid for item in each]
     if len(ids) > 1:
-        return f"has {len(ids)} tests for one result: {_cause(ids)}. Leave one."
+        return f"has {len(ids)} tests for one result: {_cause(ids)}. Keep one."
     if rerun := next(filter(None, map(_rerun, each)), None):
-        return f"is run again after a failure: {rerun}. The worst result counts. Run it once."
+        return f"is retried after a failure: {rerun}. The worst result counts. Run it once."
     return None
 
 
@@ -48,7 +48,7 @@ def _rerun(item: pytest.Item) -> str | None:
 
 
 def _setting(config: pytest.Config, name: str) -> bool:
-    """Whether an option, or a line of the configuration, is set; plugins that are not there have none."""
+    """Whether an option, or a line of the configuration, is set; False if its plugin is not installed."""
     try:
         value = config.getoption(name, None) or config.getini(name)
     except (KeyError, ValueError):

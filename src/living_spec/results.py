@@ -39,7 +39,7 @@ class Freshness(Enum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict on one surface, its reason where the kind needs one, and the freshness of its evidence."""
+    """The verdict on one surface, its reason if the kind needs one, and the freshness of its evidence."""
 
     kind: Kind
     reason: str
@@ -60,7 +60,7 @@ class Verdict:
 class Proof:
     """The spec with its evidence, its known issues, and the digest of the present sources.
 
-    A key of the evidence has several results where a test ran several times, or several tests ran for it.
+    A key of the evidence has several results if a test ran several times, or several tests ran for it.
     """
 
     spec: Spec
@@ -119,7 +119,7 @@ class Proof:
         return min(results, key=lambda result: kinds.index(judge(result, self.register)[0]), default=None)
 
     def results(self, scenario: Scenario, surface: str, edition: str) -> tuple[Result, ...]:
-        """The results of a scenario on a surface, by row, and of a row all."""
+        """All results of a scenario on a surface, in the order of its rows."""
         keys = (Key(edition, surface, scenario.id, row) for row in scenario.rows)
         return tuple(result for key in keys for result in self.evidence.get(key, ()))
 
@@ -147,7 +147,7 @@ _KINDS = {Outcome.PASSED: Kind.HOLDS, Outcome.FAILED: Kind.FAILS, Outcome.NOT_RU
 def combine(verdicts: Iterable[Verdict]) -> Verdict:
     """The verdict on the whole: the worst kind and freshness of the parts, with the reasons of the worst kind.
 
-    "Not on this surface" is the verdict only where it is that of all parts. Without parts the verdict is "not run".
+    "Not on this surface" is the verdict only if all parts have it. Without parts the verdict is "not run".
     """
     parts = list(verdicts)
     if not parts:

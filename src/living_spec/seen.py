@@ -1,4 +1,4 @@
-"""What the failing checks of the last run saw, as the field `sees` of a known issue."""
+"""Makes the field `sees` of a known issue from the failing checks of the last run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MOVING = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?|0x[0-9a-
 def seen(proof: Proof, editions: Sequence[str], surfaces: Sequence[str], scenarios: Sequence[str]) -> str:
     """A regular expression for the failing checks of these scenarios, or single examples, in the last run.
 
-    Raises SpecError where the result of one is missing or stale, or where no check of a scenario failed on a surface.
+    Raises SpecError if the result of one is missing or stale, or if no check of a scenario failed on a surface.
     """
     patterns: list[str] = []
     for edition, surface, name in product(editions, surfaces, scenarios):

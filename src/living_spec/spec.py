@@ -34,15 +34,15 @@ class Spec:
         return {scenario.id: scenario for feature in self.features for scenario in feature.scenarios}
 
     def feature(self, name: str) -> Feature:
-        """The feature of the file `name.feature`; raises SpecError where it does not exist."""
+        """The feature of the file `name.feature`; raises SpecError if it does not exist."""
         return _known("feature", name, {feature.name: feature for feature in self.features})
 
     def rule(self, id_: str) -> Rule:
-        """The rule with this id; raises SpecError where it does not exist."""
+        """The rule with this id; raises SpecError if it does not exist."""
         return _known("rule", id_, self.rules)
 
     def scenario(self, id_: str) -> Scenario:
-        """The scenario with this id; raises SpecError where it does not exist."""
+        """The scenario with this id; raises SpecError if it does not exist."""
         return _known("scenario", id_, self.scenarios)
 
     def feature_of(self, rule: Rule) -> Feature:

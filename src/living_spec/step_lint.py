@@ -23,7 +23,7 @@ _Definition = tuple[str, str]  # its pattern and its place; one function can hav
 def collected_problems(tests: Path) -> list[str]:
     """The problems of `step_problems` in a folder of tests, which a new process of pytest collects.
 
-    Where pytest cannot collect them, its own messages.
+    If pytest cannot collect them, its own messages.
     """
     collect = [sys.executable, "-m", "pytest", str(tests), "--lint-steps", "--collect-only", "--quiet", "--quiet"]
     done = subprocess.run(collect, capture_output=True, text=True, check=False)  # noqa: S603 - fixed arguments

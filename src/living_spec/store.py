@@ -49,10 +49,10 @@ def read_evidence(spec: Spec) -> dict[Key, tuple[Result, ...]]:
 
 
 def write_evidence(spec: Spec, results: Iterable[Result], pictures: Mapping[str, bytes], collected: Collected) -> None:
-    """Add results to those of earlier runs; those of one test replace its earlier ones.
+    """Add results to those of earlier runs. New results of a test replace its earlier ones.
 
-    An earlier result of another test with the same key is kept as long as its test exists: it still counts. Those of
-    unfinished tests are removed.
+    An earlier result of another test with the same key stays while that test exists. Results of unfinished tests are
+    removed.
     """
     new = _by_key(results)
     before = read_evidence(spec)
@@ -89,7 +89,7 @@ def _write_pictures(folder: Path, results: Iterable[Result], pictures: Mapping[s
 
 
 def write_asked(spec: Spec, edition: str, asked: Iterable[Asked]) -> None:
-    """Add what a run was asked for to what earlier runs were asked for."""
+    """Add the results that a run was asked for to those that earlier runs were asked for."""
     content: dict[str, dict[str, list[int]]] = {}
     for surface, scenario, row in sorted({*(read_asked(spec, edition) or ()), *asked}):
         content.setdefault(surface, {}).setdefault(scenario, []).append(row)
@@ -97,7 +97,7 @@ def write_asked(spec: Spec, edition: str, asked: Iterable[Asked]) -> None:
 
 
 def read_asked(spec: Spec, edition: str) -> frozenset[Asked] | None:
-    """What runs were asked for, as (surface, scenario, row); None where nothing was written."""
+    """The results that runs were asked for, as (surface, scenario, row); None if none are stored."""
     try:
         content = json.loads((spec.config.evidence / edition / _ASKED).read_text("utf-8"))
         return frozenset(

@@ -99,7 +99,7 @@ class Catalog:
     def erase_secrets(self) -> None:
         """Empty the write-ahead log if it still has a secret that a transaction erased. The log has the earlier values.
 
-        Best effort: if a reader is in the way for longer than a second, or the disk fails, a later call retries.
+        Best effort: if a reader blocks it for longer than a second, or the disk fails, a later call retries.
         """
         if not self._log_has_secret:
             return

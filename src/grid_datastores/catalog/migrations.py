@@ -112,7 +112,7 @@ def _store_lease_and_expiry_lengths(connection: Connection) -> None:
 
 
 def _name_fetches(connection: Connection) -> None:
-    """4: A version whose data is fetched is in a phase of its own."""
+    """4: Versions whose data is being fetched get their own phase."""
     connection.exec_driver_sql(
         "UPDATE versions SET phase = 'fetching' WHERE phase = 'optimizing' AND source_kind != 'files'"
     )

@@ -136,7 +136,7 @@ class Versions:
         return self._connection.execute(select(table.c.fetch_url).where(table.c.id == version_id)).scalar_one_or_none()
 
     def close(self, version: Version, at: datetime) -> None:
-        """Close the version to further data of a client: everything is uploaded, or the service fetches it."""
+        """Accept no more data from a client: all of it is uploaded, or the service fetches it."""
         phase = Phase.FETCHING if version.source.kind.is_fetched else Phase.OPTIMIZING
         self._change_phase(version.id, phase, active_at=at)
 

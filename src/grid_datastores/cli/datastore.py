@@ -102,7 +102,7 @@ def create(source: str, name: str | None, no_copy: bool, output: str) -> None:
 
 
 def _name_from_path(source: str) -> str:
-    """Return the name made from the path as typed, without following a link. Resolve paths that end in '.' or '..'."""
+    """Return the name made from the typed path. Links are followed only if it ends in '.' or '..'."""
     from grid_datastores.domain.naming import name_from_folder, name_from_source
 
     typed = source.rstrip("/").rsplit("/", 1)[-1] not in ("", ".", "..")

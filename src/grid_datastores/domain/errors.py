@@ -313,7 +313,7 @@ class Unreachable(Refusal):
 
 
 class NoSuchOperation(Refusal):
-    """The HTTP API has no such path (status 404), or the path does not have this method (status 405)."""
+    """The HTTP API has no such path (status 404), or the path does not support this method (status 405)."""
 
     reason = "NO_SUCH_OPERATION"
     code = NOT_FOUND
@@ -321,7 +321,7 @@ class NoSuchOperation(Refusal):
 
 
 class InternalError(Refusal):
-    """The server failed unexpectedly: a fault of the software."""
+    """The server failed unexpectedly, because of a bug."""
 
     reason = "INTERNAL"
     code = INTERNAL

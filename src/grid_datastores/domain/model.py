@@ -26,7 +26,7 @@ class Phase(StrEnum):
 
     @property
     def in_background(self) -> bool:
-        """Whether the service itself works on the version: it fetches its data, or checks data that has arrived."""
+        """Whether the service works on the version: it fetches the data, or checks data that has arrived."""
         return self in (Phase.FETCHING, Phase.OPTIMIZING)
 
     @property

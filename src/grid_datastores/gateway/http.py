@@ -81,7 +81,7 @@ class HttpDatastores:
         return self._identity
 
     def _request_identity(self) -> tuple[str, str, str]:
-        """Return the ids of the place and the user, and the user's name. Some servers send no place id: ""."""
+        """Return the ids of the place ("" if the server sends none) and the user, and the user's name."""
         try:
             answer = cast("accounts.UserResponse", self._connection.call("GET", "/v1/auth/user"))
         except Refusal as error:

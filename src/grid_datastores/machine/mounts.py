@@ -240,7 +240,7 @@ def _has_mode(path: Path, file: FileEntry) -> bool:
 
 
 def _has_contents(path: Path, file: FileEntry) -> bool:
-    """Return whether the file on disk has the manifest's SHA-256. A link, which earlier releases made, has not."""
+    """Return whether the file on disk has the manifest's SHA-256. False for a link of an earlier release."""
     if path.is_symlink():
         return False
     try:

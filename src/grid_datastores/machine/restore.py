@@ -180,7 +180,7 @@ def _verify(file: FileEntry, chunks: Iterator[bytes], progress: Callable[[int], 
 def _restore_time(file: FileEntry, out: BinaryIO) -> None:
     if file.modified is not None:
         out.flush()
-        with suppress(OSError, OverflowError):  # some file systems cannot store every time
+        with suppress(OSError, OverflowError):  # some file systems cannot store every timestamp
             os.utime(out.fileno(), ns=(file.modified, file.modified))
 
 

@@ -115,7 +115,7 @@ def _http_error(request: Request, error: Exception) -> Response:
 
 
 def no_such_operation(method: str, path: str) -> NoSuchOperation:
-    """Return the refusal of a request that the API does not have."""
+    """Return the refusal of a request for an operation that does not exist."""
     return NoSuchOperation(f"There is no operation {method} {path}. Nothing was done.")
 
 

@@ -45,7 +45,7 @@ SOURCE_KINDS = {text: kind for kind, text in SOURCE_TYPES.items()}
 _STATUS = "DATASTORE_OPTIMIZATION_STATUS_"
 PHASES = {
     Phase.UPLOADING: f"{_STATUS}UNSPECIFIED",
-    Phase.FETCHING: f"{_STATUS}CLOUD_RESOURCES_PENDING",  # in Grid's enumeration, the nearest to what it is
+    Phase.FETCHING: f"{_STATUS}CLOUD_RESOURCES_PENDING",  # the nearest value of Grid's enumeration
     Phase.OPTIMIZING: f"{_STATUS}OPTIMIZING",
     Phase.AVAILABLE: f"{_STATUS}SUCCEEDED",
     Phase.FAILED: f"{_STATUS}FAILED",

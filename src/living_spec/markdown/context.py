@@ -37,12 +37,12 @@ class Context:
 
     @cached_property
     def prose(self) -> ProofOfProse | None:
-        """The proofs of the prose; None where the project has none."""
+        """The proofs of the prose; None if the project has none."""
         return ProofOfProse(self.proof) if self.proof.spec.config.prose else None
 
     @cached_property
     def bindings(self) -> Mapping[str, Binding]:
-        """The bindings of all pages, by sentence; one that stands on two pages has the proofs of both."""
+        """The bindings of all pages, by sentence. A sentence on two pages has the proofs of both."""
         found: dict[str, Binding] = {}
         for one in (one for of_page in self.prose.pages.values() for one in of_page) if self.prose else ():
             earlier = found.get(one.sentence, one)
@@ -71,12 +71,12 @@ class Context:
         return self.proof.spec.config.surfaces
 
     def link(self, rule: Rule, text: str) -> str:
-        """`text` as a link to the rule, or as plain text where no page shows the rule."""
+        """`text` as a link to the rule, or as plain text if no page shows the rule."""
         home = self.homes.get(self.proof.spec.feature_of(rule).name)
         return f"[{text}]({home}#{rule.id})" if home else text
 
     def scenario_link(self, scenario: Scenario, text: str) -> str:
-        """`text` as a link to the scenario, or as plain text where no page shows it."""
+        """`text` as a link to the scenario, or as plain text if no page shows it."""
         spec = self.proof.spec
         home = next((self.homes.get(one.name) for one in spec.features if scenario in one.scenarios), None)
         return f"[{text}]({home}#scenario-{scenario.id})" if home else text
@@ -135,7 +135,7 @@ class Context:
 
 
 def banner(block: Block, verdicts: Mapping[str, Verdict]) -> Lines:
-    """A warning, in the log and on the page, that names the unproven ones of these verdicts; nothing without any."""
+    """A warning that names the unproven verdicts, logged and returned for the page; no lines if all are proven."""
     unproven = [f"{name} ({why(verdict)})" for name, verdict in verdicts.items() if verdict.unproven]
     if not unproven:
         return []
@@ -151,7 +151,7 @@ def warn(block: Block, sentence: str) -> Lines:
 
 
 def warn_of_prose(binding: Binding, verdict: Verdict) -> None:
-    """Log a warning, which fails a strict build, about a sentence that nothing fresh proves."""
+    """Log a warning, which fails a strict build, about a sentence without a fresh proof."""
     _log.warning("Not proven: %r: %s", binding.sentence, why(verdict))
 
 

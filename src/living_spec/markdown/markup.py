@@ -84,7 +84,7 @@ def steps(items: Iterable[Step]) -> Lines:
 
 
 def result(verdict: Verdict) -> str:
-    """A verdict as a symbol and a word, with "(stale)" where the evidence is."""
+    """A verdict as a symbol and a word, with "(stale)" if the evidence is stale."""
     symbol, css = _SYMBOLS[verdict.kind]
     stale = " (stale)" if verdict.freshness is Freshness.STALE else ""
     return (

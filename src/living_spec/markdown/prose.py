@@ -1,4 +1,4 @@
-"""Marks behind the sentences of a page, which open their proofs; and the blocks `proofs` and `prose`."""
+"""Puts a mark that opens the proofs behind each sentence of a page, and makes the blocks `proofs` and `prose`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def marked(context: Context, lines: Sequence[str]) -> Lines:
-    """The lines with a mark behind each proven sentence, a warning behind each unproven one, and values filled in."""
+    """The lines with a mark behind each proven sentence, a warning behind each unproven one, and their values."""
     if context.prose is None:
         return list(lines)
     inserts: dict[int, list[tuple[int, str]]] = {}
@@ -54,7 +54,7 @@ def proofs(context: Context, block: Block) -> Lines:
 
 
 def prose(context: Context, block: Block) -> Lines:
-    """`::: prose`: for each page, how many of its sentences state a fact and are proven, and what the others are."""
+    """`::: prose`: for each page, how many sentences are proven facts, and how many have each mark."""
     block.expect(0)
     rows = []
     for page, bindings in context.prose.pages.items() if context.prose else ():
@@ -69,7 +69,7 @@ def prose(context: Context, block: Block) -> Lines:
 
 
 def _mark(context: Context, binding: Binding) -> str:
-    """A mark that opens the proofs of a sentence, or a warning where one of them does not hold or is stale."""
+    """A mark that opens the proofs of a sentence, or a warning if a proof does not hold or is stale."""
     assert context.prose is not None
     verdict = context.prose.of(binding)
     if not verdict.proves:

@@ -45,7 +45,7 @@ def exchange(context: Context, block: Block) -> Lines:
 def screenshot(context: Context, block: Block) -> Lines:
     """`::: screenshot ID [surface=…] [label=…]`: pictures. Of "LABEL (light)" and "LABEL (dark)", each theme shows one.
 
-    Where the surface could not be run, its reason, so that a machine without a browser can build the pages.
+    If the surface could not be run, the reason is shown, so that a machine without a browser can build the pages.
     """
     scenario = context.proof.spec.scenario(block.argument("surface", "label"))
     surface = _surface(context, block, scenario, Screenshot)
@@ -59,7 +59,7 @@ def screenshot(context: Context, block: Block) -> Lines:
 
 
 def evidence(context: Context, scenario: Scenario) -> Lines:
-    """All records of a scenario, in a collapsible block for each surface; no lines where there are none."""
+    """All records of a scenario, in a collapsible block for each surface; no lines if there are none."""
     surfaces: Lines = []
     for surface, name in context.surfaces.items():
         lines: Lines = []
@@ -105,9 +105,9 @@ def _selected(context: Context, block: Block, scenario: Scenario, kind: type[R],
 
 
 def _surface(context: Context, block: Block, scenario: Scenario, kind: type[R]) -> str:
-    """The surface of the block's option; without it, the first with such a record.
+    """The surface that the block's option names, or else the first surface with such a record.
 
-    Without such a record: the first surface that was not run, which may have one; else the first that it runs on.
+    If no surface has one: the first surface that was not run, or else the first on which the scenario runs.
     """
     asked = block.options.get("surface")
     if asked is not None:

@@ -1,1 +1,1 @@
-"""Proofs of prose: what binds each factual sentence of the pages to a rule, a scenario or a test."""
+"""Proofs of prose: each factual sentence of the pages is bound to a rule, a scenario or a test."""

@@ -1,4 +1,4 @@
-"""The bindings of a page: a text file that says, for each sentence, what proves it or what it is instead of a fact.
+"""The bindings of a page: a text file that names the proofs of each sentence, or marks it as no fact.
 
     The Run of a killed process releases its version.
         rule in-use-dead-holder
@@ -34,7 +34,7 @@ UNBOUND = "?"
 
 
 class Kind(StrEnum):
-    """The kinds of proof."""
+    """A kind of proof."""
 
     RULE = "rule"
     SCENARIO = "scenario"
@@ -42,7 +42,7 @@ class Kind(StrEnum):
 
 
 class Mark(StrEnum):
-    """What a sentence is that states no fact."""
+    """The mark of a sentence that states no fact."""
 
     DEFINITION = "definition"
     ADVICE = "advice"
@@ -51,9 +51,9 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True)
 class Reference:
-    """What proves a sentence: a rule or scenario by its id, or a test by its fact.
+    """A proof of a sentence: a rule or scenario by its id, or a test by its fact.
 
-    `step` counts from 1 and `surfaces` are ids; None and () stand for all.
+    `step` counts from 1; None means all steps. `surfaces` are ids; () means all surfaces.
     """
 
     kind: Kind
@@ -68,7 +68,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Binding:
-    """A sentence with its proofs, or with its mark; with neither, it is not bound. `line` counts from 1."""
+    """A sentence with its proofs or its mark. Without either, it is not bound. `line` counts from 1."""
 
     sentence: str
     line: int
@@ -88,7 +88,7 @@ def bindings_file(prose: Prose, page: Path) -> Path:
 
 
 def read_bindings(path: Path) -> tuple[Binding, ...]:
-    """The bindings in a file, in order; none without the file. Raises SpecError for a line that it cannot read."""
+    """The bindings in a file, in order; () if the file does not exist. Raises SpecError for an invalid line."""
     if not path.exists():
         return ()
     return tuple(_bindings(path, read_source(path).splitlines()))
@@ -111,7 +111,7 @@ def _bindings(path: Path, lines: list[str]) -> Iterator[Binding]:
         elif line.strip() and not sentence:
             sentence, first = line.strip(), number
         elif line.strip():
-            raise _mistake(path, number, "A sentence stands on one line, with an empty line before it.")
+            raise _mistake(path, number, "Write each sentence on one line, with an empty line before it.")
         if not line.strip():
             if words and not sentence:
                 raise _mistake(path, words[0][0], "There is no sentence above this line.")
@@ -132,7 +132,7 @@ def _reference(path: Path, line: int, word: str) -> Reference:
     match = _PROOF.fullmatch(word)
     if not match:
         proofs = "`rule ID`, `scenario ID`, `scenario ID step N` or `test FACT`"
-        raise _mistake(path, line, f"{word!r} is no proof. Write {proofs}, or one of {', '.join(Mark)}.")
+        raise _mistake(path, line, f"{word!r} is not a proof. Write {proofs}, or one of {', '.join(Mark)}.")
     kind = Kind(match["kind"])
     if match["step"] and kind is not Kind.SCENARIO:
         raise _mistake(path, line, "Only a scenario has steps.")

@@ -1,7 +1,8 @@
 """Facts: what tests prove, by `@pytest.mark.proves("FACT")`, and the results of these tests.
 
-A test may prove several facts, and a fact may need several tests. `reads=["README.md"]` names files, relative to the
-root of the project, whose change makes the result stale, beside the sources of the evidence and all tests.
+A test may prove several facts, and a fact may need several tests. `reads=["README.md"]` names files,
+relative to the root of the project. A change of these files makes the result stale, as a change of the sources or of a
+test does.
 """
 
 from __future__ import annotations
@@ -50,16 +51,16 @@ class Case:
 
 @dataclass(frozen=True)
 class TestResult:
-    """The results of a test's cases, by node id; `whole` when a run has had all of them."""
+    """The results of a test's cases, by node id. `whole` says whether one run had all cases."""
 
     cases: Mapping[str, Case]
     whole: bool
 
 
 def proving_tests(config: Config) -> list[ProvingTest]:
-    """All tests that prove a fact, in the order of their files; their sources are read, not run.
+    """All tests that prove a fact, in the order of their files. Their sources are parsed, not run.
 
-    Raises SpecError for a marker that does not name its facts as plain texts.
+    Raises SpecError for a marker that does not name its facts as literal strings.
     """
     found: list[ProvingTest] = []
     for top in config.prose.tests if config.prose else ():
@@ -88,7 +89,7 @@ def fact_digests(config: Config, tests: Iterable[ProvingTest]) -> dict[str, str]
 
 
 def read_results(config: Config) -> dict[str, TestResult]:
-    """The results of tests that prove facts, by name; a damaged file counts as none."""
+    """The results of tests that prove facts, by name; none if the file is missing or damaged."""
     try:
         data = json.loads((config.evidence / _FILE).read_text("utf-8"))
         return {name: _result(entry) for name, entry in data.items()}
@@ -97,7 +98,7 @@ def read_results(config: Config) -> dict[str, TestResult]:
 
 
 def write_results(config: Config, new: Mapping[str, TestResult]) -> None:
-    """Add the results of a run; those of a run of some cases keep the others. Tests that are gone are forgotten."""
+    """Add the results of a run. Results of other cases stay; results of deleted tests are removed."""
     known = read_results(config)
     existing = {test.name for test in proving_tests(config)}
     merged = {name: result for name, result in known.items() if name in existing}
@@ -186,7 +187,7 @@ def _test(path: Path, name: str, calls: tuple[ast.Call, ...]) -> ProvingTest:
             reads += [str(file) for keyword in call.keywords for file in ast.literal_eval(keyword.value)]
         except ValueError as error:
             raise SpecError(
-                f"{display_path(path)}:{call.lineno}: Give the marker `{MARKER}` its facts as plain texts."
+                f"{display_path(path)}:{call.lineno}: Give the marker `{MARKER}` its facts as literal strings."
             ) from error
     return ProvingTest(name, path, calls[-1].lineno, tuple(facts), tuple(reads))
 

@@ -1,4 +1,4 @@
-"""Lint of prose: sentences without a proof, sentences that have changed since, and proofs that do not exist."""
+"""Lint of prose: sentences without a proof, sentences that changed after they were bound, and missing proofs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Place = tuple["Path", int, str]
 
-_ALIKE = 0.6  # the least ratio of difflib for which one sentence counts as the other after a change
+_ALIKE = 0.6  # the lowest ratio of difflib at which a sentence counts as a changed form of another
 
 
 def prose_problems(spec: Spec) -> Iterator[Place]:
@@ -52,20 +52,20 @@ def prose_problems(spec: Spec) -> Iterator[Place]:
                 yield file, binding.line, f"{binding.sentence!r} is already bound in line {first}. Keep one."
             named |= {proof.id for proof in binding.proofs if proof.kind is Kind.TEST}
     for file in sorted({*config.prose.bindings.rglob("*.txt")} - files):
-        yield file, 1, "No page belongs to these bindings. Remove the file, or rename it as its page is named."
+        yield file, 1, "No page belongs to these bindings. Remove the file, or give it the name of its page."
     for fact in sorted(tests.keys() - named):
         test = tests[fact][0]
         yield test.path, test.line, f"No sentence of the pages names the fact {fact!r}. Bind one, or remove the marker."
 
 
 def nearest(text: str, known: Iterable[str]) -> str | None:
-    """The known sentence that this one most probably was before it changed; None where none is near."""
+    """The known sentence that most resembles this one, so probably its earlier wording; None if none is near."""
     close = difflib.get_close_matches(text, list(known), n=1, cutoff=_ALIKE)
     return close[0] if close else None
 
 
 def unbound(page: Path, of_page: Sequence[Sentence], bindings: Sequence[Binding]) -> Iterator[Place]:
-    """The sentences of a page that are not bound as they stand, and bindings of sentences that it does not have."""
+    """The sentences of a page without a binding, and the bindings without a sentence on the page."""
     texts = {sentence.text for sentence in of_page}
     known = {binding.sentence: binding for binding in bindings}
     gone = known.keys() - texts
@@ -80,12 +80,12 @@ def unbound(page: Path, of_page: Sequence[Sentence], bindings: Sequence[Binding]
         elif sentence.code and binding.mark:
             yield page, sentence.line + 1, "Code needs a proof: a test that runs it, or a scenario."
     for text in sorted(gone):
-        yield page, 1, f"No sentence says {text!r} any more. Run `living-spec sign`."
+        yield page, 1, f"The page no longer says {text!r}. Run `living-spec sign`."
 
 
 def _new(text: str, before: str | None) -> str:
     if before:
-        return f"{text!r} was {before!r} when its proof was looked at. Look again: living-spec sign"
+        return f"{text!r} was {before!r} when it was signed. Check its proof again: living-spec sign"
     return f"Nothing proves {text!r}. Add it to the bindings with `living-spec sign`, and name its proof there."
 
 

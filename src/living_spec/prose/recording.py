@@ -30,7 +30,7 @@ _collected = pytest.StashKey[Counter[str]]()
 
 
 class _Parcel(TypedDict):
-    """One phase of a case, sent from a worker to the process that writes; `cases` is how many its test has."""
+    """One phase of a case, which a worker sends to the process that writes. `cases` counts the cases of the test."""
 
     test: str
     cases: int
@@ -40,8 +40,8 @@ class _Parcel(TypedDict):
 def record_facts(config: pytest.Config, settings: Config, by_node_id: bool) -> None:
     """Register the marker, and the plugins that record what tests prove.
 
-    `by_node_id` says that the run was given ids of single tests: then it may not have all cases of a test. Raises
-    SpecError for a marker that does not name its facts as plain texts.
+    `by_node_id` says whether the run names single tests: then it may have only some cases of a test. Raises
+    SpecError for a marker that does not name its facts as literal strings.
     """
     config.addinivalue_line("markers", f"{MARKER}(*facts, reads=()): the facts of the pages that a test proves")
     config.pluginmanager.register(_Marked(), "living-spec-marked")
@@ -50,7 +50,7 @@ def record_facts(config: pytest.Config, settings: Config, by_node_id: bool) -> N
 
 
 class _Marked:
-    """Counts the cases of each test that proves facts, and attaches its part to their reports."""
+    """Counts the cases of each test that proves facts, and attaches a parcel to each report."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -73,7 +73,7 @@ class _Marked:
 
 
 class _FactWriter:
-    """Collects the results of tests that prove facts, and writes them at the end; not part of a worker of xdist."""
+    """Collects the results of tests that prove facts, and writes them at the end. Workers of xdist have none."""
 
     def __init__(self, config: Config, by_node_id: bool) -> None:
         self._config = config
@@ -120,9 +120,9 @@ class _FactWriter:
 
 
 def _outcome(report: pytest.TestReport) -> Outcome:
-    """The outcome of a phase; an expected failure proves nothing, and counts as not run.
+    """The outcome of a phase. An expected failure proves nothing, so it counts as not run.
 
-    Plugins that run a test again have an outcome of their own for a failure.
+    A plugin that retries a test reports its own outcome for a failure: it counts as failed.
     """
     return {"passed": Outcome.PASSED, "skipped": Outcome.NOT_RUN}.get(report.outcome, Outcome.FAILED)
 

@@ -1,4 +1,4 @@
-"""The sentences of a page: its prose, headings, table rows and code, as the Markdown has them."""
+"""The sentences of a page: its prose, headings, table rows and code, in the order of the Markdown."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ _ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|cf|vs)\.$")
 class Sentence:
     """A sentence, heading, row or block of code; `line` counts from 0.
 
-    `text` is one line, without the targets of links. `mark_at` is the line and column after it, where a mark can stand;
-    None where none can. A `title` is a heading, the title of a box or tab, or the head of a table.
+    `text` is one line, without the targets of links. `mark_at` is the line and column after it, for a mark; None if it
+    can have no mark. A `title` is a heading, the title of a box or tab, or the head of a table.
     """
 
     text: str
@@ -107,7 +107,7 @@ def _end_of_front_matter(lines: Sequence[str]) -> int | None:
 
 
 def _of_front_matter(front_matter: Sequence[str]) -> Iterator[Sentence]:
-    """Those of the fields that readers see: the description of a page, and the workaround of a known issue."""
+    """The sentences of the front matter that readers see: descriptions, and workarounds of known issues."""
     for number, line in enumerate(front_matter):
         if match := _SHOWN.match(line):
             yield from (Sentence(shown(match[1][start:end]), number) for start, end in _spans(match[1]))

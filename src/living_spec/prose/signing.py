@@ -1,4 +1,4 @@
-"""`living-spec sign`: bring the bindings of pages up to date, with a look at each sentence that has changed."""
+"""`living-spec sign`: updates the bindings of pages, and asks about each sentence that has changed."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 @click.argument("pages", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--yes", is_flag=True, help="Sign all changed sentences without asking.")
 def sign(pages: tuple[Path, ...], yes: bool) -> None:
-    """Bring the bindings of PAGES up to date; default: all pages.
+    """Update the bindings of PAGES; default: all pages.
 
-    Shows each sentence that has changed beside its proof, and asks whether the proof still shows it. New sentences are
-    added with a question mark, for you to replace with a proof; sentences that are gone are removed.
+    Shows each changed sentence with its proof, and asks whether the proof still shows it. Adds new sentences with a
+    question mark, which you replace with a proof. Removes deleted sentences.
     """
     spec = read_spec(find_config(Path.cwd()))
     prose = spec.config.prose
@@ -53,7 +53,7 @@ def sign(pages: tuple[Path, ...], yes: bool) -> None:
 def updated(
     prose: Prose, page: str, bindings: Sequence[Binding], agree: Callable[[Binding, str], bool]
 ) -> list[Binding]:
-    """The bindings of a page's sentences, in their order; of a changed one those from before, where `agree` says so.
+    """The bindings of a page's sentences, in their order. A changed sentence keeps its own if `agree` returns True.
 
     A new title that states no fact is marked as navigation.
     """
@@ -96,7 +96,7 @@ def _agreement(
 
 
 def _what(spec: Spec, tests: Mapping[str, list[ProvingTest]], proof: Reference) -> str:
-    """What a proof shows, in its own words."""
+    """What a proof shows, in the words of the rule, scenario or test."""
     if proof.kind is Kind.TEST:
         return ", ".join(test.name for test in tests.get(proof.id, ())) or "there is no such test"
     if proof.kind is Kind.RULE:

@@ -1,4 +1,4 @@
-"""Values in prose: `{{ upload-expiry }}` in a page is replaced by what the code says.
+"""Values in prose: `{{ upload-expiry }}` in a page is replaced by the value from the code.
 
 The project writes them into a JSON file, name -> text, before it checks or builds its pages.
 """
@@ -21,7 +21,7 @@ _VALUE = re.compile(r"\{\{ ([a-z][a-z0-9-]*) \}\}")
 
 
 def read_values(prose: Prose) -> Mapping[str, str]:
-    """The values by name; none where the project has no file for them. Raises SpecError where it cannot be read."""
+    """The values by name; none if the project has no file of values. Raises SpecError for a damaged file."""
     if prose.values is None:
         return {}
     try:

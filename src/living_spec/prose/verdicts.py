@@ -1,4 +1,4 @@
-"""The verdicts on sentences: whether what proves them was run, passed, and is fresh."""
+"""The verdicts on sentences: whether their proofs were run, passed, and are fresh."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class ProofOfProse:
         return {test.name: judge_test(results.get(test.name), digests[test.name]) for test in tests}
 
     def verdict(self, reference: Reference) -> Verdict:
-        """The verdict on what a sentence names; raises SpecError where it does not exist."""
+        """The verdict on one proof. Raises SpecError if it does not exist."""
         if reference.kind is Kind.TEST:
             return combine(self.of_tests[test.name] for test in self.tests.get(reference.id, ()))
         edition, spec = self.config.first_edition, self.proof.spec

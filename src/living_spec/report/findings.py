@@ -97,7 +97,7 @@ class Findings:
 
 
 def find(proof: Proof, edition: str, surfaces: Sequence[str]) -> Findings:
-    """The findings for what the runs were asked for, on these surfaces; without any, on all of the runs.
+    """The findings for the requested results on these surfaces, or, if () is given, on all surfaces of the runs.
 
     Raises SpecError for an unknown edition or surface.
     """

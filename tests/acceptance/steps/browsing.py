@@ -74,7 +74,7 @@ def sees_what_stays(world: World, numbers: str) -> None:
     name, number = world.subject
     content = world.uploaded[name, number]
     said = ui(world).said()
-    assert re.search(rf"It holds\s+{len(content)} file", said), said
+    assert re.search(rf"Contents\s+{len(content)} file", said), said
     assert str(world.variations()[number - 1]) in said, said
     [stays] = re.findall(r"^Versions? .* byte for byte\.$", said, re.MULTILINE)
     assert numbers_in(stays.partition(" of ")[0]) == numbers_in(numbers)

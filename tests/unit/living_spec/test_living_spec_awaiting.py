@@ -57,7 +57,7 @@ def test_a_step_that_nothing_runs_is_an_error(project: Project, step: str, what:
     project.change(TESTS, GONE, step)
     output, kind = run(project)
     assert "2 failed" in output
-    assert f"NotRunError: The step returned {what} that nothing has run, so it did nothing." in output
+    assert f"NotRunError: The step returned {what} that was never run, so it did nothing." in output
     assert kind is Kind.FAILS
     assert "NotRunError" in str(project.evidence("reference/cli/delete-each.json")[0]["reason"])
 

@@ -61,7 +61,7 @@ def test_the_command_names_file_and_line_and_what_keeps_the_steps_from_being_col
         (
             "@scenario:delete-each",
             "@scenario:delete/each",
-            "22: The scenario id 'delete/each' has other characters",
+            "22: The scenario id 'delete/each' has characters other than",
         ),
         ("Not on api:", "Not on api, ui:", "23: There is no surface 'ui'. Choose one of: api, cli."),
         ("Not on api: the API has no loop.", "Not on api", "23: This 'Not on' line gives no reason"),

@@ -117,7 +117,7 @@ def test_bound_prose_passes_the_lint(linted: Project) -> None:
         ("leaves the others.", "never leaves the others.", "was 'Deleting an item leaves the others.' when its proof"),
         ("# Tiny", "# Not a tiny", "was 'Tiny shelf' when"),
         ("Look twice.", "Look twice.\n\n```bash\nrm -rf /\n```\n\n", "Nothing proves '```bash rm -rf /'"),
-        (" Look twice.", "", "No sentence says 'Look twice.' any more"),
+        (" Look twice.", "", "The page no longer says 'Look twice.'"),
         ("{{ most }}", "{{ mots }}", "There is no value 'mots'. Did you mean 'most'?"),
         ("Look twice.", "Look twice.\n\n| A |\n| - |\n| gone |\n", "Nothing proves 'gone'"),
     ],
@@ -170,7 +170,7 @@ def test_a_file_in_another_encoding_is_named(linted: Project, file: str) -> None
     (linted.root / file).write_bytes(b"# pytest.mark.proves(\xe9)\n")
     for command in ("lint", "sign"):
         done = linted.living_spec(command)
-        assert (done.code, f"Error: {file} is not a text in UTF-8" in done.output) == (1, True)
+        assert (done.code, f"Error: {file} is not UTF-8 text" in done.output) == (1, True)
         assert "Traceback" not in done.output
 
 

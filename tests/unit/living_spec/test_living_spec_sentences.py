@@ -73,13 +73,13 @@ def test_bindings_are_read_as_they_were_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("A.\n    prove it\n", "is no proof"),
+        ("A.\n    prove it\n", "is not a proof"),
         ("A.\n    rule one step 2\n", "Only a scenario has steps"),
         ("A.\n    test one on cli\n", "A test has no surfaces"),
-        ("A.\nB.\n    advice\n", "stands on one line"),
+        ("A.\nB.\n    advice\n", "each sentence on one line"),
         ("    advice\n", "no sentence above"),
         ("A.\n    advice\n    rule one\n", "proofs, or one mark"),
-        ("A.\n    scenario one step 0\n", "is no proof"),
+        ("A.\n    scenario one step 0\n", "is not a proof"),
     ],
 )
 def test_a_mistake_in_bindings_is_named_with_its_line(tmp_path: Path, text: str, message: str) -> None:

@@ -48,7 +48,7 @@ def list_datastores(
 
 
 def _candidates(state: State, user: User, name: str, version: int, *, with_deleted: bool) -> list[Version]:
-    """Return versions to filter. A single version is found without reading all others."""
+    """Return the versions to filter. If the request names one version, read only that one."""
     if not (name and version and with_deleted):
         return state.service.reading.versions(user, with_deleted=with_deleted)
     try:

@@ -29,7 +29,7 @@ def link_path(secret: str) -> str:
 
 @router.get("/sign-in")
 def show_sign_in(then: str = "", ended: str = "") -> Response:
-    """The form for a user's name and key, with a message if the session ended before a form was sent."""
+    """Return the sign-in form. `ended` adds a message: the session ended before the user sent a form."""
     return page("sign_in.html", name="", then=then, refusal=ENDED if ended else "")
 
 

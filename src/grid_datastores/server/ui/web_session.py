@@ -83,7 +83,7 @@ def web_session_or_none(request: Request) -> WebSession | None:
 
 
 def is_own_page(address: str) -> bool:
-    """Return whether the address is a path on this server, with or without a query, and of no other site."""
+    """Return whether the address is a path, with or without a query, so that it stays on this server."""
     return _PAGE.fullmatch(address) is not None
 
 
