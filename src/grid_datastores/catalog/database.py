@@ -150,7 +150,7 @@ def _can_be_written(path: Path) -> bool:
 def _read_only_engine(path: Path) -> Engine:
     """Return an engine whose connections change no byte of the catalog or its log. Each lasts for one transaction.
 
-    If there is a log, SQLite locks parts of the log's index, like every reader.
+    If a log exists, SQLite locks parts of its index, as it does for every reader.
     """
     url = URL.create("sqlite", database=str(path))
     engine = create_engine(url, creator=lambda: _connect_read_only(path), poolclass=NullPool)

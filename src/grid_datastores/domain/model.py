@@ -221,7 +221,7 @@ class Quota:
 
     @property
     def full(self) -> bool:
-        """Whether no more version fits."""
+        """Whether the quota is reached."""
         return self.used >= self.limit
 
 

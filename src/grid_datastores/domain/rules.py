@@ -81,7 +81,7 @@ def next_number(last: int) -> int:
 
 
 def check_quota(quota: Quota, unused: Sequence[VersionRef]) -> None:
-    """Raise `QuotaReached` if no more version fits. Enforces quota-limit."""
+    """Raise `QuotaReached` if the quota is reached. Enforces quota-limit."""
     if quota.full:
         raise QuotaReached.of(quota, unused)
 

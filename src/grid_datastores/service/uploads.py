@@ -51,7 +51,7 @@ class Uploads:
         self._finishing = finishing
 
     def check_room(self, user: User) -> None:
-        """Raise `QuotaReached` if no more version fits now (rule quota-limit). `begin` checks it again."""
+        """Raise `QuotaReached` if the quota is reached now (rule quota-limit). `begin` checks it again."""
         with self._context.catalog.read() as tx:
             quota = self._context.quota(tx, user)
             check_quota(quota, self._unused_versions(tx, user) if quota.full else ())

@@ -107,12 +107,12 @@ def _accented(text: str, _encoding: str, max_share: float = 0.49) -> float:
 
 
 def _latin(text: str, encoding: str) -> float:
-    """Score the same for languages with many accents, which code page 437 is not for."""
+    """Score text in languages with many accents, which code page 437 does not cover."""
     return _accented(text, encoding, 0.67)
 
 
 def _alphabet(letters: str) -> Callable[[str, str], float]:
-    """Return a score for words of these letters only."""
+    """Return a function that scores the words in a text that consist of these letters."""
     known = frozenset(letters + letters.upper())
 
     def score(text: str, _encoding: str) -> float:

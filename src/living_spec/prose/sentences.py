@@ -143,7 +143,7 @@ def _split(lines: Sequence[str], paragraph: Sequence[tuple[int, int]]) -> Iterat
 
 
 def _spans(text: str) -> Iterator[tuple[int, int]]:
-    """The first and last offset of each sentence of a text."""
+    """The start and end offsets of each sentence of a text."""
     masked = _masked(text)
     start = 0
     for match in _END.finditer(masked):

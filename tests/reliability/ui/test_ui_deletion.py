@@ -48,7 +48,7 @@ def test_ending_what_uses_a_version_leads_to_no_other_site(ana: Person) -> None:
 def test_the_page_of_a_version_in_use_offers_no_deletion(ana: Person) -> None:
     ana.api.mount("tuning", "data", 1)
     text = ana.http.get(ONE).text
-    assert "In use: show by whom" in text
+    assert "In use: show what uses it" in text
     assert ">Delete version 1<" not in text
 
 

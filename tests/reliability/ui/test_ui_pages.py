@@ -60,7 +60,7 @@ def test_the_whole_story(open_page: OpenPage, ana: Person, tmp_path: Path, scrip
     assert heading(page) == "Version 4 of data cannot be deleted now"
     assert "in use by Session tuning (running since" in page.get_by_role("alert").inner_text()
     page.goto(f"{VERSION.removesuffix('1')}4")
-    press(page, "In use: show by whom")
+    press(page, "In use: show what uses it")
     press(page, "Session tuning")
     press(page, "Pause Session tuning")
     press(page, "Resume Session tuning")

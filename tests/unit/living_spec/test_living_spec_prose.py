@@ -114,7 +114,11 @@ def test_bound_prose_passes_the_lint(linted: Project) -> None:
     ("old", "new", "message"),
     [
         ("Look twice.", "Look twice. A deletion can be undone for a day.", "Nothing proves 'A deletion can be undone"),
-        ("leaves the others.", "never leaves the others.", "was 'Deleting an item leaves the others.' when its proof"),
+        (
+            "leaves the others.",
+            "never leaves the others.",
+            "was 'Deleting an item leaves the others.' when it was signed",
+        ),
         ("# Tiny", "# Not a tiny", "was 'Tiny shelf' when"),
         ("Look twice.", "Look twice.\n\n```bash\nrm -rf /\n```\n\n", "Nothing proves '```bash rm -rf /'"),
         (" Look twice.", "", "The page no longer says 'Look twice.'"),

@@ -147,4 +147,4 @@ def test_the_lint_names_what_runs_a_test_again(project: Project) -> None:
     project.change("pyproject.toml", "filterwarnings", 'markers = ["flaky"]\nfilterwarnings')
     done = project.living_spec("lint")
     assert done.code == 1
-    assert "'Delete two of four' is run again after a failure: it has the marker 'flaky'." in done.output
+    assert "'Delete two of four' is retried after a failure: it has the marker 'flaky'." in done.output
