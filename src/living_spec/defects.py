@@ -1,4 +1,4 @@
-"""Defects: faults that were put into the software on purpose, to see whether the scenarios notice.
+"""Defects: faults that were put into the software on purpose, to see whether the scenarios notice them.
 
 A project runs its defects itself and writes the results into a file, which the blocks `coverage` and `defects` show.
 Each result names the surfaces where a scenario failed ("caught") and where none did ("missed"); other fields are the

@@ -9,6 +9,6 @@ import pytest
 def pytest_living_spec_obstacle(config: pytest.Config) -> str | None:
     """Check once, before any test, that the run can begin: for example, that the server accepts the user.
 
-    Return None if it can, or else one text that says why not and what to do. With such a text the run ends with the
+    Return None if it can, or else a sentence that says why not and what to do. The run then ends with the
     exit code `living_spec.beginning.NOT_BEGUN`, and no scenario counts as failed.
     """

@@ -7,14 +7,14 @@
     editions: [shipped]
     surfaces: [ui]
     scenarios: [delete-two]           delete-each/2 is the second example of a scenario
-    sometimes: [delete-race]          optional: those of the scenarios that do not fail every time
+    sometimes: [delete-race]          optional: scenarios that do not fail every time
     sees: "also deleted: .*"          optional: what the failing check says, a regular expression
     since: 2026-03-01
     workaround: Use the command line.
     ---
 
-The scenarios of an open issue must fail on its surfaces; those under `sometimes` may pass. Any other failure than the
-one that `sees` finds in "STEP: MESSAGE" is a regression. The scenarios of a closed issue must pass. `index.md` in the
+The scenarios of an open issue must fail on its surfaces; those under `sometimes` may pass. A failure whose
+"STEP: MESSAGE" does not match `sees` is a regression. The scenarios of a closed issue must pass. `index.md` in the
 same folder is not an issue.
 """
 

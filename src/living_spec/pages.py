@@ -33,7 +33,7 @@ class Block:
         return " ".join(["`:::", self.name, *self.arguments]) + "`"
 
     def argument(self, *options: str) -> str:
-        """Its only argument; raises SpecError for another number of arguments, or for other options."""
+        """Its only argument. Raises SpecError if it has more or fewer arguments, or other options."""
         self.expect(1, *options)
         return self.arguments[0]
 
@@ -84,7 +84,7 @@ def citing_pages(config: Config) -> dict[str, list[Path]]:
 
 
 def page_title(path: Path) -> str:
-    """The first heading of a page; without one, the name of its file."""
+    """The first heading of a page, or else the name of its file."""
     headings = (line[2:].strip() for line in read_source(path).splitlines() if line.startswith("# "))
     return next(headings, path.stem)
 

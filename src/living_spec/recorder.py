@@ -96,7 +96,7 @@ class Recorder:
         self._steps.append(step)
 
     def end_phase(self, outcome: Outcome, reason: str, *, teardown: bool = False) -> None:
-        """Take the outcome of setup, call or teardown; the test gets the first failure, else the first reason."""
+        """Take the outcome of setup, call or teardown. The first failure counts, or else the first reason."""
         if teardown and outcome is Outcome.FAILED:
             self._torn_down = self._shown(reason)
         if self._outcome is Outcome.PASSED or (self._outcome is Outcome.NOT_RUN and outcome is Outcome.FAILED):

@@ -46,7 +46,7 @@ class Selection:
 def select(
     config: Config, surfaces: Collection[str], edition: str | None, rules: Collection[str], issue: str | None
 ) -> Selection:
-    """The selection of these surfaces (all, without any), edition, rules and known issue.
+    """The selection of these surfaces (() means all), edition, rules and known issue.
 
     Without surfaces or an edition, an issue selects its surfaces and its first edition. Raises SpecError for an unknown
     name.

@@ -4,8 +4,8 @@
     build/evidence/EDITION/SURFACE/pictures/*.png     the screenshots of these results
     build/evidence/EDITION/asked.json                 the example rows that runs have asked for, by surface and scenario
 
-A run of some tests replaces their results and keeps all others. An example row has several results where several tests
-gave one, or one test ran several times.
+A run of some tests replaces their results and keeps all others. An example row has several results if
+several tests gave one, or one test ran several times.
 """
 
 from __future__ import annotations

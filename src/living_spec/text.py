@@ -25,7 +25,7 @@ def plain(text: str) -> str:
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """A question for the known name that is nearest to a misspelt one, with a space before it; "" without one.
+    """A question that suggests the known name nearest to a misspelt one, after a space; "" if none is near.
 
     >>> suggestion("delete-won", ["delete-one", "list"])
     " Did you mean 'delete-one'?"

@@ -111,7 +111,7 @@ class Versions:
         return self._all(select(table).where(table.c.owner_id == owner_id).order_by(table.c.name, table.c.number))
 
     def undeleted(self, owner_id: str, version_ids: Collection[str]) -> set[str]:
-        """Return those of these ids whose versions belong to the owner and are not deleted."""
+        """Return the ids whose versions belong to the owner and are not deleted."""
         table = schema.versions
         mine = (table.c.owner_id == owner_id, table.c.phase != Phase.DELETED.value, table.c.id.in_(version_ids))
         return set(self._connection.execute(select(table.c.id).where(*mine)).scalars())

@@ -27,7 +27,7 @@ def log_lines() -> None:
 
 
 class _Printable(logging.Formatter):
-    """Escapes control characters in messages, so that the path of a request cannot start a line of its own."""
+    """Escapes control characters in messages, so that the path of a request cannot start a new line."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         record.message = escape_control(record.message)

@@ -87,7 +87,7 @@ class WorkloadName(click.ParamType[str]):
         param: click.Parameter,  # noqa: ARG002
         incomplete: str,
     ) -> list[CompletionItem]:
-        """Complete the names of those that have not ended."""
+        """Complete the names of the workloads that have not ended."""
         from grid_datastores.domain.model import WorkloadKind
 
         kind = WorkloadKind(self._kind)

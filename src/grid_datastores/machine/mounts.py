@@ -2,7 +2,7 @@
 
 The folder's name is the version's id, so no other version shares it, and deleting the version removes it. The files
 are copies, never links: root, and the owner of a link's target, could write through a link into the version. If this
-machine stores the version, the copies of large files share their blocks with it where the file system can do that.
+machine stores the version, the copies of large files share their blocks with it if the file system supports that.
 
 Two lock files lie beside the folder:
 

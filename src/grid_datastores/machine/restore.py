@@ -46,8 +46,7 @@ def restore(
 
     Return the paths whose names the file system rejected, each with the reason. All other files are written.
     `read_object` streams an object by its name. `local_object` returns its path if this machine stores it. A file that
-    is such an object becomes a copy-on-write copy, which needs no space until it is changed, where the file system can
-    make one.
+    is such an object becomes a copy-on-write copy if the file system supports that. It needs no space until it changes.
     `directory` is the settings directory, where the staging folder is noted in case this process is killed.
     """
     check_new(destination)
@@ -168,7 +167,7 @@ def _written(chunks: Iterator[bytes], out: BinaryIO) -> Iterator[bytes]:
 
 
 def _verify(file: FileEntry, chunks: Iterator[bytes], progress: Callable[[int], object]) -> None:
-    """Raise `Damaged` if the chunks do not have the file's SHA-256, which a reference to a bucket does not have."""
+    """Raise `Damaged` if the chunks do not have the file's SHA-256. A file in a referenced bucket has none."""
     digest = sha256()
     for chunk in chunks:
         digest.update(chunk)

@@ -13,7 +13,7 @@ _OWN_SITES = ("same-origin", "none")  # sent by a page of this server, or by the
 
 
 def origin(request: Request) -> str:
-    """Return where the client of this request reaches the server, for example `https://grid.example`, without a slash.
+    """Return the URL at which this client reaches the server, for example `https://grid.example`, without a slash.
 
     This is GRID_PUBLIC_URL if it is set. Otherwise it is the Host header with the scheme of the connection, which a
     proxy in GRID_FORWARDED_ALLOW_IPS reports in X-Forwarded-Proto.
@@ -29,7 +29,7 @@ def is_secure(request: Request) -> bool:
 def is_own(request: Request, address: str) -> bool:
     """Return whether an address from a request header (Origin, Referer) belongs to this server.
 
-    Without GRID_PUBLIC_URL the schemes are not compared: a proxy may speak TLS where the server does not.
+    Without GRID_PUBLIC_URL the schemes are not compared: a proxy may use TLS when the server does not.
     """
     try:
         sender = urlsplit(address)

@@ -129,7 +129,7 @@ def _case(word: str) -> float:
 
 
 def _common_characters(*ranges: tuple[int, int], min_second_byte: int = 0x40) -> Callable[[str, str], float]:
-    """Return a score for characters in these code ranges, which are the common ones, with a high enough second byte.
+    """Return a function that scores characters in these ranges of common codes, with a high enough second byte.
 
     A character between two small Latin letters does not count: an accent looks like that in an East Asian encoding.
     """

@@ -67,7 +67,7 @@ def _rules(context: Context, issue: Issue) -> list[Rule]:
 
 
 def _verdict(context: Context, issue: Issue) -> Verdict:
-    """The verdict on the scenarios of an issue, on its surfaces, in those of its editions that are run here."""
+    """The verdict on the scenarios of an issue, on its surfaces, in its editions that are run here."""
     editions = [edition for edition in issue.editions if context.proof.run_here(edition)]
     if not editions:
         return Verdict(Kind.NOT_RUN, "not run here", Freshness.FRESH)

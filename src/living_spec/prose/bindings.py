@@ -8,8 +8,8 @@
         advice
 
 `rule`, `scenario` and `test` are proofs. A test proves a fact that it names: `@pytest.mark.proves("run-cache-erased")`.
-A scenario or rule counts on all surfaces, or on those after `on`. `definition`, `advice` and `navigation` mark what is
-no fact. `?` is a sentence that nobody has bound yet.
+A scenario or rule counts on all surfaces, or on those after `on`. `definition`, `advice` and `navigation` mark a
+sentence that states no fact. `?` marks a sentence that nobody has bound yet.
 """
 
 from __future__ import annotations

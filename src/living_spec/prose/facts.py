@@ -1,8 +1,7 @@
 """Facts: what tests prove, by `@pytest.mark.proves("FACT")`, and the results of these tests.
 
 A test may prove several facts, and a fact may need several tests. `reads=["README.md"]` names files,
-relative to the root of the project. A change of these files makes the result stale, as a change of the sources or of a
-test does.
+relative to the root of the project. A change of these files, the sources or a test makes the result stale.
 """
 
 from __future__ import annotations

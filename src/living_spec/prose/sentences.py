@@ -57,7 +57,7 @@ class Sentence:
 
 
 def sentences(lines: Sequence[str]) -> Iterator[Sentence]:
-    """All sentences of a page, in order; blocks `:::` and included files are left out, as they are generated."""
+    """All sentences of a page, in order. Blocks `:::` and included files are left out: they are generated."""
     blocks = {block.line for block in find_blocks(lines)}
     paragraph: list[tuple[int, int]] = []
     number = 0
