@@ -148,24 +148,24 @@ def _hosts(name: str, text: str, form: re.Pattern[str], example: str) -> tuple[s
         port = int((found and found.groupdict().get("port")) or 1)
         if not found or not _is_host(found["host"]) or not 0 < port <= _LARGEST_PORT:
             raise InvalidInput(
-                f"{name} has {entry[:60]!r}, which is not a valid entry. Give hosts with commas between them, for"
-                f" example {example}."
+                f"{name} has {entry[:60]!r}, which is not a valid entry. Separate hosts with commas, for example"
+                f" {example}."
             )
     return hosts
 
 
 def _catalog(name: str, text: str) -> Path:
-    """The path in the address, which may hold a password and is therefore not shown."""
+    """Return the path in the address. No message shows the address, as it may contain a password."""
     found = re.fullmatch(r"sqlite:///([^?#]+)", text)
     if not found:
         raise InvalidInput(
-            f"{name} is not understood: the catalog can only be kept in SQLite, at an address sqlite:///PATH."
+            f"{name} is not valid. The catalog can only be an SQLite file. Give its address in the form sqlite:///PATH."
         )
     return Path(unquote(found[1])).absolute()
 
 
 def _public_url(name: str, text: str) -> str:
-    """The address as browsers write it: in lower case, without the default port of its scheme."""
+    """Return the address as browsers write it: in lower case, without the default port of its scheme."""
     found = _ORIGIN.fullmatch(text.lower())
     port = int((found and found["port"]) or 0)
     if not found or not _is_host(found["host"]) or port > _LARGEST_PORT or found["port"] == "0":
@@ -182,13 +182,13 @@ def _is_host(host: str) -> bool:
 
 
 def _proxies(name: str, text: str) -> tuple[str, ...]:
-    """Addresses and networks. uvicorn takes a mistyped one for a name, which no client ever has."""
+    """Return addresses and networks. uvicorn would take a mistyped one as a host name, which matches no client."""
     proxies = _entries(text)
     for entry in proxies if proxies != ("*",) else ():
         if not _is_valid(ip_network if "/" in entry else ip_address, entry):
             raise InvalidInput(
-                f"{name} has {entry[:60]!r}, which is not an IP address or network. Give those of"
-                " your proxies with commas between them, for example 10.0.0.5,192.168.0.0/24; or * alone."
+                f"{name} has {entry[:60]!r}, which is not an IP address or network. Separate"
+                " entries with commas, for example 10.0.0.5,192.168.0.0/24. To trust all proxies, give only *."
             )
     return proxies
 

@@ -55,7 +55,7 @@ def issue() -> None:
     "--edition", "editions", multiple=True, help="An edition in which it fails (repeatable); default: the first one."
 )
 @click.option("--workaround", required=True, help="What a user can do until it is fixed.")
-@click.option("--from-last-run", is_flag=True, help="Fill in what the failing checks of the last run saw.")
+@click.option("--from-last-run", is_flag=True, help="Set the field `sees` from the failing checks of the last run.")
 @click.option(
     "--evidence",
     type=click.Path(file_okay=False, path_type=Path),

@@ -77,7 +77,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--evidence",
         metavar="FOLDER",
-        help="write the evidence there, so that it does not count as the site's",
+        help="write the evidence to this folder, apart from the evidence of the site",
     )
     group.addoption(
         "--lint-steps",

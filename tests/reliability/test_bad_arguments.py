@@ -132,7 +132,7 @@ def test_a_catalog_elsewhere_is_one_of_sqlite(embedded: Machine) -> None:
     assert (embedded.home / "my catalog").is_file()
     for address in ("nonsense", "postgresql://ana:hidden@host/database", "sqlite://", "sqlite:///a?mode=ro"):
         said = embedded.run("datastore", env={"GRID_DATABASE_URL": address})
-        said.refused("GRID_DATABASE_URL is not understood", "sqlite:///PATH", code=2)
+        said.refused("GRID_DATABASE_URL is not valid", "sqlite:///PATH", code=2)
         assert "hidden" not in said.err
 
 

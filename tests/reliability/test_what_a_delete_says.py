@@ -218,5 +218,5 @@ def test_a_deletion_is_told_although_a_mount_cannot_be_removed(filled: Machine, 
         "Deleted version 1 of data",
         "Deleted version 3 of data",
     ]
-    assert said.err.startswith("Warning: the files that a Run has of version 1 of data on this machine"), said
+    assert said.err.startswith("Warning: this machine's copy of version 1 of data is in use by a Run"), said
     assert len(said.err.splitlines()) == 1

@@ -193,8 +193,8 @@ def _erase_copies(datastores: Datastores, done: Sequence[_Result]) -> None:
     for result in done:
         if not _erase_copy(datastores, result):
             warn(
-                f"the files that a Run has of {result.ref} on this machine are in use or cannot be removed."
-                " They are erased when that Run ends, or by the next grid command that can."
+                f"this machine's copy of {result.ref} is in use by a Run, or cannot be removed."
+                " It is erased when the Run ends, or by a later grid command."
             )
 
 

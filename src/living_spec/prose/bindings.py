@@ -124,7 +124,7 @@ def _binding(path: Path, sentence: str, line: int, words: list[tuple[int, str]])
     marks = [Mark(word) for _, word in words if word in list(Mark)]
     proofs = tuple(_reference(path, *word) for word in words if word[1] not in (*Mark, UNBOUND))
     if len(marks) > 1 or (marks and proofs):
-        raise _mistake(path, line, "A sentence has proofs, or one mark.")
+        raise _mistake(path, line, "A sentence has either proofs or one mark.")
     return Binding(sentence, line, proofs, marks[0] if marks else None)
 
 

@@ -27,6 +27,8 @@ def facts() -> None:
         fresh = verdict.kind is Kind.FAILS or verdict.freshness is Freshness.FRESH
         click.echo(f"{name}: {verdict.kind.value if fresh else verdict.freshness.value}")
     if unproven:
-        click.echo(f"{len(unproven)} of {len(tests)} proving tests have no fresh pass. Run: pytest -m proves")
+        click.echo(
+            f"{len(unproven)} of {len(tests)} proving tests have no fresh, passing result. Run: pytest -m proves"
+        )
         sys.exit(1)
     click.echo(f"All {len(tests)} proving tests passed on the present sources. They prove {len(by_fact(tests))} facts.")

@@ -78,7 +78,7 @@ def test_bindings_are_read_as_they_were_written(tmp_path: Path) -> None:
         ("A.\n    test one on cli\n", "A test has no surfaces"),
         ("A.\nB.\n    advice\n", "each sentence on one line"),
         ("    advice\n", "no sentence above"),
-        ("A.\n    advice\n    rule one\n", "proofs, or one mark"),
+        ("A.\n    advice\n    rule one\n", "proofs or one mark"),
         ("A.\n    scenario one step 0\n", "is not a proof"),
     ],
 )
