@@ -89,7 +89,7 @@ def test_spaces_beside_commas_do_not_count(monkeypatch: pytest.MonkeyPatch, name
 @pytest.mark.parametrize("text", ["a b", "a;b", "http://a", "a/b", "*.a", "ä", "a:x", "a:0", "[::1", "::x"])
 def test_an_entry_that_no_host_can_match_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
     monkeypatch.setenv(name, text)
-    with pytest.raises(InvalidInput, match=rf"^{name} has '.*', which is not .*commas between them"):
+    with pytest.raises(InvalidInput, match=rf"^{name} has '.*', which is not .*with commas, for example"):
         read_settings()
 
 
