@@ -98,7 +98,7 @@ def test_the_page_has_the_architecture_the_fast_loop_and_how_to_add_something() 
 @cache
 def _made(target: str) -> str:
     """The commands that `make` would run for this target on a machine that is set up, after their stages."""
-    command = ["make", "--dry-run", "--always-make", *shlex.split(target)]
+    command = ["make", "--no-print-directory", "--dry-run", "--always-make", *shlex.split(target)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -139,3 +140,15 @@ def outcome(page: Page, answer: Response | None, *, refused: bool = False) -> Ou
     if not alert.count():
         return Outcome(not refused, False, False, page.get_by_role("main").inner_text())
     return Outcome(False, status == 400, status == 404, alert.inner_text())
+
+
+def number_in(header: str) -> int:
+    """The number of the version in the header of its row."""
+    found = re.search(r"version (\d+)$", header.strip())
+    assert found, header
+    return int(found[1])
+
+
+def path_of(name: str, number: int) -> str:
+    """The path of the page of a version."""
+    return f"/datastores/{name}/versions/{number}"

@@ -17,8 +17,10 @@ from acceptance.surfaces import Outcome, Receipt
 from acceptance.surfaces.browsing import (
     Chromium,
     looking,
+    number_in,
     only_button,
     outcome,
+    path_of,
     person,
     press,
     press_at_once,
@@ -101,11 +103,17 @@ class UiSurface:
     def mount_and_delete_at_once(
         self, mounts: Sequence[tuple[str, str, int]], deletes: Sequence[tuple[str, int]]
     ) -> list[Outcome]:
-        """Do all at the same moment, each in a browser profile of its own: mount (Session, name, number), or delete."""
+        """Do all at the same moment, each in a browser profile of its own: mount (Session, name, number), or delete.
+
+        The browser tends to press in the order of its pages, so of every second version the deletion comes first.
+        """
         asks = [partial(self._ask_for_start, *mount) for mount in mounts]
         asks += [partial(self._ask_for_deletion, *delete) for delete in deletes]
-        with self._profiles(len(asks)) as pages, ExitStack() as waiting:
-            buttons = [self._in(page, ask) for page, ask in zip(pages, asks, strict=True)]
+        pairs = zip(range(len(mounts)), range(len(mounts), len(asks)), strict=True)
+        order = [ask for mount, delete in pairs for ask in ((mount, delete) if mount % 2 else (delete, mount))]
+        with self._profiles(len(asks)) as opened, ExitStack() as waiting:
+            pages = [page for _, page in sorted(zip(order, opened, strict=True), key=lambda one: one[0])]
+            buttons = [self._in(page, asks[ask]) for ask, page in zip(order, opened, strict=True)]
             arrived = [waiting.enter_context(page.expect_navigation()) for page in pages]
             press_at_once(buttons)
             waiting.close()
@@ -129,11 +137,11 @@ class UiSurface:
             self._picture(page, "your datastores")
             rows = page.get_by_role("region", name=name, exact=True).get_by_role("row").all()[1:]
             cells = [(row.get_by_role("rowheader"), row.get_by_role("cell").first) for row in rows]
-            return [(_number(header.inner_text()), phase.inner_text().strip()) for header, phase in cells]
+            return [(number_in(header.inner_text()), phase.inner_text().strip()) for header, phase in cells]
 
     def phase(self, name: str, number: int) -> str:
         with self._tab() as page:
-            page.goto(_path(name, number))
+            page.goto(path_of(name, number))
             return page.locator(".title .badge").inner_text()
 
     def fingerprint(self, name: str, number: int) -> str:
@@ -144,13 +152,13 @@ class UiSurface:
 
     def history(self, name: str, number: int) -> str:
         with self._tab() as page:
-            page.goto(_path(name, number))
+            page.goto(path_of(name, number))
             self._picture(page, "what is left of a deleted version" if number == 1 else "the details of a version")
             return page.get_by_role("region", name="History").inner_text()
 
     def files(self, name: str, number: int) -> Outcome:
         with self._tab() as page:
-            answer = page.goto(_path(name, number))
+            answer = page.goto(path_of(name, number))
             if not page.get_by_role("region", name="Files").count():
                 return outcome(page, answer, refused=True)
             self._picture(page, "the details of a version")
@@ -160,10 +168,10 @@ class UiSurface:
 
     def download(self, name: str, number: int, folder: Path) -> Outcome:
         with self._tab() as page:
-            page.goto(_path(name, number))
+            page.goto(path_of(name, number))
             link = page.get_by_role("link", name="Download all files")
             if not link.count():  # who has kept the address of the link
-                return self.open_address(f"{_path(name, number)}/download")
+                return self.open_address(f"{path_of(name, number)}/download")
             with page.expect_download() as started:
                 link.click()
             try:
@@ -176,7 +184,7 @@ class UiSurface:
     def addresses(self, name: str, number: int) -> list[str]:
         """Where the links of the files lead."""
         with self._tab() as page:
-            page.goto(_path(name, number))
+            page.goto(path_of(name, number))
             links = page.get_by_role("region", name="Files").get_by_role("row").get_by_role("link").all()
             return [str(link.get_attribute("href")) for link in links]
 
@@ -236,7 +244,7 @@ class UiSurface:
     def ask_to_mount(self, session: str, name: str, number: int) -> Outcome | None:
         """Fill in the form that starts a Session; what is said where the version cannot be chosen."""
         with self._tab() as page:
-            page.goto(_path(name, number))
+            page.goto(path_of(name, number))
             link = page.get_by_role("link", name="Mount it")
             answer = press(page, link) if link.count() else page.goto(f"/workloads/start?name={name}&version={number}")
             if page.get_by_role("alert").count():
@@ -276,7 +284,7 @@ class UiSurface:
 
     def users(self, name: str, number: int) -> str:
         with self._tab() as page:
-            page.goto(_path(name, number))
+            page.goto(path_of(name, number))
             self._picture(page, "a version in use")
             return "\n".join(page.get_by_role("region", name="In use by").get_by_role("listitem").all_inner_texts())
 
@@ -358,7 +366,7 @@ class UiSurface:
 
     def _fact(self, label: str, name: str, number: int) -> str:
         with self._tab() as page:
-            page.goto(_path(name, number))
+            page.goto(path_of(name, number))
             fact = page.locator(f"dt:text-is('{label}') + dd")
             assert fact.count(), f"The page of version {number} of {name} does not say its {label.lower()}."
             return fact.inner_text()
@@ -389,13 +397,3 @@ class UiSurface:
             self._pictured.screenshot(f"{label} ({theme})", page.screenshot(full_page=True))
         page.emulate_media(color_scheme="light")
         page.evaluate(_SHOW_REAL)
-
-
-def _number(header: str) -> int:
-    found = re.search(r"version (\d+)$", header.strip())
-    assert found, header
-    return int(found[1])
-
-
-def _path(name: str, number: int) -> str:
-    return f"/datastores/{name}/versions/{number}"
