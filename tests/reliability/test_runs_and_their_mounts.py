@@ -155,7 +155,7 @@ def test_what_a_canceled_run_reads_outlives_the_version_until_the_run_ends(kept:
         said = kept.run("datastore", "delete", *_VERSION)
         assert said.out.startswith("Deleted version 1 of data"), said
         assert said.err.startswith("Warning: "), said
-        assert "They are erased when that Run ends" in said.err
+        assert "It is erased when the Run ends" in said.err
         assert _ended(run).out == "hello"
     assert _cache(kept) == []
 

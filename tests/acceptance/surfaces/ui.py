@@ -222,14 +222,14 @@ class UiSurface:
     def receipt(self, outcome: Outcome) -> Receipt:
         said = outcome.said
         gone = re.search(r"^Deleted? version (\d+) of", said, re.MULTILINE)
-        held = re.search(r"It h(?:eld|olds)\s+(\d+) files?, ([\d.]+ \w+)", said)
+        contents = re.search(r"Contents\s+(\d+) files?, ([\d.]+ \w+)", said)
         assert gone, said
-        assert held, said
+        assert contents, said
         kept = re.findall(r"^version (\d+) of \S+ ([0-9a-f]{8})$", said, re.MULTILINE)
         quota = re.search(r"You have (\d+) of \d+ versions now, (\d+) before", said)
         numbers = [(int(number), fingerprint) for number, fingerprint in kept]
         counts = (int(quota[2]), int(quota[1])) if quota else None
-        return Receipt(int(gone[1]), int(held[1]), held[2], numbers, counts)
+        return Receipt(int(gone[1]), int(contents[1]), contents[2], numbers, counts)
 
     def confirm(self) -> Outcome:
         """Press the one button that deletes."""
