@@ -11,6 +11,7 @@ from grid_datastores.domain.errors import Refusal
 from grid_datastores.domain.model import Phase
 from grid_datastores.settings import VARIABLES, Part
 from guide.messages import messages
+from guide.refusals import OF_COMMANDS
 
 if TYPE_CHECKING:
     from built_site import Site
@@ -26,7 +27,8 @@ def test_the_catalogue_has_every_refusal_with_what_to_do(site: Site) -> None:
         assert words(heading) == kind.reason
         text = words_until_next(heading)
         assert "What to do:" in text
-        assert f"Exit code {kind.exit_code} · HTTP status {kind.status} · code {kind.code}" in text
+        status = "" if kind in OF_COMMANDS else f" · HTTP status {kind.status} · code {kind.code}"
+        assert f"Exit code {kind.exit_code}{status}" in text
         assert "For example:" in text, kind.reason
 
 

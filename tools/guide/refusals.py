@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _RULES = re.compile(r" \(rules? ([a-z-]+(?:, [a-z-]+)*)\)")
 
 KINDS: tuple[type[Refusal], ...] = (*Refusal.__subclasses__(), Refusal)
-_OF_COMMANDS = (Refusal, errors.UploadInterrupted, errors.Unreachable, errors.NotUnderstood)  # no server sends them
-_NOT_OF_THE_API = (*_OF_COMMANDS, errors.CrossOriginForm)  # the web UI answers to a form
+OF_COMMANDS = (Refusal, errors.UploadInterrupted, errors.Unreachable, errors.NotUnderstood)  # no server sends them
+_NOT_OF_THE_API = (*OF_COMMANDS, errors.CrossOriginForm)  # the web UI answers to a form
 
 TO_DO: dict[type[Refusal], str] = {
     errors.InvalidInput: "Correct what you typed. The message says what is valid.",
@@ -72,7 +72,7 @@ def table() -> str:
 
 def _section(kind: type[Refusal], said: Sequence[str]) -> str:
     rules = [name for found in _RULES.findall(kind.__doc__ or "") for name in found.split(", ")]
-    status = "" if kind in _OF_COMMANDS else f" · HTTP status {kind.status} · code {kind.code}"
+    status = "" if kind in OF_COMMANDS else f" · HTTP status {kind.status} · code {kind.code}"
     lines = [
         f"### `{kind.reason}` {{ #{_anchor(kind)} }}",
         "",

@@ -39,18 +39,25 @@ def proofs(context: Context, block: Block) -> Lines:
     """`::: proofs`: every sentence of the pages with its proofs and their results."""
     block.expect(0)
     lines: Lines = []
+    shown: set[str] = set()
     for page, bindings in context.prose.pages.items() if context.prose else ():
-        rows = [
-            [
-                f'<span id="{context.anchors[binding.sentence]}"></span>{literal(binding.sentence)}',
-                "<br>".join(_shown(context, proof) for proof in binding.proofs),
-            ]
-            for binding in bindings
-            if binding.proofs
-        ]
-        if rows:
-            lines += [f"## {_title(context, page)}", "", *table(["Sentence", "Proof"], rows)]
+        proven = [binding for binding in bindings if binding.proofs]
+        lines += [f"## {_title(context, page)}", ""] if proven else []
+        for binding in proven:
+            # A sentence of two pages has one anchor.
+            anchor = "" if binding.sentence in shown else f'<span id="{context.anchors[binding.sentence]}"></span>'
+            shown.add(binding.sentence)
+            proofs_of_it = "<br>".join(_shown(context, proof) for proof in binding.proofs)
+            lines += [f"- {anchor}{_quoted(binding.sentence)}<br>{proofs_of_it}"]
+        lines.append("")
     return lines
+
+
+def _quoted(sentence: str) -> str:
+    """A sentence with its code as code; a block of code as one piece."""
+    if sentence.startswith("```"):
+        return f"<code>{literal(sentence.strip('`'))}</code>"
+    return authored(sentence)
 
 
 def prose(context: Context, block: Block) -> Lines:
