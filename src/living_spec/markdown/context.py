@@ -151,8 +151,12 @@ def warn(block: Block, sentence: str) -> Lines:
 
 
 def warn_of_prose(binding: Binding, verdict: Verdict) -> None:
-    """Log a warning, which fails a strict build, about a sentence without a fresh proof."""
-    _log.warning("Not proven: %r: %s", binding.sentence, why(verdict))
+    """Log a warning, which fails a strict build, about a sentence without a fresh proof.
+
+    A proof that this machine cannot run, for example without a browser, only gets a note in the log.
+    """
+    not_here = verdict.kind is Kind.NOT_RUN and verdict.freshness is Freshness.FRESH
+    _log.log(logging.INFO if not_here else logging.WARNING, "Not proven: %r: %s", binding.sentence, why(verdict))
 
 
 def why(verdict: Verdict) -> str:

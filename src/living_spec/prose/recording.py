@@ -120,10 +120,12 @@ class _FactWriter:
 
 
 def _outcome(report: pytest.TestReport) -> Outcome:
-    """The outcome of a phase. An expected failure proves nothing, so it counts as not run.
+    """The outcome of a phase. An expected failure counts as failed: only what cannot run here is not run.
 
     A plugin that retries a test reports its own outcome for a failure: it counts as failed.
     """
+    if hasattr(report, "wasxfail"):
+        return Outcome.FAILED
     return {"passed": Outcome.PASSED, "skipped": Outcome.NOT_RUN}.get(report.outcome, Outcome.FAILED)
 
 
