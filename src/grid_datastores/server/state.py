@@ -7,6 +7,7 @@ from base64 import b64decode
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
+from secrets import token_bytes
 from time import monotonic
 from typing import Annotated
 from urllib.parse import urlencode
@@ -24,23 +25,38 @@ CLUSTER = "local"
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """The service, the key that signs URLs of parts and contents, the failed sign-ins, and the sign-in links."""
+class Signer:
+    """Signs the URLs of one user's parts and contents. A new API key of the user invalidates them."""
 
-    service: Service
-    signing_key: bytes
-    attempts: Attempts = field(default_factory=lambda: Attempts(monotonic))
-    links: Links = field(default_factory=lambda: Links(monotonic))
+    key: bytes
 
     def sign(self, path: str, query: dict[str, str], expires: datetime) -> str:
         """Return the path with a signed query. Until it expires, requests for it need no credentials."""
         seconds = str(int(expires.timestamp()))
-        signature = self._signature(path, query, seconds)
+        signature = self.signature(path, query, seconds)
         return f"{path}?{urlencode({**query, 'expires': seconds, 'signature': signature})}"
 
-    def check(self, path: str, query: dict[str, str], expires: str, signature: str) -> None:
-        """Raise `NotSignedIn` if this server did not sign the path and query, or if they have expired."""
-        expected = self._signature(path, query, expires)
+    def signature(self, path: str, query: dict[str, str], expires: str) -> str:
+        """Return the signature of the path, the query and the time in seconds."""
+        text = "\n".join([path, *(f"{key}={query[key]}" for key in sorted(query)), expires])
+        return hmac.new(self.key, text.encode(), sha256).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The service, the failed sign-ins, and the sign-in links."""
+
+    service: Service
+    attempts: Attempts = field(default_factory=lambda: Attempts(monotonic))
+    links: Links = field(default_factory=lambda: Links(monotonic))
+
+    def signer(self, user_id: str) -> Signer:
+        """Return what signs the user's URLs. For an unknown user, no signature is valid."""
+        return Signer(self.service.accounts.url_key(user_id) or token_bytes())
+
+    def check(self, user_id: str, path: str, query: dict[str, str], expires: str, signature: str) -> None:
+        """Raise `NotSignedIn` if this server did not sign the path and query for the user, or if they have expired."""
+        expected = self.signer(user_id).signature(path, query, expires)
         now = self.service.now().timestamp()
         if not hmac.compare_digest(expected.encode(), signature.encode()) or int(expires) < now:
             raise NotSignedIn("This URL has expired or was changed. Request a new one.")
@@ -49,10 +65,6 @@ class State:
         """Return the user whose key this is. Raises `NotSignedIn` and, after many wrong keys, `TooManyAttempts`."""
         address = request.client.host if request.client else ""
         return self.attempts.sign_in(self.service.accounts, name, key, address)
-
-    def _signature(self, path: str, query: dict[str, str], expires: str) -> str:
-        text = "\n".join([path, *(f"{key}={query[key]}" for key in sorted(query)), expires])
-        return hmac.new(self.signing_key, text.encode(), sha256).hexdigest()
 
 
 def _state(request: Request) -> State:

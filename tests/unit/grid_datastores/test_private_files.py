@@ -35,7 +35,7 @@ def test_a_new_catalog_and_its_log_are_private_also_outside_the_data_folder(tmp_
     catalogs = tmp_path / "catalogs"
     catalogs.mkdir(mode=0o700)
     service = open_service(Settings(tmp_path / "grid", catalogs / "catalog.sqlite", Limits()), lambda: None)
-    service.accounts.signing_key()
+    service.accounts.ensure_signing_key()
     assert {path.name for path in catalogs.iterdir()} >= {"catalog.sqlite", "catalog.sqlite-wal", "catalog.sqlite-shm"}
     assert _open_to_others(catalogs) == ["catalog.sqlite.reserve"], "which holds no data"
     assert stat.S_IMODE((tmp_path / "grid/data").stat().st_mode) == 0o700
