@@ -13,6 +13,7 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import Depends, Request, Security
+from fastapi.dependencies.models import Dependant
 from fastapi.openapi.models import HTTPBase
 from fastapi.security.base import SecurityBase
 
@@ -22,6 +23,7 @@ from grid_datastores.server.signing_in import Attempts, Links
 from grid_datastores.service import Service
 
 CLUSTER = "local"
+_USER = "grid.user"  # in the scope of one request
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +92,26 @@ _TOKEN = _Scheme("token", "bearer", "The token of `POST /v1/auth/login`.")
 
 def _user(
     request: Request,
-    state: Annotated[State, Depends(_state)],
     _key: Annotated[None, Security(_KEY)],
     _token: Annotated[None, Security(_TOKEN)],
 ) -> User:
+    return find_user(request)
+
+
+def uses_user(dependant: Dependant) -> bool:
+    """Return whether a route, or a dependency of it, asks for the signed-in user."""
+    return dependant.call is _user or any(map(uses_user, dependant.dependencies))
+
+
+def find_user(request: Request) -> User:
+    """Return the user whose credentials the request has; they are checked once. Raises `NotSignedIn`."""
+    user = request.scope.get(_USER)
+    if not isinstance(user, User):
+        user = request.scope[_USER] = _signed_in(request, _state(request))
+    return user
+
+
+def _signed_in(request: Request, state: State) -> User:
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return state.service.accounts.of_token(secret)

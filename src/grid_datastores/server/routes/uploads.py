@@ -13,6 +13,7 @@ from grid_datastores.domain.model import Source, SourceKind, Upload
 from grid_datastores.domain.naming import whole_number
 from grid_datastores.domain.rules import check_part_size
 from grid_datastores.server.answers import BYTES
+from grid_datastores.server.bodies import ObjectsRoute
 from grid_datastores.server.origin import origin
 from grid_datastores.server.state import CLUSTER, InCluster, Signer, State, TheState, TheUser
 from grid_datastores.service.uploads import CompletedObject
@@ -29,8 +30,10 @@ _MANIFEST = {
     "content": {"application/x-ndjson": {"schema": {"type": "string", "maxLength": MAX_MANIFEST, "title": "Body"}}},
 }
 
-router = APIRouter(prefix="/v1/core/{clusterId}/datastores", tags=["uploads"], dependencies=[InCluster])
-parts = APIRouter(tags=["uploads"])
+router = APIRouter(
+    route_class=ObjectsRoute, prefix="/v1/core/{clusterId}/datastores", tags=["uploads"], dependencies=[InCluster]
+)
+parts = APIRouter(route_class=ObjectsRoute, tags=["uploads"])
 
 
 @router.post("")
