@@ -149,6 +149,18 @@ def number_in(header: str) -> int:
     return int(found[1])
 
 
+def offered(page: Page) -> list[tuple[str, int]]:
+    """The versions that the page offers to delete, in their order. Each row leads to the page that asks."""
+    rows = page.get_by_role("region", name="What you can delete now").get_by_role("row").all()[1:]
+    found = []
+    for row in rows:
+        name, number = row.get_by_role("rowheader").inner_text().rsplit(" version ", 1)
+        link = row.get_by_role("link", name=f"Delete… version {number} of {name}", exact=True)
+        assert link.get_attribute("href") == f"{path_of(name, int(number))}/delete"
+        found.append((name, int(number)))
+    return found
+
+
 def path_of(name: str, number: int) -> str:
     """The path of the page of a version."""
     return f"/datastores/{name}/versions/{number}"

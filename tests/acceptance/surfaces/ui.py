@@ -18,6 +18,7 @@ from acceptance.surfaces.browsing import (
     Chromium,
     looking,
     number_in,
+    offered,
     only_button,
     outcome,
     path_of,
@@ -238,6 +239,10 @@ class UiSurface:
             self._picture(page, "the receipt" if done.done else "the deletion is refused")
             return done
 
+    def offered(self, outcome: Outcome) -> list[tuple[str, int]]:
+        with self._tab() as page:
+            return offered(page)
+
     def mount(self, session: str, name: str, number: int) -> Outcome:
         return self.ask_to_mount(session, name, number) or self.start()
 
@@ -265,10 +270,10 @@ class UiSurface:
         return self._change("Resume Session", session)
 
     def end(self, session: str) -> Outcome:
-        return self._change("Delete Session", session)
+        return self._end("End", "Session", session)
 
     def cancel(self, run: str) -> Outcome:
-        return self._change("Cancel Run", run)
+        return self._end("Cancel", "Run", run)
 
     def sessions(self) -> list[str]:
         with self._tab() as page:
@@ -377,6 +382,15 @@ class UiSurface:
             self._picture(page, "your Sessions and Runs")
             button = page.get_by_role("button", name=f"{words} {name}", exact=True)
             return outcome(page, press(page, button))
+
+    def _end(self, word: str, kind: str, name: str) -> Outcome:
+        """Follow the link to the page that asks, and press its one button, which has the same name."""
+        with self._tab() as page:
+            page.goto("/workloads")
+            self._picture(page, "your Sessions and Runs")
+            press(page, page.get_by_role("link", name=f"{word}… {kind} {name}", exact=True))
+            self._picture(page, "the page that asks before it ends")
+            return outcome(page, press(page, page.get_by_role("button", name=f"{word} {kind} {name}", exact=True)))
 
     def _quota(self) -> re.Match[str]:
         with self._tab() as page:

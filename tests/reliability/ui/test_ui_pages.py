@@ -65,9 +65,15 @@ def test_the_whole_story(open_page: OpenPage, ana: Person, tmp_path: Path, scrip
     press(page, "Pause Session tuning")
     press(page, "Resume Session tuning")
     page.goto(f"{VERSION.removesuffix('1')}4/delete")
-    assert page.get_by_role("main").get_by_role("button").all_inner_texts() == ["Delete\nSession tuning"]
-    press(page, "Delete Session tuning")
+    assert page.get_by_role("main").get_by_role("button").all_inner_texts() == []
+    press(page, "End Session tuning…")
+    assert heading(page) == "End Session tuning?"
+    press(page, "Keep it")
+    assert heading(page) == "Version 4 of data cannot be deleted now"
+    press(page, "End Session tuning…")
+    press(page, "End Session tuning")
     assert heading(page) == "Delete version 4 of data?"
+    assert "Session tuning ended at" in page.get_by_role("status").inner_text()
     press(page, "Delete version 4 of data")
     assert heading(page) == "Deleted version 4 of data"
     page.reload()

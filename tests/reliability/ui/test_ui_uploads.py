@@ -97,7 +97,7 @@ def test_a_full_quota_is_said_before_anything_is_sent(open_page: OpenPage, ana: 
         ana.api.begin_upload("more")
     page = open_page()
     page.goto("/upload")
-    full = "You have 50 of 50 versions, so no version was created. To make room, delete a version that is not in use:"
+    full = "You have 50 of 50 versions, so no new one can be created until you delete one."
     expect(page.get_by_role("alert")).to_contain_text(full)
     page.get_by_label("Or files").set_input_files([A_FILE])
     posts: list[str] = []

@@ -67,7 +67,9 @@ def test_a_session_with_any_version_is_started_paused_resumed_and_ended(
         assert service.workloads.get(ana, SESSION, session.id).state == state
         assert service.reading.details(ana, other.id).holders
     action = f"/workloads/session/{session.id}/delete"
-    assert f'action="{action}"' in browser.get("/workloads")
+    assert f'href="{action}?back=/workloads"' in browser.get("/workloads")
+    assert f'action="{action}"' in browser.get(action)
+    assert service.reading.details(ana, other.id).holders
     browser.press(action)
     assert not service.reading.details(ana, other.id).holders
 
@@ -101,7 +103,8 @@ def test_the_page_of_a_version_lists_its_users_and_leads_to_where_each_is_ended(
     for item, word in zip(started, ("delete", "cancel"), strict=True):
         row = place.split(f'id="{item.id}"')[1].split("</tr>")[0]
         action = f"/workloads/{item.kind.lower()}/{item.id}/{word}"
-        assert f'action="{action}"' in row
+        assert f'href="{action}?back=/workloads"' in row
+        assert f'action="{action}"' in browser.get(action)
         browser.press(action)
     assert service.reading.details(ana, version.id).holders == ()
     assert 'href="/workloads#' not in browser.get(PAGE)

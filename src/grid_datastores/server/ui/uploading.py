@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from grid_datastores.domain.errors import InvalidInput, Refusal
+from grid_datastores.domain.errors import InvalidInput, QuotaReached, Refusal
 from grid_datastores.domain.model import Source, SourceKind, Version
 from grid_datastores.domain.naming import MAX_NAME_LENGTH, check_name, name_from_folder, name_from_source
 from grid_datastores.server.ui.pages import version_path
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # The names that `check_name` accepts, so that the browser can check them before it sends anything.
 _NAME_PATTERN = rf"(?=.{{1,{MAX_NAME_LENGTH}}}$)[a-z0-9]([a-z0-9_\-]*[a-z0-9])?"
+
+_OFFERED = 10  # versions to delete, when the quota is reached
 
 router = APIRouter()
 
@@ -47,8 +49,8 @@ def show_upload(web_session: TheWebSession, name: str = "", location: str = "", 
     try:
         web_session.state.service.uploads.check_room(web_session.user)
     except Refusal as error:
-        return _forms(web_session, name, location, error.message, 200, refer=bool(refer))
-    return _forms(web_session, name, location, "", 200, refer=bool(refer))
+        return _forms(web_session, name, location, error, 200, refer=bool(refer))
+    return _forms(web_session, name, location, None, 200, refer=bool(refer))
 
 
 @router.post("/upload")
@@ -61,7 +63,7 @@ async def upload(web_session: TheWebSession, request: Request) -> Response:
             await receive(request, form)
             version = await run_in_threadpool(_create, web_session, form)
     except Refusal as error:
-        return await run_in_threadpool(_forms, web_session, fields.get("name", ""), "", error.message, error.status)
+        return await run_in_threadpool(_forms, web_session, fields.get("name", ""), "", error, error.status)
     return redirect(version_path(version.ref))
 
 
@@ -75,22 +77,25 @@ def fetch(web_session: TheWebSession, form: TheForm) -> Response:
             raise InvalidInput("Give the address of a .zip or .tar.gz (https://…) or of a bucket (s3://bucket/folder).")
         version = web_session.state.service.uploads.fetch(web_session.user, name or name_from_source(location), source)
     except Refusal as error:
-        return _forms(web_session, name, location, error.message, error.status, refer=refer)
+        return _forms(web_session, name, location, error, error.status, refer=refer)
     return redirect(version_path(version.ref))
 
 
 def _forms(
-    web_session: WebSession, name: str, location: str, refusal: str, status: int, *, refer: bool = False
+    web_session: WebSession, name: str, location: str, refusal: Refusal | None, status: int, *, refer: bool = False
 ) -> Response:
-    quota = web_session.state.service.reading.quota(web_session.user)
+    """Return the page of the forms. If the quota is reached, it offers versions that could be deleted now."""
+    reading = web_session.state.service.reading
+    full = isinstance(refusal, QuotaReached)
     return web_session.page(
         "upload.html",
         status,
         name=name,
         location=location,
         refer=refer,
-        refusal=refusal,
-        quota=quota,
+        refusal=refusal.message if refusal else "",
+        quota=reading.quota(web_session.user),
+        unused=reading.unused(web_session.user, limit=_OFFERED) if full else None,
         name_pattern=_NAME_PATTERN,
     )
 
