@@ -137,9 +137,9 @@ class Versions:
         They are at most `limit`, after the first `skip`. A version that was never used counts from its creation.
         """
         table = schema.versions
-        since = func.coalesce(table.c.last_used_at, table.c.created_at)
-        query = select(table).where(*_unused(owner_id, now)).order_by(since, table.c.name, table.c.number)
-        return self._all(query.limit(limit).offset(skip))
+        order = func.coalesce(table.c.last_used_at, table.c.created_at), table.c.name, table.c.number
+        page = select(table.c.id).where(*_unused(owner_id, now)).order_by(*order).limit(limit).offset(skip)
+        return self._all(select(table).where(table.c.id.in_(page)).order_by(*order))
 
     def unused_total(self, owner_id: str, now: datetime) -> tuple[int, int]:
         """Return how many versions `unused_longest` has in all, and how many bytes they take in storage.

@@ -94,18 +94,18 @@ def test_what_can_be_deleted_is_listed_unused_longest_first(service: Service, an
 @pytest.mark.proves("quota-refusal-lists-a-few-unused-longest")
 def test_the_refusal_lists_a_few_and_says_how_to_list_the_others(service: Service, ana: User, clock: Clock) -> None:
     _create(service, ana, clock, *QUOTA * [1])
-    read: list[str] = []
+    read: list[tuple[str, tuple[object, ...]]] = []
     engine = service.context.catalog._engine
-    event.listen(engine, "before_cursor_execute", lambda _c, _cursor, sql, *_: read.append(sql))
+    event.listen(engine, "before_cursor_execute", lambda _c, _cursor, sql, values, *_: read.append((sql, values)))
     with pytest.raises(QuotaReached) as refused:
         service.uploads.begin(ana, "data", FILES)
     commands = [line.strip() for line in refused.value.message.splitlines()[1:4]]
     assert commands == [f"grid datastore delete --name data --version {number}" for number in (1, 2, 3)]
     assert refused.value.message.endswith("\nThese are unused longest. To list all your versions: grid datastore")
     assert len(refused.value.message.splitlines()) == 5
-    listing = [sql for sql in read if "SELECT versions.id" in sql]
     assert len(read) < 10, "it asks for no version by itself"
-    assert [("LIMIT" in sql) for sql in listing] == [True]
+    [values] = [values for sql, values in read if "SELECT versions.id" in sql and "LIMIT" in sql]
+    assert QuotaReached.MAX_LISTED + 1 in values
 
 
 def test_the_refusal_that_lists_all_says_nothing_of_others() -> None:

@@ -124,3 +124,13 @@ def test_a_person_signs_in_with_name_and_key(service: Service) -> None:
     assert (taken.status_code, taken.headers["location"]) == (303, "/")
     assert somebody.send("GET", "/v1/core/local/datastores", auth=("ben", key)).status_code == 200
     assert ">Datastores</h1>" in Browser(service, user).get("/")
+
+
+def test_two_files_with_the_same_path_are_named_before_a_number_is_taken(browser: Browser) -> None:
+    """A folder and a file beside it can have a file of the same name."""
+    files = [("folder", ("birds/a.csv", b"1")), ("folder", ("birds/b.csv", b"1")), ("files", ("a.csv", b"2"))]
+    refused = browser.send("POST", "/upload", data={"name": "data"}, files=files)
+    assert refused.status_code == 400
+    assert "Two files have the same path: a.csv. Nothing was stored." in refused.text
+    made = browser.send("POST", "/upload", data={"name": "data"}, files=files[:2])
+    assert made.headers["location"] == "/datastores/data/versions/1"

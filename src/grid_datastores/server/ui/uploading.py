@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request, Response
@@ -18,7 +19,7 @@ from grid_datastores.sources import parse_source
 from grid_datastores.storage import WithoutAttributes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 # The names that `check_name` accepts, so that the browser can check them before it sends anything.
 _NAME_PATTERN = rf"(?=.{{1,{MAX_NAME_LENGTH}}}$)[a-z0-9]([a-z0-9_\-]*[a-z0-9])?"
@@ -104,11 +105,22 @@ def _create(web_session: WebSession, form: ReceivedForm) -> Version:
     if not form.files:
         raise InvalidInput("Choose at least one file, or a folder with a file in it.")
     files, folders, singles = _paths_in_version(form.files)
+    _check_distinct(files)
     names = [*folders, *singles]
     name = form.fields.get("name", "") or (name_from_folder(folders[0]) if folders else name_from_source(singles[0]))
     location = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     source = Source(SourceKind.FILES, location)
     return web_session.state.service.uploads.create(web_session.user, check_name(name), source, files)
+
+
+def _check_distinct(files: Sequence[_File]) -> None:
+    """Raise `InvalidInput` if two files have the same path. The files are sorted by path."""
+    for first, second in pairwise(files):
+        if first.path == second.path:
+            raise InvalidInput(
+                f"Two files have the same path: {first.path}. Nothing was stored."
+                " Rename one of them, or choose a folder that contains both."
+            )
 
 
 def _paths_in_version(received: list[ReceivedFile]) -> tuple[list[_File], list[str], list[str]]:
