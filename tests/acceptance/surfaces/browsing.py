@@ -21,7 +21,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from acceptance.surfaces import Crashed, Outcome
+from acceptance.surfaces import Crashed, Outcome, Receipt
 from browser import FLAGS
 
 _SIZE = {"width": 1200, "height": 700}
@@ -140,6 +140,19 @@ def outcome(page: Page, answer: Response | None, *, refused: bool = False) -> Ou
     if not alert.count():
         return Outcome(not refused, False, False, page.get_by_role("main").inner_text())
     return Outcome(False, status == 400, status == 404, alert.inner_text())
+
+
+def receipt_in(said: str) -> Receipt:
+    """What the page of a receipt says, or of the question before it."""
+    gone = re.search(r"^Deleted? version (\d+) of", said, re.MULTILINE)
+    contents = re.search(r"Contents\s+(\d+) files?, ([\d.]+ \w+)", said)
+    assert gone, said
+    assert contents, said
+    kept = re.findall(r"^version (\d+) of \S+ ([0-9a-f]{8})$", said, re.MULTILINE)
+    quota = re.search(r"You have (\d+) of \d+ versions now, (\d+) before", said)
+    numbers = [(int(number), fingerprint) for number, fingerprint in kept]
+    counts = (int(quota[2]), int(quota[1])) if quota else None
+    return Receipt(int(gone[1]), int(contents[1]), contents[2], numbers, counts)
 
 
 def number_in(header: str) -> int:

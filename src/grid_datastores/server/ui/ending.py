@@ -67,7 +67,7 @@ def done(web_session: WebSession, workload_id: str) -> str:
     versions = " and ".join(refs) if len(refs) <= _MAX_NAMED else counted(len(refs), "version")
     released = f" It no longer holds {versions}." if refs else ""
     if ended.state is WorkloadState.DELETED:
-        return f"{name} {'ended' if ended.kind is WorkloadKind.SESSION else 'was deleted'} at {at}.{released}"
+        return f"{name} was deleted at {at}." if ended.kind is WorkloadKind.RUN else f"{name} ended at {at}.{released}"
     if ended.state is WorkloadState.CANCELED:
         return f"{name} was cancelled at {at}.{released} Its command was not stopped."
     return f"{name} had already {ended.state} at {at}.{released}"
