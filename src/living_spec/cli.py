@@ -54,7 +54,7 @@ def check(edition: str | None, issues: Path | None) -> None:
     count = len(proof.spec.scenarios)
     if not count:
         raise SpecError("The features have no scenario, so there is nothing to check. Add one.")
-    click.echo(f"The evidence of {editions[edition]} is fresh: {count} scenarios on {len(required)} surfaces.")
+    click.echo(f"The evidence of {editions[edition].name} is fresh: {count} scenarios on {len(required)} surfaces.")
 
 
 @main.command()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _ADDRESSES = ("href", "src", "action", "data", "poster", "cite", "formaction", "srcset")
-_GUIDE = ("guide/", "faq/")
+_SPEC = ("spec/", "known-issues/", "team/", "your-server/")
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Page:
 
     @property
     def is_guide(self) -> bool:
-        """Whether it belongs to the user guide."""
-        return self.path.startswith(_GUIDE)
+        """Whether it belongs to the guide, and not to the spec; see `spec` in pyproject.toml."""
+        return not self.path.startswith(_SPEC)
 
 
 @dataclass(frozen=True)

@@ -204,11 +204,12 @@ def test_a_page_shows_its_proofs_once_they_have_run_and_shouts_before(told: Proj
     assert told.living_spec("facts").code == 0
     output, site = page(told, "--strict")
     assert "Not proven" not in output
-    assert site.xpath("//a[@class='spec-proof']/@title") == [
-        "rule delete-one; scenario delete-two step 2 on api",
-        "test most-items",
+    cards = site.xpath("//button[@aria-label='Proof']/following-sibling::small[1]")
+    assert [[line.text_content() for line in card.xpath("span")] for card in cards] == [
+        ["Proven by", "rule delete-one", "scenario delete-two step 2 on api", "In the list of proofs"],
+        ["Proven by", "test most-items", "In the list of proofs"],
     ]
-    assert site.xpath("//a[@class='spec-proof']/@href") == ["proofs/#sentence-2", "proofs/#sentence-3"]
+    assert [card.xpath(".//a/@href")[-1] for card in cards] == ["proofs/#sentence-2", "proofs/#sentence-3"]
     assert "A shelf holds three items." in " ".join(site.text_content().split())
     proof = lxml.html.parse(told.root / "site/proofs/index.html").getroot()
     assert proof.xpath("//*[@id='sentence-3']")
@@ -381,7 +382,11 @@ def test_a_sentence_is_as_good_as_what_it_is_bound_to(told: Project, old: str, n
 def test_the_mark_of_a_proof_shows_under_the_pointer_and_the_focus() -> None:
     css = re.sub(r"/\*.*?\*/", "", (ROOT / "docs/assets/spec.css").read_text("utf-8"), flags=re.DOTALL)
     rules = [(selectors.strip(), style) for selectors, style in re.findall(r"([^{}]+)\{([^{}]*)\}", css)]
-    usual = next(style for selectors, style in rules if selectors == ".md-typeset .spec-proof")
+    usual = next(
+        style for selectors, style in rules if selectors == ".md-typeset .spec-mark-bare" and "opacity" in style
+    )
     assert "opacity: 0;" in usual
-    [shown] = [selectors for selectors, style in rules if "opacity: 1;" in style and ".spec-proof:focus" in selectors]
-    assert ":is(p, li, dd, td, tr):hover > .spec-proof" in shown
+    [shown] = [
+        selectors for selectors, style in rules if "opacity: 1;" in style and ".spec-mark-bare:focus" in selectors
+    ]
+    assert ":is(p, li, dd, td, tr):hover > .spec-mark-bare" in shown
