@@ -99,6 +99,8 @@ def _mark(context: Context, binding: Binding) -> str:
 def _shouted(context: Context, binding: Binding, verdict: Verdict) -> str:
     if context.edition == context.proof.spec.config.first_edition:
         warn_of_prose(binding, verdict)
+        if verdict.waits:
+            return ' <span class="spec-waiting" role="img" aria-label="not run yet" title="not run yet">○</span>'
         return f' <strong class="spec-unproven">Not proven: {literal(why(verdict))}</strong>'
     if verdict.kind in (Verdicts.NOT_RUN, Verdicts.NOT_ON_SURFACE):
         return ""

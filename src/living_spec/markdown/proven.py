@@ -39,18 +39,15 @@ def mark(context: Context, words: str, card: Iterable[str]) -> str:
 
 def rule_mark(context: Context, rule: Rule, verdicts: Mapping[str, Verdict]) -> str:
     """The mark of a rule: it counts the surfaces on which the rule holds, and its card names all."""
-    proven = sum(verdict.proves for verdict in verdicts.values())
-    expected = sum(verdict.kind is not Kind.NOT_ON_SURFACE for verdict in verdicts.values())
+    asked = [verdict for verdict in verdicts.values() if verdict.kind is not Kind.NOT_ON_SURFACE]
+    proven = sum(verdict.proves for verdict in asked)
     if not proven:
-        asked = {verdict.kind for verdict in verdicts.values()} - {Kind.NOT_ON_SURFACE}
-        return '<span class="spec-unseen" data-search-exclude>not run</span>' if asked == {Kind.NOT_RUN} else ""
-    of = f"{proven} of {expected}" if _fails(verdicts) else str(proven)
+        not_run = all(verdict.kind is Kind.NOT_RUN for verdict in asked)
+        return '<span class="spec-waiting" data-search-exclude>○ not run yet</span>' if not_run else ""
+    missing = any(verdict.waits or verdict.kind not in (Kind.HOLDS, Kind.NOT_RUN) for verdict in asked)
+    of = f"{proven} of {len(asked)}" if missing else str(proven)
     words = f"proven on {of} surface{'' if of == '1' else 's'}"
     return mark(context, words, _card(context, rule, verdicts))
-
-
-def _fails(verdicts: Mapping[str, Verdict]) -> bool:
-    return any(verdict.kind in (Kind.FAILS, Kind.FIXED, Kind.KNOWN_ISSUE) for verdict in verdicts.values())
 
 
 def _card(context: Context, rule: Rule, verdicts: Mapping[str, Verdict]) -> Iterable[str]:

@@ -27,7 +27,8 @@ def rule(context: Context, block: Block) -> Lines:
     if context.in_guide:
         end = "" if found.sentence.endswith((".", "!", "?")) else "."
         said = f'<span class="spec-said">{authored(found.sentence)}{end}</span>'
-        return [f"{said} {rule_mark(context, found, verdicts)}", "", *unproven, *context.warnings(found)]
+        loud = [] if all(verdict.waits or not verdict.unproven for verdict in verdicts.values()) else unproven
+        return [f"{said} {rule_mark(context, found, verdicts)}", "", *loud, *context.warnings(found)]
     return [
         *unproven,
         *paragraph(authored(found.sentence), "spec-rule"),
