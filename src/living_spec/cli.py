@@ -88,10 +88,14 @@ def lint(issues: Path | None) -> None:
 
 
 @main.command()
-def feed() -> None:
-    """Write the feed of known issues, a JSON file in the folder of their pages."""
+@click.option("--site-url", metavar="URL", envvar="SITE_URL", default="", help="The address of the site; or SITE_URL.")
+def feed(site_url: str) -> None:
+    """Write the feed of known issues, a JSON file in the folder of their pages.
+
+    With the address of the site, its addresses are absolute.
+    """
     spec = read_spec(_config())
-    click.echo(write_feed(spec, read_register(spec).issues))
+    click.echo(write_feed(spec, read_register(spec).issues, site_url))
 
 
 main.add_command(issue)

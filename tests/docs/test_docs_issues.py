@@ -30,6 +30,13 @@ def test_every_known_issue_is_listed_has_its_page_and_is_in_the_feed(
         assert words(site.page(f"known-issues/{issue.id}/").article).startswith(issue.title)
 
 
+def test_every_page_names_the_feed(site: Site) -> None:
+    """So that readers of feeds find it."""
+    for page in site.pages.values():
+        [link] = page.document.xpath("//head/link[@type='application/feed+json']/@href")
+        assert page.path == "404.html" or site.resolve(page, link)[0] == site.folder / "known-issues" / "feed.json"
+
+
 def test_an_open_issue_is_told_once_on_each_page_of_the_spec_with_its_rules(
     site: Site, request: pytest.FixtureRequest
 ) -> None:

@@ -234,6 +234,17 @@ def test_the_feed_has_every_issue_newest_first(listed: Project) -> None:
     assert [item["id"] for item in feed["items"]] == ["loses-two", "older"]
     assert feed["items"][0]["tags"] == ["open"]
     assert feed["items"][0]["_living_spec"]["rules"] == ["delete-one"]
+    assert feed["items"][0]["url"] == "loses-two/"
+    assert feed["items"][0]["content_text"].startswith("CLI, in the edition Reference. Open since 2026-03-01. What")
+
+
+def test_the_feed_of_a_site_with_an_address_is_absolute(listed: Project) -> None:
+    done = listed.living_spec("feed", "--site-url", "https://docs.example.org/grid/")
+    assert done.code == 0, done.output
+    feed = json.loads((listed.root / "docs/known-issues/feed.json").read_text("utf-8"))
+    folder = "https://docs.example.org/grid/known-issues/"
+    assert (feed["home_page_url"], feed["feed_url"]) == (folder, f"{folder}feed.json")
+    assert [item["url"] for item in feed["items"]] == [f"{folder}loses-two/"]
 
 
 @pytest.mark.proves("edition-not-run-here")
