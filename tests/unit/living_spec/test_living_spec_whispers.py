@@ -9,6 +9,8 @@ import pytest
 from living_spec_project import ISSUE
 from test_living_spec_pages import in_spec, render, texts
 
+from living_spec.config import SpecError
+from living_spec.markdown.extension import EDITION
 from living_spec.pages import find_blocks
 
 if TYPE_CHECKING:
@@ -107,6 +109,49 @@ def test_a_picture_has_its_size_and_waits_below_the_first_screen(at: Project) ->
     assert [one.get("loading") for one in (first, second)] == [None, "lazy"]
     [picture] = {one.get("loading") for one in render("::: feature deleting").xpath("//img")}
     assert picture == "lazy"
+
+
+# The guide for another edition
+
+
+@pytest.fixture
+def shipped(at: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """The tiny project with evidence of an edition that loses an item on the CLI, and the guide for it."""
+    at.write("docs/known-issues/loses-two.md", WEB)
+    at.change(
+        "tests/test_tiny.py", "def _(shelf, item, evidence):", FAILING.replace("'cli'", "'cli' or 'ref' in shelf")
+    )
+    at.pytest("--edition", "shipped", "--surface", "cli")
+    monkeypatch.setenv(EDITION, "shipped")
+    return at
+
+
+@pytest.mark.proves("guide-for-another-edition")
+def test_the_guide_for_another_edition_shouts_its_issues_and_misses_no_result(
+    shipped: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    page = render("::: rule delete-one\n\n::: transcript delete-two surface=cli\n")
+    [told] = texts(page, "//p[@class='spec-issue']")
+    assert told == "Known issue: The second item goes, too, on CLI, since 2026-03-01. What to do: Use the API."
+    assert not page.xpath("//p/button")
+    assert not caplog.records
+
+
+@pytest.mark.proves("guide-for-another-edition")
+def test_what_another_edition_has_not_recorded_is_that_of_the_first_and_says_so(shipped: Project) -> None:
+    page = render("::: transcript delete-two surface=api")
+    assert texts(page, "//pre") == ["$ rm shelf/1 api of reference"]
+    assert texts(page, "//p") == ["Recorded on Reference. Not run on Shipped."]
+
+
+def test_the_spec_is_built_once_for_all_editions(shipped: Project) -> None:
+    assert not len(in_spec(shipped, "# Spec\n\n::: feature deleting\n"))
+
+
+def test_an_edition_that_nobody_knows_is_an_error(at: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(EDITION, "shiped")
+    with pytest.raises(SpecError, match="There is no edition 'shiped'"):
+        render("::: rule delete-one")
 
 
 FAILING = """def _(shelf, item, evidence, surface_name):
