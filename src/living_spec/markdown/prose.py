@@ -105,12 +105,8 @@ def _shouted(context: Context, binding: Binding, verdict: Verdict) -> str:
     if verdict.kind in (Verdicts.NOT_RUN, Verdicts.NOT_ON_SURFACE):
         return ""
     issues = context.issues(_scenarios(context, binding))
-    what = (
-        context.issue_link(issues[0], "Does not hold here")
-        if issues
-        else f"Does not hold here: {literal(why(verdict))}"
-    )
-    return f' <strong class="spec-unproven">{what}</strong>'
+    what = context.issue_link(issues[0], "Not proven here") if issues else f"Not proven here: {literal(why(verdict))}"
+    return f' <strong class="spec-doubt">{what}</strong>'
 
 
 def _scenarios(context: Context, binding: Binding) -> Iterator[Scenario]:

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import lxml.html
+import markdown
 import pytest
 from click.testing import CliRunner
+from living_spec_project import ISSUE
 
 from living_spec.config import find_config
 from living_spec.prose.signing import sign
@@ -390,3 +392,24 @@ def test_the_mark_of_a_proof_shows_under_the_pointer_and_the_focus() -> None:
         selectors for selectors, style in rules if "opacity: 1;" in style and ".spec-mark-bare:focus" in selectors
     ]
     assert ":is(p, li, dd, td, tr):hover > .spec-mark-bare" in shown
+
+
+@pytest.mark.proves("guide-for-another-edition")
+def test_the_guide_for_another_edition_marks_what_an_issue_leaves_unproven(
+    told: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And leaves sentences alone whose proofs did not run on it."""
+    told.write("docs/known-issues/loses-two.md", ISSUE.replace("[reference]", "[shipped]"))
+    told.change("tests/test_tiny.py", "def _(shelf, item, evidence):", FAILING_SHIPPED)
+    told.pytest("--edition", "shipped")
+    monkeypatch.chdir(told.root)
+    monkeypatch.setenv("LIVING_SPEC_EDITION", "shipped")
+    shown = markdown.markdown(PAGE, extensions=["attr_list", "living_spec.markdown"])
+    site = lxml.html.fragment_fromstring(shown, create_parent="main")
+    [doubt] = site.xpath("//strong[@class='spec-doubt']")
+    assert (doubt.text_content(), doubt.xpath("a/@href")) == ("Not proven here", ["/known-issues/loses-two.md"])
+    assert "leaves the others. Not proven here A shelf holds three items. Look twice." in site.text_content()
+
+
+FAILING_SHIPPED = """def _(shelf, item, evidence, surface_name):
+    assert surface_name != "cli" or item != "1" or "ref" in shelf"""
