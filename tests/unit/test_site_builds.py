@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+import site_builds
 from living_spec.config import find_config
+from living_spec.markdown.extension import EDITION
 from site_builds import move, rebased, settings
 
 ROOT = Path(__file__).parents[2]
@@ -67,3 +69,21 @@ def test_there_is_a_choice_only_where_another_edition_has_results() -> None:
         ("As reported", "", True),
     ]
     assert other["edition"]["name"] == "As reported"
+
+
+def test_only_the_site_itself_needs_all_its_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its build is strict; that of the guide for another edition is not, and is quiet."""
+    started = []
+
+    class Build:
+        def __init__(self, command: list[str], *, env: dict[str, str], **_: object) -> None:
+            started.append((env[EDITION], "--strict" in command, "--quiet" in command))
+
+        def wait(self) -> int:
+            return 3
+
+    monkeypatch.setattr(site_builds, "_editions", lambda _: ["reference", "shipped"])
+    monkeypatch.setattr("subprocess.Popen", Build)
+    assert site_builds.main() == 3
+    assert started == [("reference", True, False), ("shipped", False, True)]
+    assert not list(ROOT.glob("mkdocs.*.yml"))

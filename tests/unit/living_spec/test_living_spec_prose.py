@@ -380,20 +380,6 @@ def test_a_sentence_is_as_good_as_what_it_is_bound_to(told: Project, old: str, n
     assert ("Deleting an item leaves the others. Not proven: fails" in text) is not holds
 
 
-@pytest.mark.proves("sentence-opens-its-proof", reads=["docs/assets/spec.css"])
-def test_the_mark_of_a_proof_shows_under_the_pointer_and_the_focus() -> None:
-    css = re.sub(r"/\*.*?\*/", "", (ROOT / "docs/assets/spec.css").read_text("utf-8"), flags=re.DOTALL)
-    rules = [(selectors.strip(), style) for selectors, style in re.findall(r"([^{}]+)\{([^{}]*)\}", css)]
-    usual = next(
-        style for selectors, style in rules if selectors == ".md-typeset .spec-mark-bare" and "opacity" in style
-    )
-    assert "opacity: 0;" in usual
-    [shown] = [
-        selectors for selectors, style in rules if "opacity: 1;" in style and ".spec-mark-bare:focus" in selectors
-    ]
-    assert ":is(p, li, dd, td, tr):hover > .spec-mark-bare" in shown
-
-
 @pytest.mark.proves("guide-for-another-edition")
 def test_the_guide_for_another_edition_marks_what_an_issue_leaves_unproven(
     told: Project, monkeypatch: pytest.MonkeyPatch

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import struct
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +18,7 @@ from living_spec.pages import find_blocks
 if TYPE_CHECKING:
     from living_spec_project import Project
 
+ROOT = Path(__file__).parents[3]
 WEB = ISSUE.replace("[reference]", "[shipped]")
 
 
@@ -109,6 +112,20 @@ def test_a_picture_has_its_size_and_waits_below_the_first_screen(at: Project) ->
     assert [one.get("loading") for one in (first, second)] == [None, "lazy"]
     [picture] = {one.get("loading") for one in render("::: feature deleting").xpath("//img")}
     assert picture == "lazy"
+
+
+@pytest.mark.proves("sentence-opens-its-proof", reads=["docs/assets/spec.css"])
+def test_the_mark_of_a_proof_shows_under_the_pointer_and_the_focus() -> None:
+    css = re.sub(r"/\*.*?\*/", "", (ROOT / "docs/assets/spec.css").read_text("utf-8"), flags=re.DOTALL)
+    rules = [(selectors.strip(), style) for selectors, style in re.findall(r"([^{}]+)\{([^{}]*)\}", css)]
+    usual = next(
+        style for selectors, style in rules if selectors == ".md-typeset .spec-mark-bare" and "opacity" in style
+    )
+    assert "opacity: 0;" in usual
+    [shown] = [
+        selectors for selectors, style in rules if "opacity: 1;" in style and ".spec-mark-bare:focus" in selectors
+    ]
+    assert ":is(p, li, dd, td, tr):hover > .spec-mark-bare" in shown
 
 
 # The guide for another edition
