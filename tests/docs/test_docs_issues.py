@@ -27,7 +27,9 @@ def test_every_known_issue_is_listed_has_its_page_and_is_in_the_feed(
     for issue in issues:
         [title] = listed.xpath(f".//p[a[@href='{issue.id}/']]")
         assert f"since {issue.since}" in words(title.getnext())
-        assert words(site.page(f"known-issues/{issue.id}/").article).startswith(issue.title)
+        page = site.page(f"known-issues/{issue.id}/")
+        assert words(page.article).startswith(issue.title)
+        assert page.find("spec-rule"), issue.id
 
 
 def test_every_page_names_the_feed(site: Site) -> None:

@@ -116,6 +116,7 @@ class Context:
             self.told.add(issue.id)
             link = self.issue_link(issue, authored(issue.title))
             what = f"**Known issue:** {link}, on {literal(self.where(issue))}, since {issue.since}."
+            what = " ".join([what, *([] if self.in_guide else self.editions(issue.editions))])
             lines += paragraph(
                 f"{what} **What to do:** {authored(issue.workaround)}", "spec-issue", f"#issue-{issue.id}"
             )

@@ -70,7 +70,7 @@ def test_an_issue_of_another_edition_is_told_in_the_spec_and_not_in_the_guide(at
     assert not texts(render("::: rule delete-one"), "//p[@class='spec-issue']")
     [told] = texts(in_spec(at, "::: rule delete-one"), "//p[@class='spec-issue']")
     assert told.startswith("Known issue: The second item goes, too, on CLI, in the edition Shipped (not run here), ")
-    assert told.endswith("What to do: Use the API.")
+    assert told.endswith("Shipped: The shelf with its bugs. What to do: Use the API.")
 
 
 @pytest.mark.proves("guide-warns-of-its-edition")
