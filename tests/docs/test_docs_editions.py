@@ -60,7 +60,7 @@ def test_each_page_of_another_edition_says_so_first(others: dict[str, str], guid
     """In a banner, with what the edition is."""
     for id_, pages in guides.items():
         for page in pages.values():
-            [banner] = page.document.xpath("//aside[contains(@class, 'md-banner')]")
+            [banner] = page.document.xpath("//aside[@class='edition-banner']")
             assert words(banner).startswith(f"You are reading the guide for the edition {others[id_]}: the")
 
 
