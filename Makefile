@@ -18,7 +18,7 @@ docs: evidence
 	$(STAGE) site $(BIN)/living-spec pictures
 	$(STAGE) site $(BIN)/living-spec feed
 	PYTHONPATH=tools $(STAGE) site $(BIN)/python -m guide
-	NO_MKDOCS_2_WARNING=1 $(STAGE) site $(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=tools $(STAGE) site $(BIN)/python -m site_builds
 	$(STAGE) "tests of the site" $(PYTEST) tests/docs --quiet
 
 # The tests that prove what the pages say and the acceptance run, where their last results do not hold any more; of the

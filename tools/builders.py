@@ -65,6 +65,8 @@ def _pages(folder: Path) -> dict[str, tuple[int, ...]]:
     parser = html.HTMLParser(encoding="utf-8")
     pages = {}
     for path in sorted(folder.rglob("index.html")):
+        if path.is_relative_to(folder / "editions"):
+            continue  # of builds of their own
         document = html.parse(str(path), parser).getroot()
         pages[path.relative_to(folder).as_posix()] = tuple(len(document.xpath(query)) for query in _COUNTED)
     return pages

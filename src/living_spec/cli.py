@@ -55,7 +55,7 @@ def check(edition: str | None, issues: Path | None) -> None:
     count = len(proof.spec.scenarios)
     if not count:
         raise SpecError("The features have no scenario, so there is nothing to check. Add one.")
-    click.echo(f"The evidence of {editions[edition]} is fresh: {count} scenarios on {len(required)} surfaces.")
+    click.echo(f"The evidence of {editions[edition].name} is fresh: {count} scenarios on {len(required)} surfaces.")
 
 
 @main.command()
@@ -88,10 +88,14 @@ def lint(issues: Path | None) -> None:
 
 
 @main.command()
-def feed() -> None:
-    """Write the feed of known issues, a JSON file in the folder of their pages."""
+@click.option("--site-url", metavar="URL", envvar="SITE_URL", default="", help="The address of the site; or SITE_URL.")
+def feed(site_url: str) -> None:
+    """Write the feed of known issues, a JSON file in the folder of their pages.
+
+    With the address of the site, its addresses are absolute.
+    """
     spec = read_spec(_config())
-    click.echo(write_feed(spec, read_register(spec).issues))
+    click.echo(write_feed(spec, read_register(spec).issues, site_url))
 
 
 main.add_command(issue)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _ADDRESSES = ("href", "src", "action", "data", "poster", "cite", "formaction", "srcset")
-_GUIDE = ("guide/", "faq/")
+_SPEC = ("spec/", "known-issues/", "team/", "your-server/")
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Page:
 
     @property
     def is_guide(self) -> bool:
-        """Whether it belongs to the user guide."""
-        return self.path.startswith(_GUIDE)
+        """Whether it belongs to the guide, and not to the spec; see `spec` in pyproject.toml."""
+        return not self.path.startswith(_SPEC)
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,17 @@ def words(element: html.HtmlElement) -> str:
     return " ".join(element.text_content().replace("¶", " ").split())
 
 
-def read_site(folder: Path) -> Site:
-    """Read every page of the site in this folder."""
+def read_pages(folder: Path, below: Path) -> dict[str, Page]:
+    """The pages of the site in `folder` that are in its folder `below`, by path."""
     parser = html.HTMLParser(encoding="utf-8")
-    paths = sorted(folder.rglob("*.html"))
-    pages = [Page(path.relative_to(folder).as_posix(), html.parse(str(path), parser).getroot()) for path in paths]
-    return Site(folder.resolve(), {page.path: page for page in pages})
+    found = {}
+    for file in sorted((folder / below).rglob("*.html")):
+        path = file.relative_to(folder).as_posix()
+        found[path] = Page(path, html.parse(str(file), parser).getroot())
+    return found
+
+
+def read_site(folder: Path) -> Site:
+    """Read every page of the site in this folder, without the guides for other editions."""
+    pages = read_pages(folder, folder)
+    return Site(folder.resolve(), {path: page for path, page in pages.items() if not path.startswith("editions/")})

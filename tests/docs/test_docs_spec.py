@@ -68,9 +68,9 @@ def test_the_guide_shows_every_refusal(site: Site) -> None:
 
 def _cites(page: Page, rule: Rule) -> bool:
     return any(
-        words(sentence) == rule.sentence
-        and any(str(link).endswith(f"#{rule.id}") for link in sentence.getnext().xpath(".//a/@href"))
-        for sentence in page.find("spec-rule")
+        words(sentence).rstrip(".") == rule.sentence
+        and any(str(link).endswith(f"#{rule.id}") for link in sentence.getparent().xpath(".//small//a/@href"))
+        for sentence in page.find("spec-said")
     )
 
 

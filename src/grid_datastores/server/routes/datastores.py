@@ -60,7 +60,7 @@ def _candidates(state: State, user: User, name: str, version: int, *, with_delet
         return []
 
 
-@router.delete("")
+@router.delete("", status_code=InvalidInput.status)
 def delete_without_version(_user: TheUser) -> None:
     """Always refuse: there is no "latest" version and no "all". Enforces delete-needs-both."""
     raise InvalidInput('Give the id of the version to delete. There is no "latest" or "all". Nothing was deleted.')
@@ -72,8 +72,8 @@ def get_datastore(state: TheState, user: TheUser, id: str) -> wire.Datastore:
     return wire.version_out(state.service.reading.get(user, id), CLUSTER)
 
 
-@router.put("/{id}")
-def update_datastore(state: TheState, user: TheUser, id: str) -> wire.Datastore:
+@router.put("/{id}", status_code=Immutable.status)
+def update_datastore(state: TheState, user: TheUser, id: str) -> None:
     """Always refuse: a version never changes (rule version-immutable)."""
     version = state.service.reading.get(user, id)
     raise Immutable.of(version.ref, version.phase)
