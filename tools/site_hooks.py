@@ -8,11 +8,28 @@ from typing import TYPE_CHECKING, Any
 from mkdocs.plugins import event_priority
 
 from guide import search, slim
+from guide.verification import verification
+from living_spec.config import find_config
+from living_spec.store import read_proof
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
     from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.pages import Page
 
+_ROOT = Path(__file__).parents[1]
 _BEFORE_THE_INDEX_IS_WRITTEN = 100
+
+
+def on_env(env: Environment, **_: object) -> None:
+    """Let the foot of the pages say when the spec was last seen to hold."""
+    env.globals["verification"] = verification(read_proof(find_config(_ROOT)))
+
+
+def on_page_context(context: dict[str, object], page: Page, **_: object) -> None:
+    """Only pages of the guide say so: the pages of the spec have results of their own."""
+    source = page.file.abs_src_path
+    context["in_guide"] = source is not None and find_config(_ROOT).guide.has(Path(source))
 
 
 def on_page_content(html: str, **_: object) -> str:
