@@ -26,6 +26,7 @@ from acceptance.surfaces.browsing import (
     press_at_once,
     start_button,
 )
+from acceptance.surfaces.pictures import take
 from living_spec.recorder import Recorder
 
 # The scenarios whose pages the guide shows, of one edition: every picture takes its time.
@@ -41,16 +42,6 @@ _PICTURED = {
     "run-canceled",
     "over-the-quota",
 }
-# As in transcripts, a picture shows names and folders that are the same in every run.
-_SHOW = """(names) => {
-  window.realTexts = [];
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    window.realTexts.push([walker.currentNode, walker.currentNode.data]);
-    for (const [real, shown] of names) walker.currentNode.data = walker.currentNode.data.replaceAll(real, shown);
-  }
-}"""
-_SHOW_REAL = "() => window.realTexts.forEach(([node, text]) => { node.data = text; })"
 
 
 class UiSurface:
@@ -87,7 +78,7 @@ class UiSurface:
     def upload(self, name: str, folder: Path) -> Outcome:
         with self._tab() as page:
             button = self._ask_to_upload(name, folder)
-            self._picture(page, "the upload page")
+            self._picture(page, "the upload page", button)
             button.click()
             done = self._uploaded(page)
             if not done.done:
@@ -126,7 +117,7 @@ class UiSurface:
             form.get_by_label("Address").fill(location)
             form.get_by_label("Name of the datastore").fill(name)
             form.get_by_label("Only refer to the bucket").set_checked(refer)
-            self._picture(page, "the upload page")
+            self._picture(page, "the upload page", form.get_by_role("button"))
             answer = press(page, form.get_by_role("button"))
             page.locator("[role=alert], .title :text-is('available')").first.wait_for()  # it looks again by itself
             return outcome(page, answer)
@@ -203,8 +194,8 @@ class UiSurface:
         """Open the page that asks; what it says where it does not offer to delete."""
         with self._tab() as page:
             page.goto("/")
-            self._picture(page, "your datastores")
             link = page.get_by_role("link", name=f"Delete version {version} of {name}", exact=True)
+            self._picture(page, "your datastores", link if link.count() else None)
             if link.count():
                 answer = press(page, link)
             else:  # typed into the address bar
@@ -212,7 +203,7 @@ class UiSurface:
             if page.get_by_role("alert").count():
                 self._picture(page, "the deletion is refused")
                 return outcome(page, answer)
-            self._picture(page, "the page that asks")
+            self._picture(page, "the page that asks", only_button(page))
             return None
 
     def verdict(self, name: str, number: int) -> Outcome:
@@ -250,7 +241,7 @@ class UiSurface:
             if page.get_by_role("alert").count():
                 return outcome(page, answer)
             page.get_by_label("Name", exact=True).fill(session)
-            self._picture(page, "a new Session")
+            self._picture(page, "a new Session", start_button(page))
             return None
 
     def start(self) -> Outcome:
@@ -374,8 +365,8 @@ class UiSurface:
     def _change(self, words: str, name: str) -> Outcome:
         with self._tab() as page:
             page.goto("/workloads")
-            self._picture(page, "your Sessions and Runs")
             button = page.get_by_role("button", name=f"{words} {name}", exact=True)
+            self._picture(page, "your Sessions and Runs", button)
             return outcome(page, press(page, button))
 
     def _quota(self) -> re.Match[str]:
@@ -385,15 +376,10 @@ class UiSurface:
             assert found
             return found
 
-    def _picture(self, page: Page, label: str) -> None:
-        """Two pictures of the page, light and dark, once in a scenario."""
+    def _picture(self, page: Page, label: str, pressed: Locator | None = None) -> None:
+        """Pictures of the page, once in a scenario, with what is `pressed` next marked."""
         if not self._pictured or label in self._labels:
             return
         self._labels.add(label)
         names = {**self._pictured.names, page.locator(".who").inner_text(): self._name}
-        page.evaluate(_SHOW, sorted(names.items(), key=lambda pair: len(pair[0]), reverse=True))
-        for theme in ("light", "dark"):
-            page.emulate_media(color_scheme=theme)
-            self._pictured.screenshot(f"{label} ({theme})", page.screenshot(full_page=True))
-        page.emulate_media(color_scheme="light")
-        page.evaluate(_SHOW_REAL)
+        take(self._pictured, page, label, names, pressed)
