@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mkdocs.plugins import event_priority
 
-from guide import search, slim
+from guide import evidence_pages, search, slim
 from guide.verification import verification
 from living_spec.config import find_config
 from living_spec.store import read_proof
@@ -37,9 +37,15 @@ def on_page_content(html: str, **_: object) -> str:
     return search.without_repetition(html)
 
 
-def on_post_page(output: str, **_: object) -> str:
-    """Make the page lighter."""
-    return slim.tight(output)
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """Make the page lighter, and write the evidence of its scenarios to pages of their own."""
+    kept, pages = evidence_pages.cut_out(slim.tight(output))
+    folder = Path(config.site_dir, page.url)
+    for one in pages:
+        file = folder / one.path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(one.text, "utf-8")
+    return kept
 
 
 def on_post_template(output_content: str, **_: object) -> str:

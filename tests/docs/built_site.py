@@ -9,6 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 from lxml import html
 
+from guide.evidence_pages import FOLDER
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -79,8 +81,8 @@ def words(element: html.HtmlElement) -> str:
 
 
 def read_site(folder: Path) -> Site:
-    """Read every page of the site in this folder."""
+    """Read every page of the site in this folder, without those of the evidence, which have tests of their own."""
     parser = html.HTMLParser(encoding="utf-8")
-    paths = sorted(folder.rglob("*.html"))
+    paths = sorted(path for path in folder.rglob("*.html") if FOLDER not in path.relative_to(folder).parts)
     pages = [Page(path.relative_to(folder).as_posix(), html.parse(str(path), parser).getroot()) for path in paths]
     return Site(folder.resolve(), {page.path: page for page in pages})

@@ -84,3 +84,8 @@ def test_white_space_in_code_needs_no_element() -> None:
     """It has no colour."""
     page = '<pre><span class="p">{</span>\n<span class="w">  </span><span class="nt">"a"</span></pre>'
     assert tight(page) == '<pre><span class="p">{</span>\n  <span class="nt">"a"</span></pre>'
+
+
+def test_what_only_the_index_of_the_search_reads_is_left_out() -> None:
+    """The index is made before the page is written."""
+    assert tight('<p data-search-exclude="" class="a"><i data-search-exclude>b</i>') == '<p class="a"><i>b</i>'

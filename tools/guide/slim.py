@@ -30,6 +30,7 @@ _TAB = re.compile(r"(?:^|[>~+ ])\S*:nth-child\((\d+)\)")
 _MOST_TABS = 6
 _VERBATIM = re.compile(r"(<(pre|script|style|textarea)\b.*?</\2>)", re.DOTALL)
 _BLANK = re.compile(r'<span class="w">([^<]*)</span>')  # white space in code, which has no colour
+_MARK_OF_THE_INDEX = re.compile(r' data-search-exclude(?:="")?(?=[ >])')
 _REFERENCE = re.compile(r"&#(\d+);")
 _MARKUP = "<>&\"'"
 
@@ -78,7 +79,8 @@ def tight(page: str) -> str:
     pieces = _VERBATIM.split(page)
     pieces[::3] = [re.sub(r"\s*\n\s*", "\n", piece) for piece in pieces[::3]]
     pieces[2::3] = [""] * len(pieces[2::3])  # the names of the elements, which `split` returns, too
-    return _REFERENCE.sub(_character, _BLANK.sub(r"\1", "".join(pieces)))
+    shorter = _MARK_OF_THE_INDEX.sub("", _BLANK.sub(r"\1", "".join(pieces)))
+    return _REFERENCE.sub(_character, shorter)
 
 
 def slim(css: str, used: Used) -> str:
