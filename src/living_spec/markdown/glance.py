@@ -22,7 +22,11 @@ def state(context: Context, block: Block) -> Lines:
     """`::: state`: how many rules hold on every surface, in how many scenarios, and when that was seen."""
     block.expect(0)
     spec = context.proof.spec
-    verdicts = {rule.id: context.rule(rule) for rule in spec.rules.values()}
+    surfaces = context.proof.covered(context.edition)
+    verdicts = {
+        rule.id: {surface: verdict for surface, verdict in context.rule(rule).items() if surface in surfaces}
+        for rule in spec.rules.values()
+    }
     holding = sum(all(map(_fine, of_rule.values())) for of_rule in verdicts.values())
     problems = {
         f"{rule} on {context.surfaces[surface]}": verdict
@@ -31,14 +35,19 @@ def state(context: Context, block: Block) -> Lines:
     }
     whole = holding == len(verdicts)
     symbol = f'<span aria-hidden="true">{"✓" if whole else "!"}</span>'
-    count = f"All {holding} rules hold" if whole else f"{holding} of {len(verdicts)} rules hold on every surface"
-    where = f"seen in {len(spec.scenarios)} scenarios on {len(context.surfaces)} surfaces"
+    rules = _count(len(verdicts), "rule")
+    count = f"All {rules} hold" if whole else f"{holding} of {rules} hold on every surface"
+    where = f"seen in {_count(len(spec.scenarios), 'scenario')} on {_count(len(surfaces), 'surface')}"
     line = f"{symbol} **{count}**, {where}{_last_run(context)}."
     return [*banner(block, problems), *paragraph(line, f"spec-state .{'spec-holds' if whole else 'spec-known'}")]
 
 
 def _fine(verdict: Verdict) -> bool:
     return verdict.kind in _FINE and not verdict.unproven
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _last_run(context: Context) -> str:

@@ -48,7 +48,7 @@ def screenshot(context: Context, block: Block) -> Lines:
     If the surface could not be run, the reason is shown, so that a machine without a browser can build the pages.
     """
     scenario = context.proof.spec.scenario(block.argument("surface", "label"))
-    surface = surface_with(context, block, scenario, Screenshot)
+    surface = _surface(context, block, scenario, Screenshot)
     verdict = context.proof.scenario(scenario, surface, context.edition)
     if verdict.kind is Kind.NOT_RUN and verdict.freshness is Freshness.FRESH:
         return context.reasons({surface: verdict})
@@ -85,13 +85,13 @@ def _result(result: Result) -> Lines:
 
 
 def _selected(context: Context, block: Block, scenario: Scenario, kind: type[R], chosen: Callable[[R], bool]) -> Lines:
-    surface = surface_with(context, block, scenario, kind)
+    surface = _surface(context, block, scenario, kind)
     verdict = context.proof.scenario(scenario, surface, context.edition)
     lines = banner(block, {context.surfaces[surface]: verdict})
     records = [
         record
         for result in context.proof.results(scenario, surface, context.edition)
-        for step in selected_steps(block, result)
+        for step in _steps(block, result)
         for record in step.records
         if isinstance(record, kind) and chosen(record)
     ]
@@ -104,7 +104,7 @@ def _selected(context: Context, block: Block, scenario: Scenario, kind: type[R],
     raise SpecError(f"The run has recorded no such {kind.__name__.lower()} on {context.surfaces[surface]}.")
 
 
-def surface_with(context: Context, block: Block, scenario: Scenario, kind: type[R]) -> str:
+def _surface(context: Context, block: Block, scenario: Scenario, kind: type[R]) -> str:
     """The surface that the block's option names, or else the first surface with such a record.
 
     If no surface has one: the first surface that was not run, or else the first on which the scenario runs.
@@ -123,16 +123,13 @@ def surface_with(context: Context, block: Block, scenario: Scenario, kind: type[
     return next(not_run, next(iter([*runs_on, *context.surfaces])))
 
 
-def selected_steps(block: Block, result: Result) -> tuple[StepEvidence, ...]:
-    """The steps that the block's option `step` names, as one number or as two with "-" between; without it, all."""
+def _steps(block: Block, result: Result) -> tuple[StepEvidence, ...]:
     asked = block.options.get("step")
     if asked is None:
         return result.steps
-    first, _, last = asked.partition("-")
-    for number in (first, last or first):
-        if not number.isdecimal() or number == "0":
-            raise SpecError(f"There is no step {number!r}. Steps are numbered from 1.")
-    return result.steps[int(first) - 1 : int(last or first)]
+    if not asked.isdecimal() or asked == "0":
+        raise SpecError(f"There is no step {asked!r}. Steps are numbered from 1.")
+    return result.steps[int(asked) - 1 : int(asked)]
 
 
 def _record(record: Record, place: str) -> Lines:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from living_spec.config import SpecError
+from living_spec.config import SpecError, unknown
 from living_spec.evidence import Transcript
 from living_spec.markdown.context import banner
 from living_spec.markdown.markup import details, fence
-from living_spec.markdown.records import selected_steps, surface_with
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,10 +38,13 @@ class _Line:
 def terminal(context: Context, block: Block) -> Lines:
     """`::: terminal ID [surface=…] [step=N-M]`: plays the commands of a scenario; their text is below, folded away."""
     scenario = context.proof.spec.scenario(block.argument("surface", "step"))
-    surface = surface_with(context, block, scenario, Transcript)
+    surface = block.options.get("surface", next(iter(context.surfaces)))
+    if surface not in context.surfaces:
+        raise SpecError(unknown("surface", surface, context.surfaces))
     lines = banner(block, {context.surfaces[surface]: context.proof.scenario(scenario, surface, context.edition)})
-    results = context.proof.results(scenario, surface, context.edition)[:1]
-    steps = (step for result in results for step in selected_steps(block, result))
+    chosen = _chosen(block)
+    results = context.proof.results(scenario, surface, context.edition)
+    steps = (step for result in results[:1] for step in result.steps[chosen])
     records = [record for step in steps for record in step.records if isinstance(record, Transcript)]
     if not records:
         if lines:
@@ -57,6 +59,18 @@ def terminal(context: Context, block: Block) -> Lines:
         "",
         *details("terminal-text", "The same as text", fence("console", text)),
     ]
+
+
+def _chosen(block: Block) -> slice:
+    """The steps from one number to another, both counted from 1; without the option, all."""
+    asked = block.options.get("step")
+    if asked is None:
+        return slice(None)
+    first, _, last = asked.partition("-")
+    for number in (first, last):
+        if not number.isdecimal() or number == "0":
+            raise SpecError(f"There is no step {number!r}. Steps are numbered from 1: step=1-3.")
+    return slice(int(first) - 1, int(last))
 
 
 def _drawing(name: str, columns: int, records: Sequence[Transcript]) -> str:

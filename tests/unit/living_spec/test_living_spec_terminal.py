@@ -75,7 +75,7 @@ def test_nothing_that_was_printed_is_read_as_markup(at: Project) -> None:
 def test_the_state_is_one_line(at: Project) -> None:
     """With the number of rules that hold, and the moment of the run."""
     [line] = texts(render("::: state"), "//p[contains(@class, 'spec-state')]")
-    assert line.startswith("✓ All 1 rules hold, seen in 2 scenarios on 2 surfaces on 20")
+    assert line.startswith("✓ All 1 rule hold, seen in 2 scenarios on 2 surfaces on 20")
     assert line.endswith(" UTC.")
 
 
@@ -83,5 +83,5 @@ def test_the_state_counts_a_rule_only_where_it_was_seen_to_hold(at: Project) -> 
     """Stale evidence counts for none."""
     at.change("tests/test_tiny.py", 'b"PNG"', 'b"NEW"')
     page = render("::: state")
-    assert "0 of 1 rules hold on every surface" in texts(page, "//p[contains(@class, 'spec-state')]")[0]
+    assert "0 of 1 rule hold on every surface" in texts(page, "//p[contains(@class, 'spec-state')]")[0]
     assert page.xpath("//div[@class='admonition warning']")
