@@ -26,6 +26,7 @@ EXPECTED = {
     "how-to/after-a-mistake/": (
         "restore",
         "undo a deletion",
+        "how do I undo deleting a version",
         "recover a deleted version",
         "deleted the wrong version",
         "trash",

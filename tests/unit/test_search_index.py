@@ -16,6 +16,7 @@ PAGE = """
   <details class="spec-evidence"><summary>API</summary><p>first</p></details>
   <details class="spec-evidence"><summary>CLI</summary><p>second</p></details>
 </details>
+<div class="tabbed-labels"><label>CLI</label><label>API</label></div>
 <details class="spec-steps"><summary>Steps</summary><ul><li>third</li></ul></details>
 <p>Also kept.</p>
 """
