@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 LIST = Path(__file__).with_name("search.toml")
 FIELD = "words"  # of the index; mkdocs.yml says how much it counts
 
-# What repeats itself on many pages: results, proofs, steps, evidence and the labels of tabs. The inner <details> are marked, too, as the
-# end of one ends the exclusion of those around it.
+# What repeats itself on many pages: results, proofs, steps, evidence and the labels of tabs. The inner <details> are
+# marked, too, as the end of one ends the exclusion of those around it.
 _REPEATED = re.compile(
     r'<(?:details|p|span|a|strong) (?=class="spec-(?:evidence|steps|results?|on|proof|surface|caption|state)\b)'
     r'|<div (?=class="tabbed-labels")'
