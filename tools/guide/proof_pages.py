@@ -30,7 +30,7 @@ class Part:
 
     @property
     def name(self) -> str:
-        """The title of the page that they prove. What is no page of the site is the README, which has a title of one."""
+        """The title of the page that they prove; only the README is no page of the site."""
         return _TAG.sub("", self.title) if "<a " in self.title else "the README"
 
     @property
@@ -52,8 +52,7 @@ def split(page: str) -> tuple[str, Sequence[Part]]:
         return page, ()
     parts = [Part(match[1], match[2], match[3]) for match in found]
     links = "\n".join(
-        f'<li><a href="{part.id}/">{part.name}</a>: {_count(len(_ITEM.findall(part.proofs)))}</li>'
-        for part in parts
+        f'<li><a href="{part.id}/">{part.name}</a>: {_count(len(_ITEM.findall(part.proofs)))}</li>' for part in parts
     )
     return f"{page[: found[0].start()]}<ul>\n{links}\n</ul>\n{page[found[-1].end() :]}", parts
 
