@@ -9,6 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 from lxml import html
 
+from guide.evidence_pages import FOLDER
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -79,12 +81,13 @@ def words(element: html.HtmlElement) -> str:
 
 
 def read_pages(folder: Path, below: Path) -> dict[str, Page]:
-    """The pages of the site in `folder` that are in its folder `below`, by path."""
+    """The pages of the site in `folder` that are in its folder `below`, by path, without those of the evidence."""
     parser = html.HTMLParser(encoding="utf-8")
     found = {}
     for file in sorted((folder / below).rglob("*.html")):
-        path = file.relative_to(folder).as_posix()
-        found[path] = Page(path, html.parse(str(file), parser).getroot())
+        relative = file.relative_to(folder)
+        if FOLDER not in relative.parts:  # those have tests of their own
+            found[relative.as_posix()] = Page(relative.as_posix(), html.parse(str(file), parser).getroot())
     return found
 
 
