@@ -63,7 +63,8 @@ def test_the_request_of_the_page_deletes_the_version_with_its_id(connected: Mach
     assert connected.phases() == [(2, "SUCCEEDED")]
 
 
-@pytest.mark.proves("command-of-scripts-as-it-stands", "results-of-a-deletion-as-json", reads=["docs/how-to/scripts.md"])
+@pytest.mark.proves("command-of-scripts-as-it-stands", reads=["docs/how-to/scripts.md"])
+@pytest.mark.proves("results-of-a-deletion-as-json")
 def test_the_command_for_scripts_prints_a_result_for_each_version(filled: Machine) -> None:
     filled.run("session", "create", "tuning", "--datastore_name", NAME, "--datastore_version", "3").done()
     command = _blocks(SCRIPTS)[0]
@@ -93,7 +94,8 @@ def test_curl_finds_the_id_and_deletes_the_version(filled: Machine) -> None:
     assert [number for number, _ in filled.phases()] == [2, 3, 4]
 
 
-@pytest.mark.proves("python-of-scripts-as-it-stands", "unknown-version-is-an-empty-list", reads=["docs/how-to/scripts.md"])
+@pytest.mark.proves("python-of-scripts-as-it-stands", reads=["docs/how-to/scripts.md"])
+@pytest.mark.proves("unknown-version-is-an-empty-list")
 def test_the_python_of_the_page_deletes_two_versions_and_prints_refusals(filled: Machine) -> None:
     [code] = _blocks(SCRIPTS, "python")
     filled.run("session", "create", "tuning", "--datastore_name", NAME, "--datastore_version", "3").done()
