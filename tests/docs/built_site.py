@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _ADDRESSES = ("href", "src", "action", "data", "poster", "cite", "formaction", "srcset")
-_GUIDE = ("guide/", "faq/")
+_GUIDE = ("get-started/", "how-to/", "why/", "faq/")
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,14 @@ class Page:
 
 @dataclass(frozen=True)
 class Site:
-    """All pages, by path, and the folder with everything else."""
+    """All pages, by path, those at old addresses, and the folder with everything else."""
 
     folder: Path
     pages: dict[str, Page]
+    moved: dict[str, Page]
 
     def page(self, path: str) -> Page:
-        """The page at an address like `guide/overview/`."""
+        """The page at an address like `why/versions/`."""
         return self.pages[f"{path}index.html"]
 
     def resolve(self, page: Page, address: str) -> tuple[Path, str]:
@@ -83,4 +84,5 @@ def read_site(folder: Path) -> Site:
     parser = html.HTMLParser(encoding="utf-8")
     paths = sorted(folder.rglob("*.html"))
     pages = [Page(path.relative_to(folder).as_posix(), html.parse(str(path), parser).getroot()) for path in paths]
-    return Site(folder.resolve(), {page.path: page for page in pages})
+    moved = {page.path: page for page in pages if "data-moved" in page.document.attrib}
+    return Site(folder.resolve(), {page.path: page for page in pages if page.path not in moved}, moved)
