@@ -23,8 +23,8 @@ _OLD = {
     " using-the-ui using-the-api",
     "guide/sessions/": "start-one pause-and-resume release-what-it-holds see-them using-the-ui",
     "guide/runs/": "start-one what-it-holds how-it-ends when-its-process-dies using-the-ui using-the-api",
-    "guide/deleting-datastores/": "deleting-datastores can-i-delete-this-version name-and-version versions-are-independent"
-    " versions-in-use"
+    "guide/deleting-datastores/": "deleting-datastores can-i-delete-this-version name-and-version"
+    " versions-are-independent versions-in-use"
     " using-the-cli when-it-is-refused a-session-uses-it a-paused-session-uses-it it-is-already-deleted"
     " it-never-existed the-version-is-left-out what-can-go-wrong using-the-ui choose-the-version read-what-it-asks"
     " keep-the-receipt when-the-version-is-in-use using-the-api",
