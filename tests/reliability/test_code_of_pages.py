@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,21 @@ DELETE = "docs/how-to/delete-versions.md"
 SCRIPTS = "docs/how-to/scripts.md"
 MISTAKE = "docs/how-to/after-a-mistake.md"
 GET_STARTED = "docs/get-started.md"
+API = "docs/reference/api.md"
+# What the pages use of curl, for machines without it.
+_LIKE_CURL = f"""#!{sys.executable}
+import argparse, sys, httpx
+options = argparse.ArgumentParser()
+options.add_argument("-sS", action="store_true")
+options.add_argument("--fail-with-body", action="store_true")
+options.add_argument("-u")
+options.add_argument("-X", default="GET")
+options.add_argument("url")
+given = options.parse_args()
+answer = httpx.request(given.X, given.url, auth=tuple(given.u.split(":")), timeout=60)
+print(answer.text, end="")
+sys.exit(22 if given.fail_with_body and answer.is_error else 0)
+"""
 
 
 def _code(page: str) -> list[str]:
@@ -37,6 +53,12 @@ def _typed(machine: Machine, code: str, *program: str) -> subprocess.CompletedPr
     """The code in the machine's home, by default in bash, with this project's `grid` and Python on the path."""
     environment = machine.environment()
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    if shutil.which("curl") is None:
+        curl = machine.home / "bin" / "curl"
+        curl.parent.mkdir(exist_ok=True)
+        curl.write_text(_LIKE_CURL, "utf-8")
+        curl.chmod(0o755)
+        environment["PATH"] += f":{curl.parent}"
     command = [*(program or ("bash", "-euo", "pipefail", "-c")), code]
     return subprocess.run(command, cwd=machine.home, env=environment, capture_output=True, text=True, timeout=120)
 
@@ -92,6 +114,12 @@ def test_curl_finds_the_id_and_deletes_the_version(filled: Machine) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["receipt"]["version"] == 1
     assert [number for number, _ in filled.phases()] == [2, 3, 4]
+
+
+@pytest.mark.proves("curl-of-the-api-page-as-it-stands", reads=["docs/reference/api.md"])
+def test_curl_lists_the_versions(filled: Machine) -> None:
+    done = _typed(filled, _blocks(API)[0])
+    assert [one["spec"]["version"] for one in json.loads(done.stdout)["datastores"]] == [1, 2, 3, 4]
 
 
 @pytest.mark.proves("python-of-scripts-as-it-stands", reads=["docs/how-to/scripts.md"])
