@@ -70,6 +70,8 @@ def _pages(folder: Path) -> dict[str, tuple[int, ...]]:
         if path.is_relative_to(folder / "editions"):
             continue  # of builds of their own
         document = html.parse(str(path), parser).getroot()
+        if "data-moved" in document.attrib:  # a hook of MkDocs makes these
+            continue
         pages[path.relative_to(folder).as_posix()] = tuple(len(document.xpath(query)) for query in _COUNTED)
     return pages
 

@@ -57,13 +57,14 @@ class Page:
 
 @dataclass(frozen=True)
 class Site:
-    """All pages, by path, and the folder with everything else."""
+    """All pages, by path, those at old addresses, and the folder with everything else."""
 
     folder: Path
     pages: dict[str, Page]
+    moved: dict[str, Page]
 
     def page(self, path: str) -> Page:
-        """The page at an address like `guide/overview/`."""
+        """The page at an address like `why/versions/`."""
         return self.pages[f"{path}index.html"]
 
     def resolve(self, page: Page, address: str) -> tuple[Path, str]:
@@ -93,5 +94,6 @@ def read_pages(folder: Path, below: Path) -> dict[str, Page]:
 
 def read_site(folder: Path) -> Site:
     """Read every page of the site in this folder, without the guides for other editions."""
-    pages = read_pages(folder, folder)
-    return Site(folder.resolve(), {path: page for path, page in pages.items() if not path.startswith("editions/")})
+    pages = {path: page for path, page in read_pages(folder, folder).items() if not path.startswith("editions/")}
+    moved = {path: page for path, page in pages.items() if "data-moved" in page.document.attrib}
+    return Site(folder.resolve(), {path: page for path, page in pages.items() if path not in moved}, moved)
