@@ -41,7 +41,9 @@ def terminal(context: Context, block: Block) -> Lines:
     surface = block.options.get("surface", next(iter(context.surfaces)))
     if surface not in context.surfaces:
         raise SpecError(unknown("surface", surface, context.surfaces))
-    lines = banner(block, {context.surfaces[surface]: context.proof.scenario(scenario, surface, context.edition)})
+    lines = banner(
+        context, block, {context.surfaces[surface]: context.proof.scenario(scenario, surface, context.edition)}
+    )
     chosen = _chosen(block)
     results = context.proof.results(scenario, surface, context.edition)
     steps = (step for result in results[:1] for step in result.steps[chosen])
