@@ -162,9 +162,8 @@ class UiSurface:
             if not page.get_by_role("region", name="Files").count():
                 return outcome(page, answer, refused=True)
             self._picture(page, "the details of a version")
-            rows = page.get_by_role("region", name="Files").get_by_role("row").all()[1:]
-            cells = [row.get_by_role("cell").all_inner_texts() for row in rows]
-            return Outcome(True, False, False, "\n".join("  ".join(row) for row in cells))
+            rows = [(folder + name, size) for folder, name, size, _address in self._listed_files(page)]
+            return Outcome(True, False, False, "\n".join(f"{path}  {size}" for path, size in rows))
 
     def download(self, name: str, number: int, folder: Path) -> Outcome:
         with self._tab() as page:
@@ -185,8 +184,22 @@ class UiSurface:
         """Where the links of the files lead."""
         with self._tab() as page:
             page.goto(path_of(name, number))
-            links = page.get_by_role("region", name="Files").get_by_role("row").get_by_role("link").all()
-            return [str(link.get_attribute("href")) for link in links]
+            return [address for *_path, address in self._listed_files(page)]
+
+    def _listed_files(self, page: Page, folder: str = "") -> Iterator[tuple[str, str, str, str]]:
+        """The folder, name, size in bytes and address of each file, folder by folder."""
+        files = page.get_by_role("region", name="Files")
+        names = files.get_by_role("link", name="Download ")
+        sizes = files.get_by_role("row").filter(has=names).locator("data")
+        found = [
+            (folder, link.inner_text().removeprefix("Download").strip(), size, str(link.get_attribute("href")))
+            for link, size in zip(names.all(), [one.get_attribute("value") for one in sizes.all()], strict=True)
+        ]
+        folders = [(one.inner_text(), str(one.get_attribute("href"))) for one in files.locator("a.folder").all()]
+        yield from found
+        for name, address in folders:
+            page.goto(address)
+            yield from self._listed_files(page, folder + name)
 
     def open_address(self, address: str) -> Outcome:
         """Type an address that was kept."""

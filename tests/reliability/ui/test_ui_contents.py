@@ -126,7 +126,10 @@ def test_the_page_of_a_version_shows_all_its_details(ana: Person, tmp_path: Path
     assert _fact(page, "Size") == "6 bytes in 2 files"
     assert _fact(page, "Fingerprint") == ana.api.fingerprint("data", 1)
     assert sorted(_texts(_section(page, "In use by"), ".//li/a")) == ["Run nightly", "Session tuning"]
-    assert _texts(_section(page, "Files"), ".//tbody//td") == ["a.csv", "4", "deep/b.csv", "2"]
+    assert _texts(_section(page, "Files"), ".//tbody/tr") == [
+        "deep/ 1 file 2 bytes",
+        "a.csv 4 bytes Download a.csv",
+    ]
     assert _texts(_section(page, "History"), ".//strong") == ["created", "uploaded", "mounted", "mounted"]
 
 

@@ -105,10 +105,15 @@ def test_hostile_names_stay_text(open_page: OpenPage, tmp_path: Path) -> None:
         page.goto(f"/datastores/nasty/versions/1{path}")
         assert NASTY in page.get_by_role("main").inner_text()
     page.goto("/datastores/nasty/versions/1")
-    for name, content in ((f"{NASTY}.csv", "1"), ("deep/'\"; x &amp; {{ 7*7 }} %2e #?.csv", "2")):
+    for folder, name, content in (("", f"{NASTY}.csv", "1"), ("deep/", "'\"; x &amp; {{ 7*7 }} %2e #?.csv", "2")):
+        if folder:
+            press(page, folder)
+        press(page, name)
+        assert page.get_by_role("cell").or_(page.get_by_role("columnheader")).last.inner_text() == content
         with page.expect_download() as started:
-            page.get_by_role("link", name=name, exact=True).click()
+            page.get_by_role("link", name="Download").click()
         assert Path(started.value.path()).read_text() == content
+        press(page, "Back to the files")
     page.goto(f"/workloads/start?name={NASTY}&version=1")
     assert NASTY in page.get_by_role("alert").inner_text()
     page.goto(f"/datastores/{NASTY}/versions/1".replace("<", "%3C"))

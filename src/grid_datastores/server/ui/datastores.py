@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -15,25 +14,13 @@ from grid_datastores.domain.model import Phase, VersionRef, WorkloadKind
 from grid_datastores.domain.naming import parse_number
 from grid_datastores.domain.rules import check_readable, holds
 from grid_datastores.server.ui.archive import tar
+from grid_datastores.server.ui.files import open_folder
 from grid_datastores.server.ui.web_session import RELOAD_PAGE, TheWebSession, WebSession
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from grid_datastores.domain.model import FileEntry, Version, Workload
-
-FILES_PER_PAGE = 100
+    from grid_datastores.domain.model import Version, Workload
 
 router = APIRouter()
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """One page of a version's files; pages count from 1."""
-
-    shown: Sequence[FileEntry]
-    page: int
-    pages: int
 
 
 def find(web_session: WebSession, name: str, number: str) -> Version:
@@ -53,8 +40,10 @@ def show_datastores(web_session: TheWebSession) -> Response:
 
 
 @router.get("/datastores/{name}/versions/{number}")
-def show_version(web_session: TheWebSession, name: str, number: str, page: int = 1, seen: str = "") -> Response:
-    """Show the details of one version, deleted or not.
+def show_version(
+    web_session: TheWebSession, name: str, number: str, folder: str = "", page: int = 1, seen: str = ""
+) -> Response:
+    """Show the details of one version, deleted or not, and a page of the files in one of its folders.
 
     The page of an unfinished version polls this with the phase that it has `seen`. It is reloaded when the phase
     changes.
@@ -67,7 +56,7 @@ def show_version(web_session: TheWebSession, name: str, number: str, page: int =
     files, damaged = None, ""
     if details.version.phase is Phase.AVAILABLE:
         try:
-            files = _page_of(reading.manifest(web_session.user, details.version.id).files, page)
+            files = open_folder(reading.manifest(web_session.user, version.id), folder.strip("/"), page)
         except Damaged as error:  # the page still shows the details from the catalog
             damaged = error.message
     quota = reading.quota(web_session.user)
@@ -111,9 +100,3 @@ def _users(web_session: WebSession) -> dict[str, list[Workload]]:
             for mount in workload.mounts if holds(workload, now) else ():
                 users.setdefault(mount.version_id, []).append(workload)
     return users
-
-
-def _page_of(files: Sequence[FileEntry], page: int) -> Files:
-    pages = max(1, -(-len(files) // FILES_PER_PAGE))
-    page = min(max(page, 1), pages)
-    return Files(files[(page - 1) * FILES_PER_PAGE : page * FILES_PER_PAGE], page, pages)

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from grid_datastores.domain.errors import format_utc
 from grid_datastores.domain.text import counted, escape_control, format_size
+from grid_datastores.server.ui.assets import STYLES, asset_path
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -45,4 +46,4 @@ def _format_time(at: datetime | None) -> str:
 
 
 _templates.filters.update(size=format_size, plain=_plain, when=_format_time)
-_templates.globals.update(counted=counted, version_path=version_path)
+_templates.globals.update(asset=asset_path, counted=counted, styles=STYLES, version_path=version_path)
