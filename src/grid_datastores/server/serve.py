@@ -103,7 +103,7 @@ def _run(
     host, port = listener.getsockname()[:2]
     host = _LOOPBACK.get(host, host)
     url_host = f"[{host}]" if ":" in host else host
-    app = create_app(service, hosts, settings.public_url)
+    app = create_app(service, hosts, settings.public_url, settings.guide_url)
     config = uvicorn.Config(
         _stoppable(app),
         log_config=None,  # uvicorn then uses the log configuration of this process

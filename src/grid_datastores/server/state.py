@@ -25,10 +25,14 @@ CLUSTER = "local"
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The service, the key that signs URLs of parts and contents, the failed sign-ins, and the sign-in links."""
+    """The service, the key that signs URLs of parts and contents, the failed sign-ins, and the sign-in links.
+
+    `guide_url` is the address of the guide, with a slash at the end; "" if there is none to link to.
+    """
 
     service: Service
     signing_key: bytes
+    guide_url: str = ""
     attempts: Attempts = field(default_factory=lambda: Attempts(monotonic))
     links: Links = field(default_factory=lambda: Links(monotonic))
 

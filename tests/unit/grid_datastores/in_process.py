@@ -69,10 +69,11 @@ class Terminal:
 
 @dataclass(frozen=True)
 class Browser:
-    """A person at the pages of a server; signed in, if there is a user."""
+    """A person at the pages of a server; signed in, if there is a user. Its pages link to the guide, if given."""
 
     service: Service
     user: User | None = None
+    guide: str = ""
 
     def get(self, path: str) -> str:
         """The page at this path."""
@@ -91,7 +92,7 @@ class Browser:
 
     @cached_property
     def _app(self) -> FastAPI:
-        return create_app(self.service)
+        return create_app(self.service, guide_url=self.guide)
 
     async def _sent(self, method: str, path: str, cookies: dict[str, str], how: dict[str, Any]) -> httpx.Response:
         transport = httpx.ASGITransport(self._app)

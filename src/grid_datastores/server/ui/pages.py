@@ -27,7 +27,7 @@ _templates = Environment(
 
 
 def page(template: str, status: int = 200, **values: object) -> HTMLResponse:
-    """Return the page that the template renders from these values."""
+    """Return the page that the template renders from these values; `guide` is the URL of the guide, if there is one."""
     return HTMLResponse(_templates.get_template(template).render(values), status)
 
 
@@ -46,4 +46,4 @@ def _format_time(at: datetime | None) -> str:
 
 
 _templates.filters.update(size=format_size, plain=_plain, when=_format_time)
-_templates.globals.update(asset=asset_path, counted=counted, styles=STYLES, version_path=version_path)
+_templates.globals.update(asset=asset_path, counted=counted, guide="", styles=STYLES, version_path=version_path)
