@@ -136,7 +136,10 @@ def test_a_preview_is_bounded() -> None:
     assert (len(wide.rows[0]), wide.columns) == (MAX_COLUMNS, 10_000)
     long = read_contents("a.csv", b"1,2\n" * 1000, whole=True).table
     assert long
-    assert len(long.rows) == MAX_ROWS
+    assert (len(long.rows), long.cut) == (MAX_ROWS, True)
+    all_of_it = read_contents("a.csv", b"1,2\n" * MAX_ROWS, whole=True).table
+    assert all_of_it
+    assert (len(all_of_it.rows), all_of_it.cut) == (MAX_ROWS, False)
     huge = read_contents("a.csv", b"x" * MAX_BYTES, whole=False).table
     assert huge
     assert [len(cell) for row in huge.rows for cell in row] == [MAX_CELL + 1]
@@ -147,10 +150,14 @@ def test_a_preview_is_bounded() -> None:
 
 def test_a_large_text_shows_its_start_without_half_a_character(service: Service, ana: User, browser: Browser) -> None:
     text = "x" + "ä" * MAX_BYTES  # one line; the 64 KiB end within a character
-    _version(service, ana, {"a.txt": text.encode()})
+    wide = ",".join("1" * 60) + "\n" + "1,2\n" * 120
+    _version(service, ana, {"a.txt": text.encode(), "b.csv": wide.encode()})
+    table = browser.get(f"{PAGE}/preview/b.csv")
+    assert "These are the first 100 rows." in table
+    assert "These are the first 50 of 60 columns." in table
     page = browser.get(f"{PAGE}/preview/a.txt")
     assert _text(page) == text[: MAX_BYTES // 2]
-    assert "up to the first 64 KiB of 131.1 kB" in page
+    assert "This is its start: 65.5 kB of 131.1 kB." in page
     assert "The stored bytes match." in page
 
 

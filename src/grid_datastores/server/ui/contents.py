@@ -37,6 +37,7 @@ class Table:
 
     rows: list[list[str]]
     columns: int  # that the table has
+    cut: bool  # whether rows are left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,10 @@ def _table(text: str, separators: str, *, whole: bool) -> Table | None:
         return None
     if not whole and 1 < len(rows) <= MAX_ROWS:
         rows.pop()
-    shown = [[_cell(value) for value in row[:MAX_COLUMNS]] for row in rows[:MAX_ROWS]]
-    return Table(shown, max(map(len, rows[:MAX_ROWS]))) if any(shown) else None
+    cut = not whole or len(rows) > MAX_ROWS
+    del rows[MAX_ROWS:]
+    shown = [[_cell(value) for value in row[:MAX_COLUMNS]] for row in rows]
+    return Table(shown, max(map(len, rows)), cut) if any(shown) else None
 
 
 def _cell(value: str) -> str:
