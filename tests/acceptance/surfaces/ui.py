@@ -50,6 +50,12 @@ _SHOW = """(names) => {
     for (const [real, shown] of names) walker.currentNode.data = walker.currentNode.data.replaceAll(real, shown);
   }
 }"""
+# The name of each file or folder, which ends with a slash; its size in bytes, and where its last link leads.
+_ROWS = """(rows) => rows.map((row) => [
+  row.querySelector("a").innerText,
+  row.querySelector("data").value,
+  [...row.querySelectorAll("a")].at(-1).getAttribute("href"),
+])"""
 _SHOW_REAL = "() => window.realTexts.forEach(([node, text]) => { node.data = text; })"
 
 
@@ -162,8 +168,8 @@ class UiSurface:
             if not page.get_by_role("region", name="Files").count():
                 return outcome(page, answer, refused=True)
             self._picture(page, "the details of a version")
-            rows = [(folder + name, size) for folder, name, size, _address in self._listed_files(page)]
-            return Outcome(True, False, False, "\n".join(f"{path}  {size}" for path, size in rows))
+            rows = [f"{path}  {size}" for path, size, _address in self._listed_files(page)]
+            return Outcome(True, False, False, "\n".join(rows))
 
     def download(self, name: str, number: int, folder: Path) -> Outcome:
         with self._tab() as page:
@@ -186,20 +192,16 @@ class UiSurface:
             page.goto(path_of(name, number))
             return [address for *_path, address in self._listed_files(page)]
 
-    def _listed_files(self, page: Page, folder: str = "") -> Iterator[tuple[str, str, str, str]]:
-        """The folder, name, size in bytes and address of each file, folder by folder."""
-        files = page.get_by_role("region", name="Files")
-        names = files.get_by_role("link", name="Download ")
-        sizes = files.get_by_role("row").filter(has=names).locator("data")
-        found = [
-            (folder, link.inner_text().removeprefix("Download").strip(), size, str(link.get_attribute("href")))
-            for link, size in zip(names.all(), [one.get_attribute("value") for one in sizes.all()], strict=True)
-        ]
-        folders = [(one.inner_text(), str(one.get_attribute("href"))) for one in files.locator("a.folder").all()]
-        yield from found
-        for name, address in folders:
-            page.goto(address)
-            yield from self._listed_files(page, folder + name)
+    def _listed_files(self, page: Page, folder: str = "") -> Iterator[tuple[str, str, str]]:
+        """The path, size in bytes and address of each file, folder by folder."""
+        rows = page.get_by_role("region", name="Files").locator("tbody tr").evaluate_all(_ROWS)
+        for name, size, address in rows:
+            if not name.endswith("/"):
+                yield folder + name, size, address
+        for name, _size, address in rows:
+            if name.endswith("/"):
+                page.goto(address)
+                yield from self._listed_files(page, folder + name)
 
     def open_address(self, address: str) -> Outcome:
         """Type an address that was kept."""
