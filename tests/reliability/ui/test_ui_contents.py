@@ -178,3 +178,9 @@ def test_the_runs_of_grid_and_of_programs_are_listed_and_canceled(ana: Person, g
     ana.press(rows["nightly"].xpath(".//form")[0].get("action"))
     assert ana.api.users("data", 1) == ""
     assert "canceled" in _texts(_page(ana, "/workloads"), "//tbody/tr/td[@data-label='State']")
+
+
+def test_a_server_that_knows_where_the_guide_is_links_to_it(own_server: ServerProcess) -> None:
+    own_server.operate({"GRID_GUIDE_URL": "https://docs.example/grid"})
+    with at(own_server) as http:
+        assert '<a class="help" href="https://docs.example/grid/">Help</a>' in http.get("/sign-in").text

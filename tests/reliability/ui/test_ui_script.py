@@ -39,18 +39,6 @@ def test_without_javascript_times_are_in_utc_and_nothing_offers_to_copy(open_pag
     assert page.get_by_role("button", name="Copy").count() == 0
 
 
-def test_a_time_that_comes_later_is_in_the_zone_of_the_reader_too(open_page: OpenPage, ana: Person) -> None:
-    page = open_page(timezone_id="Asia/Kolkata")
-    page.goto(VERSION)
-    page.evaluate(
-        """() => {
-          document.querySelector("h1").innerHTML = '<time datetime="2026-01-02T03:04:05+00:00">in UTC</time>';
-          document.body.dispatchEvent(new CustomEvent("htmx:afterSettle", { bubbles: true }));
-        }"""
-    )
-    expect(page.get_by_role("heading", level=1)).to_have_text("2026-01-02 08:34:05 GMT+5:30")
-
-
 @pytest.mark.parametrize("secure", [True, False], ids=["clipboard", "without a clipboard"])
 def test_a_command_and_a_fingerprint_are_copied(open_page: OpenPage, ana: Person, *, secure: bool) -> None:
     page = open_page(permissions=["clipboard-read", "clipboard-write"])
