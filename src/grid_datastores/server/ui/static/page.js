@@ -31,11 +31,16 @@ function showLocalTimes() {
   }
 }
 
-// Copies also where the browser offers its clipboard to no script: on a page without TLS.
-function copyText(text) {
-  if (navigator.clipboard) {
-    return navigator.clipboard.writeText(text);
+// Browsers offer their clipboard to no script on a page without TLS, and may refuse it elsewhere.
+async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    copySelected(text);
   }
+}
+
+function copySelected(text) {
   const field = document.createElement("textarea");
   const focused = document.activeElement;
   field.className = "unseen";
@@ -45,7 +50,9 @@ function copyText(text) {
   const copied = document.execCommand("copy");
   field.remove();
   focused.focus();
-  return copied ? Promise.resolve() : Promise.reject(new Error("not copied"));
+  if (!copied) {
+    throw new Error("not copied");
+  }
 }
 
 // Returns a picture of two sheets of paper, or of a tick, which the style shows after the text was copied.
