@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import unquote
 
+from grid_datastores.domain.buckets import AllowedBucket, parse_allowed_bucket
 from grid_datastores.domain.errors import InvalidInput
 from grid_datastores.domain.naming import whole_number
 
@@ -38,6 +39,7 @@ class Limits:
     lease: int = DEFAULT_LEASE
     upload_expiry: int = DEFAULT_UPLOAD_EXPIRY
     allowed_hosts: tuple[str, ...] = ()
+    allowed_buckets: tuple[AllowedBucket, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,7 @@ def read_settings() -> Settings:
         lease=LEASE.read(),
         upload_expiry=UPLOAD_EXPIRY.read(),
         allowed_hosts=ALLOW_SOURCE_HOSTS.read(),
+        allowed_buckets=ALLOW_SOURCE_BUCKETS.read(),
     )
     catalog = DATABASE_URL.read() or directory / "data" / "catalog.sqlite"
     return Settings(
@@ -143,6 +146,17 @@ def _entries(text: str) -> tuple[str, ...]:
 def _source_hosts(name: str, text: str) -> tuple[str, ...]:
     """Return host names and addresses, each with or without a port."""
     return _hosts(name, text, _HOST_AND_PORT, "files.internal,10.0.0.7:8080,[::1]:8080")
+
+
+def _source_buckets(name: str, text: str) -> tuple[AllowedBucket, ...]:
+    entries = {entry: parse_allowed_bucket(entry) for entry in _entries(text)}
+    for entry, allowed in entries.items():
+        if allowed is None:
+            raise InvalidInput(
+                f"{name} has {entry[:60]!r}, which is not a valid entry. Separate buckets with commas, for example"
+                f" public-*,research/birds,ana:ana-data."
+            )
+    return tuple(filter(None, entries.values()))
 
 
 def _host_names(name: str, text: str) -> tuple[str, ...]:
@@ -289,6 +303,17 @@ ALLOW_SOURCE_HOSTS: Setting[tuple[str, ...]] = Setting(
     default=(),
     parse=_source_hosts,
 )
+ALLOW_SOURCE_BUCKETS: Setting[tuple[AllowedBucket, ...]] = Setting(
+    "GRID_ALLOW_SOURCE_BUCKETS",
+    Part.DATA,
+    "Buckets, or `bucket/folder`, separated by commas, that users of a server may read with its credentials. In the"
+    " name of a bucket, `*` stands for any characters. `ana:bucket` allows it only to the user `ana`. Without a"
+    " server, every bucket is allowed",
+    "none",
+    "`public-*,research/birds,ana:ana-data`",
+    default=(),
+    parse=_source_buckets,
+)
 ALLOWED_HOSTS: Setting[tuple[str, ...]] = Setting(
     "GRID_ALLOWED_HOSTS",
     Part.SERVER,
@@ -351,6 +376,7 @@ VARIABLES: tuple[Variable, ...] = (
     LEASE,
     UPLOAD_EXPIRY,
     ALLOW_SOURCE_HOSTS,
+    ALLOW_SOURCE_BUCKETS,
     ALLOWED_HOSTS,
     PUBLIC_URL,
     FORWARDED_ALLOW_IPS,

@@ -16,6 +16,7 @@ from living_spec.prose.facts_cli import facts
 from living_spec.prose.signing import sign
 from living_spec.report.command import report
 from living_spec.results import Freshness, Kind, Proof
+from living_spec.serving import serve
 from living_spec.spec import read_spec
 from living_spec.step_lint import collected_problems
 from living_spec.store import publish_pictures, read_proof
@@ -97,6 +98,7 @@ main.add_command(issue)
 main.add_command(report)
 main.add_command(sign)
 main.add_command(facts)
+main.add_command(serve)
 
 
 def _config(issues: Path | None = None) -> Config:

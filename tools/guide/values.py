@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ROOT = Path(__file__).parents[2]
-EARLIER = ROOT / "tests" / "defects" / "earlier.json"
 FILE = ROOT / "build" / "guide" / "values.json"
 _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
@@ -40,7 +39,6 @@ def values() -> Mapping[str, str]:
     """All values, by name."""
     return {
         "default-address": _default_address(),
-        "earlier-defects": number(len(json.loads(EARLIER.read_text("utf-8")))),
         "exit-not-begun": str(int(NOT_BEGUN)),
         "exit-refusal": str(errors.Refusal.exit_code),
         "exit-sighup": str(Terminated(signal.SIGHUP).exit_code),

@@ -105,9 +105,9 @@ class TooLarge(Refusal):
     status = 413
 
     @classmethod
-    def than(cls, maximum: int) -> TooLarge:
-        """State the maximum in bytes."""
-        return cls(f"This request is too large. Nothing was done. The maximum is {maximum:,} bytes.")
+    def than(cls, maximum: int, unit: str = "bytes") -> TooLarge:
+        """State the maximum."""
+        return cls(f"This request is too large. Nothing was done. The maximum is {maximum:,} {unit}.")
 
 
 class CrossOriginForm(Refusal):

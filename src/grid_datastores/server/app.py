@@ -60,7 +60,8 @@ def create_app(service: Service, hosts: Hosts | None = None, public_url: str = "
         redirect_slashes=False,
         responses={"default": {"model": Error, "description": "The request was refused. `message` gives the reason."}},
     )
-    app.state.grid = State(service, service.accounts.signing_key(), guide_url)
+    service.accounts.ensure_signing_key()
+    app.state.grid = State(service, guide_url)
     for router in (
         accounts.router,
         workloads.sessions,

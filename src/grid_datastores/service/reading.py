@@ -122,10 +122,13 @@ class Reading:
     def _content(self, user: User, version_id: str, entry: FileEntry) -> Iterator[bytes]:
         if not entry.sha256.startswith(ETAG):
             return self._context.storage.read(version_id, entry.object, entry.offset, entry.size)
+        from grid_datastores.sources.addresses import check_bucket
         from grid_datastores.sources.bucket import Bucket
         from grid_datastores.sources.limits import FetchLimits
 
-        bucket = Bucket(self.get(user, version_id).source.location, FetchLimits())
+        location = self.get(user, version_id).source.location
+        check_bucket(location, user.name, self._context.limits.allowed_buckets)
+        bucket = Bucket(location, FetchLimits())
         etag, single = entry.sha256.removeprefix(ETAG), entry.object == SINGLE_REFERENCE
         return bucket.file(entry.path, entry.size, etag, single).chunks()
 

@@ -18,6 +18,7 @@ from grid_datastores.service.removal import run_removals
 from grid_datastores.service.uploads import Uploads
 from grid_datastores.service.workloads import Workloads
 from grid_datastores.storage import LocalStorage
+from grid_datastores.system.files import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,6 +89,8 @@ def open_service(
     exist.
     """
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not read_only:
+        make_private(settings.data)
     settings.scratch.mkdir(exist_ok=True)
     catalog, limits = Catalog(settings.catalog, read_only=read_only), settings.limits
     leases = Leases(catalog, clock, steady, boot_id() if boot is None else boot)

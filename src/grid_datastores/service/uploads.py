@@ -177,6 +177,13 @@ class Uploads:
         with Activity(self._context, version_id).keep_alive():
             return self._context.storage.stored_parts(version_id, counts)
 
+    def owner_of(self, upload_id: str) -> str:
+        """Return the id of the user who owns an upload, or "" if there is no such upload."""
+        with self._context.catalog.read() as tx:
+            upload = tx.versions.upload(upload_id)
+            version = tx.versions.get(upload.version_id) if upload else None
+        return version.owner_id if version else ""
+
     @contextmanager
     def part(self, upload_id: str, number: int) -> Iterator[Writer]:
         """Yield a writer for one part, which counts when the context ends. Raises `NotFound` and `Immutable`.

@@ -13,7 +13,7 @@ from living_spec.prose.verdicts import ProofOfProse
 from living_spec.results import Freshness, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from living_spec.features import Rule, Scenario
     from living_spec.issues import Issue
@@ -135,13 +135,22 @@ class Context:
 
 
 def banner(block: Block, verdicts: Mapping[str, Verdict]) -> Lines:
-    """A warning that names the unproven verdicts, logged and returned for the page; no lines if all are proven."""
-    unproven = [f"{name} ({why(verdict)})" for name, verdict in verdicts.items() if verdict.unproven]
+    """A warning that names the unproven verdicts, logged and returned for the page; no lines if all are proven.
+
+    Where nothing has run yet, the page has a quiet note instead, for a reader who watches the results arrive.
+    """
+    unproven = {name: verdict for name, verdict in verdicts.items() if verdict.unproven}
     if not unproven:
         return []
-    listed = ", ".join(unproven[:_NAMED_AT_MOST])
-    more = len(unproven) - _NAMED_AT_MOST
-    return warn(block, f"Fresh evidence is missing for {listed}{f' and {more} more' if more > 0 else ''}.")
+    listed = _listed([f"{name} ({why(verdict)})" for name, verdict in unproven.items()])
+    warning = warn(block, f"Fresh evidence is missing for {listed}.")
+    waiting = paragraph(f"○ not run yet: {literal(_listed([*unproven]))}", "spec-waiting")
+    return waiting if all(verdict.waits for verdict in unproven.values()) else warning
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _NAMED_AT_MOST
+    return ", ".join(names[:_NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
 
 
 def warn(block: Block, sentence: str) -> Lines:

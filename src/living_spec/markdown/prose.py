@@ -81,6 +81,8 @@ def _mark(context: Context, binding: Binding) -> str:
     verdict = context.prose.of(binding)
     if not verdict.proves:
         warn_of_prose(binding, verdict)
+        if verdict.waits:
+            return ' <span class="spec-waiting" role="img" aria-label="not run yet" title="not run yet">○</span>'
         return f' <strong class="spec-unproven">Not proven: {literal(why(verdict))}</strong>'
     if context.proofs_page is None:
         return ""

@@ -49,7 +49,8 @@ def show_receipt(
         return redirect(version_path(version.ref))
     reading = web_session.state.service.reading
     try:
-        web_session.state.check(f"{version_path(version.ref)}/receipt", {"before": before}, expires, signature)
+        path = f"{version_path(version.ref)}/receipt"
+        web_session.state.check(web_session.user.id, path, {"before": before}, expires, signature)
     except Refusal:  # an expired or typed URL: the earlier count is unknown
         before = ""
     versions = reading.versions(web_session.user)
@@ -62,7 +63,7 @@ def show_receipt(
 def _receipt_path(web_session: WebSession, receipt: Receipt) -> str:
     """Return the path of the receipt. For an hour it also shows how many versions there were before."""
     expires = receipt.deleted_at + RECEIPT_LIFETIME
-    return web_session.state.sign(
+    return web_session.state.signer(web_session.user.id).sign(
         f"{version_path(receipt.ref)}/receipt", {"before": str(receipt.quota_before.used)}, expires
     )
 
