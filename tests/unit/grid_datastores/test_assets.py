@@ -48,7 +48,8 @@ def test_a_changed_file_has_a_changed_address(monkeypatch: pytest.MonkeyPatch, t
 
 def test_every_style_is_named_and_none_imports_another() -> None:
     found = {path.name: path.read_text("utf-8") for path in assets.FOLDER.glob("*.css")}
-    assert set(found) == set(assets.STYLES)
+    assert sorted(found) == sorted(assets.STYLES)
+    assert (assets.STYLES[0], assets.STYLES[-1]) == ("base.css", "last.css")
     for name, text in found.items():
         assert "@import" not in text, name
         assert text.count("\n") < 400, name

@@ -16,10 +16,20 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import Scope
 
-STYLES = ("base.css", "frame.css", "parts.css", "tables.css", "files.css", "forms.css", "last.css")  # in this order
 FOLDER = Path(__file__).parent / "static"
+_FIRST = ("base.css", "frame.css", "parts.css", "tables.css")  # what the styles of single pages build on
+_LAST = "last.css"
 _KEEP = "public, max-age=31536000, immutable"  # a year, the longest that is usual
 _ASK_AGAIN = "no-cache"
+
+
+def _styles() -> tuple[str, ...]:
+    """Return the names of all styles, in the order in which pages load them."""
+    found = {path.name for path in FOLDER.glob("*.css")}
+    return (*_FIRST, *sorted(found - {*_FIRST, _LAST}), _LAST)
+
+
+STYLES = _styles()
 
 
 class Assets(StaticFiles):
