@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import InUse
-from grid_datastores.domain.model import EventKind, Quota, Receipt, RemainingVersion, Verdict
+from grid_datastores.domain.model import EventKind, Quota, Receipt, Verdict
 from grid_datastores.domain.rules import check_deletable
 from grid_datastores.service.context import Context, owned
 from grid_datastores.service.copies import may_have_copies
@@ -76,7 +76,7 @@ class Deletion:
             file_count=version.file_count,
             size_bytes=version.size_bytes,
             deleted_at=now,
-            remaining=tuple(RemainingVersion(v.ref.number, v.fingerprint) for v in tx.versions.siblings(version)),
+            remaining=tuple(tx.versions.remaining(version)),
             quota_before=before,
             quota_after=Quota(before.used - freed, before.limit),
             may_have_copies=may_have_copies(tx, version.id),

@@ -19,6 +19,20 @@ from grid_datastores.settings import Limits, Settings
 SECRET = "https://example.com/a.zip?key=SECRET"
 # As the catalog was before it had a version.
 _VERSION_0 = """
+DROP TRIGGER totals_after_insert;
+DROP TRIGGER totals_after_update;
+DROP TRIGGER totals_after_delete;
+DROP INDEX current_datastores;
+DROP INDEX versions_of_name;
+DROP INDEX versions_by_number;
+DROP INDEX versions_by_size;
+DROP INDEX versions_by_files;
+DROP INDEX versions_by_use;
+ALTER TABLE users DROP COLUMN version_count;
+ALTER TABLE users DROP COLUMN failed_count;
+ALTER TABLE datastores DROP COLUMN version_count;
+ALTER TABLE datastores DROP COLUMN failed_count;
+ALTER TABLE datastores DROP COLUMN size_bytes;
 ALTER TABLE versions DROP COLUMN fetch_url;
 ALTER TABLE versions DROP COLUMN expiry_seconds;
 ALTER TABLE workloads DROP COLUMN lease_seconds;

@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Response
 
 from grid_datastores.domain.errors import AlreadyDeleted, Refusal
-from grid_datastores.domain.model import Phase, VersionRef
+from grid_datastores.domain.lists import Kept, KeptVersion
+from grid_datastores.domain.model import Phase
 from grid_datastores.domain.text import COPIES
 from grid_datastores.server.ui.datastores import find
 from grid_datastores.server.ui.pages import version_path
 from grid_datastores.server.ui.web_session import TheWebSession, WebSession, redirect
+from grid_datastores.service.listing import MAX_KEPT
 
 if TYPE_CHECKING:
-    from grid_datastores.domain.model import Receipt
+    from collections.abc import Sequence
+
+    from grid_datastores.domain.model import Receipt, RemainingVersion
 
 RECEIPT_LIFETIME = timedelta(hours=1)
 
@@ -52,8 +56,7 @@ def show_receipt(
         web_session.state.check(f"{version_path(version.ref)}/receipt", {"before": before}, expires, signature)
     except Refusal:  # an expired or typed URL: the earlier count is unknown
         before = ""
-    versions = reading.versions(web_session.user)
-    kept = [(other.ref, other.fingerprint) for other in versions if other.ref.name == version.ref.name]
+    kept = web_session.state.service.listing.kept(version)
     quota = reading.quota(web_session.user)
     copies = COPIES if web_session.state.service.copies.may_exist(version.id) else ""
     return web_session.page("receipt.html", version=version, kept=kept, quota=quota, before=before, copies=copies)
@@ -83,7 +86,13 @@ def _dialog(web_session: WebSession, name: str, number: str, refusal: str, statu
         status,
         version=version,
         receipt=verdict.receipt,
-        kept=[(VersionRef(version.ref.name, other.number), other.fingerprint) for other in verdict.receipt.remaining],
+        kept=_kept(verdict.receipt.remaining),
         refusal=refusal or verdict.refusal,
         holders=holders,
     )
+
+
+def _kept(remaining: Sequence[RemainingVersion]) -> Kept:
+    """Return the newest of the versions that stay."""
+    newest = [KeptVersion(other.number, other.fingerprint, None) for other in remaining[-MAX_KEPT:]]
+    return Kept(tuple(reversed(newest)), len(remaining))

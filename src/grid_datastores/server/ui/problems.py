@@ -55,7 +55,9 @@ def _title(request: Request, refusal: Refusal) -> str:
     if request.method == "POST":
         return "Not done"
     if isinstance(refusal, NotFound):
-        return "Version not found" if "/versions/" in request.url.path else "Page not found"
+        if "/versions/" in request.url.path:
+            return "Version not found"
+        return "Datastore not found" if request.url.path.startswith("/datastores/") else "Page not found"
     return "This cannot be shown"
 
 
