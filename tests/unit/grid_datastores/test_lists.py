@@ -306,7 +306,8 @@ def test_failed_uploads_have_a_page_of_their_own(service: Service, ana: User, br
     upload(service, ana, "birds", failed=True)
     page = browser.get("/")
     assert headers_of(page) == ["data version 1"]
-    assert '<a href="/failed-uploads">Failed uploads (2)</a>' in page
+    assert "Failed uploads (2)" in text_of(page)
+    assert 'href="/failed-uploads"' in page
     page = browser.get("/failed-uploads")
     assert sorted(headers_of(page)) == ["birds version 1", "data version 2"]
     assert text_of(page).count("The archive is damaged.") == 2
@@ -315,7 +316,8 @@ def test_failed_uploads_have_a_page_of_their_own(service: Service, ana: User, br
     assert headers_of(browser.get("/failed-uploads?q=bird")) == ["birds version 1"]
     page = browser.get("/datastores/data")
     assert headers_of(page) == ["data version 1"]
-    assert '<a href="/datastores/data/failed-uploads">Failed uploads (1)</a>' in page
+    assert "Failed uploads (1)" in text_of(page)
+    assert 'href="/datastores/data/failed-uploads"' in page
     assert headers_of(browser.get("/datastores/data/failed-uploads")) == ["version 2"]
     assert "birds has no versions now." in browser.get("/datastores/birds")
 
@@ -408,3 +410,15 @@ def test_nobody_sees_the_lists_of_another_user(service: Service, ana: User) -> N
     with pytest.raises(NotFound):
         service.listing.versions(ben, Selection(VersionList.DELETED, "gone"), 1)
     assert service.listing.versions(ana, Selection(order=SortOrder.ASCENDING), 1).versions[0].version.id == "data-1"
+
+
+@pytest.mark.parametrize(
+    ("count", "known"), [(20, f"versions {', '.join(map(str, range(1, 21)))}."), (21, "21 versions, the newest is 21.")]
+)
+def test_a_wrong_number_is_answered_with_few_numbers(
+    service: Service, ana: User, browser: Browser, count: int, known: str
+) -> None:
+    filled(service, ana, "data", count)
+    answer = browser.send("GET", "/datastores/data/versions/99")
+    assert answer.status_code == 404
+    assert f"There is no version 99 of data. It has {known}" in text_of(answer.text)
