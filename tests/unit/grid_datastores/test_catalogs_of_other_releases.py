@@ -142,6 +142,40 @@ def _version_of_a_new_one(folder: Path) -> int:
     return _version(folder / "new.sqlite")
 
 
+def test_an_older_catalog_gets_the_indexes_and_triggers_of_a_new_one(old: Path) -> None:
+    Catalog(old).close()
+    Catalog(old.parent / "new.sqlite").close()
+    assert _indexes_and_triggers(old) == _indexes_and_triggers(old.parent / "new.sqlite")
+
+
+def _indexes_and_triggers(place: Path) -> dict[str, object]:
+    with closing(sqlite3.connect(place)) as connection:
+        found: dict[str, object] = dict(
+            connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        )
+        for name, sql in connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index'").fetchall():
+            columns = [row[2] for row in connection.execute(f"PRAGMA index_info({name})")]
+            found[name] = (columns, (sql or "").partition(" WHERE ")[2])
+    return found
+
+
+def test_the_totals_of_an_older_catalog_are_counted(old: Path) -> None:
+    _done(
+        old,
+        "INSERT INTO versions (id, owner_id, datastore_id, name, number, source_kind, source_location, phase, message,"
+        " created_at, active_at, size_bytes, file_count, fingerprint, last_used_by, deleted_by)"
+        " SELECT 'v' || number || phase, owner_id, datastore_id, name, number + 10, source_kind, '', CASE number"
+        " WHEN 1 THEN 'failed' ELSE 'available' END, '', created_at, created_at, number * 100, 1, '', '', ''"
+        " FROM versions",
+    )
+    Catalog(old).close()
+    with closing(sqlite3.connect(old)) as connection:
+        assert connection.execute("SELECT version_count, failed_count, size_bytes FROM datastores").fetchall() == [
+            (4, 1, 500)
+        ]
+        assert connection.execute("SELECT version_count, failed_count FROM users").fetchall() == [(4, 1)]
+
+
 def test_many_may_open_an_older_catalog_at_once(old: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         for opened in [pool.submit(Catalog, old) for _ in range(8)]:

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from in_process import Browser
 from manual_clock import Clock
-from sqlalchemy import event, insert, select
+from sqlalchemy import event, insert, select, update
 
 from grid_datastores.catalog import schema
 from grid_datastores.domain.errors import NotFound
 from grid_datastores.domain.lists import Selection, SortColumn, SortOrder, VersionList
-from grid_datastores.domain.model import Phase, Source, SourceKind, User, WorkloadKind
+from grid_datastores.domain.model import Phase, Source, SourceKind, User, WorkloadKind, WorkloadState
 from grid_datastores.service import Service, open_service
 from grid_datastores.service.listing import DATASTORES_PER_PAGE, MAX_KEPT, NEWEST_VERSIONS, VERSIONS_PER_PAGE
 from grid_datastores.settings import Limits, Settings
@@ -189,6 +189,7 @@ def test_the_stored_totals_follow_every_change(service: Service, ana: User, cloc
         lambda: service.deletion.delete(ana, "data-2"),
         lambda: clock.go(clock.expiry + 1),
         service.finishing.expire,
+        lambda: _resized(service, "data-1"),
         lambda: _transferred(service, ben, ana),
     ]
     seen = []
@@ -198,6 +199,12 @@ def test_the_stored_totals_follow_every_change(service: Service, ana: User, cloc
         seen.append(stored(service).get("data"))
     assert seen[0] != seen[1] != seen[4]
     assert service.reading.quota(ana).used == 4 + 1 + 3
+
+
+def _resized(service: Service, version_id: str) -> None:
+    with service.context.catalog._engine.begin() as connection:
+        mine = update(schema.versions).where(schema.versions.c.id == version_id)
+        assert connection.execute(mine.values(size_bytes=7)).rowcount == 1
 
 
 def _transferred(service: Service, old: User, new: User) -> None:
@@ -383,6 +390,8 @@ def test_only_the_shown_versions_have_their_users(service: Service, ana: User, b
     filled(service, ana, "data", 3)
     for name in ("a", "b", "c", "d"):
         service.workloads.start(ana, WorkloadKind.SESSION, name, {"data-3": ""})
+    ended = service.workloads.start(ana, WorkloadKind.RUN, "ended", {"data-2": ""})
+    service.workloads.set_state(ana, WorkloadKind.RUN, ended.id, WorkloadState.CANCELED)
     run = service.workloads.start(ana, WorkloadKind.RUN, "nightly", {"data-2": ""})
     for path in ("/", "/datastores/data"):
         page = browser.get(path)
