@@ -386,9 +386,10 @@ def test_the_pages_of_a_deletion_list_only_the_newest_of_many(service: Service, 
     assert '<a href="/datastores/data">All versions of data</a>' in page
 
 
-def test_only_the_shown_versions_have_their_users(service: Service, ana: User, browser: Browser) -> None:
+def test_only_the_shown_versions_have_their_users(service: Service, ana: User, browser: Browser, clock: Clock) -> None:
     filled(service, ana, "data", 3)
     for name in ("a", "b", "c", "d"):
+        clock.go(1)
         service.workloads.start(ana, WorkloadKind.SESSION, name, {"data-3": ""})
     ended = service.workloads.start(ana, WorkloadKind.RUN, "ended", {"data-2": ""})
     service.workloads.set_state(ana, WorkloadKind.RUN, ended.id, WorkloadState.CANCELED)
