@@ -48,7 +48,17 @@ def asking_deletes() -> Iterator[Change]:
 
         return deleting
 
+    def refusal(original: Any) -> Any:
+        def deleting(self: Any, user: Any, version_id: str) -> Any:
+            message = original(self, user, version_id)
+            if not message:
+                self.delete(user, version_id)
+            return message
+
+        return deleting
+
     yield wrap(f"{DELETION}.verdict", verdict)
+    yield wrap(f"{DELETION}.refusal", refusal)
 
 
 # On the web UI a deletion begins at a version: see `version_not_named`.

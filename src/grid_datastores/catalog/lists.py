@@ -75,6 +75,15 @@ class Lists:
         table = schema.users.c
         return int(self._connection.execute(select(table.failed_count).where(table.id == owner_id)).scalar_one())
 
+    def others(self, version: Version, count: int) -> Kept:
+        """Return the other current versions of the datastore, at most `count` of them, newest first."""
+        mine = (_TABLE.owner_id == version.owner_id, _TABLE.name == version.ref.name, current())
+        query = select(_TABLE.number, _TABLE.fingerprint, _TABLE.deleted_at).where(*mine, _TABLE.id != version.id)
+        rows = self._connection.execute(query.order_by(_TABLE.number.desc()).limit(count))
+        datastore = self.datastore(version.owner_id, version.ref.name)
+        total = datastore.versions - version.phase.counts_against_quota if datastore else 0
+        return Kept(tuple(_kept(row) for row in rows), total)
+
     def kept(self, version: Version, count: int) -> Kept:
         """Return the versions that stayed when this version was deleted, at most `count` of them, newest first."""
         at = version.deleted_at
@@ -88,7 +97,7 @@ class Lists:
         )
         query = select(_TABLE.number, _TABLE.fingerprint, _TABLE.deleted_at).where(*stayed)
         rows = self._connection.execute(query.order_by(_TABLE.number.desc()).limit(count))
-        newest = tuple(KeptVersion(row.number, row.fingerprint, row.deleted_at) for row in rows)
+        newest = tuple(_kept(row) for row in rows)
         total = len(newest)
         if total == count:
             total = self._connection.execute(select(func.count()).where(*stayed)).scalar_one()
@@ -132,3 +141,7 @@ def _sorted(selection: Selection) -> list[ColumnElement[object]]:
 
 def _datastore(row: Row[tuple[object, ...]]) -> Datastore:
     return Datastore(row.name, row.version_count, row.failed_count, row.size_bytes)
+
+
+def _kept(row: Row[tuple[object, ...]]) -> KeptVersion:
+    return KeptVersion(row.number, row.fingerprint, row.deleted_at)

@@ -59,12 +59,15 @@ class Deletion:
         with self._context.catalog.read() as tx:
             now = self._context.clock()
             version = owned(tx, user, version_id)
-            receipt = self._receipt(tx, user, version, now)
-            try:
-                check_deletable(version, tx.workloads.holders(version.id, now))
-            except InUse as error:
-                return Verdict(error.message, receipt)
-            return Verdict("", receipt)
+            return Verdict(_refusal(tx, version, now), self._receipt(tx, user, version, now))
+
+    def refusal(self, user: User, version_id: str) -> str:
+        """Return the message with which `delete` would refuse now ("" for none), without changing anything.
+
+        Unlike `verdict`, this does not read the other versions under the name.
+        """
+        with self._context.catalog.read() as tx:
+            return _refusal(tx, owned(tx, user, version_id), self._context.clock())
 
     def _receipt(self, tx: Transaction, user: User, version: Version, now: datetime) -> Receipt:
         before = self._context.quota(tx, user)
@@ -81,3 +84,12 @@ class Deletion:
             quota_after=Quota(before.used - freed, before.limit),
             may_have_copies=may_have_copies(tx, version.id),
         )
+
+
+def _refusal(tx: Transaction, version: Version, now: datetime) -> str:
+    """Return the message if the version is in use, or "". Raises `AlreadyDeleted`."""
+    try:
+        check_deletable(version, tx.workloads.holders(version.id, now))
+    except InUse as error:
+        return error.message
+    return ""

@@ -57,9 +57,9 @@ class Listing:
             return VersionsPage(tuple(listed), len(found) > len(listed), failed, datastore)
 
     def kept(self, version: Version) -> Kept:
-        """Return the versions that stayed when this version was deleted."""
+        """Return the versions that stayed when this version was deleted, or would stay if it were deleted now."""
         with self._context.catalog.read() as tx:
-            return tx.lists.kept(version, MAX_KEPT)
+            return tx.lists.kept(version, MAX_KEPT) if version.deleted_at else tx.lists.others(version, MAX_KEPT)
 
     def _with_holders(self, tx: Transaction, user: User, versions: Sequence[Version]) -> list[ListedVersion]:
         ids = [version.id for version in versions if version.phase is Phase.AVAILABLE]  # no other can be mounted

@@ -116,10 +116,11 @@ def rows_read(service: Service) -> tuple[list[tuple[object, ...]], list[str]]:
 def test_a_page_of_a_list_reads_only_what_it_shows(service: Service, ana: User, browser: Browser, many: str) -> None:
     phase = {"deleted": Phase.DELETED, "failed": Phase.FAILED}.get(many, Phase.AVAILABLE)
     for number in range(DATASTORES_PER_PAGE + 1):
-        filled(service, ana, f"data-{number:02}", VERSIONS_PER_PAGE + 1)
+        filled(service, ana, f"data-{number:02}", VERSIONS_PER_PAGE + 2)
     pages = ["/", "/datastores/data-00", *(f"/datastores/data-00?sort={column}" for column in SortColumn)]
+    pages += ["/datastores/data-00/versions/1/delete", "/datastores/data-00/versions/1"]
     pages += [f"{base}{part}" for base in ("", "/datastores/x") for part in ("/failed-uploads", "/deleted-versions")]
-    filled(service, ana, "x", VERSIONS_PER_PAGE + 1, phase)
+    filled(service, ana, "x", VERSIONS_PER_PAGE + 2, phase)
     rows, plan = rows_read(service)
 
     def read() -> list[int]:
@@ -145,8 +146,8 @@ def test_a_page_of_a_list_reads_only_what_it_shows(service: Service, ana: User, 
 def more(service: Service, owner: User, name: str, phase: Phase) -> None:
     """Write many more versions of this name into the catalog, like the last one."""
     with service.context.catalog._engine.begin() as connection:
-        last = connection.execute(select(schema.versions).where(schema.versions.c.id == f"{name}-51")).one()._mapping
-        rows = [{**last, "id": f"{name}-more-{n}", "number": 51 + n, "phase": phase.value} for n in range(1, MANY)]
+        last = connection.execute(select(schema.versions).where(schema.versions.c.id == f"{name}-52")).one()._mapping
+        rows = [{**last, "id": f"{name}-more-{n}", "number": 52 + n, "phase": phase.value} for n in range(1, MANY)]
         connection.execute(insert(schema.versions), rows)
 
 

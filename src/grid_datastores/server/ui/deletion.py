@@ -8,18 +8,14 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Response
 
 from grid_datastores.domain.errors import AlreadyDeleted, Refusal
-from grid_datastores.domain.lists import Kept, KeptVersion
 from grid_datastores.domain.model import Phase
 from grid_datastores.domain.text import COPIES
 from grid_datastores.server.ui.datastores import find
 from grid_datastores.server.ui.pages import version_path
 from grid_datastores.server.ui.web_session import TheWebSession, WebSession, redirect
-from grid_datastores.service.listing import MAX_KEPT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from grid_datastores.domain.model import Receipt, RemainingVersion
+    from grid_datastores.domain.model import Receipt
 
 RECEIPT_LIFETIME = timedelta(hours=1)
 
@@ -79,20 +75,13 @@ def _dialog(web_session: WebSession, name: str, number: str, refusal: str, statu
             "already_deleted.html", refused.status, version=version, message=refused.message, mine=mine
         )
     service = web_session.state.service
-    verdict = service.deletion.verdict(web_session.user, version.id)
+    message = refusal or service.deletion.refusal(web_session.user, version.id)
     holders = service.reading.details(web_session.user, version.id).holders
     return web_session.page(
         "delete.html",
         status,
         version=version,
-        receipt=verdict.receipt,
-        kept=_kept(verdict.receipt.remaining),
-        refusal=refusal or verdict.refusal,
+        kept=service.listing.kept(version),
+        refusal=message,
         holders=holders,
     )
-
-
-def _kept(remaining: Sequence[RemainingVersion]) -> Kept:
-    """Return the newest of the versions that stay."""
-    newest = [KeptVersion(other.number, other.fingerprint, None) for other in remaining[-MAX_KEPT:]]
-    return Kept(tuple(reversed(newest)), len(remaining))
