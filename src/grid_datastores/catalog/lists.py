@@ -82,7 +82,7 @@ class Lists:
         rows = self._connection.execute(query.order_by(_TABLE.number.desc()).limit(count))
         datastore = self.datastore(version.owner_id, version.ref.name)
         total = datastore.versions - version.phase.counts_against_quota if datastore else 0
-        return Kept(tuple(_kept(row) for row in rows), total)
+        return Kept(tuple(KeptVersion(*row) for row in rows), total)
 
     def kept(self, version: Version, count: int) -> Kept:
         """Return the versions that stayed when this version was deleted, at most `count` of them, newest first."""
@@ -97,7 +97,7 @@ class Lists:
         )
         query = select(_TABLE.number, _TABLE.fingerprint, _TABLE.deleted_at).where(*stayed)
         rows = self._connection.execute(query.order_by(_TABLE.number.desc()).limit(count))
-        newest = tuple(_kept(row) for row in rows)
+        newest = tuple(KeptVersion(*row) for row in rows)
         total = len(newest)
         if total == count:
             total = self._connection.execute(select(func.count()).where(*stayed)).scalar_one()
@@ -141,7 +141,3 @@ def _sorted(selection: Selection) -> list[ColumnElement[object]]:
 
 def _datastore(row: Row[tuple[object, ...]]) -> Datastore:
     return Datastore(row.name, row.version_count, row.failed_count, row.size_bytes)
-
-
-def _kept(row: Row[tuple[object, ...]]) -> KeptVersion:
-    return KeptVersion(row.number, row.fingerprint, row.deleted_at)
