@@ -41,8 +41,7 @@ class Reading:
         with self._context.catalog.read() as tx:
             version = tx.versions.find(user.id, ref)
             if version is None:
-                numbers = [v.ref.number for v in tx.versions.of_owner(user.id) if v.ref.name == ref.name]
-                raise NotFound.version(ref, numbers)
+                raise NotFound.version(ref, tx.versions.numbers(user.id, ref.name))
             return version
 
     def get(self, user: User, version_id: str) -> Version:

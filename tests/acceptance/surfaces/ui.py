@@ -141,9 +141,15 @@ class UiSurface:
         with self._tab() as page:
             page.goto("/")
             self._picture(page, "your datastores")
-            rows = page.get_by_role("region", name=name, exact=True).get_by_role("row").all()[1:]
+            listed = page.get_by_role("region", name=name, exact=True)
+            every = listed.get_by_role("link", name=re.compile("^All [0-9,]+ versions"))
+            if every.count():  # only the newest are shown
+                press(page, every)
+                assert not page.get_by_role("link", name="Next").count()
+                listed = page.get_by_role("region", name="Versions")
+            rows = listed.get_by_role("row").all()[1:]
             cells = [(row.get_by_role("rowheader"), row.get_by_role("cell").first) for row in rows]
-            return [(number_in(header.inner_text()), phase.inner_text().strip()) for header, phase in cells]
+            return sorted((number_in(header.inner_text()), phase.inner_text().strip()) for header, phase in cells)
 
     def phase(self, name: str, number: int) -> str:
         with self._tab() as page:

@@ -51,7 +51,7 @@ def test_the_first_page_lists_versions_by_name_each_with_its_details_and_delete(
     page = _page(ana, "/")
     assert _text(page.xpath("//h1")[0]) == "Datastores"
     assert _texts(page, "//section//h2") == ["birds", "data"]
-    for name, folder, numbers in (("birds", "birds", [1]), ("data", "stock", [1, 2, 3])):
+    for name, folder, numbers in (("birds", "birds", [1]), ("data", "stock", [3, 2, 1])):
         rows = _section(page, name).xpath(".//tbody/tr")
         for number, row in zip(numbers, rows, strict=True):
             [details] = row.xpath("./th/a")

@@ -129,7 +129,7 @@ def test_the_keyboard_reaches_everything_in_the_order_of_the_page(open_page: Ope
     page = open_page()
     page.goto(f"{VERSION}/delete")
     reached = []
-    for _ in range(10):
+    for _ in range(11):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.innerText"))
         outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
@@ -142,7 +142,8 @@ def test_the_keyboard_reaches_everything_in_the_order_of_the_page(open_page: Ope
         "Sessions and Runs",
         "Sign out",
         "Datastores",
-        "data version 1",
+        "data",
+        "version 1",
         "version 2 of data",
         "version 3 of data",
     ]
@@ -170,8 +171,10 @@ def test_axe_finds_no_barrier_on_any_page(open_page: OpenPage, ana: Person, tmp_
     )
     notes, long = "/datastores/notes/versions/1", f"/datastores/{LONG}/versions/1"
     more = (notes, f"{notes}/delete", long, f"{long}/delete", "/workloads/start", "/nope")
+    lists = ("/", "/datastores/data", "/failed-uploads", "/deleted-versions", "/datastores/data/failed-uploads")
     files = (f"{notes}?folder=deep", *(f"{notes}/preview/{path}" for path in ("note-000.txt", *shown)))
-    for path in ("/", *versions, *more, *files, "/upload", "/workloads", "/workloads/start?name=data&version=1"):
+    mounting = ("/workloads", "/workloads/start?name=data&version=1")
+    for path in (*lists, *versions, *more, *files, "/upload", *mounting):
         page.goto(path)
         check_at_all_widths(page)
     page.context.clear_cookies()

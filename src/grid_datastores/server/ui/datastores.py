@@ -1,8 +1,7 @@
-"""The pages that show all versions, one version, and its files."""
+"""The pages that show one version and its files."""
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -10,15 +9,15 @@ from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 
 from grid_datastores.domain.errors import Damaged
-from grid_datastores.domain.model import Phase, VersionRef, WorkloadKind
+from grid_datastores.domain.model import Phase, VersionRef
 from grid_datastores.domain.naming import parse_number
-from grid_datastores.domain.rules import check_readable, holds
+from grid_datastores.domain.rules import check_readable
 from grid_datastores.server.ui.archive import tar
 from grid_datastores.server.ui.files import open_folder
 from grid_datastores.server.ui.web_session import RELOAD_PAGE, TheWebSession, WebSession
 
 if TYPE_CHECKING:
-    from grid_datastores.domain.model import Version, Workload
+    from grid_datastores.domain.model import Version
 
 router = APIRouter()
 
@@ -26,17 +25,6 @@ router = APIRouter()
 def find(web_session: WebSession, name: str, number: str) -> Version:
     """Return the user's version, deleted or not. Refuses a word as its number (rule no-default-version)."""
     return web_session.state.service.reading.find(web_session.user, VersionRef(name, parse_number(number)))
-
-
-@router.get("/")
-def show_datastores(web_session: TheWebSession) -> Response:
-    """Show all versions, grouped by name."""
-    reading = web_session.state.service.reading
-    versions = reading.versions(web_session.user)
-    named = [(name, list(group)) for name, group in groupby(versions, key=lambda version: version.ref.name)]
-    return web_session.page(
-        "datastores.html", named=named, quota=reading.quota(web_session.user), users=_users(web_session)
-    )
 
 
 @router.get("/datastores/{name}/versions/{number}")
@@ -89,14 +77,3 @@ def download_file(web_session: TheWebSession, name: str, number: str, path: str)
 def _attachment(name: str, content: object, kind: str) -> StreamingResponse:
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}"}
     return StreamingResponse(content, media_type=kind, headers=headers)  # type: ignore[arg-type]
-
-
-def _users(web_session: WebSession) -> dict[str, list[Workload]]:
-    """Return the Sessions and Runs that use each version, by version id."""
-    now = web_session.state.service.now()
-    users: dict[str, list[Workload]] = {}
-    for kind in WorkloadKind:
-        for workload in web_session.state.service.workloads.list(web_session.user, kind):
-            for mount in workload.mounts if holds(workload, now) else ():
-                users.setdefault(mount.version_id, []).append(workload)
-    return users

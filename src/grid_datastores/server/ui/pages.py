@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from grid_datastores.domain.model import VersionRef
 
+_SHORT = 34  # characters of a source in a list
+
 _templates = Environment(
     loader=PackageLoader("grid_datastores.server.ui"),
     autoescape=True,
@@ -31,9 +33,14 @@ def page(template: str, status: int = 200, **values: object) -> HTMLResponse:
     return HTMLResponse(_templates.get_template(template).render(values), status)
 
 
+def datastore_path(name: str) -> str:
+    """Return the path of a datastore's page, or "" for no name. The paths of its lists start with it."""
+    return f"/datastores/{quote(name, safe='')}" if name else ""
+
+
 def version_path(ref: VersionRef) -> str:
     """Return the path of a version's page. The paths of its deletion and its files start with it."""
-    return f"/datastores/{quote(ref.name, safe='')}/versions/{ref.number}"
+    return f"{datastore_path(ref.name)}/versions/{ref.number}"
 
 
 def _plain(text: str) -> str:
@@ -41,9 +48,29 @@ def _plain(text: str) -> str:
     return "\n".join(map(escape_control, text.split("\n")))
 
 
+def _shortened(location: str) -> str:
+    """Return a long source in short: the end of a path or address, which tells more than its beginning."""
+    if len(location) <= _SHORT:
+        return location
+    _, slash, end = location[1 - _SHORT :].partition("/")
+    return f"…/{end}" if slash else f"{location[: _SHORT - 1]}…"
+
+
+def _grouped(number: int) -> str:
+    """Return the number with its digits in groups of three."""
+    return f"{number:,}"
+
+
 def _format_time(at: datetime | None) -> str:
     return format_utc(at) if at else "never"
 
 
-_templates.filters.update(size=format_size, plain=_plain, when=_format_time)
-_templates.globals.update(asset=asset_path, counted=counted, guide="", styles=STYLES, version_path=version_path)
+_templates.filters.update(grouped=_grouped, short=_shortened, size=format_size, plain=_plain, when=_format_time)
+_templates.globals.update(
+    asset=asset_path,
+    counted=counted,
+    datastore_path=datastore_path,
+    guide="",
+    styles=STYLES,
+    version_path=version_path,
+)

@@ -71,7 +71,9 @@ def _title(request: Request, refusal: Refusal) -> str:
         return "File not found"
     if "folder" in request.query_params:
         return "Folder not found"
-    return "Version not found" if "/versions/" in request.url.path else "Page not found"
+    if "/versions/" in request.url.path:
+        return "Version not found"
+    return "Datastore not found" if request.url.path.startswith("/datastores/") else "Page not found"
 
 
 def _page(request: Request, status: int, title: str, message: str) -> Response:
