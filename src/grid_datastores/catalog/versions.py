@@ -6,9 +6,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import case, delete, func, insert, select, update
 
 from grid_datastores.catalog import schema
+from grid_datastores.catalog.workloads import holding
 from grid_datastores.domain.errors import Immutable, NotFound
 from grid_datastores.domain.model import (
     Event,
@@ -27,10 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection, Row, Select
+    from sqlalchemy import ColumnElement, Connection, Row, Select
 
 MAX_REFRESHES = 4  # of an upload's activity per expiry period
 _UNFINISHED = [phase.value for phase in Phase if phase.unfinished]
+_COUNTED = [phase.value for phase in Phase if phase.counts_against_quota]
 
 
 class Versions:
@@ -144,6 +146,27 @@ class Versions:
         table = schema.users
         query = select(table.c.version_count).where(table.c.id == owner_id)
         return int(self._connection.execute(query).scalar_one())
+
+    def unused_longest(self, owner_id: str, now: datetime, *, limit: int, skip: int = 0) -> list[Version]:
+        """Return the owner's versions that count against the quota and are not in use, unused longest first.
+
+        They are at most `limit`, after the first `skip`. A version that was never used counts from its creation.
+        """
+        table = schema.versions
+        order = func.coalesce(table.c.last_used_at, table.c.created_at), table.c.name, table.c.number
+        page = select(table.c.id).where(*_unused(owner_id, now)).order_by(*order).limit(limit).offset(skip)
+        return self._all(select(table).where(table.c.id.in_(page)).order_by(*order))
+
+    def unused_total(self, owner_id: str, now: datetime) -> tuple[int, int]:
+        """Return how many versions `unused_longest` has in all, and how many bytes they take in storage.
+
+        A reference takes none: its objects stay in the bucket.
+        """
+        table = schema.versions
+        stored = case((table.c.source_kind == SourceKind.REFERENCE.value, 0), else_=table.c.size_bytes)
+        query = select(func.count(), func.coalesce(func.sum(stored), 0)).where(*_unused(owner_id, now))
+        count, size = self._connection.execute(query).one()
+        return count, int(size)
 
     def fetch_url(self, version_id: str) -> str | None:
         """Return the URL to fetch the version from. It can contain secrets and is never shown."""
@@ -323,6 +346,13 @@ class Versions:
 
     def _all(self, query: Select[tuple[object, ...]]) -> list[Version]:
         return [to_version(row) for row in self._connection.execute(query)]
+
+
+def _unused(owner_id: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions for the owner's versions that count against the quota and that no workload holds."""
+    table, mounts, workloads = schema.versions, schema.mounts, schema.workloads
+    held = select(mounts.c.version_id).join(workloads, workloads.c.id == mounts.c.workload_id).where(holding(now))
+    return table.c.owner_id == owner_id, table.c.phase.in_(_COUNTED), table.c.id.not_in(held)
 
 
 def to_version(row: Row[tuple[object, ...]]) -> Version:

@@ -240,15 +240,18 @@ class UploadInterrupted(Refusal):
 class QuotaReached(Refusal):
     """The user has the maximum number of versions (rule quota-limit)."""
 
+    MAX_LISTED: ClassVar[int] = 3  # versions
     reason = "QUOTA_REACHED"
     code = RESOURCE_EXHAUSTED
     status = 429
 
     @classmethod
     def of(cls, quota: Quota, unused: Sequence[VersionRef]) -> QuotaReached:
-        """State how to make room. `unused` versions are listed in their order: least recently used first."""
-        commands = "".join(f"\n  {delete_command(ref)}" for ref in unused)
+        """State how to make room: list the first of the `unused` versions, which are sorted, unused longest first."""
+        commands = "".join(f"\n  {delete_command(ref)}" for ref in unused[: cls.MAX_LISTED])
         room = f"To make room, delete a version that is not in use:{commands}"
+        if len(unused) > cls.MAX_LISTED:
+            room += "\nThese are unused longest. To list all your versions: grid datastore"
         if not unused:
             room = (
                 "All of them are in use. To see by which Session or Run, then end it:"

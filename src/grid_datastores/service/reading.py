@@ -9,7 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import Damaged, NotFound
-from grid_datastores.domain.model import ETAG, SINGLE_REFERENCE, Details
+from grid_datastores.domain.model import ETAG, SINGLE_REFERENCE, Details, Unused
 from grid_datastores.domain.rules import check_not_deleted, check_readable
 from grid_datastores.service.context import Context, owned
 from grid_datastores.storage import raising_damaged, read_files
@@ -62,6 +62,13 @@ class Reading:
         """Return how many versions the user has and how many they may have."""
         with self._context.catalog.read() as tx:
             return self._context.quota(tx, user)
+
+    def unused(self, user: User, *, limit: int, skip: int = 0) -> Unused:
+        """Return the user's versions that can be deleted now: at most `limit`, after the first `skip`."""
+        with self._context.catalog.read() as tx:
+            now = self._context.clock()
+            count, size = tx.versions.unused_total(user.id, now)
+            return Unused(tuple(tx.versions.unused_longest(user.id, now, limit=limit, skip=skip)), count, size)
 
     def manifest(self, user: User, version_id: str) -> Manifest:
         """Return the version's manifest, its files sorted by path. Raises a refusal if the version is not available."""

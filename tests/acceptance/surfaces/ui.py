@@ -18,12 +18,14 @@ from acceptance.surfaces.browsing import (
     Chromium,
     looking,
     number_in,
+    offered,
     only_button,
     outcome,
     path_of,
     person,
     press,
     press_at_once,
+    receipt_in,
     start_button,
 )
 from living_spec.recorder import Recorder
@@ -241,16 +243,7 @@ class UiSurface:
         return refused or Outcome(True, False, False, self.said())
 
     def receipt(self, outcome: Outcome) -> Receipt:
-        said = outcome.said
-        gone = re.search(r"^Deleted? version (\d+) of", said, re.MULTILINE)
-        contents = re.search(r"Contents\s+(\d+) files?, ([\d.]+ \w+)", said)
-        assert gone, said
-        assert contents, said
-        kept = re.findall(r"^version (\d+) of \S+ ([0-9a-f]{8})$", said, re.MULTILINE)
-        quota = re.search(r"You have (\d+) of \d+ versions now, (\d+) before", said)
-        numbers = [(int(number), fingerprint) for number, fingerprint in kept]
-        counts = (int(quota[2]), int(quota[1])) if quota else None
-        return Receipt(int(gone[1]), int(contents[1]), contents[2], numbers, counts)
+        return receipt_in(outcome.said)
 
     def confirm(self) -> Outcome:
         """Press the one button that deletes."""
@@ -258,6 +251,9 @@ class UiSurface:
             done = outcome(page, press(page, only_button(page)))
             self._picture(page, "the receipt" if done.done else "the deletion is refused")
             return done
+
+    def offered(self, outcome: Outcome) -> list[tuple[str, int]]:
+        return offered(self._windows[-1])
 
     def mount(self, session: str, name: str, number: int) -> Outcome:
         return self.ask_to_mount(session, name, number) or self.start()
@@ -280,16 +276,16 @@ class UiSurface:
             return outcome(page, press(page, start_button(page)))
 
     def pause(self, session: str) -> Outcome:
-        return self._change("Pause Session", session)
+        return self._change("Pause", "Session", session)
 
     def resume(self, session: str) -> Outcome:
-        return self._change("Resume Session", session)
+        return self._change("Resume", "Session", session)
 
     def end(self, session: str) -> Outcome:
-        return self._change("Delete Session", session)
+        return self._change("End", "Session", session, asked=True)
 
     def cancel(self, run: str) -> Outcome:
-        return self._change("Cancel Run", run)
+        return self._change("Cancel", "Run", run, asked=True)
 
     def sessions(self) -> list[str]:
         with self._tab() as page:
@@ -392,12 +388,15 @@ class UiSurface:
             assert fact.count(), f"The page of version {number} of {name} does not say its {label.lower()}."
             return fact.inner_text()
 
-    def _change(self, words: str, name: str) -> Outcome:
+    def _change(self, word: str, kind: str, name: str, *, asked: bool = False) -> Outcome:
+        """Press the button of this name: of the list, or `asked` for by its link, of the page that asks first."""
         with self._tab() as page:
             page.goto("/workloads")
             self._picture(page, "your Sessions and Runs")
-            button = page.get_by_role("button", name=f"{words} {name}", exact=True)
-            return outcome(page, press(page, button))
+            if asked:
+                press(page, page.get_by_role("link", name=f"{word}… {kind} {name}", exact=True))
+                self._picture(page, "the page that asks before it ends")
+            return outcome(page, press(page, page.get_by_role("button", name=f"{word} {kind} {name}", exact=True)))
 
     def _quota(self) -> re.Match[str]:
         with self._tab() as page:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
 from base64 import b64decode
 from collections.abc import Callable
@@ -68,9 +69,15 @@ def test_the_whole_story(open_page: OpenPage, ana: Person, tmp_path: Path, scrip
     press(page, "Pause Session tuning")
     press(page, "Resume Session tuning")
     page.goto(f"{VERSION.removesuffix('1')}4/delete")
-    assert page.get_by_role("main").get_by_role("button").all_inner_texts() == ["Delete\nSession tuning"]
-    press(page, "Delete Session tuning")
+    assert page.get_by_role("main").get_by_role("button").all_inner_texts() == []
+    press(page, "End Session tuning…")
+    assert heading(page) == "End Session tuning?"
+    press(page, "Keep it")
+    assert heading(page) == "Version 4 of data cannot be deleted now"
+    press(page, "End Session tuning…")
+    press(page, "End Session tuning")
     assert heading(page) == "Delete version 4 of data?"
+    assert "Session tuning ended at" in page.get_by_role("status").inner_text()
     press(page, "Delete version 4 of data")
     assert heading(page) == "Deleted version 4 of data"
     page.reload()
@@ -152,8 +159,8 @@ def test_the_keyboard_reaches_everything_in_the_order_of_the_page(open_page: Ope
 
 
 def test_axe_finds_no_barrier_on_any_page(open_page: OpenPage, ana: Person, tmp_path: Path) -> None:
-    ana.api.mount("tuning", "data", 2)
-    ana.api.mount("waiting", "data", 2)
+    for session in ("over", "tuning", "waiting"):
+        ana.api.mount(session, "data", 2)
     ana.api.pause("waiting")
     ana.api.run("nightly", "data", 3)
     ana.api.delete("data", "1")
@@ -174,6 +181,9 @@ def test_axe_finds_no_barrier_on_any_page(open_page: OpenPage, ana: Person, tmp_
     lists = ("/", "/datastores/data", "/failed-uploads", "/deleted-versions", "/datastores/data/failed-uploads")
     files = (f"{notes}?folder=deep", *(f"{notes}/preview/{path}" for path in ("note-000.txt", *shown)))
     mounting = ("/workloads", "/workloads/start?name=data&version=1")
+    asks = re.findall(r'href="(/workloads/(?:session|run)/[^"]+)"', ana.http.get("/workloads").text)
+    ended = ana.press(asks[0].partition("?")[0]).headers["location"]
+    more += (ended, *asks[1:], "/make-room")
     for path in (*lists, *versions, *more, *files, "/upload", *mounting):
         page.goto(path)
         check_at_all_widths(page)

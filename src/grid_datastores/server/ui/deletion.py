@@ -11,6 +11,7 @@ from grid_datastores.domain.errors import AlreadyDeleted, Refusal
 from grid_datastores.domain.model import Phase
 from grid_datastores.domain.text import COPIES
 from grid_datastores.server.ui.datastores import find
+from grid_datastores.server.ui.ending import done
 from grid_datastores.server.ui.pages import version_path
 from grid_datastores.server.ui.web_session import TheWebSession, WebSession, redirect
 
@@ -23,9 +24,12 @@ router = APIRouter(prefix="/datastores/{name}/versions/{number}")
 
 
 @router.get("/delete")
-def ask(web_session: TheWebSession, name: str, number: str) -> Response:
-    """Ask for confirmation: show the version and the versions that stay. If it is in use, list its holders."""
-    return _dialog(web_session, name, number, "", 200)
+def ask(web_session: TheWebSession, name: str, number: str, ended: str = "") -> Response:
+    """Ask for confirmation: show the version and the versions that stay. If it is in use, list its holders.
+
+    `ended` is the id of a holder that just ended.
+    """
+    return _dialog(web_session, name, number, "", 200, ended)
 
 
 @router.post("/delete")
@@ -67,7 +71,7 @@ def _receipt_path(web_session: WebSession, receipt: Receipt) -> str:
     )
 
 
-def _dialog(web_session: WebSession, name: str, number: str, refusal: str, status: int) -> Response:
+def _dialog(web_session: WebSession, name: str, number: str, refusal: str, status: int, ended: str = "") -> Response:
     version = find(web_session, name, number)
     if version.phase is Phase.DELETED:
         refused = AlreadyDeleted.of(version)
@@ -85,4 +89,5 @@ def _dialog(web_session: WebSession, name: str, number: str, refusal: str, statu
         kept=service.listing.kept(version),
         refusal=message,
         holders=holders,
+        done=done(web_session, ended),
     )
