@@ -7,13 +7,11 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import httpx
 from click.testing import CliRunner
-from fastapi import FastAPI
 
 from grid_datastores.cli.main import cli
 from grid_datastores.domain.model import User
@@ -77,7 +75,7 @@ class Browser:
 
     def __post_init__(self) -> None:
         """Make the server."""
-        self._app = create_app(self.service)
+        self._app = create_app(self.service, guide_url=self.guide)
 
     def get(self, path: str) -> str:
         """The page at this path."""
@@ -93,10 +91,6 @@ class Browser:
         """The answer to a request."""
         cookies = {COOKIE: self.service.accounts.new_token(self.user)} if self.user else {}
         return asyncio.run(self._sent(method, path, cookies, how))
-
-    @cached_property
-    def _app(self) -> FastAPI:
-        return create_app(self.service, guide_url=self.guide)
 
     async def _sent(self, method: str, path: str, cookies: dict[str, str], how: dict[str, Any]) -> httpx.Response:
         transport = httpx.ASGITransport(self._app)
