@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from grid_datastores.domain.model import VersionRef
+
+_TIME = re.compile("([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} UTC)")
 
 _templates = Environment(
     loader=PackageLoader("grid_datastores.server.ui"),
@@ -41,9 +44,15 @@ def _plain(text: str) -> str:
     return "\n".join(map(escape_control, text.split("\n")))
 
 
+def _with_times(text: str) -> list[tuple[str, str]]:
+    """Return the parts of a message, each with its time in ISO 8601 if it is one, so that a page can mark it up."""
+    parts = _TIME.split(_plain(text))
+    return [(part, f"{part[:10]}T{part[11:19]}+00:00" if at % 2 else "") for at, part in enumerate(parts)]
+
+
 def _format_time(at: datetime | None) -> str:
     return format_utc(at) if at else "never"
 
 
-_templates.filters.update(size=format_size, plain=_plain, when=_format_time)
+_templates.filters.update(size=format_size, with_times=_with_times, plain=_plain, when=_format_time)
 _templates.globals.update(asset=asset_path, counted=counted, guide="", styles=STYLES, version_path=version_path)
