@@ -30,6 +30,15 @@ def test_times_are_in_the_zone_of_the_reader_and_utc_shows_on_hover(open_page: O
         assert at.utcoffset() is not None
 
 
+def test_the_times_in_a_refusal_are_in_the_zone_of_the_reader(open_page: OpenPage, ana: Person) -> None:
+    ana.api.delete("data", "1")
+    page = open_page(timezone_id="Asia/Kolkata")
+    page.goto(f"{VERSION}/delete")
+    said = page.get_by_role("alert").inner_text()
+    assert re.search(r"was already deleted on \d{4}-\d\d-\d\d \d\d:\d\d:\d\d GMT\+5:30 by ana", said)
+    assert IN_UTC.fullmatch(str(page.get_by_role("alert").locator("time").get_attribute("title")))
+
+
 def test_without_javascript_times_are_in_utc_and_nothing_offers_to_copy(open_page: OpenPage) -> None:
     page = open_page(java_script_enabled=False, timezone_id="Asia/Kolkata")
     page.goto(VERSION)

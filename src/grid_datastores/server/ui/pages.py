@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from grid_datastores.domain.model import VersionRef
 
 _SHORT = 34  # characters of a source in a list
+_TIME = re.compile("([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} UTC)")
 
 _templates = Environment(
     loader=PackageLoader("grid_datastores.server.ui"),
@@ -61,11 +63,24 @@ def _grouped(number: int) -> str:
     return f"{number:,}"
 
 
+def _with_times(text: str) -> list[tuple[str, str]]:
+    """Return the parts of a message, each with its time in ISO 8601 if it is one, so that a page can mark it up."""
+    parts = _TIME.split(_plain(text))
+    return [(part, f"{part[:10]}T{part[11:19]}+00:00" if at % 2 else "") for at, part in enumerate(parts)]
+
+
 def _format_time(at: datetime | None) -> str:
     return format_utc(at) if at else "never"
 
 
-_templates.filters.update(grouped=_grouped, short=_shortened, size=format_size, plain=_plain, when=_format_time)
+_templates.filters.update(
+    grouped=_grouped,
+    plain=_plain,
+    short=_shortened,
+    size=format_size,
+    when=_format_time,
+    with_times=_with_times,
+)
 _templates.globals.update(
     asset=asset_path,
     counted=counted,
