@@ -70,6 +70,13 @@ class Lists:
         rows = self._connection.execute(query.offset(window.start).limit(window.size))
         return [to_version(row) for row in rows]
 
+    def available(self, owner_id: str, count: int) -> list[Version]:
+        """Return the owner's available versions, at most `count` of them, newest first."""
+        mine = (_TABLE.owner_id == owner_id, _TABLE.phase == Phase.AVAILABLE.value)
+        newest = (_TABLE.deleted_at.desc(), _TABLE.created_at.desc())  # the columns of an index
+        rows = self._connection.execute(select(schema.versions).where(*mine).order_by(*newest).limit(count))
+        return [to_version(row) for row in rows]
+
     def failed(self, owner_id: str) -> int:
         """Return how many failed uploads the owner has, in all datastores."""
         table = schema.users.c

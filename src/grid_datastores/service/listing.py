@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 DATASTORES_PER_PAGE = 10
 NEWEST_VERSIONS = 5  # of each datastore in the overview
 VERSIONS_PER_PAGE = 50
+MAX_MOUNTABLE = 100  # versions that the form that starts a workload offers
 MAX_KEPT = 50  # versions that a receipt lists
 
 
@@ -55,6 +56,16 @@ class Listing:
             listed = self._with_holders(tx, user, found[:VERSIONS_PER_PAGE])
             failed = datastore.failed if datastore else tx.lists.failed(user.id)
             return VersionsPage(tuple(listed), len(found) > len(listed), failed, datastore)
+
+    def mountable(self, user: User, chosen_id: str) -> tuple[list[Version], bool]:
+        """Return the newest available versions and the chosen one, sorted by name, and whether there are more."""
+        with self._context.catalog.read() as tx:
+            found = tx.lists.available(user.id, MAX_MOUNTABLE + 1)
+            chosen = tx.versions.get(chosen_id) if chosen_id else None
+        offered = {version.id: version for version in found[:MAX_MOUNTABLE]}
+        if chosen and chosen.owner_id == user.id and chosen.phase is Phase.AVAILABLE:
+            offered[chosen.id] = chosen
+        return sorted(offered.values(), key=lambda version: version.ref), len(found) > MAX_MOUNTABLE
 
     def kept(self, version: Version) -> Kept:
         """Return the versions that stayed when this version was deleted, or would stay if it were deleted now."""

@@ -19,7 +19,13 @@ from grid_datastores.domain.errors import NotFound
 from grid_datastores.domain.lists import Selection, SortColumn, SortOrder, VersionList
 from grid_datastores.domain.model import Phase, Source, SourceKind, User, WorkloadKind, WorkloadState
 from grid_datastores.service import Service, open_service
-from grid_datastores.service.listing import DATASTORES_PER_PAGE, MAX_KEPT, NEWEST_VERSIONS, VERSIONS_PER_PAGE
+from grid_datastores.service.listing import (
+    DATASTORES_PER_PAGE,
+    MAX_KEPT,
+    MAX_MOUNTABLE,
+    NEWEST_VERSIONS,
+    VERSIONS_PER_PAGE,
+)
 from grid_datastores.settings import Limits, Settings
 from grid_datastores.storage import Manifest
 
@@ -433,3 +439,23 @@ def test_a_wrong_number_is_answered_with_few_numbers(
     answer = browser.send("GET", "/datastores/data/versions/99")
     assert answer.status_code == 404
     assert f"There is no version 99 of data. It has {known}" in text_of(answer.text)
+
+
+def test_the_form_that_starts_a_workload_offers_the_newest_versions_and_the_chosen_one(
+    service: Service, ana: User, browser: Browser
+) -> None:
+    filled(service, ana, "data", MAX_MOUNTABLE)
+    filled(service, ana, "bad", 1, Phase.FAILED)
+    page = browser.get("/workloads/start")
+    assert page.count('<option value="data-') == MAX_MOUNTABLE
+    assert "bad version" not in page
+    assert "These are your newest versions." not in page
+    filled(service, ana, "many", MANY)
+    page = browser.get("/workloads/start?name=many&version=1")
+    assert page.count('<option value="') == MAX_MOUNTABLE + 2
+    assert '<option value="many-1" selected>' in page
+    assert "These are your newest versions." in page
+    ben, _key = service.accounts.add("ben")
+    mine = upload(service, ben)
+    refused = Browser(service, ben).press("/workloads/start", kind="session", name="mine", version="many-1")
+    assert re.findall(r'<option value="([^"]+)"', refused.text) == [mine]
