@@ -30,6 +30,12 @@ from acceptance.surfaces.browsing import (
 )
 from living_spec.recorder import Recorder
 
+# The name of each file or folder, which ends with a slash; its size in bytes, and where its last link leads.
+_ROWS = """(rows) => rows.map((row) => [
+  row.querySelector("a").innerText,
+  row.querySelector("data").value,
+  [...row.querySelectorAll("a")].at(-1).getAttribute("href"),
+])"""
 # The scenarios whose pages the guide shows, of one edition: every picture takes its time.
 _PICTURED = {
     "delete-two-of-four",
@@ -52,12 +58,6 @@ _SHOW = """(names) => {
     for (const [real, shown] of names) walker.currentNode.data = walker.currentNode.data.replaceAll(real, shown);
   }
 }"""
-# The name of each file or folder, which ends with a slash; its size in bytes, and where its last link leads.
-_ROWS = """(rows) => rows.map((row) => [
-  row.querySelector("a").innerText,
-  row.querySelector("data").value,
-  [...row.querySelectorAll("a")].at(-1).getAttribute("href"),
-])"""
 _SHOW_REAL = "() => window.realTexts.forEach(([node, text]) => { node.data = text; })"
 
 
