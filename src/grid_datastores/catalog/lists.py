@@ -10,6 +10,7 @@ from grid_datastores.catalog import schema
 from grid_datastores.catalog.versions import to_version
 from grid_datastores.domain.lists import Datastore, Kept, KeptVersion, SortColumn, SortOrder, VersionList
 from grid_datastores.domain.model import Phase
+from grid_datastores.domain.naming import MAX_NUMBER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,7 +131,7 @@ def _selected(owner_id: str, selection: Selection) -> list[ColumnElement[bool] |
 def _matches(selection: Selection) -> list[ColumnElement[bool]]:
     text = selection.text
     matches = [_TABLE.source_location.icontains(text, autoescape=True)]
-    if text.isascii() and text.isdigit():
+    if text.isascii() and text.isdigit() and int(text) <= MAX_NUMBER:
         matches.append(_TABLE.number == int(text))
     if not selection.name:
         matches.append(_TABLE.name.icontains(text, autoescape=True))

@@ -71,7 +71,8 @@ def test_no_button_deletes_more_than_one_version(ana: Person, tmp_path: Path) ->
     ana.api.mount("tuning", "birds", 1)
     ana.api.run("nightly", "birds", 1)
     details = [f"/datastores/{name}/versions/{number}" for name, number in _versions(ana)]
-    pages = ["/", *details, *(f"{path}/delete" for path in details), "/upload", "/make-room", "/workloads"]
+    lists = ["/", "/datastores/data", "/datastores/birds", "/failed-uploads", "/deleted-versions"]
+    pages = [*lists, *details, *(f"{path}/delete" for path in details), "/upload", "/make-room", "/workloads"]
     pages += [link.get("href") for link in _page(ana, "/workloads").xpath("//tbody//a[@class='button']")]
     pages.append("/workloads/start")
     forms = [(path, form) for path in pages for form in _page(ana, path).xpath("//main//form")]

@@ -14,7 +14,17 @@ from acceptance.server import ServerProcess
 from reliability.ui.person import Person, alert, at, stocked
 
 DELETE = "/datastores/data/versions/1/delete"
-PAGES = ["/", "/datastores/data/versions/1", DELETE, "/upload", "/workloads", "/workloads/start"]
+PAGES = [
+    "/",
+    "/datastores/data",
+    "/failed-uploads",
+    "/deleted-versions",
+    "/datastores/data/versions/1",
+    DELETE,
+    "/upload",
+    "/workloads",
+    "/workloads/start",
+]
 CHANGES = [
     DELETE,
     "/upload/address",
