@@ -104,7 +104,7 @@ def _run(
     host, port = listener.getsockname()[:2]
     host = _LOOPBACK.get(host, host)
     url_host = f"[{host}]" if ":" in host else host
-    app = create_app(service, hosts, settings.public_url)
+    app = create_app(service, hosts, settings.public_url, settings.guide_url)
     config = uvicorn.Config(
         _stoppable(app),
         http=partial(TimedProtocol, limits=ConnectionLimits.of_this_process()),  # type: ignore[arg-type]

@@ -31,6 +31,12 @@ from acceptance.surfaces.browsing import (
 from acceptance.surfaces.pictures import take
 from living_spec.recorder import Recorder
 
+# The name of each file or folder, which ends with a slash; its size in bytes, and where its last link leads.
+_ROWS = """(rows) => rows.map((row) => [
+  row.querySelector("a").innerText,
+  row.querySelector("data").value,
+  [...row.querySelectorAll("a")].at(-1).getAttribute("href"),
+])"""
 # The scenarios whose pages the guide shows, of one edition: every picture takes its time.
 _PICTURED = {
     "delete-two-of-four",
@@ -128,9 +134,15 @@ class UiSurface:
         with self._tab() as page:
             page.goto("/")
             self._picture(page, "your datastores")
-            rows = page.get_by_role("region", name=name, exact=True).get_by_role("row").all()[1:]
+            listed = page.get_by_role("region", name=name, exact=True)
+            every = listed.get_by_role("link", name=re.compile("^All [0-9,]+ versions"))
+            if every.count():  # only the newest are shown
+                press(page, every)
+                assert not page.get_by_role("link", name="Next").count()
+                listed = page.get_by_role("region", name="Versions")
+            rows = listed.get_by_role("row").all()[1:]
             cells = [(row.get_by_role("rowheader"), row.get_by_role("cell").first) for row in rows]
-            return [(number_in(header.inner_text()), phase.inner_text().strip()) for header, phase in cells]
+            return sorted((number_in(header.inner_text()), phase.inner_text().strip()) for header, phase in cells)
 
     def phase(self, name: str, number: int) -> str:
         with self._tab() as page:
@@ -155,9 +167,8 @@ class UiSurface:
             if not page.get_by_role("region", name="Files").count():
                 return outcome(page, answer, refused=True)
             self._picture(page, "the details of a version")
-            rows = page.get_by_role("region", name="Files").get_by_role("row").all()[1:]
-            cells = [row.get_by_role("cell").all_inner_texts() for row in rows]
-            return Outcome(True, False, False, "\n".join("  ".join(row) for row in cells))
+            rows = [f"{path}  {size}" for path, size, _address in self._listed_files(page)]
+            return Outcome(True, False, False, "\n".join(rows))
 
     def download(self, name: str, number: int, folder: Path) -> Outcome:
         with self._tab() as page:
@@ -178,8 +189,18 @@ class UiSurface:
         """Where the links of the files lead."""
         with self._tab() as page:
             page.goto(path_of(name, number))
-            links = page.get_by_role("region", name="Files").get_by_role("row").get_by_role("link").all()
-            return [str(link.get_attribute("href")) for link in links]
+            return [address for *_path, address in self._listed_files(page)]
+
+    def _listed_files(self, page: Page, folder: str = "") -> Iterator[tuple[str, str, str]]:
+        """The path, size in bytes and address of each file, folder by folder."""
+        rows = page.get_by_role("region", name="Files").locator("tbody tr").evaluate_all(_ROWS)
+        for name, size, address in rows:
+            if not name.endswith("/"):
+                yield folder + name, size, address
+        for name, _size, address in rows:
+            if name.endswith("/"):
+                page.goto(address)
+                yield from self._listed_files(page, folder + name)
 
     def open_address(self, address: str) -> Outcome:
         """Type an address that was kept."""
