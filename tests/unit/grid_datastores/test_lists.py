@@ -303,7 +303,7 @@ def test_versions_are_filtered_by_number_and_source(service: Service, ana: User,
     assert 'href="/datastores/data?sort=size&amp;order=desc">Show all</a>' in named
     upload(service, ana)
     assert headers_of(browser.get("/datastores/data?q=121")) == ["data version 121"]
-    for text in ("nothing", "9" * 100, "%00", "%ff", "%ed%a0%80"):
+    for text in ("nothing", "9" * 100, "%ff", "%ed%a0%80"):
         assert "No version matches “" in browser.get(f"/datastores/data?q={text}")
 
 
