@@ -10,6 +10,7 @@ import pytest
 from in_process import Browser, Terminal
 from manual_clock import Clock
 
+from grid_datastores.domain.buckets import ANY_BUCKET
 from grid_datastores.domain.model import User
 from grid_datastores.service import Service, open_service
 from grid_datastores.settings import Limits, Settings
@@ -22,7 +23,8 @@ def clock() -> Clock:
 
 @pytest.fixture
 def service(tmp_path: Path, clock: Clock) -> Iterator[Service]:
-    settings = Settings(tmp_path, tmp_path / "data" / "catalog.sqlite", Limits(quota=2, upload_expiry=clock.expiry))
+    limits = Limits(quota=2, upload_expiry=clock.expiry, allowed_buckets=(ANY_BUCKET,))
+    settings = Settings(tmp_path, tmp_path / "data" / "catalog.sqlite", limits)
     opened = open_service(settings, lambda: None, clock, lambda: clock.steady, "boot")
     yield opened
     opened.context.catalog.close()

@@ -36,7 +36,7 @@ def _ask(service: Service, method: str, path: str, **how: Any) -> httpx.Response
     return asyncio.run(ask())
 
 
-@pytest.mark.parametrize("path", ["/v1/core/local/quota", "/"])
+@pytest.mark.parametrize("path", ["/v1/core/local/quota", "/upload"])
 def test_what_breaks_tells_browsers_to_be_careful(service: Service, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     user, key = service.accounts.add("ana")
     cookie = {"cookie": f"grid_session={service.accounts.new_token(user)}"}
@@ -55,10 +55,10 @@ def test_a_query_has_a_longest_length(service: Service) -> None:
     longest = USER + " " * (10_000 - len(USER))
     assert _ask(service, "POST", "/graphql", json={"query": longest}, headers=headers).json()["data"]["getUser"]
     flood = "{" + " ".join(f"a{n}:getUser{{userId}}" for n in range(20_000)) + "}"
-    for query in (longest + " ", flood):
+    for query, status, maximum in ((longest + " ", 400, "10,000 characters"), (flood, 413, "65,536 bytes")):
         answer = _ask(service, "POST", "/graphql", json={"query": query}, headers=headers)
-        assert answer.status_code == 400
-        assert "The maximum is 10,000 characters" in answer.json()["message"]
+        assert answer.status_code == status
+        assert f"The maximum is {maximum}" in answer.json()["message"]
 
 
 @pytest.mark.proves("phase-fetching")
