@@ -156,10 +156,10 @@ class Machine:
         return frozenset(path.name for path in self.storage.iterdir()) if self.storage.exists() else frozenset()
 
 
-def finished(process: Process) -> Said:
-    """What a command came to, once it has ended."""
+def finished(process: Process, within: float = 60) -> Said:
+    """What a command came to, once it has ended; it is killed, and the test fails, if that takes too many seconds."""
     try:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=within)
     finally:
         process.kill()
     return Said(process.returncode, out or "", err or "")
