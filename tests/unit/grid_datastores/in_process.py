@@ -7,11 +7,13 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import httpx
 from click.testing import CliRunner
+from fastapi import FastAPI
 
 from grid_datastores.cli.main import cli
 from grid_datastores.domain.model import User
@@ -72,6 +74,10 @@ class Browser:
     service: Service
     user: User | None = None
 
+    @cached_property
+    def _app(self) -> FastAPI:
+        return create_app(self.service)
+
     def get(self, path: str) -> str:
         """The page at this path."""
         answer = self.send("GET", path)
@@ -88,7 +94,7 @@ class Browser:
         return asyncio.run(self._sent(method, path, cookies, how))
 
     async def _sent(self, method: str, path: str, cookies: dict[str, str], how: dict[str, Any]) -> httpx.Response:
-        transport = httpx.ASGITransport(create_app(self.service))
+        transport = httpx.ASGITransport(self._app)
         headers = {"sec-fetch-site": "same-origin"}
         async with httpx.AsyncClient(transport=transport, base_url=ADDRESS, cookies=cookies, headers=headers) as http:
             return await http.request(method, path, **how)
