@@ -61,12 +61,12 @@ class Finishing:
         first error after it has tried all versions.
         """
         with self._context.catalog.read() as tx:
-            versions = [version for phase in _IN_BACKGROUND for version in tx.versions.in_phase(phase)]
-            waiting = [(version, tx.users.get(version.owner_id)) for version in versions]
+            versions = [version for version in tx.versions.in_phase(*_IN_BACKGROUND) if version.source.kind in kinds]
+            waiting = [(version, tx.users.get(version.owner_id)) for version in versions if only in (None, version.id)]
         errors: list[BaseException] = []
         for version, user in waiting:
-            if version.source.kind not in kinds or only not in (None, version.id) or self._stopping.is_set():
-                continue
+            if self._stopping.is_set():
+                break
             try:
                 self._claim_and_finish(version, actor or (user.name if user else ""))
             except (KeyboardInterrupt, SystemExit):
