@@ -12,7 +12,7 @@ from grid_datastores.domain.errors import InvalidInput, TooLarge
 from grid_datastores.domain.model import Source, SourceKind, Upload
 from grid_datastores.domain.naming import whole_number
 from grid_datastores.domain.rules import check_part_size
-from grid_datastores.server.answers import BYTES
+from grid_datastores.server.answers import BYTES, REFUSED
 from grid_datastores.server.origin import origin
 from grid_datastores.server.state import CLUSTER, InCluster, State, TheState, TheUser
 from grid_datastores.service.uploads import CompletedObject
@@ -29,8 +29,10 @@ _MANIFEST = {
     "content": {"application/x-ndjson": {"schema": {"type": "string", "maxLength": MAX_MANIFEST, "title": "Body"}}},
 }
 
-router = APIRouter(prefix="/v1/core/{clusterId}/datastores", tags=["uploads"], dependencies=[InCluster])
-parts = APIRouter(tags=["uploads"])
+router = APIRouter(
+    prefix="/v1/core/{clusterId}/datastores", tags=["uploads"], dependencies=[InCluster], responses=REFUSED
+)
+parts = APIRouter(tags=["uploads"], responses=REFUSED)
 
 
 @router.post("")

@@ -14,6 +14,7 @@ from grid_datastores.domain.errors import Damaged
 from grid_datastores.domain.model import Phase, VersionRef, WorkloadKind
 from grid_datastores.domain.naming import parse_number
 from grid_datastores.domain.rules import check_readable, holds
+from grid_datastores.server.origin import SameOrigin
 from grid_datastores.server.ui.archive import tar
 from grid_datastores.server.ui.web_session import RELOAD_PAGE, TheWebSession, WebSession
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 FILES_PER_PAGE = 100
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False, dependencies=[SameOrigin])
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from grid_datastores.domain.errors import InvalidInput, Refusal
 from grid_datastores.domain.model import Source, SourceKind, Version
 from grid_datastores.domain.naming import MAX_NAME_LENGTH, check_name, name_from_folder, name_from_source
+from grid_datastores.server.origin import SameOrigin
 from grid_datastores.server.ui.pages import version_path
 from grid_datastores.server.ui.receiving import ReceivedFile, ReceivedForm, receive
 from grid_datastores.server.ui.web_session import TheForm, TheWebSession, WebSession, field, redirect
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 # The names that `check_name` accepts, so that the browser can check them before it sends anything.
 _NAME_PATTERN = rf"(?=.{{1,{MAX_NAME_LENGTH}}}$)[a-z0-9]([a-z0-9_\-]*[a-z0-9])?"
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False, dependencies=[SameOrigin])
 
 
 @dataclass(frozen=True, slots=True)
