@@ -222,10 +222,10 @@ class Versions:
         table = schema.versions
         self._connection.execute(update(table).where(table.c.phase.in_(_UNFINISHED)).values(active_at=at))
 
-    def in_phase(self, *phases: Phase) -> list[Version]:
-        """Return all users' versions in one of these phases, oldest first."""
+    def in_phase(self, phase: Phase) -> list[Version]:
+        """Return all users' versions in this phase, oldest first."""
         table = schema.versions
-        return self._all(select(table).where(table.c.phase.in_(phases)).order_by(table.c.created_at))
+        return self._all(select(table).where(table.c.phase == phase.value).order_by(table.c.created_at))
 
     def mark_bytes_gone(self, version_id: str, at: datetime) -> bool:
         """Record that the version's bytes are erased. Return False if another process has recorded it already."""

@@ -61,8 +61,9 @@ class Finishing:
         first error after it has tried all versions.
         """
         with self._context.catalog.read() as tx:
-            versions = [version for version in tx.versions.in_phase(*_IN_BACKGROUND) if version.source.kind in kinds]
-            waiting = [(version, tx.users.get(version.owner_id)) for version in versions if only in (None, version.id)]
+            versions = [version for phase in _IN_BACKGROUND for version in tx.versions.in_phase(phase)]
+            wanted = [version for version in versions if version.source.kind in kinds and only in (None, version.id)]
+            waiting = [(version, tx.users.get(version.owner_id)) for version in wanted]
         errors: list[BaseException] = []
         for version, user in waiting:
             if self._stopping.is_set():
