@@ -1,4 +1,4 @@
-# make site: everything, then the site at 127.0.0.1:8000.   make test: the tests.   make docs: the site, into site/.
+# make site: the site at 127.0.0.1:8000, then the results on it.   make test: the tests.   make docs: the site, into site/.
 PYTHON ?= python3
 BIN := .venv/bin
 # Processes of the test runs, one more than there are processors, as tests also wait; PROCESSES=0 runs all in one.
@@ -11,15 +11,16 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: site docs test test-fast checks evidence shipped defects mutation builders benchmarks setup lock clean
 
-site: docs
-	@echo "The site is at http://127.0.0.1:8000 (stop it with Ctrl-C)"
-	@$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory site
+site: setup
+	PYTHONPATH=tools $(BIN)/python -m guide
+	$(BIN)/living-spec feed
+	@$(BIN)/living-spec serve --address 127.0.0.1:8000 --numprocesses $(PROCESSES) --dist worksteal
 
 docs: evidence
 	$(STAGE) site $(BIN)/living-spec pictures
 	$(STAGE) site $(BIN)/living-spec feed
 	PYTHONPATH=tools $(STAGE) site $(BIN)/python -m guide
-	NO_MKDOCS_2_WARNING=1 $(STAGE) site $(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=tools $(STAGE) site $(BIN)/python -m site_builds
 	$(STAGE) "tests of the site" $(PYTEST) tests/docs --quiet
 
 # The tests that prove what the pages say and the acceptance run, where their last results do not hold any more; of the

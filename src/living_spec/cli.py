@@ -16,6 +16,7 @@ from living_spec.prose.facts_cli import facts
 from living_spec.prose.signing import sign
 from living_spec.report.command import report
 from living_spec.results import Freshness, Kind, Proof
+from living_spec.serving import serve
 from living_spec.spec import read_spec
 from living_spec.step_lint import collected_problems
 from living_spec.store import publish_pictures, read_proof
@@ -54,7 +55,7 @@ def check(edition: str | None, issues: Path | None) -> None:
     count = len(proof.spec.scenarios)
     if not count:
         raise SpecError("The features have no scenario, so there is nothing to check. Add one.")
-    click.echo(f"The evidence of {editions[edition]} is fresh: {count} scenarios on {len(required)} surfaces.")
+    click.echo(f"The evidence of {editions[edition].name} is fresh: {count} scenarios on {len(required)} surfaces.")
 
 
 @main.command()
@@ -87,16 +88,21 @@ def lint(issues: Path | None) -> None:
 
 
 @main.command()
-def feed() -> None:
-    """Write the feed of known issues, a JSON file in the folder of their pages."""
+@click.option("--site-url", metavar="URL", envvar="SITE_URL", default="", help="The address of the site; or SITE_URL.")
+def feed(site_url: str) -> None:
+    """Write the feed of known issues, a JSON file in the folder of their pages.
+
+    With the address of the site, its addresses are absolute.
+    """
     spec = read_spec(_config())
-    click.echo(write_feed(spec, read_register(spec).issues))
+    click.echo(write_feed(spec, read_register(spec).issues, site_url))
 
 
 main.add_command(issue)
 main.add_command(report)
 main.add_command(sign)
 main.add_command(facts)
+main.add_command(serve)
 
 
 def _config(issues: Path | None = None) -> Config:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Config",
+    "Edition",
     "Guide",
     "SpecError",
     "display_path",
@@ -27,14 +28,26 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Guide:
-    """The pages for users, which cite every rule."""
+class Edition:
+    """An edition of the product: its name, and a sentence that says what it is."""
 
-    pages: tuple[Path, ...]
+    name: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Guide:
+    """The pages for users, which cite every rule: all below `pages`, except those in the files and folders `spec`.
+
+    The guide speaks of the reader's edition only; the pages of the spec speak of all editions.
+    """
+
+    pages: Path
+    spec: tuple[Path, ...]
 
     def has(self, page: Path) -> bool:
         """Whether a page belongs to the guide."""
-        return any(page == top or top in page.parents for top in self.pages)
+        return page.is_relative_to(self.pages) and not any(page.is_relative_to(top) for top in self.spec)
 
 
 @dataclass(frozen=True)
@@ -68,7 +81,7 @@ class Prose:
 
 @dataclass(frozen=True)
 class Config:
-    """The paths of the spec, its pages and its evidence; surfaces and editions as id -> name, in order.
+    """The paths of the spec, its pages and its evidence; surfaces as id -> name and editions by id, in order.
 
     `digest` are the files and folders whose changes make evidence stale, besides the features and the tests. `tests` is
     the folder of the tests that run the scenarios, `defects` the file with the results of defects. Both are None if the
@@ -82,7 +95,7 @@ class Config:
     issues: Path
     digest: tuple[Path, ...]
     surfaces: Mapping[str, str]
-    editions: Mapping[str, str]
+    editions: Mapping[str, Edition]
     guide: Guide
     tests: Path | None
     defects: Path | None
@@ -147,16 +160,17 @@ def read_config(root: Path) -> Config:
     if not any(features.rglob("*.feature")):
         raise SpecError(f"[tool.living-spec] 'features' names {features}, which has no .feature file. Add one.")
     pages = table.folder("pages")
+    issues = table.folder("issues") if table.has("issues") else pages / "known-issues"
     config = Config(
         root=root,
         features=features,
         pages=pages,
         evidence=table.path("evidence"),
-        issues=table.folder("issues") if table.has("issues") else pages / "known-issues",
+        issues=issues,
         digest=_digest(table),
         surfaces=table.table("surfaces").names(),
-        editions=table.table("editions").names(),
-        guide=_guide(table, pages),
+        editions=_editions(table.table("editions")),
+        guide=Guide(pages, (issues, *(table.all_existing("spec") if table.has("spec") else ()))),
         tests=table.existing("tests") if table.has("tests") else None,
         defects=table.existing("defects") if table.has("defects") else None,
         prose=_prose(table, root, pages),
@@ -179,13 +193,13 @@ def _digest(table: Table) -> tuple[Path, ...]:
     return paths
 
 
-def _guide(table: Table, pages: Path) -> Guide:
-    """The pages of the guide: all pages, if it has no table."""
-    if not table.has("guide"):
-        return Guide((pages,))
-    guide = table.table("guide")
-    found = Guide(guide.all_existing("pages"))
-    guide.finish()
+def _editions(table: Table) -> dict[str, Edition]:
+    """The editions by id. Each is a table with a name and a description."""
+    found = {}
+    for id_ in table.ids():
+        edition = table.table(id_)
+        found[id_] = Edition(edition.text("name"), edition.text("description"))
+        edition.finish()
     return found
 
 

@@ -53,16 +53,26 @@ class Table:
             self._wrong(key, "must be a list of strings")
         return tuple(value)
 
+    def text(self, key: str) -> str:
+        """The string under this key."""
+        value = self._values[key] if self.has(key) else self._wrong(key, "is missing. It must be a string")
+        return value if isinstance(value, str) else self._wrong(key, "must be a string")
+
+    def ids(self) -> tuple[str, ...]:
+        """The keys of the table, which are ids."""
+        for id_ in self._values:
+            if not _ID.fullmatch(id_):
+                self._wrong(id_, "is not a valid id. Use letters, digits, '-', '_' and '.'")
+        if not self._values:
+            raise SpecError(f"[{self._name}] is empty. Add at least one entry.")
+        return tuple(self._values)
+
     def names(self) -> dict[str, str]:
         """All keys and values of the table, which are ids and names."""
         for id_, name in self._values.items():
             if not isinstance(name, str):
                 self._wrong(id_, "must be a string: a name")
-            if not _ID.fullmatch(id_):
-                self._wrong(id_, "is not a valid id. Use letters, digits, '-', '_' and '.'")
-        if not self._values:
-            raise SpecError(f"[{self._name}] is empty. Add at least one entry.")
-        return {id_: str(name) for id_, name in self._values.items()}
+        return {id_: str(self._values[id_]) for id_ in self.ids()}
 
     def path(self, key: str) -> Path:
         """A path in the project. The file or folder may not exist yet."""

@@ -16,19 +16,26 @@ if TYPE_CHECKING:
 
     from living_spec.config import Config
 
-_BLOCK = re.compile(r"(?P<indent>[ \t]*):::[ \t]+(?P<name>[a-z][a-z-]*)(?P<rest>(?:[ \t].*)?)$")
+_BLOCK = re.compile(
+    r"(?P<indent>[ \t]*)(?P<marker>[-*+][ \t]+|\d+\.[ \t]+)?:::[ \t]+(?P<name>[a-z][a-z-]*)(?P<rest>(?:[ \t].*)?)$"
+)
+_FRONT_MATTER = re.compile(r"---[ \t]*\n.*?^(?:---|\.\.\.)[ \t]*$", re.DOTALL | re.MULTILINE)
 _FENCE = re.compile(r"[ \t>]*(?P<fence>`{3,}|~{3,})(?P<rest>[^`]*)$")
 
 
 @dataclass(frozen=True)
 class Block:
-    """A line `::: name argument option=value`; `line` counts from 0; `indent` is its leading white space."""
+    """A line `::: name argument option=value`; `line` counts from 0; `indent` is its leading white space.
+
+    If it is an item of a list, `marker` is the marker of the item, else "".
+    """
 
     name: str
     arguments: tuple[str, ...]
     options: Mapping[str, str]
     indent: str
     line: int
+    marker: str = ""
 
     def __str__(self) -> str:
         return " ".join(["`:::", self.name, *self.arguments]) + "`"
@@ -84,6 +91,11 @@ def citing_pages(config: Config) -> dict[str, list[Path]]:
     return pages
 
 
+def body(text: str) -> str:
+    """The text of a page without its front matter, and without white space around it."""
+    return _FRONT_MATTER.sub("", text, count=1).strip() if text.startswith("---") else text.strip()
+
+
 def page_title(path: Path) -> str:
     """The first heading of a page, or else the name of its file."""
     headings = (line[2:].strip() for line in read_source(path).splitlines() if line.startswith("# "))
@@ -119,6 +131,7 @@ def _block(match: re.Match[str], number: int) -> Block:
         options={name: value for name, _, value in options},
         indent=match["indent"],
         line=number,
+        marker=match["marker"] or "",
     )
 
 

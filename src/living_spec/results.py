@@ -29,6 +29,9 @@ class Kind(Enum):
     NOT_ON_SURFACE = "not on this surface"
 
 
+NO_RESULT = "there is no result yet"
+
+
 class Freshness(Enum):
     """Whether the evidence for a verdict exists and belongs to the present sources, worst first."""
 
@@ -49,6 +52,11 @@ class Verdict:
     def unproven(self) -> bool:
         """Whether a page that shows it must warn the reader."""
         return self.freshness is not Freshness.FRESH or self.kind in (Kind.FAILS, Kind.FIXED)
+
+    @property
+    def waits(self) -> bool:
+        """Whether it was not run yet. A strict build fails; the page shows this without alarm."""
+        return self.freshness is Freshness.MISSING and self.reason == NO_RESULT
 
     @property
     def proves(self) -> bool:
@@ -94,7 +102,7 @@ class Proof:
             return Verdict(Kind.NOT_ON_SURFACE, reason, Freshness.FRESH)
         results = self.evidence.get(Key(edition, surface, scenario.id, row), ())
         if not results:
-            return Verdict(Kind.NOT_RUN, "there is no result yet", Freshness.MISSING)
+            return Verdict(Kind.NOT_RUN, NO_RESULT, Freshness.MISSING)
         worst = combine(Verdict(*judge(result, self.register), self.freshness(result)) for result in results)
         if len(results) == 1:
             return worst

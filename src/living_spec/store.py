@@ -108,13 +108,13 @@ def read_asked(spec: Spec, edition: str) -> frozenset[Asked] | None:
 
 
 def publish_pictures(config: Config) -> None:
-    """Copy the pictures of the first edition into a folder of the pages, and remove others from there.
+    """Copy the pictures of all editions into a folder of the pages, and remove others from there.
 
     A picture's name is the digest of its content, so an existing file needs no second copy.
     """
     target = config.pages / PICTURES
     target.mkdir(exist_ok=True)
-    wanted = {path.name: path for path in config.evidence.glob(f"{config.first_edition}/*/pictures/*.png")}
+    wanted = {path.name: path for path in config.evidence.glob("*/*/pictures/*.png")}
     for path in target.glob("*.png"):
         if path.name not in wanted:
             path.unlink()

@@ -64,6 +64,7 @@ class BucketServer:
             "AWS_REGION": "us-east-1",
             "AWS_ACCESS_KEY_ID": "key",
             "AWS_SECRET_ACCESS_KEY": "secret",
+            "GRID_ALLOW_SOURCE_BUCKETS": "*",
         }
 
     def fill(self, files: dict[str, bytes]) -> None:

@@ -26,7 +26,6 @@ from living_spec.spec import Spec, read_spec
 
 ROOT = Path(__file__).parents[2]
 NOTICED = Path(__file__).parent / "noticed.json"
-EARLIER = Path(__file__).parent / "earlier.json"  # the defects whose results are from runs of earlier code of theirs
 
 
 def main(wanted: list[str]) -> int:
@@ -51,7 +50,6 @@ def main(wanted: list[str]) -> int:
         today = str(datetime.now(UTC).date())
         known[defect.id] = {"caught": caught, "missed": silent, "seen": today, "digest": digest}
         _write(known)
-        _leave_earlier(defect.id)
     return 1 if missed else 0
 
 
@@ -103,12 +101,6 @@ def _write(known: dict[str, dict[str, Any]]) -> None:
         if defect.id in known
     ]
     NOTICED.write_text(json.dumps({"defects": tried}, indent=1) + "\n", "utf-8")
-
-
-def _leave_earlier(id_: str) -> None:
-    """Take the defect off the list of those that were tried with earlier code."""
-    left = [one for one in json.loads(EARLIER.read_text("utf-8")) if one != id_]
-    EARLIER.write_text(json.dumps(left, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

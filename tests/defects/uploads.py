@@ -27,7 +27,7 @@ def quota_ignored() -> Iterator[Change]:
 
 @defect("quota-limit", "the refusal offers the version that was used last first")
 def newest_offered_first() -> Iterator[Change]:
-    yield wrap(CHECK_QUOTA, lambda original: lambda quota, unused: original(quota, unused[::-1]))
+    yield wrap(f"{VERSIONS}.unused_longest", lambda original: lambda *who, **how: original(*who, **how)[::-1])
 
 
 @defect("quota-freed", "a deleted version keeps its place")

@@ -9,12 +9,14 @@ from urllib.parse import unquote, urlsplit
 
 from lxml import html
 
+from guide.evidence_pages import FOLDER
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 _ADDRESSES = ("href", "src", "action", "data", "poster", "cite", "formaction", "srcset")
-_GUIDE = ("guide/", "faq/")
+_SPEC = ("spec/", "known-issues/", "team/", "your-server/")
 
 
 @dataclass(frozen=True)
@@ -49,19 +51,20 @@ class Page:
 
     @property
     def is_guide(self) -> bool:
-        """Whether it belongs to the user guide."""
-        return self.path.startswith(_GUIDE)
+        """Whether it belongs to the guide, and not to the spec; see `spec` in pyproject.toml."""
+        return not self.path.startswith(_SPEC)
 
 
 @dataclass(frozen=True)
 class Site:
-    """All pages, by path, and the folder with everything else."""
+    """All pages, by path, those at old addresses, and the folder with everything else."""
 
     folder: Path
     pages: dict[str, Page]
+    moved: dict[str, Page]
 
     def page(self, path: str) -> Page:
-        """The page at an address like `guide/overview/`."""
+        """The page at an address like `why/versions/`."""
         return self.pages[f"{path}index.html"]
 
     def resolve(self, page: Page, address: str) -> tuple[Path, str]:
@@ -78,9 +81,19 @@ def words(element: html.HtmlElement) -> str:
     return " ".join(element.text_content().replace("¶", " ").split())
 
 
-def read_site(folder: Path) -> Site:
-    """Read every page of the site in this folder."""
+def read_pages(folder: Path, below: Path) -> dict[str, Page]:
+    """The pages of the site in `folder` that are in its folder `below`, by path, without those of the evidence."""
     parser = html.HTMLParser(encoding="utf-8")
-    paths = sorted(folder.rglob("*.html"))
-    pages = [Page(path.relative_to(folder).as_posix(), html.parse(str(path), parser).getroot()) for path in paths]
-    return Site(folder.resolve(), {page.path: page for page in pages})
+    found = {}
+    for file in sorted((folder / below).rglob("*.html")):
+        relative = file.relative_to(folder)
+        if FOLDER not in relative.parts:  # those have tests of their own
+            found[relative.as_posix()] = Page(relative.as_posix(), html.parse(str(file), parser).getroot())
+    return found
+
+
+def read_site(folder: Path) -> Site:
+    """Read every page of the site in this folder, without the guides for other editions."""
+    pages = {path: page for path, page in read_pages(folder, folder).items() if not path.startswith("editions/")}
+    moved = {path: page for path, page in pages.items() if "data-moved" in page.document.attrib}
+    return Site(folder.resolve(), {path: page for path, page in pages.items() if path not in moved}, moved)

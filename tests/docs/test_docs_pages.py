@@ -53,6 +53,12 @@ def test_every_picture_has_words(site: Site) -> None:
     assert [path for path, picture in pictures if not picture.get("alt", "").strip()] == []
 
 
+def test_every_picture_has_its_size(site: Site) -> None:
+    """So that a link to a place below it leads there, also before the picture has arrived."""
+    pictures = [(page.path, picture) for page in site.pages.values() for picture in page.article.xpath(".//img")]
+    assert [path for path, picture in pictures if not (picture.get("width") and picture.get("height"))] == []
+
+
 def test_no_anchor_is_there_twice(site: Site) -> None:
     """A link leads to one place."""
     for page in site.pages.values():

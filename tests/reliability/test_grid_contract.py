@@ -86,7 +86,8 @@ def _json(part: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
 def test_fields_and_parameters_have_the_types_of_grid(described: dict[str, Any], path: str, method: str) -> None:
     mine, theirs, document = _mine(described)[_plain(path), method], CONTRACT["paths"][path][method], described
-    found = list(_differences(_json(mine["responses"]["200"]), _json(theirs["responses"]["200"]), document, "answer"))
+    answer = mine["responses"].get("200", {})  # a request that is always refused has none
+    found = list(_differences(_json(answer), _json(theirs["responses"]["200"]), document, "answer"))
     if "requestBody" in mine and "requestBody" in theirs:
         found += _differences(_json(mine["requestBody"]), _json(theirs["requestBody"]), document, "request")
     assert found == []

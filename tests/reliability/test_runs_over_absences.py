@@ -31,6 +31,14 @@ def served(grid: str, tmp_path: Path, own_server: ServerProcess) -> Machine:
     return machine
 
 
+def _has_ended(process: int) -> bool:
+    """Whether no such process runs; one whose parent has not waited for it stays in the list."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] in ("Z", "X")
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 def _lapse(data: Path) -> None:
     """No heartbeat came for long: the server was away, or the machine slept."""
     with sqlite3.connect(data / "catalog.sqlite") as catalog:
@@ -121,17 +129,30 @@ def test_a_run_whose_process_was_killed_is_given_up_after_its_lease(embedded: Ma
     assert list((data / "runs").iterdir()) == []
 
 
-@pytest.mark.proves("command-of-a-killed-run-continues")
-def test_the_command_of_a_killed_run_goes_on_and_holds_nothing(embedded: Machine) -> None:
+@pytest.mark.proves("command-of-a-killed-run-ends")
+def test_the_command_of_a_killed_run_ends_with_it(embedded: Machine) -> None:
     assert embedded.create(folder_of(embedded.home, {"a.txt": b"hello"})) == 1
-    goes_on = ("sh", "-c", f"echo began; read line; cat $GRID_DATASTORE_DATA/a.txt > {embedded.home}/read")
-    with embedded.start(*_RUN, *goes_on, stdin=-1) as run:
+    reads = ("sh", "-c", "echo $$; read line; cat $GRID_DATASTORE_DATA/a.txt")
+    with embedded.start(*_RUN, *reads, stdin=-1) as run:
+        assert run.stdout
+        command = int(run.stdout.readline())
+        assert Path(f"/proc/{command}").exists()
+        run.kill()
+        wait_until(lambda: _has_ended(command), "the command has ended")
+        _lapse(embedded.directory / "data")
+        assert _holders(embedded) == []
+
+
+@pytest.mark.proves("what-the-command-started-continues")
+def test_a_program_that_the_command_started_goes_on(embedded: Machine) -> None:
+    assert embedded.create(folder_of(embedded.home, {"a.txt": b"hello"})) == 1
+    read = embedded.home / "read"
+    reads = ("sh", "-c", f"(echo began; read line <&3; cat $GRID_DATASTORE_DATA/a.txt > {read}) 3<&0 & wait")
+    with embedded.start(*_RUN, *reads, stdin=-1) as run:
         assert run.stdout
         assert run.stdout.readline() == "began\n"
         run.kill()
-        _lapse(embedded.directory / "data")
-        assert _holders(embedded) == []
+        run.wait()
         assert run.stdin
         run.stdin.close()
-        read = embedded.home / "read"
-        wait_until(lambda: read.exists() and read.read_text() == "hello", "the command has gone on")
+        wait_until(lambda: read.exists() and read.read_text() == "hello", "the program has gone on")

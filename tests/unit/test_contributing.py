@@ -146,8 +146,8 @@ def test_the_commands_of_the_last_table_do_what_it_says() -> None:
     made = {target: _made(target) for target in rows}
     assert re.search(r" tests \.venv/bin/pytest --numprocesses \d+ --dist worksteal$", made["test"], re.MULTILINE)
     assert "tests/acceptance" in tomllib.loads(PROJECT.read_text("utf-8"))["tool"]["pytest"]["ini_options"]["testpaths"]
-    assert made["docs"].index("living-spec check ||") < made["docs"].index("mkdocs build --strict")
-    assert made["docs"].index("mkdocs build --strict") < made["docs"].index(" tests/docs")
+    assert made["docs"].index("living-spec check ||") < made["docs"].index("python -m site_builds")
+    assert made["docs"].index("python -m site_builds") < made["docs"].index(" tests/docs")
     assert "cd tests && ../.venv/bin/python -m defects.run" in made["defects"]
     assert "pip install --quiet cosmic-ray" in made["mutation"]
     assert "python tools/mutation.py" in made["mutation"]

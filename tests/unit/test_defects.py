@@ -18,7 +18,6 @@ from defects import freshness, run, use, versions
 from defects.catalogue import CATALOGUE, Defect
 from grid_datastores.domain import rules
 from grid_datastores.service import deletion
-from guide.values import number, values
 from living_spec.config import find_config
 from living_spec.evidence import Key, Outcome, Result, StepEvidence
 from living_spec.spec import read_spec
@@ -123,19 +122,15 @@ def test_a_function_is_replaced_wherever_it_was_imported(monkeypatch: pytest.Mon
     assert deletion.check_deletable is rules.check_deletable is original
 
 
-@pytest.mark.proves("results-are-of-the-last-try", "results-of-earlier-code")
+@pytest.mark.proves("results-are-of-the-last-try")
 def test_trying_one_leaves_what_was_seen_of_the_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     first, second = CATALOGUE[:2]
     old = {"caught": ["api"], "missed": [], "seen": "2026-03-01", "digest": "old"}
     file = tmp_path / "noticed.json"
     file.write_text(json.dumps({"defects": [{"id": one.id, **old} for one in (first, second)]}), "utf-8")
     monkeypatch.setattr(run, "NOTICED", file)
-    earlier = tmp_path / "earlier.json"
-    earlier.write_text(json.dumps([first.id, second.id]), "utf-8")
-    monkeypatch.setattr(run, "EARLIER", earlier)
     monkeypatch.setattr(run, "failing_surfaces", lambda defect: {"cli": 1})
     assert run.main([second.id]) == 0
-    assert json.loads(earlier.read_text("utf-8")) == [first.id]
     tried = {one["id"]: one for one in json.loads(file.read_text("utf-8"))["defects"]}
     assert tried[first.id] == {"id": first.id, "rule": first.rule, "what": first.what, **old}
     assert tried[second.id]["caught"] == ["cli"]
@@ -197,8 +192,6 @@ def test_a_surface_notices_a_defect_if_a_scenario_of_its_rule_fails_there(
 
     monkeypatch.setattr(run.subprocess, "run", ran)
     monkeypatch.setattr(run, "NOTICED", tmp_path / "noticed.json")
-    monkeypatch.setattr(run, "EARLIER", tmp_path / "earlier.json")
-    (tmp_path / "earlier.json").write_text("[]")
     assert run.main([defect.id]) == 1
     assert capsys.readouterr().out == f"{defect.rule}: {defect.id}: MISSED on api\n"
     assert asked[0] == defect.rule
@@ -226,20 +219,9 @@ def test_the_digest_of_the_evidence_covers_what_decides_results() -> None:
 
 @pytest.mark.proves("changed-defect-is-tried-again")
 def test_every_defect_was_tried_as_it_stands_now() -> None:
-    """`make defects` tries all in half an hour; a single one takes a minute.
-
-    It holds from the digests of 2026-11-26 on: those of the defects in `earlier.json` were recorded without a run.
-    """
+    """`make defects` tries all in half an hour; a single one takes a minute."""
     stale = run.stale(SPEC)
     assert not stale, f"Changed since they were tried, or new. Try them: make defects DEFECTS='{' '.join(stale)}'"
-
-
-@pytest.mark.proves("results-of-earlier-code", reads=["tests/defects/earlier.json"])
-def test_the_list_of_results_of_earlier_code_is_what_the_page_counts() -> None:
-    earlier = json.loads(run.EARLIER.read_text("utf-8"))
-    assert earlier == sorted(set(earlier))
-    assert set(earlier) <= set(BY_ID)
-    assert values()["earlier-defects"] == number(len(earlier))
 
 
 def test_every_defect_was_noticed() -> None:

@@ -44,6 +44,12 @@ def test_the_catalogue_of_errors_has_every_reason_and_what_to_do(page: str) -> N
         assert f"### `{refusal.reason}`" in page
 
 
+def test_no_introduction_of_examples_is_followed_by_none(page: str) -> None:
+    introduced = page.split("For example:\n\n")[1:]
+    assert len(introduced) == len(KINDS)
+    assert [text[:60] for text in introduced if not text.startswith("- ")] == []
+
+
 @pytest.mark.proves("every-reason-is-on-the-page")
 def test_no_reason_is_made_up_outside_of_the_refusals() -> None:
     """The texts in capitals that look like reasons, where a JSON error is made."""

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from grid_datastores.domain import naming, rules
 from grid_datastores.domain.text import counted
-from grid_datastores.server import guard, signing_in
+from grid_datastores.server import bodies, guard, signing_in
 from grid_datastores.server.routes import contents, graphql
 from grid_datastores.server.routes import uploads as upload_routes
 from grid_datastores.service import uploads
@@ -44,7 +44,10 @@ LENGTHS: tuple[tuple[str, str], ...] = (
 )
 REQUESTS: tuple[tuple[str, str], ...] = (
     ("the body of a request", size(guard.MAX_BODY)),
+    ("the body of a sign-in or a GraphQL query", size(guard.MAX_BODY_BEFORE_SIGN_IN)),
+    ("the JSON values in a body", f"{bodies.MAX_VALUES:,}"),
     ("a body that announces or completes objects", size(guard.MAX_OBJECTS_BODY)),
+    ("the JSON values in such a body", f"{bodies.MAX_VALUES_OF_OBJECTS:,}"),
     ("a manifest", size(upload_routes.MAX_MANIFEST)),
     ("a part", size(rules.MAX_PART_BYTES)),
     ("the parts of one object", f"{uploads.MAX_PARTS:,}"),

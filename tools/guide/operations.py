@@ -59,8 +59,9 @@ def _operation(method: str, path: str, operation: dict[str, Any], described: dic
     for media, content in body.items():
         lines += [f"**Body** (`{media}`): {_fields(content.get('schema', {}), described)}", ""]
     for status, answer in operation.get("responses", {}).items():
-        if status.startswith("2"):
-            lines += [f"**Answer** {status}: {_answer(answer, described)}", ""]
+        if status != "default":
+            what = _answer(answer, described) if status.startswith("2") else "the refusal"
+            lines += [f"**Answer** {status}: {what}", ""]
     return "\n".join(lines)
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import URL, NullPool, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from grid_datastores.catalog.facts import Facts
+from grid_datastores.catalog.lists import Lists
 from grid_datastores.catalog.migrations import check_migrated, migrate
 from grid_datastores.catalog.owners import Owners
 from grid_datastores.catalog.reserved_space import ReservedSpace
@@ -19,6 +20,7 @@ from grid_datastores.catalog.users import Users
 from grid_datastores.catalog.versions import Versions
 from grid_datastores.catalog.workloads import Workloads
 from grid_datastores.domain.errors import CatalogFailed, Damaged, NoSpace
+from grid_datastores.system.files import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +38,7 @@ class Transaction:
     """One transaction on the catalog: durable, and all or nothing."""
 
     facts: Facts
+    lists: Lists
     owners: Owners
     users: Users
     versions: Versions
@@ -59,6 +62,7 @@ class Catalog:
                 check_migrated(self._engine)
             return
         self._reserved_space.release()
+        _make_private(path)
         try:
             with self._catalog_errors():
                 migrate(self._engine)
@@ -138,13 +142,34 @@ class Catalog:
 
 def _transaction(connection: Connection) -> Transaction:
     return Transaction(
-        Facts(connection), Owners(connection), Users(connection), Versions(connection), Workloads(connection)
+        Facts(connection),
+        Lists(connection),
+        Owners(connection),
+        Users(connection),
+        Versions(connection),
+        Workloads(connection),
     )
 
 
 def _can_be_written(path: Path) -> bool:
     """Return whether SQLite can write the catalog and its write-ahead log, which is in the same folder."""
     return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+
+
+def _make_private(path: Path) -> None:
+    """Make the catalog and its log readable for their owner only: they hold the signing key and names of users.
+
+    SQLite gives a new log the permissions of the catalog, so the catalog is created here.
+    """
+    with suppress(OSError):  # SQLite reports why it cannot be created
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    for each in (path, *_logs(path)):
+        make_private(each)
+
+
+def _logs(path: Path) -> tuple[Path, Path]:
+    """Return the paths of the write-ahead log and its index."""
+    return path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")
 
 
 def _read_only_engine(path: Path) -> Engine:
@@ -172,7 +197,7 @@ def _connect_read_only(path: Path) -> sqlite3.Connection:
     impossible or unwanted here, so the file is opened as immutable. A writer that starts meanwhile changes the file
     only at a checkpoint, and this connection lasts for milliseconds.
     """
-    how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
+    how = "mode=ro" if _logs(path)[0].exists() else "immutable=1"
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?{how}", uri=True, timeout=BUSY_TIMEOUT, check_same_thread=False
     )
@@ -183,14 +208,14 @@ def _connect_read_only(path: Path) -> sqlite3.Connection:
 def _has_log(path: Path) -> bool:
     """Return whether there is a log with content."""
     try:
-        return path.with_name(f"{path.name}-wal").stat().st_size > 0
+        return _logs(path)[0].stat().st_size > 0
     except OSError:
         return False
 
 
 def _log_lacks_index(path: Path) -> bool:
     """Return whether there is a log without its index, as in a copy of the folder. SQLite needs both."""
-    log, index = (path.with_name(f"{path.name}-{kind}") for kind in ("wal", "shm"))
+    log, index = _logs(path)
     return log.exists() and not index.exists()
 
 

@@ -57,6 +57,11 @@ class Users:
         row = self._connection.execute(select(schema.users).where(schema.users.c.id == user_id)).one_or_none()
         return User(row.id, row.name) if row else None
 
+    def key_hash(self, user_id: str) -> str | None:
+        """Return the digest of the user's API key, or None if there is no such user."""
+        users = schema.users
+        return self._connection.execute(select(users.c.key_hash).where(users.c.id == user_id)).scalar_one_or_none()
+
     def named(self, name: str) -> User | None:
         """Return the user with this name, or None."""
         row = self._connection.execute(select(schema.users).where(schema.users.c.name == name)).one_or_none()

@@ -6,18 +6,29 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import case, delete, func, insert, select, update
 
 from grid_datastores.catalog import schema
+from grid_datastores.catalog.workloads import holding
 from grid_datastores.domain.errors import Immutable, NotFound
-from grid_datastores.domain.model import Event, EventKind, Phase, Source, SourceKind, Upload, Version, VersionRef
+from grid_datastores.domain.model import (
+    Event,
+    EventKind,
+    Phase,
+    RemainingVersion,
+    Source,
+    SourceKind,
+    Upload,
+    Version,
+    VersionRef,
+)
 from grid_datastores.domain.rules import next_number, phases_before
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection, Row, Select
+    from sqlalchemy import ColumnElement, Connection, Row, Select
 
 MAX_REFRESHES = 4  # of an upload's activity per expiry period
 _UNFINISHED = [phase.value for phase in Phase if phase.unfinished]
@@ -90,10 +101,10 @@ class Versions:
 
     def find(self, owner_id: str, ref: VersionRef) -> Version | None:
         """Return the owner's version of this name and number, deleted or not, or None. Enforces private-to-owner."""
-        table = schema.versions
-        rows = self._all(
-            select(table).where(table.c.owner_id == owner_id, table.c.name == ref.name, table.c.number == ref.number)
-        )
+        table, datastores = schema.versions, schema.datastores
+        mine = (datastores.c.owner_id == owner_id, datastores.c.name == ref.name)
+        named = select(table).join(datastores, datastores.c.id == table.c.datastore_id).where(*mine)
+        rows = self._all(named.where(table.c.number == ref.number))
         return rows[0] if rows else None
 
     def of_owner(self, owner_id: str) -> list[Version]:
@@ -116,19 +127,46 @@ class Versions:
         mine = (table.c.owner_id == owner_id, table.c.phase != Phase.DELETED.value, table.c.id.in_(version_ids))
         return set(self._connection.execute(select(table.c.id).where(*mine)).scalars())
 
-    def siblings(self, version: Version) -> list[Version]:
-        """Return the other versions under the same name, except deleted and failed ones."""
-        return [
-            other
-            for other in self.of_owner(version.owner_id)
-            if other.ref.name == version.ref.name and other.id != version.id and other.phase is not Phase.FAILED
-        ]
+    def remaining(self, version: Version) -> list[RemainingVersion]:
+        """Return the other versions under the same name, except deleted and failed ones, sorted by number."""
+        table = schema.versions
+        named = (table.c.owner_id == version.owner_id, table.c.name == version.ref.name, schema.CURRENT)
+        others = select(table.c.number, table.c.fingerprint).where(*named, table.c.id != version.id)
+        rows = self._connection.execute(others.order_by(table.c.number)).all()
+        return [RemainingVersion(row.number, row.fingerprint) for row in rows]
+
+    def numbers(self, owner_id: str, name: str) -> list[int]:
+        """Return the numbers of the owner's versions of this name that are not deleted, sorted."""
+        table = schema.versions
+        mine = (table.c.owner_id == owner_id, table.c.name == name, table.c.phase != Phase.DELETED.value)
+        return list(self._connection.execute(select(table.c.number).where(*mine).order_by(table.c.number)).scalars())
 
     def counted(self, owner_id: str) -> int:
         """Return how many of the owner's versions count against the quota."""
+        table = schema.users
+        query = select(table.c.version_count).where(table.c.id == owner_id)
+        return int(self._connection.execute(query).scalar_one())
+
+    def unused_longest(self, owner_id: str, now: datetime, *, limit: int, skip: int = 0) -> list[Version]:
+        """Return the owner's versions that count against the quota and are not in use, unused longest first.
+
+        They are at most `limit`, after the first `skip`. A version that was never used counts from its creation.
+        """
         table = schema.versions
-        query = select(func.count()).where(table.c.owner_id == owner_id, table.c.phase.in_(_COUNTED))
-        return self._connection.execute(query).scalar_one()
+        order = func.coalesce(table.c.last_used_at, table.c.created_at), table.c.name, table.c.number
+        page = select(table.c.id).where(*_unused(owner_id, now)).order_by(*order).limit(limit).offset(skip)
+        return self._all(select(table).where(table.c.id.in_(page)).order_by(*order))
+
+    def unused_total(self, owner_id: str, now: datetime) -> tuple[int, int]:
+        """Return how many versions `unused_longest` has in all, and how many bytes they take in storage.
+
+        A reference takes none: its objects stay in the bucket.
+        """
+        table = schema.versions
+        stored = case((table.c.source_kind == SourceKind.REFERENCE.value, 0), else_=table.c.size_bytes)
+        query = select(func.count(), func.coalesce(func.sum(stored), 0)).where(*_unused(owner_id, now))
+        count, size = self._connection.execute(query).one()
+        return count, int(size)
 
     def fetch_url(self, version_id: str) -> str | None:
         """Return the URL to fetch the version from. It can contain secrets and is never shown."""
@@ -191,7 +229,7 @@ class Versions:
         table = schema.versions
         phases = [Phase.UPLOADING.value, Phase.FETCHING.value]
         rows = self._connection.execute(select(table).where(table.c.phase.in_(phases))).all()
-        return [_version(row) for row in rows if now - row.active_at > timedelta(seconds=row.expiry_seconds)]
+        return [to_version(row) for row in rows if now - row.active_at > timedelta(seconds=row.expiry_seconds)]
 
     def has_expired(self, version_id: str, now: datetime) -> bool:
         """Return whether this upload was inactive for longer than its expiry."""
@@ -307,10 +345,18 @@ class Versions:
         self._connection.execute(update(table).where(table.c.id == version_id).values(values))
 
     def _all(self, query: Select[tuple[object, ...]]) -> list[Version]:
-        return [_version(row) for row in self._connection.execute(query)]
+        return [to_version(row) for row in self._connection.execute(query)]
 
 
-def _version(row: Row[tuple[object, ...]]) -> Version:
+def _unused(owner_id: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions for the owner's versions that count against the quota and that no workload holds."""
+    table, mounts, workloads = schema.versions, schema.mounts, schema.workloads
+    held = select(mounts.c.version_id).join(workloads, workloads.c.id == mounts.c.workload_id).where(holding(now))
+    return table.c.owner_id == owner_id, table.c.phase.in_(_COUNTED), table.c.id.not_in(held)
+
+
+def to_version(row: Row[tuple[object, ...]]) -> Version:
+    """Return the row of the table as a version."""
     return Version(
         id=row.id,
         owner_id=row.owner_id,

@@ -55,7 +55,10 @@ def add(name: str, output: str) -> None:
 @click.argument("name")
 @output_option
 def key_command(name: str, output: str) -> None:
-    """Create a new API key for a user and print it. The old key becomes invalid, and the user is signed out."""
+    """Create a new API key for a user and print it. The old key becomes invalid, and the user is signed out.
+
+    Signed URLs of the user's files and uploads become invalid, too.
+    """
     message = "User {} has a new key in {}. The old key is invalid, and the user is signed out."
     _print_key(message, *_accounts().new_key(name), output)
 

@@ -26,6 +26,8 @@ INTERNAL = 13
 UNAVAILABLE = 14
 UNAUTHENTICATED = 16
 
+_MAX_NUMBERS = 20  # that a message lists
+
 
 class OutcomeUnknown(KeyboardInterrupt):
     """A change was interrupted before its answer, so its outcome is unknown. The text is a sentence for the user."""
@@ -105,9 +107,9 @@ class TooLarge(Refusal):
     status = 413
 
     @classmethod
-    def than(cls, maximum: int) -> TooLarge:
-        """State the maximum in bytes."""
-        return cls(f"This request is too large. Nothing was done. The maximum is {maximum:,} bytes.")
+    def than(cls, maximum: int, unit: str = "bytes") -> TooLarge:
+        """State the maximum."""
+        return cls(f"This request is too large. Nothing was done. The maximum is {maximum:,} {unit}.")
 
 
 class CrossOriginForm(Refusal):
@@ -134,7 +136,9 @@ class NotFound(Refusal):
 
     @classmethod
     def version(cls, ref: VersionRef, numbers: Sequence[int]) -> NotFound:
-        """State that the version never existed, and which versions exist."""
+        """State that the version never existed, and which versions exist. Of many, state how many and the newest."""
+        if len(numbers) > _MAX_NUMBERS:
+            return cls(f"There is no {ref}. It has {len(numbers)} versions, the newest is {max(numbers)}.")
         if numbers:
             known = ", ".join(map(str, numbers))
             return cls(f"There is no {ref}. It has {'version' if len(numbers) == 1 else 'versions'} {known}.")
@@ -236,15 +240,18 @@ class UploadInterrupted(Refusal):
 class QuotaReached(Refusal):
     """The user has the maximum number of versions (rule quota-limit)."""
 
+    MAX_LISTED: ClassVar[int] = 3  # versions
     reason = "QUOTA_REACHED"
     code = RESOURCE_EXHAUSTED
     status = 429
 
     @classmethod
     def of(cls, quota: Quota, unused: Sequence[VersionRef]) -> QuotaReached:
-        """State how to make room. `unused` versions are listed in their order: least recently used first."""
-        commands = "".join(f"\n  {delete_command(ref)}" for ref in unused)
+        """State how to make room: list the first of the `unused` versions, which are sorted, unused longest first."""
+        commands = "".join(f"\n  {delete_command(ref)}" for ref in unused[: cls.MAX_LISTED])
         room = f"To make room, delete a version that is not in use:{commands}"
+        if len(unused) > cls.MAX_LISTED:
+            room += "\nThese are unused longest. To list all your versions: grid datastore"
         if not unused:
             room = (
                 "All of them are in use. To see by which Session or Run, then end it:"

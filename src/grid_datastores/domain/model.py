@@ -226,6 +226,15 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True)
+class Unused:
+    """Versions that can be deleted now, unused longest first: some of `count`, which take `size_bytes` in all."""
+
+    versions: tuple[Version, ...]
+    count: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class RemainingVersion:
     """A version that remains when another one is deleted."""
 

@@ -6,8 +6,10 @@ import getpass
 import logging
 import os
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from grid_datastores.domain.buckets import ANY_BUCKET
 from grid_datastores.domain.errors import NotFound, NotThatState, Refusal
 from grid_datastores.domain.model import Place
 from grid_datastores.domain.rules import require_available
@@ -48,7 +50,7 @@ def open_embedded(settings: Settings) -> EmbeddedDatastores:
 
     If the folder is read-only, commands that read work, and all others are refused.
     """
-    service = open_service(settings, wake_workers=lambda: None)
+    service = open_service(_with_own_buckets(settings), wake_workers=lambda: None)
     runs = RunLocks(settings.data / "runs")
     writable = not service.read_only
     if writable:
@@ -60,11 +62,16 @@ def open_read_only(settings: Settings) -> EmbeddedDatastores | None:
     """Return the datastores without changing anything on disk, or None if nothing is stored yet."""
     if not settings.catalog.is_file() or not (LocalStorage.exists_in(settings.data) and settings.scratch.is_dir()):
         return None
-    service = open_service(settings, wake_workers=lambda: None, read_only=True)
+    service = open_service(_with_own_buckets(settings), wake_workers=lambda: None, read_only=True)
     if user := service.accounts.find_local(_user_name()):
         return EmbeddedDatastores(service, user, settings.data, RunLocks(settings.data / "runs"), writable=False)
     service.close()
     return None
+
+
+def _with_own_buckets(settings: Settings) -> Settings:
+    """Allow every bucket: the credentials are the user's own."""
+    return replace(settings, limits=replace(settings.limits, allowed_buckets=(ANY_BUCKET,)))
 
 
 class EmbeddedDatastores:

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 from contextlib import ExitStack, contextmanager
@@ -18,6 +17,7 @@ from grid_datastores.domain.model import Phase, WorkloadKind, WorkloadState
 from grid_datastores.machine.leftovers import erase_copies
 from grid_datastores.machine.mounts import mount_folder, mounted, unmount
 from grid_datastores.settings import DEFAULT_LEASE
+from grid_datastores.system.tied_process import start_tied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -104,8 +104,11 @@ def _variable(name: str) -> str:
 
 
 def _execute(command: Sequence[str], environment: dict[str, str]) -> int:
-    """Run the command and return its exit code, or 128 plus the signal's number if a signal ended it."""
-    with subprocess.Popen(command, env=os.environ | environment) as process:  # noqa: S603 - what the user typed
+    """Run the command and return its exit code, or 128 plus the signal's number if a signal ended it.
+
+    The command ends with this process, as nobody would then hold the version that it reads.
+    """
+    with start_tied(command, os.environ | environment) as process:
 
         def forward(number: int, _frame: FrameType | None) -> None:
             process.send_signal(number)

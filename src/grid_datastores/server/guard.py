@@ -31,11 +31,14 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     # The forms of these pages send their URL to this server, which needs it, and to no other site.
     "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
 }
 
-MAX_BODY = 1024 * 1024  # bytes; a body may be read before the user is known
+MAX_BODY = 1024 * 1024  # bytes
+MAX_BODY_BEFORE_SIGN_IN = 64 * 1024  # bytes, for requests that are read before the user is known
 MAX_OBJECTS_BODY = 16 * 1024 * 1024  # bytes, for requests that list objects and their parts
 _OBJECTS = re.compile(r"/v1/core/[^/]+/datastores/[^/]+/presigned-urls(/completed)?")
+_BEFORE_SIGN_IN = re.compile(r"/sign-in(/.*)?|/v1/auth/login|/graphql")
 # Bodies that are processed piece by piece and have limits of their own: parts, manifests, and forms with files.
 _STREAMED = re.compile(r"PUT (/v1/uploads/.*|/v1/core/[^/]+/datastores/[^/]+/manifest)|POST /upload")
 
@@ -80,8 +83,7 @@ class Guard:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
-                    headers[name] = value
-                headers.setdefault("Cache-Control", "no-store")
+                    headers.setdefault(name, value)  # a route can set a stricter policy of its own
             await send(message)
 
         host = Headers(scope=scope).get("host", "")
@@ -93,8 +95,7 @@ def _limited(scope: Scope, receive: Receive) -> Receive:
     """Return `receive`, which raises `HTTPException` when the body is larger than the path allows."""
     if _STREAMED.fullmatch(f"{scope['method']} {scope['path']}"):
         return receive
-    limit = MAX_OBJECTS_BODY if _OBJECTS.fullmatch(scope["path"]) else MAX_BODY
-    received = 0
+    limit, received = _max_body(scope["path"]), 0
 
     async def receive_limited() -> Message:
         nonlocal received
@@ -106,6 +107,12 @@ def _limited(scope: Scope, receive: Receive) -> Receive:
         return message
 
     return receive_limited
+
+
+def _max_body(path: str) -> int:
+    if _BEFORE_SIGN_IN.fullmatch(path):
+        return MAX_BODY_BEFORE_SIGN_IN
+    return MAX_OBJECTS_BODY if _OBJECTS.fullmatch(path) else MAX_BODY
 
 
 def _name(header: str) -> str:

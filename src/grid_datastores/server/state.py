@@ -7,11 +7,13 @@ from base64 import b64decode
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
+from secrets import token_bytes
 from time import monotonic
 from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import Depends, Request, Security
+from fastapi.dependencies.models import Dependant
 from fastapi.openapi.models import HTTPBase
 from fastapi.security.base import SecurityBase
 
@@ -21,26 +23,43 @@ from grid_datastores.server.signing_in import Attempts, Links
 from grid_datastores.service import Service
 
 CLUSTER = "local"
+_USER = "grid.user"  # in the scope of one request
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """The service, the key that signs URLs of parts and contents, the failed sign-ins, and the sign-in links."""
+class Signer:
+    """Signs the URLs of one user's parts and contents. A new API key of the user invalidates them."""
 
-    service: Service
-    signing_key: bytes
-    attempts: Attempts = field(default_factory=lambda: Attempts(monotonic))
-    links: Links = field(default_factory=lambda: Links(monotonic))
+    key: bytes
 
     def sign(self, path: str, query: dict[str, str], expires: datetime) -> str:
         """Return the path with a signed query. Until it expires, requests for it need no credentials."""
         seconds = str(int(expires.timestamp()))
-        signature = self._signature(path, query, seconds)
+        signature = self.signature(path, query, seconds)
         return f"{path}?{urlencode({**query, 'expires': seconds, 'signature': signature})}"
 
-    def check(self, path: str, query: dict[str, str], expires: str, signature: str) -> None:
-        """Raise `NotSignedIn` if this server did not sign the path and query, or if they have expired."""
-        expected = self._signature(path, query, expires)
+    def signature(self, path: str, query: dict[str, str], expires: str) -> str:
+        """Return the signature of the path, the query and the time in seconds."""
+        text = "\n".join([path, *(f"{key}={query[key]}" for key in sorted(query)), expires])
+        return hmac.new(self.key, text.encode(), sha256).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The service, the URL of the guide or "", the failed sign-ins, and the sign-in links."""
+
+    service: Service
+    guide_url: str = ""
+    attempts: Attempts = field(default_factory=lambda: Attempts(monotonic))
+    links: Links = field(default_factory=lambda: Links(monotonic))
+
+    def signer(self, user_id: str) -> Signer:
+        """Return what signs the user's URLs. For an unknown user, no signature is valid."""
+        return Signer(self.service.accounts.url_key(user_id) or token_bytes())
+
+    def check(self, user_id: str, path: str, query: dict[str, str], expires: str, signature: str) -> None:
+        """Raise `NotSignedIn` if this server did not sign the path and query for the user, or if they have expired."""
+        expected = self.signer(user_id).signature(path, query, expires)
         now = self.service.now().timestamp()
         if not hmac.compare_digest(expected.encode(), signature.encode()) or int(expires) < now:
             raise NotSignedIn("This URL has expired or was changed. Request a new one.")
@@ -49,10 +68,6 @@ class State:
         """Return the user whose key this is. Raises `NotSignedIn` and, after many wrong keys, `TooManyAttempts`."""
         address = request.client.host if request.client else ""
         return self.attempts.sign_in(self.service.accounts, name, key, address)
-
-    def _signature(self, path: str, query: dict[str, str], expires: str) -> str:
-        text = "\n".join([path, *(f"{key}={query[key]}" for key in sorted(query)), expires])
-        return hmac.new(self.signing_key, text.encode(), sha256).hexdigest()
 
 
 def _state(request: Request) -> State:
@@ -78,10 +93,26 @@ _TOKEN = _Scheme("token", "bearer", "The token of `POST /v1/auth/login`.")
 
 def _user(
     request: Request,
-    state: Annotated[State, Depends(_state)],
     _key: Annotated[None, Security(_KEY)],
     _token: Annotated[None, Security(_TOKEN)],
 ) -> User:
+    return find_user(request)
+
+
+def uses_user(dependant: Dependant) -> bool:
+    """Return whether a route, or a dependency of it, asks for the signed-in user."""
+    return dependant.call is _user or any(map(uses_user, dependant.dependencies))
+
+
+def find_user(request: Request) -> User:
+    """Return the user whose credentials the request has; they are checked once. Raises `NotSignedIn`."""
+    user = request.scope.get(_USER)
+    if not isinstance(user, User):
+        user = request.scope[_USER] = _signed_in(request, _state(request))
+    return user
+
+
+def _signed_in(request: Request, state: State) -> User:
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return state.service.accounts.of_token(secret)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import logging
 import secrets
 from datetime import timedelta
@@ -142,10 +143,21 @@ class Accounts:
             raise NotSignedIn("This user no longer exists.")
         return user
 
-    def signing_key(self) -> bytes:
-        """Return the key that signs this server's URLs. It stays the same after a restart."""
+    def ensure_signing_key(self) -> None:
+        """Store a key that signs the server's URLs, unless there is one. It stays the same after a restart."""
         with self._context.catalog.write() as tx:
-            return tx.facts.get_or_put(SIGNING_KEY, secrets.token_hex(32)).encode()
+            tx.facts.get_or_put(SIGNING_KEY, secrets.token_hex(32))
+
+    def url_key(self, user_id: str) -> bytes | None:
+        """Return the key that signs the URLs of this user, or None if there is no such user.
+
+        It changes with the user's API key and with the server's signing key, so a new one of either ends all URLs.
+        """
+        with self._context.catalog.read() as tx:
+            signing_key, key_hash = tx.facts.get(SIGNING_KEY), tx.users.key_hash(user_id)
+        if not signing_key or not key_hash:
+            return None
+        return hmac.digest(signing_key.encode(), key_hash.encode(), "sha256")
 
 
 def _fresh_key() -> str:

@@ -180,6 +180,7 @@ class Finishing:
 
         Returns the manifest and a note for the user on how the source was read ("" for none).
         """
+        from grid_datastores.sources.addresses import check_bucket
         from grid_datastores.sources.bucket import BucketFile
         from grid_datastores.sources.limits import FetchLimits
         from grid_datastores.sources.remote import open_remote
@@ -190,6 +191,9 @@ class Finishing:
         limits = FetchLimits(check_cancelled=token.check)
         with self._context.catalog.read() as tx:
             source = replace(version.source, location=tx.versions.fetch_url(version.id) or version.source.location)
+            user = tx.users.get(version.owner_id)
+        if source.kind is not SourceKind.ARCHIVE:
+            check_bucket(source.location, user.name if user else "", self._context.limits.allowed_buckets)
         with open_remote(source, self._context.scratch, limits, allowed_hosts=hosts) as remote:
             if version.source.kind is SourceKind.REFERENCE:
                 listed = [file for file in remote.files if isinstance(file, BucketFile)]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import Damaged, NotFound
-from grid_datastores.domain.model import ETAG, SINGLE_REFERENCE, Details
+from grid_datastores.domain.model import ETAG, SINGLE_REFERENCE, Details, Unused
 from grid_datastores.domain.rules import check_not_deleted, check_readable
 from grid_datastores.service.context import Context, owned
 from grid_datastores.storage import raising_damaged, read_files
@@ -40,8 +41,7 @@ class Reading:
         with self._context.catalog.read() as tx:
             version = tx.versions.find(user.id, ref)
             if version is None:
-                numbers = [v.ref.number for v in tx.versions.of_owner(user.id) if v.ref.name == ref.name]
-                raise NotFound.version(ref, numbers)
+                raise NotFound.version(ref, tx.versions.numbers(user.id, ref.name))
             return version
 
     def get(self, user: User, version_id: str) -> Version:
@@ -62,6 +62,13 @@ class Reading:
         """Return how many versions the user has and how many they may have."""
         with self._context.catalog.read() as tx:
             return self._context.quota(tx, user)
+
+    def unused(self, user: User, *, limit: int, skip: int = 0) -> Unused:
+        """Return the user's versions that can be deleted now: at most `limit`, after the first `skip`."""
+        with self._context.catalog.read() as tx:
+            now = self._context.clock()
+            count, size = tx.versions.unused_total(user.id, now)
+            return Unused(tuple(tx.versions.unused_longest(user.id, now, limit=limit, skip=skip)), count, size)
 
     def manifest(self, user: User, version_id: str) -> Manifest:
         """Return the version's manifest, its files sorted by path. Raises a refusal if the version is not available."""
@@ -93,10 +100,11 @@ class Reading:
 
     def file(self, user: User, version_id: str, path: str) -> tuple[FileEntry, Iterator[bytes]]:
         """Return one file of the version and an iterator over its content. Raises `NotFound`."""
-        for entry in self.manifest(user, version_id).files:
-            if entry.path == path:
-                return entry, self._content(user, version_id, entry)
-        raise NotFound(f"This version contains no file {path!r}.")
+        files = self.manifest(user, version_id).files
+        at = bisect_left(files, path, key=lambda entry: entry.path)
+        if at == len(files) or files[at].path != path:
+            raise NotFound(f"This version contains no file {path!r}.")
+        return files[at], self._content(user, version_id, files[at])
 
     def files(self, user: User, version_id: str) -> Iterator[tuple[FileEntry, Iterator[bytes]]]:
         """Yield every file of the version with an iterator over its content, sorted by path."""
@@ -120,10 +128,13 @@ class Reading:
     def _content(self, user: User, version_id: str, entry: FileEntry) -> Iterator[bytes]:
         if not entry.sha256.startswith(ETAG):
             return self._context.storage.read(version_id, entry.object, entry.offset, entry.size)
+        from grid_datastores.sources.addresses import check_bucket
         from grid_datastores.sources.bucket import Bucket
         from grid_datastores.sources.limits import FetchLimits
 
-        bucket = Bucket(self.get(user, version_id).source.location, FetchLimits())
+        location = self.get(user, version_id).source.location
+        check_bucket(location, user.name, self._context.limits.allowed_buckets)
+        bucket = Bucket(location, FetchLimits())
         etag, single = entry.sha256.removeprefix(ETAG), entry.object == SINGLE_REFERENCE
         return bucket.file(entry.path, entry.size, etag, single).chunks()
 

@@ -13,11 +13,13 @@ from grid_datastores.service.copies import Copies
 from grid_datastores.service.deletion import Deletion
 from grid_datastores.service.finishing import Finishing
 from grid_datastores.service.leases import Leases, boot_id
+from grid_datastores.service.listing import Listing
 from grid_datastores.service.reading import Reading
 from grid_datastores.service.removal import run_removals
 from grid_datastores.service.uploads import Uploads
 from grid_datastores.service.workloads import Workloads
 from grid_datastores.storage import LocalStorage
+from grid_datastores.system.files import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +38,7 @@ class Service:
     uploads: Uploads
     finishing: Finishing
     reading: Reading
+    listing: Listing
     deletion: Deletion
     workloads: Workloads
     copies: Copies
@@ -88,6 +91,8 @@ def open_service(
     exist.
     """
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not read_only:
+        make_private(settings.data)
     settings.scratch.mkdir(exist_ok=True)
     catalog, limits = Catalog(settings.catalog, read_only=read_only), settings.limits
     leases = Leases(catalog, clock, steady, boot_id() if boot is None else boot)
@@ -99,6 +104,7 @@ def open_service(
         Uploads(context, finishing),
         finishing,
         Reading(context),
+        Listing(context),
         Deletion(context),
         Workloads(context),
         Copies(context),

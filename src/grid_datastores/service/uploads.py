@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from grid_datastores.domain.errors import CatalogFailed, InvalidInput, NoSpace, NotFound, UploadInvalid
+from grid_datastores.domain.errors import CatalogFailed, InvalidInput, NoSpace, NotFound, QuotaReached, UploadInvalid
 from grid_datastores.domain.model import EventKind, Source, SourceKind
 from grid_datastores.domain.naming import check_location, check_name, shown_location
 from grid_datastores.domain.rules import check_open, check_quota
@@ -177,6 +177,13 @@ class Uploads:
         with Activity(self._context, version_id).keep_alive():
             return self._context.storage.stored_parts(version_id, counts)
 
+    def owner_of(self, upload_id: str) -> str:
+        """Return the id of the user who owns an upload, or "" if there is no such upload."""
+        with self._context.catalog.read() as tx:
+            upload = tx.versions.upload(upload_id)
+            version = tx.versions.get(upload.version_id) if upload else None
+        return version.owner_id if version else ""
+
     @contextmanager
     def part(self, upload_id: str, number: int) -> Iterator[Writer]:
         """Yield a writer for one part, which counts when the context ends. Raises `NotFound` and `Immutable`.
@@ -274,11 +281,9 @@ class Uploads:
         self._context.wake_workers()
 
     def _unused_versions(self, tx: Transaction, user: User) -> list[VersionRef]:
-        """Return the versions that count against the quota and are not in use, least recently used first."""
-        now = self._context.clock()
-        versions = [v for v in tx.versions.of_owner(user.id) if v.phase.counts_against_quota]
-        unused = [v for v in versions if not tx.workloads.holders(v.id, now)]
-        return [v.ref for v in sorted(unused, key=lambda v: v.last_used_at or v.created_at)]
+        """Return the versions that are not in use, unused longest first: one more than the refusal lists."""
+        unused = tx.versions.unused_longest(user.id, self._context.clock(), limit=QuotaReached.MAX_LISTED + 1)
+        return [version.ref for version in unused]
 
 
 def _check_source(source: Source) -> None:

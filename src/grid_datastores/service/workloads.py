@@ -85,6 +85,12 @@ class Workloads:
         """Return the user's workload of this name: the live one if there are several, else the newest."""
         return pick_by_name(self.list(user, kind), kind, name)
 
+    def ended(self, user: User, workload_id: str) -> Workload | None:
+        """Return the user's workload with this id if it has ended, even if it is deleted. Otherwise return None."""
+        with self._context.catalog.read() as tx:
+            workload = tx.workloads.get(workload_id)
+        return workload if workload and workload.owner_id == user.id and not workload.state.live else None
+
     def set_state(self, user: User, kind: WorkloadKind, workload_id: str, state: WorkloadState) -> Workload:
         """Pause, resume or end the workload and return it. Ending it releases its versions.
 

@@ -1,4 +1,4 @@
-"""Restricts the hosts that the server fetches from: public ones, and those that its operator allows.
+"""Restricts the hosts and buckets that the server fetches from: public hosts, and what its operator allows.
 
 A user's URL must not make the server contact itself, its network or a cloud's metadata service. Each host name is
 resolved once, all its addresses are checked, and the connection uses a checked address. A name that resolves
@@ -10,10 +10,15 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Collection, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import TYPE_CHECKING
 
 import httpx
 
 from grid_datastores.domain.errors import SourceFailed
+from grid_datastores.sources.parse import split_bucket
+
+if TYPE_CHECKING:
+    from grid_datastores.domain.buckets import AllowedBucket
 
 Resolve = Callable[[str, int], Sequence[str]]
 """Returns the IP addresses of a host for a port. Raises `OSError` if there are none."""
@@ -67,6 +72,16 @@ def checked_addresses(host: str, port: int, allowed: Collection[str], resolve: R
             " on the server (without a server, on this machine)."
         )
     return addresses
+
+
+def check_bucket(location: str, user: str, allowed: Collection[AllowedBucket]) -> None:
+    """Raise `SourceFailed` if the user may not read the bucket at this location."""
+    bucket, prefix = split_bucket(location)
+    if not any(entry.allows(user, bucket, prefix) for entry in allowed):
+        raise SourceFailed(
+            f"The bucket {bucket} is not an allowed source, so nothing was fetched. To allow it, set"
+            " GRID_ALLOW_SOURCE_BUCKETS on the server."
+        )
 
 
 class CheckedTransport(httpx.BaseTransport):

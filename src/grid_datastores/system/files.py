@@ -7,7 +7,7 @@ import fcntl
 import os
 import stat
 import tempfile
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, BinaryIO, cast
 from uuid import uuid4
 
@@ -58,6 +58,14 @@ def append_durably(path: Path, data: bytes) -> None:
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         _sync(file)
+
+
+def make_private(path: Path) -> None:
+    """Take the permissions of group and others away. Best effort: the file may belong to another user."""
+    with suppress(OSError):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+            path.chmod(mode & stat.S_IRWXU)
 
 
 @contextmanager

@@ -1,22 +1,23 @@
-"""The context of all blocks: the proof, the pages of the features, and warnings of what is not proven."""
+"""The context of the blocks of a page: the proof, links, and warnings of what is not proven."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING
 
 from living_spec.markdown.markup import Lines, authored, indent, literal, paragraph, result
-from living_spec.prose.values import read_values
-from living_spec.prose.verdicts import ProofOfProse
 from living_spec.results import Freshness, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from living_spec.features import Rule, Scenario
     from living_spec.issues import Issue
+    from living_spec.markdown.site import Site
     from living_spec.pages import Block
     from living_spec.prose.bindings import Binding
     from living_spec.results import Proof, Verdict
@@ -29,41 +30,30 @@ _NAMED_AT_MOST = 8
 
 @dataclass(frozen=True)
 class Context:
-    """The proof, and a link to the page of each feature that has one."""
+    """The context of one page. Outside the folder of pages, `page` is None, and the page counts as one of the guide.
 
-    proof: Proof
-    homes: Mapping[str, str]
-    proofs_page: str | None = None  # a link to the page with the block `proofs`
+    `told` are the ids of the issues that the page has told; `numbers` are those of its marks.
+    """
 
-    @cached_property
-    def prose(self) -> ProofOfProse | None:
-        """The proofs of the prose; None if the project has none."""
-        return ProofOfProse(self.proof) if self.proof.spec.config.prose else None
+    site: Site
+    page: Path | None = None
+    told: set[str] = field(default_factory=set)
+    numbers: Iterator[int] = field(default_factory=partial(count, 1))
 
-    @cached_property
-    def bindings(self) -> Mapping[str, Binding]:
-        """The bindings of all pages, by sentence. A sentence on two pages has the proofs of both."""
-        found: dict[str, Binding] = {}
-        for one in (one for of_page in self.prose.pages.values() for one in of_page) if self.prose else ():
-            earlier = found.get(one.sentence, one)
-            found[one.sentence] = replace(one, proofs=tuple(dict.fromkeys((*earlier.proofs, *one.proofs))))
-        return found
+    @property
+    def in_guide(self) -> bool:
+        """Whether the page belongs to the guide, and not to the spec."""
+        return self.page is None or self.proof.spec.config.guide.has(self.page)
 
-    @cached_property
-    def anchors(self) -> Mapping[str, str]:
-        """The id of each bound sentence on the page of proofs."""
-        return {sentence: f"sentence-{number}" for number, sentence in enumerate(self.bindings, 1)}
-
-    @cached_property
-    def values(self) -> Mapping[str, str]:
-        """The values that pages take from the code."""
-        prose = self.proof.spec.config.prose
-        return read_values(prose) if prose else {}
+    @property
+    def proof(self) -> Proof:
+        """The spec with its evidence."""
+        return self.site.proof
 
     @property
     def edition(self) -> str:
         """The edition that blocks show."""
-        return self.proof.spec.config.first_edition
+        return self.site.edition
 
     @property
     def surfaces(self) -> Mapping[str, str]:
@@ -72,13 +62,13 @@ class Context:
 
     def link(self, rule: Rule, text: str) -> str:
         """`text` as a link to the rule, or as plain text if no page shows the rule."""
-        home = self.homes.get(self.proof.spec.feature_of(rule).name)
+        home = self.site.homes.get(self.proof.spec.feature_of(rule).name)
         return f"[{text}]({home}#{rule.id})" if home else text
 
     def scenario_link(self, scenario: Scenario, text: str) -> str:
         """`text` as a link to the scenario, or as plain text if no page shows it."""
         spec = self.proof.spec
-        home = next((self.homes.get(one.name) for one in spec.features if scenario in one.scenarios), None)
+        home = next((self.site.homes.get(one.name) for one in spec.features if scenario in one.scenarios), None)
         return f"[{text}]({home}#scenario-{scenario.id})" if home else text
 
     def issue_link(self, issue: Issue, text: str) -> str:
@@ -86,23 +76,50 @@ class Context:
         return f"[{text}](/{issue.path.relative_to(self.proof.spec.config.pages).as_posix()})"
 
     def where(self, issue: Issue) -> str:
-        """The surfaces and editions of an issue, in words."""
+        """The surfaces of an issue, in words; on the pages of the spec, also its editions."""
         config = self.proof.spec.config
         surfaces = " and ".join(config.surfaces[surface] for surface in issue.surfaces)
         editions = " and ".join(
-            config.editions[edition] + ("" if self.proof.run_here(edition) else " (not run here)")
+            config.editions[edition].name + ("" if self.proof.run_here(edition) else " (not run here)")
             for edition in issue.editions
         )
-        return f"{surfaces}, in the edition {editions}" if len(config.editions) > 1 else surfaces
+        return surfaces if self.in_guide or len(config.editions) == 1 else f"{surfaces}, in the edition {editions}"
+
+    def editions(self, ids: Iterable[str]) -> list[str]:
+        """The name of each of these editions and what it is, as inline Markdown; none if the project has only one."""
+        known = self.proof.spec.config.editions
+        if len(known) == 1:
+            return []
+        return [f"*{authored(known[id_].name)}*: {authored(known[id_].description)}" for id_ in ids]
+
+    def issues(self, scenarios: Iterable[Scenario]) -> tuple[Issue, ...]:
+        """The open issues about any of these scenarios; in the guide, only those of its edition."""
+        about = tuple(scenarios)
+        return tuple(
+            issue
+            for issue in self.proof.register.issues
+            if issue.open and any(map(issue.about, about)) and (not self.in_guide or self.edition in issue.editions)
+        )
 
     def warnings(self, rule: Rule) -> Lines:
-        """A warning for each open issue about a rule."""
+        """A warning for each open issue about a rule, but not on its own page.
+
+        The first one on a page tells the issue; others link to that one.
+        """
         lines: Lines = []
-        for issue in self.proof.register.issues:
-            if issue.open and any(map(issue.about, rule.scenarios)):
-                link = self.issue_link(issue, authored(issue.title))
-                what = f"**Known issue:** {link}, on {literal(self.where(issue))}."
-                lines += paragraph(f"{what} **What to do:** {authored(issue.workaround)}", "spec-issue")
+        for issue in self.issues(rule.scenarios):
+            if issue.path == self.page:
+                continue
+            if issue.id in self.told:
+                lines += paragraph(f"**Known issue:** [{authored(issue.title)}](#issue-{issue.id})", "spec-issue")
+                continue
+            self.told.add(issue.id)
+            link = self.issue_link(issue, authored(issue.title))
+            what = f"**Known issue:** {link}, on {literal(self.where(issue))}, since {issue.since}."
+            what = " ".join([what, *([] if self.in_guide else self.editions(issue.editions))])
+            lines += paragraph(
+                f"{what} **What to do:** {authored(issue.workaround)}", "spec-issue", f"#issue-{issue.id}"
+            )
         return lines
 
     def rule(self, rule: Rule) -> dict[str, Verdict]:
@@ -115,12 +132,15 @@ class Context:
 
     def results(self, verdicts: Mapping[str, Verdict], *more: str) -> Lines:
         """A row with an element for each surface and its result, and for each of `more`."""
+        return self.named_results({self.surfaces[surface]: verdict for surface, verdict in verdicts.items()}, *more)
+
+    def named_results(self, verdicts: Mapping[str, Verdict], *more: str) -> Lines:
+        """A row with an element for each name and its result, and for each of `more`."""
         parts = [
-            f'<span class="spec-surface">{literal(self.surfaces[surface])}</span> {result(verdict)}'
-            for surface, verdict in verdicts.items()
+            f'<span class="spec-surface">{literal(name)}</span> {result(verdict)}' for name, verdict in verdicts.items()
         ]
         row = " ".join(f'<span class="spec-on" role="listitem">{part}</span>' for part in [*parts, *more])
-        return paragraph(row, "spec-results", role="list")
+        return paragraph(row, "spec-results", "role=list", "data-search-exclude")
 
     def reasons(self, verdicts: Mapping[str, Verdict]) -> Lines:
         """A paragraph for each surface on which it does not run or does not hold, with the reason."""
@@ -134,14 +154,29 @@ class Context:
         return lines
 
 
-def banner(block: Block, verdicts: Mapping[str, Verdict]) -> Lines:
-    """A warning that names the unproven verdicts, logged and returned for the page; no lines if all are proven."""
-    unproven = [f"{name} ({why(verdict)})" for name, verdict in verdicts.items() if verdict.unproven]
+def banner(context: Context, block: Block, verdicts: Mapping[str, Verdict]) -> Lines:
+    """A warning that names the unproven verdicts, logged and returned for the page; no lines if all are proven.
+
+    Where nothing has run yet, the page has a quiet note instead, for a reader who watches the results arrive. Only the
+    first edition needs every result.
+    """
+    optional = context.edition != context.proof.spec.config.first_edition
+    unproven = {
+        name: verdict
+        for name, verdict in verdicts.items()
+        if verdict.unproven and not (optional and verdict.freshness is Freshness.MISSING)
+    }
     if not unproven:
         return []
-    listed = ", ".join(unproven[:_NAMED_AT_MOST])
-    more = len(unproven) - _NAMED_AT_MOST
-    return warn(block, f"Fresh evidence is missing for {listed}{f' and {more} more' if more > 0 else ''}.")
+    listed = _listed([f"{name} ({why(verdict)})" for name, verdict in unproven.items()])
+    warning = warn(block, f"Fresh evidence is missing for {listed}.")
+    waiting = paragraph(f"○ not run yet: {literal(_listed([*unproven]))}", "spec-waiting")
+    return waiting if all(verdict.waits for verdict in unproven.values()) else warning
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _NAMED_AT_MOST
+    return ", ".join(names[:_NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
 
 
 def warn(block: Block, sentence: str) -> Lines:

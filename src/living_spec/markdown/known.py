@@ -1,7 +1,8 @@
-"""The blocks `known-issues` and `known-issue`: the issues, their surfaces and editions, and their workarounds."""
+"""The blocks `known-issues` and `known-issue`: the issues, their surfaces and editions, and what to do."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from living_spec.markdown.context import banner
@@ -19,17 +20,22 @@ if TYPE_CHECKING:
 
 
 def known_issues(context: Context, block: Block) -> Lines:
-    """`::: known-issues`: a table of the open issues, then of the closed ones."""
+    """`::: known-issues`: the open issues, then the closed ones."""
     block.expect(0)
     issues = context.proof.register.issues
     opened = [issue for issue in issues if issue.open]
     closed = [issue for issue in issues if not issue.open]
-    lines = banner(block, {issue.id: _verdict(context, issue) for issue in issues})
-    lines += _table(context, opened) if opened else paragraph("No issue is open.", "spec-caption")
+    lines = banner(context, block, {issue.id: _verdict(context, issue) for issue in issues})
+    lines += _listed(context, opened) if opened else paragraph("No issue is open.", "spec-caption")
+    named = [
+        edition for edition in context.proof.spec.config.editions if any(edition in one.editions for one in issues)
+    ]
+    for line in context.editions(named):
+        lines += paragraph(line, "spec-caption")
     if closed:
         lines += [
             *paragraph("Closed; their scenarios must hold:", "spec-caption"),
-            *_table(context, closed),
+            *_listed(context, closed),
         ]
     return lines
 
@@ -37,29 +43,40 @@ def known_issues(context: Context, block: Block) -> Lines:
 def known_issue(context: Context, block: Block) -> Lines:
     """`::: known-issue ID`: a table of one issue, for its own page."""
     issue = context.proof.register.issue(block.argument())
+    several = len(context.proof.spec.config.editions) > 1
     rows = [
         ["State", f"open since {issue.since}" if issue.open else f"closed; was open since {issue.since}"],
         ["Where", literal(context.where(issue))],
+        *([["Edition", "<br>".join(context.editions(issue.editions))]] if several else []),
         ["Rules", "<br>".join(context.link(rule, authored(rule.sentence)) for rule in _rules(context, issue))],
         ["Scenarios", ", ".join(f"`{name}`" for name in issue.scenarios)],
-        *([["What the run sees", f"<code>{literal(issue.sees)}</code>"]] if issue.sees else []),
-        ["What to do", authored(issue.workaround)],
+        *([["What the run sees", f'<code class="spec-wraps">{literal(issue.sees)}</code>']] if issue.sees else []),
+        ["What to do", _on_its_own_line(issue.workaround)],
         ["Reproduce it", f"`.venv/bin/pytest tests/acceptance --issue {issue.id}`"],
     ]
-    return [*banner(block, {issue.id: _verdict(context, issue)}), *table(["Known issue", literal(issue.id)], rows)]
-
-
-def _table(context: Context, issues: Iterable[Issue]) -> Lines:
-    rows = [
-        [
-            context.issue_link(issue, authored(issue.title)),
-            literal(context.where(issue)),
-            str(issue.since),
-            authored(issue.workaround),
-        ]
-        for issue in issues
+    return [
+        *banner(context, block, {issue.id: _verdict(context, issue)}),
+        *table(["Known issue", literal(issue.id)], rows),
     ]
-    return table(["Issue", "Where", "Since", "What to do"], rows)
+
+
+def _listed(context: Context, issues: Iterable[Issue]) -> Lines:
+    lines: Lines = []
+    for issue in issues:
+        lines += paragraph(context.issue_link(issue, authored(issue.title)), "spec-listed", f"#issue-{issue.id}")
+        state = f"open since {issue.since}" if issue.open else f"closed; was open since {issue.since}"
+        lines += paragraph(f"{literal(context.where(issue))}: {state}", "spec-caption")
+        lines += [f"What to do: {_on_its_own_line(issue.workaround)}", ""]
+    return lines
+
+
+def _on_its_own_line(workaround: str) -> str:
+    """The workaround in Markdown, with a command at its end on a line of its own, which wraps."""
+    text = " ".join(workaround.split())
+    command = re.search(r"(?<=: )`([^`]+)`(?=\.?$)", text)
+    if not command:
+        return authored(text)
+    return f'{authored(text[: command.start()].rstrip())}<br><code class="spec-wraps">{literal(command[1])}</code>'
 
 
 def _rules(context: Context, issue: Issue) -> list[Rule]:

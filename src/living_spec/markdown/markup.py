@@ -39,9 +39,9 @@ def authored(text: str) -> str:
     )
 
 
-def paragraph(text: str, css: str, role: str = "") -> Lines:
-    """A paragraph with a CSS class, and with an ARIA role unless it is empty."""
-    return [text, f"{{ .{css}{f' role={role}' if role else ''} }}", ""]
+def paragraph(text: str, css: str, *attributes: str) -> Lines:
+    """A paragraph with a CSS class and more attributes, as in an attribute list."""
+    return [text, f"{{ {' '.join((f'.{css}', *attributes))} }}", ""]
 
 
 def fence(language: str, content: str) -> Lines:
@@ -87,6 +87,8 @@ def result(verdict: Verdict) -> str:
     """A verdict as a symbol and a word, with "(stale)" if the evidence is stale."""
     symbol, css = _SYMBOLS[verdict.kind]
     stale = " (stale)" if verdict.freshness is Freshness.STALE else ""
+    # Left out of the search; for that, no element in it is of its own kind.
     return (
-        f'<span class="spec-result {css}"><span aria-hidden="true">{symbol}</span> {verdict.kind.value}{stale}</span>'
+        f'<span class="spec-result {css}" data-search-exclude><b aria-hidden="true">{symbol}</b>'
+        f" {verdict.kind.value}{stale}</span>"
     )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from living_spec.markdown.context import banner
 from living_spec.markdown.markup import authored, literal, paragraph, result, table
+from living_spec.markdown.site import last_run
 from living_spec.results import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from living_spec.markdown.context import Context
     from living_spec.markdown.markup import Lines
     from living_spec.pages import Block
@@ -24,7 +26,7 @@ def matrix(context: Context, block: Block) -> Lines:
     """`::: matrix`: the verdict on every rule on every surface, in every edition with results."""
     block.expect(0)
     proof = context.proof
-    columns = _columns(proof)
+    columns = _columns(context)
     problems: dict[str, Verdict] = {}
     rows: list[list[str]] = []
     for rule in proof.spec.rules.values():
@@ -35,7 +37,11 @@ def matrix(context: Context, block: Block) -> Lines:
             if _counts(proof, *column)
         }
         rows.append([context.link(rule, authored(rule.sentence)), *map(result, verdicts.values())])
-    return [*banner(block, problems), *table(["Rule", *map(literal, columns.values())], rows), *_caption(context)]
+    return [
+        *banner(context, block, problems),
+        *table(["Rule", *map(literal, columns.values())], rows),
+        *_caption(context, (edition for edition, _ in columns)),
+    ]
 
 
 def summary(context: Context, block: Block) -> Lines:
@@ -44,7 +50,8 @@ def summary(context: Context, block: Block) -> Lines:
     proof = context.proof
     problems: dict[str, Verdict] = {}
     counts: dict[str, Counter[Kind]] = {}
-    for (edition, surface), name in _columns(proof).items():
+    columns = _columns(context)
+    for (edition, surface), name in columns.items():
         verdicts = {
             f"{scenario.id} on {name}": proof.scenario(scenario, surface, edition)
             for scenario in proof.spec.scenarios.values()
@@ -55,20 +62,21 @@ def summary(context: Context, block: Block) -> Lines:
     rows = [[literal(name), *(str(count[kind]) for kind in kinds)] for name, count in counts.items()]
     many = (len(proof.spec.rules), "rule"), (len(proof.spec.scenarios), "scenario")
     return [
-        *banner(block, problems),
+        *banner(context, block, problems),
         *paragraph(f"{', '.join(_count(*one) for one in many)}.", "spec-summary"),
         *table(["Scenarios on", *(kind.value for kind in kinds)], rows),
-        *_caption(context),
+        *_caption(context, (edition for edition, _ in columns)),
     ]
 
 
-def _columns(proof: Proof) -> dict[tuple[str, str], str]:
-    """The (edition, surface) pairs to show, each with its heading."""
-    config = proof.spec.config
-    columns = [(edition, surface) for edition in config.editions for surface in proof.covered(edition)]
+def _columns(context: Context) -> dict[tuple[str, str], str]:
+    """The (edition, surface) pairs to show, each with its heading; in the guide, those of its edition."""
+    config = context.proof.spec.config
+    editions = [context.edition] if context.in_guide else config.editions
+    columns = [(edition, surface) for edition in editions for surface in context.proof.covered(edition)]
     several = len({edition for edition, _ in columns}) > 1
     return {
-        (edition, surface): config.surfaces[surface] + (f", {config.editions[edition]}" if several else "")
+        (edition, surface): config.surfaces[surface] + (f", {config.editions[edition].name}" if several else "")
         for edition, surface in columns
     }
 
@@ -82,12 +90,14 @@ def _count(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
 
 
-def _caption(context: Context) -> Lines:
-    """The time of the last run, and the digest of its sources."""
+def _caption(context: Context, editions: Iterable[str]) -> Lines:
+    """The editions, if there are several, the time of the last run, and the digest of its sources."""
+    shown = list(dict.fromkeys(editions))
+    legend = [line for one in context.editions(shown) for line in paragraph(one, "spec-caption")]
     results = [result for several in context.proof.evidence.values() for result in several]
     if not results:
         return paragraph("There are no results yet.", "spec-caption")
-    last = datetime.fromisoformat(max(result.started for result in results))
     digests = {result.digest for result in results}
     sources = f"digest <code>{min(digests)[:12]}</code>" if len(digests) == 1 else "several digests"
-    return paragraph(f"Last run on {last:%Y-%m-%d at %H:%M} UTC, of sources with {sources}.", "spec-caption")
+    when = f"Last run on {last_run(results)}, of sources with {sources}."
+    return [*(legend if len(shown) > 1 else []), *paragraph(when, "spec-caption")]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
+from struct import unpack
 from typing import TYPE_CHECKING, TypeVar
 
 from living_spec.config import SpecError, unknown
-from living_spec.evidence import Exchange, Result, Screenshot, Transcript
+from living_spec.evidence import Exchange, Key, Result, Screenshot, Transcript
 from living_spec.markdown.context import banner, warn
-from living_spec.markdown.markup import details, fence, literal, paragraph
+from living_spec.markdown.markup import authored, details, fence, literal, paragraph
 from living_spec.results import Freshness, Kind
 from living_spec.store import PICTURES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from living_spec.evidence import Record, StepEvidence
     from living_spec.features import Scenario
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from living_spec.pages import Block
 
 R = TypeVar("R", bound=Transcript | Exchange | Screenshot)
+
+_FIRST_SCREEN = 25  # lines of a page that a reader sees before scrolling, at most
 
 # The ending of a label for a theme -> the fragment by which Material shows the picture in that theme only.
 _THEMES = {" (light)": "#only-light", " (dark)": "#only-dark"}
@@ -64,16 +68,17 @@ def evidence(context: Context, scenario: Scenario) -> Lines:
     for surface, name in context.surfaces.items():
         lines: Lines = []
         for result in context.proof.results(scenario, surface, context.edition):
-            lines += _result(result)
+            lines += _result(context, result)
         if lines:
             surfaces += details("spec-evidence", literal(name), lines)
     return details("spec-evidence", "Evidence", surfaces) if surfaces else []
 
 
-def _result(result: Result) -> Lines:
+def _result(context: Context, result: Result) -> Lines:
     lines: Lines = []
+    pictures = _pictures(context, result.key)
     for step in result.steps:
-        records = [line for record in step.records for line in _record(record, step.text)]
+        records = [line for record in step.records for line in _record(record, step.text, pictures)]
         if records or step.message:
             lines += [f"**{literal(step.keyword)}** {literal(step.text)}", "", *records]
         if step.message:
@@ -86,22 +91,42 @@ def _result(result: Result) -> Lines:
 
 def _selected(context: Context, block: Block, scenario: Scenario, kind: type[R], chosen: Callable[[R], bool]) -> Lines:
     surface = _surface(context, block, scenario, kind)
-    verdict = context.proof.scenario(scenario, surface, context.edition)
-    lines = banner(block, {context.surfaces[surface]: verdict})
-    records = [
-        record
-        for result in context.proof.results(scenario, surface, context.edition)
-        for step in _steps(block, result)
-        for record in step.records
-        if isinstance(record, kind) and chosen(record)
-    ]
-    if records:
-        return [*lines, *(line for record in records for line in _record(record, scenario.name))]
-    if lines:
-        return lines  # a fresh run may record it
+    first = context.proof.spec.config.first_edition
+    for edition in dict.fromkeys((context.edition, first)):
+        if lines := _of_edition(context, block, scenario, Key(edition, surface, scenario.id, 0), kind, chosen):
+            return lines
+    verdict = context.proof.scenario(scenario, surface, first)
+    if unproven := banner(context, block, {context.surfaces[surface]: verdict}):
+        return unproven  # a fresh run may record it
     if verdict.reason:  # not run, or not on this surface
         return warn(block, f"There is no record to show: {verdict.kind.value}: {verdict.reason}")
     raise SpecError(f"The run has recorded no such {kind.__name__.lower()} on {context.surfaces[surface]}.")
+
+
+def _of_edition(
+    context: Context, block: Block, scenario: Scenario, place: Key, kind: type[R], chosen: Callable[[R], bool]
+) -> Lines:
+    """The chosen records of an edition and surface; no lines if there are none. Those of another edition say so."""
+    lines: Lines = []
+    soon = block.line < _FIRST_SCREEN
+    for result in context.proof.results(scenario, place.surface, place.edition):
+        for step in _steps(block, result):
+            for record in step.records:
+                if isinstance(record, kind) and chosen(record):
+                    lines += _record(record, scenario.name, _pictures(context, place), soon=soon)
+    if not lines:
+        return []
+    if place.edition != context.edition:
+        editions = context.proof.spec.config.editions
+        here, there = editions[context.edition].name, editions[place.edition].name
+        return [*lines, *paragraph(f"Recorded on *{authored(there)}*. Not run on *{authored(here)}*.", "spec-caption")]
+    verdict = context.proof.scenario(scenario, place.surface, place.edition)
+    return [*banner(context, block, {context.surfaces[place.surface]: verdict}), *lines]
+
+
+def _pictures(context: Context, place: Key) -> Path:
+    """The folder of the pictures of an edition and surface."""
+    return context.proof.spec.config.evidence / place.edition / place.surface / PICTURES
 
 
 def _surface(context: Context, block: Block, scenario: Scenario, kind: type[R]) -> str:
@@ -114,10 +139,11 @@ def _surface(context: Context, block: Block, scenario: Scenario, kind: type[R]) 
         if asked not in context.surfaces:
             raise SpecError(unknown("surface", asked, context.surfaces))
         return asked
-    for surface in context.surfaces:
-        for result in context.proof.results(scenario, surface, context.edition):
-            if any(isinstance(record, kind) for step in result.steps for record in step.records):
-                return surface
+    for edition in dict.fromkeys((context.edition, context.proof.spec.config.first_edition)):
+        for surface in context.surfaces:
+            for result in context.proof.results(scenario, surface, edition):
+                if any(isinstance(record, kind) for step in result.steps for record in step.records):
+                    return surface
     runs_on = [surface for surface in context.surfaces if scenario.not_on(surface) is None]
     not_run = (surface for surface, verdict in context.scenario(scenario).items() if verdict.kind is Kind.NOT_RUN)
     return next(not_run, next(iter([*runs_on, *context.surfaces])))
@@ -132,8 +158,12 @@ def _steps(block: Block, result: Result) -> tuple[StepEvidence, ...]:
     return result.steps[int(asked) - 1 : int(asked)]
 
 
-def _record(record: Record, place: str) -> Lines:
-    """The lines of a record. A picture's alternative text is its label and `place`, the step or scenario."""
+def _record(record: Record, place: str, pictures: Path, *, soon: bool = False) -> Lines:
+    """The lines of a record. A picture's alternative text is its label and `place`, the step or scenario.
+
+    A picture in the folder `pictures` has its size, so that nothing moves when it arrives. Unless it is needed `soon`,
+    it is loaded when the reader comes near.
+    """
     if isinstance(record, Transcript):
         prompt = "\n> ".join(record.command.split("\n"))
         lines = fence("console", f"$ {prompt}\n{record.output}")
@@ -153,7 +183,23 @@ def _record(record: Record, place: str) -> Lines:
         ]
     label, theme = _label(record)
     words = literal(f"{label}: {place}")
-    return [f"![{words}](/{PICTURES}/{record.file}{theme}){{ .spec-picture loading=lazy }}", ""]
+    size = _size(pictures / record.file)
+    attributes = [".spec-picture", *([] if soon else ["loading=lazy"])]
+    attributes += [f"width={size[0]}", f"height={size[1]}"] if size else []
+    return [f"![{words}](/{PICTURES}/{record.file}{theme}){{ {' '.join(attributes)} }}", ""]
+
+
+def _size(picture: Path) -> tuple[int, int] | None:
+    """The width and height of a PNG, in pixels, from its header; None for another file."""
+    try:
+        with picture.open("rb") as file:
+            head = file.read(24)
+    except OSError:
+        return None
+    if len(head) < 24 or not head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return None
+    width, height = unpack(">II", head[16:])
+    return width, height
 
 
 def _label(picture: Screenshot) -> tuple[str, str]:

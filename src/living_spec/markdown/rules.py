@@ -6,23 +6,35 @@ from typing import TYPE_CHECKING
 
 from living_spec.markdown.context import banner
 from living_spec.markdown.markup import authored, details, literal, paragraph, result, steps, table
+from living_spec.markdown.proven import rule_mark
 from living_spec.markdown.records import evidence
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from living_spec.features import Rule, Scenario
     from living_spec.markdown.context import Context
     from living_spec.markdown.markup import Lines
     from living_spec.pages import Block
+    from living_spec.results import Verdict
 
 
 def rule(context: Context, block: Block) -> Lines:
-    """`::: rule ID`: the normative sentence, its results, and a link to the whole rule."""
+    """`::: rule ID`: its sentence with a quiet mark in the guide; in the spec, a box with its results and a link."""
     found = context.proof.spec.rule(block.argument())
     verdicts = context.rule(found)
+    unproven = banner(context, block, _by_name(context, verdicts))
+    if context.in_guide:
+        end = "" if found.sentence.endswith((".", "!", "?")) else "."
+        said = f'<span class="spec-said">{authored(found.sentence)}{end}</span>'
+        loud = [] if all(verdict.waits or not verdict.unproven for verdict in verdicts.values()) else unproven
+        return [f"{said} {rule_mark(context, found, verdicts)}", "", *loud, *context.warnings(found)]
     return [
-        *banner(block, {context.surfaces[surface]: verdict for surface, verdict in verdicts.items()}),
+        *unproven,
         *paragraph(authored(found.sentence), "spec-rule"),
-        *context.results(verdicts, context.link(found, f"Rule {found.id}")),
+        *context.named_results(
+            _of_the_issue(context, found) or _by_name(context, verdicts), context.link(found, f"Rule {found.id}")
+        ),
         *context.warnings(found),
     ]
 
@@ -32,7 +44,7 @@ def scenario(context: Context, block: Block) -> Lines:
     found = context.proof.spec.scenario(block.argument())
     verdicts = context.scenario(found)
     return [
-        *banner(block, {context.surfaces[surface]: verdict for surface, verdict in verdicts.items()}),
+        *banner(context, block, _by_name(context, verdicts)),
         *paragraph(f"**{authored(found.name)}**", "spec-scenario"),
         *_steps_and_examples(context, found),
         *context.results(verdicts),
@@ -45,6 +57,7 @@ def feature(context: Context, block: Block) -> Lines:
     found = context.proof.spec.feature(block.argument())
     lines = [
         *banner(
+            context,
             block,
             {
                 f"{item.id} on {context.surfaces[surface]}": verdict
@@ -62,6 +75,22 @@ def feature(context: Context, block: Block) -> Lines:
     for one in found.rules:
         lines += _rule(context, one)
     return lines
+
+
+def _of_the_issue(context: Context, found: Rule) -> dict[str, Verdict]:
+    """On the page of an issue: the verdicts on its surfaces, in the first edition and in its own."""
+    config = context.proof.spec.config
+    return {
+        f"{config.surfaces[surface]}, {config.editions[edition].name}": context.proof.rule(found, surface, edition)
+        for issue in context.proof.register.issues
+        if issue.path == context.page
+        for surface in issue.surfaces
+        for edition in dict.fromkeys((config.first_edition, *issue.editions))
+    }
+
+
+def _by_name(context: Context, verdicts: Mapping[str, Verdict]) -> dict[str, Verdict]:
+    return {context.surfaces[surface]: verdict for surface, verdict in verdicts.items()}
 
 
 def _rule(context: Context, one: Rule) -> Lines:

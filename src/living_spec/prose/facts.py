@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from living_spec.config import SpecError, display_path, read_source
 from living_spec.evidence import Outcome, digest
-from living_spec.results import Freshness, Kind, Verdict
+from living_spec.results import NO_RESULT, Freshness, Kind, Verdict
 from living_spec.store import replace_file
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def worst(outcomes: Iterable[Outcome]) -> Outcome:
 def judge_test(result: TestResult | None, current: str) -> Verdict:
     """The verdict on a test from its result and the digest of its present sources."""
     if result is None or not result.cases:
-        return Verdict(Kind.NOT_RUN, "there is no result yet", Freshness.MISSING)
+        return Verdict(Kind.NOT_RUN, NO_RESULT, Freshness.MISSING)
     if not result.whole:
         return Verdict(Kind.NOT_RUN, "only some of its cases were run", Freshness.MISSING)
     outcome = worst(case.outcome for case in result.cases.values())

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from living_spec.prose.bindings import Kind, Reference, bindings_file, read_bindings
 from living_spec.prose.facts import by_fact, fact_digests, judge_test, proving_tests, read_results
-from living_spec.results import Proof, combine
+from living_spec.results import Freshness, Proof, Verdict, combine
+from living_spec.results import Kind as VerdictKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
     from living_spec.config import Config
     from living_spec.prose.bindings import Binding
     from living_spec.prose.facts import ProvingTest
-    from living_spec.results import Verdict
 
 
 @dataclass(frozen=True)
 class ProofOfProse:
-    """The bindings of all pages, and the evidence that they rely on."""
+    """The bindings of all pages, and the evidence of an edition that they rely on."""
 
     proof: Proof
+    edition: str
 
     @property
     def config(self) -> Config:
@@ -51,9 +52,11 @@ class ProofOfProse:
 
     def verdict(self, reference: Reference) -> Verdict:
         """The verdict on one proof. Raises SpecError if it does not exist."""
+        if reference.kind is Kind.TEST and self.edition != self.config.first_edition:
+            return Verdict(VerdictKind.NOT_RUN, "tests run on the first edition only", Freshness.FRESH)
         if reference.kind is Kind.TEST:
             return combine(self.of_tests[test.name] for test in self.tests.get(reference.id, ()))
-        edition, spec = self.config.first_edition, self.proof.spec
+        edition, spec = self.edition, self.proof.spec
         surfaces = reference.surfaces or tuple(self.config.surfaces)
         if reference.kind is Kind.RULE:
             return combine(self.proof.rule(spec.rule(reference.id), surface, edition) for surface in surfaces)

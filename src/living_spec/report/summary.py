@@ -29,7 +29,7 @@ def summary(findings: Findings) -> str:
     names = ", ".join(config.surfaces[surface] for surface in findings.surfaces) or "no surface"
     parts = [
         f"## {_heading(findings)}",
-        f"{config.editions[findings.edition]}, on {names}.",
+        f"{config.editions[findings.edition].name}, on {names}.",
         _counts(findings),
         *_section("Regressions", findings, findings.regressions),
         *_section("Without a fresh result: run them", findings, findings.unproven),

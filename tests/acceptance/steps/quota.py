@@ -53,6 +53,5 @@ def may_have(world: World, count: int) -> None:
     )
 )
 def told_to_delete(world: World, first: int, first_name: str, second: int, second_name: str) -> None:
-    commands = [part.strip() for part in world.last.said.split("grid datastore delete ")[1:]]
-    wanted = [(first_name, first), (second_name, second)]
-    assert commands == [f"--name {world.real(name)} --version {number}" for name, number in wanted]
+    wanted = [(world.real(first_name), first), (world.real(second_name), second)]
+    assert world.surface.offered(world.last) == wanted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +20,12 @@ class Outcome:
     usage: bool
     not_found: bool
     said: str
+
+
+def deletions_in(said: str) -> list[tuple[str, int]]:
+    """The versions that the commands in a message delete."""
+    commands = re.findall(r"grid datastore delete --name (\S+) --version (\d+)", said)
+    return [(name, int(number)) for name, number in commands]
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,9 @@ class Surface(Protocol):
     def delete(self, name: str | None, version: str | None) -> Outcome: ...
     def verdict(self, name: str, number: int) -> Outcome: ...
     def receipt(self, outcome: Outcome) -> Receipt: ...
+    def offered(self, outcome: Outcome) -> list[tuple[str, int]]:
+        """The versions that a refused upload offers to delete, in their order."""
+
     def mount(self, session: str, name: str, number: int) -> Outcome: ...
     def pause(self, session: str) -> Outcome: ...
     def resume(self, session: str) -> Outcome: ...

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from acceptance.server import Credentials, trusted
-from acceptance.surfaces import Outcome, Receipt
+from acceptance.surfaces import Outcome, Receipt, deletions_in
 from acceptance.surfaces.answers import parsed, whole
 from living_spec.recorder import Recorder
 
@@ -164,6 +164,9 @@ class ApiSurface:
         kept = [(item["version"], item["fingerprint"]) for item in told["kept"]]
         quota = told["quotaBefore"]["used"], told["quotaAfter"]["used"]
         return Receipt(told["version"], int(told["fileCount"]), str(told["sizeBytes"]), kept, quota)
+
+    def offered(self, outcome: Outcome) -> list[tuple[str, int]]:
+        return deletions_in(outcome.said)
 
     def mount(self, session: str, name: str, number: int) -> Outcome:
         mounts = [{"dsn": f"datastore://grid/{self.version_id(name, number)}"}]

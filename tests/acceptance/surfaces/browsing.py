@@ -21,7 +21,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from acceptance.surfaces import Crashed, Outcome
+from acceptance.surfaces import Crashed, Outcome, Receipt
 from browser import FLAGS
 
 _SIZE = {"width": 1200, "height": 700}
@@ -82,6 +82,7 @@ def person(browser: Browser, url: str, *, unproven: bool = False) -> BrowserCont
     context = browser.new_context(
         base_url=url,
         viewport=_SIZE,
+        timezone_id="UTC",  # so that pages show the times that messages name
         reduced_motion="reduce",
         color_scheme="light",
         ignore_https_errors=unproven,
@@ -142,11 +143,36 @@ def outcome(page: Page, answer: Response | None, *, refused: bool = False) -> Ou
     return Outcome(False, status == 400, status == 404, alert.inner_text())
 
 
+def receipt_in(said: str) -> Receipt:
+    """What the page of a receipt says, or of the question before it."""
+    gone = re.search(r"^Deleted? version (\d+) of", said, re.MULTILINE)
+    contents = re.search(r"Contents\s+(\d+) files?, ([\d.]+ \w+)", said)
+    assert gone, said
+    assert contents, said
+    kept = re.findall(r"^version (\d+) of \S+ ([0-9a-f]{8})$", said, re.MULTILINE)
+    quota = re.search(r"You have (\d+) of \d+ versions now, (\d+) before", said)
+    numbers = [(int(number), fingerprint) for number, fingerprint in kept]
+    counts = (int(quota[2]), int(quota[1])) if quota else None
+    return Receipt(int(gone[1]), int(contents[1]), contents[2], numbers, counts)
+
+
 def number_in(header: str) -> int:
     """The number of the version in the header of its row."""
     found = re.search(r"version (\d+)$", header.strip())
     assert found, header
     return int(found[1])
+
+
+def offered(page: Page) -> list[tuple[str, int]]:
+    """The versions that the page offers to delete, in their order. Each row leads to the page that asks."""
+    rows = page.get_by_role("region", name="What you can delete now").get_by_role("row").all()[1:]
+    found = []
+    for row in rows:
+        name, number = row.get_by_role("rowheader").inner_text().rsplit(" version ", 1)
+        link = row.get_by_role("link", name=f"Delete… version {number} of {name}", exact=True)
+        assert link.get_attribute("href") == f"{path_of(name, int(number))}/delete"
+        found.append((name, int(number)))
+    return found
 
 
 def path_of(name: str, number: int) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 from acceptance import warm
 from acceptance.server import Credentials
-from acceptance.surfaces import Crashed, Outcome, Receipt
+from acceptance.surfaces import Crashed, Outcome, Receipt, deletions_in
 from living_spec.recorder import Recorder
 
 # What is said of an error that nobody foresaw: here, and where the server broke.
@@ -100,6 +100,9 @@ class CliSurface:
         quota = re.search(r"You have (\d+) of \d+ versions now, (\d+) before", outcome.said)
         counts = (int(quota[2]), int(quota[1])) if quota else None
         return Receipt(int(gone[1]), int(gone[2]), gone[3], kept, counts)
+
+    def offered(self, outcome: Outcome) -> list[tuple[str, int]]:
+        return deletions_in(outcome.said)
 
     def mount(self, session: str, name: str, number: int) -> Outcome:
         mounted = ("--datastore_name", name, "--datastore_version", str(number))

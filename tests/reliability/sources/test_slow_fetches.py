@@ -139,7 +139,7 @@ def slow(web: ArchiveServer) -> Slow:
 @pytest.fixture
 def server(new_server: ServerProcess, web: ArchiveServer) -> ServerProcess:
     """A server whose operator allows fetches from this machine; it is also the S3 that is asked."""
-    bucket = {"AWS_ENDPOINT_URL": web.url(""), "AWS_REGION": "us-east-1"}
+    bucket = {"AWS_ENDPOINT_URL": web.url(""), "AWS_REGION": "us-east-1", "GRID_ALLOW_SOURCE_BUCKETS": "*"}
     new_server.operate({"GRID_ALLOW_SOURCE_HOSTS": "127.0.0.1", **bucket})
     return new_server
 

@@ -31,18 +31,36 @@ def test_who_uses_a_version_is_ended_where_it_is_said(open_page: OpenPage, ana: 
         expect(uses.filter(has_text=name)).to_contain_text("since")
         assert name in said
     check(page)
-    press(page, "Delete Session tuning")
+    press(page, "End Session tuning…")
+    check(page)
+    press(page, "End Session tuning")
     assert heading(page) == "Version 1 of data cannot be deleted now"
+    check(page)
+    press(page, "Cancel Run nightly…")
+    check(page)
     press(page, "Cancel Run nightly")
     assert heading(page) == "Delete version 1 of data?"
 
 
+@pytest.mark.parametrize("width", [375, 1440])
+def test_who_uses_the_version_is_the_first_thing_on_the_screen(open_page: OpenPage, ana: Person, width: int) -> None:
+    for name in ("tuning", "exploring", "looking"):
+        ana.api.mount(name, "data", 1)
+    page = open_page(viewport={"width": width, "height": 800})
+    page.goto(f"{ONE}/delete")
+    expect(page.get_by_role("heading", name="In use by")).to_be_focused()
+    assert page.evaluate("scrollY") == 0
+    expect(page.get_by_role("link", name="End Session tuning…")).to_be_in_viewport(ratio=1)
+
+
 def test_ending_what_uses_a_version_leads_to_no_other_site(ana: Person) -> None:
-    for back in ("//evil.example", "https://evil.example", "/\\evil.example"):
+    for back in ("//evil.example", "https://evil.example", "/\\evil.example", "javascript:x", "/a\r\nb"):
         ana.api.mount("tuning", "data", 1)
         session = ana.http.get(f"{ONE}/delete").text.split("/workloads/session/")[1].split("/")[0]
+        asking = ana.http.get(f"/workloads/session/{session}/delete", params={"back": back}).text
+        assert '<a class="button" href="/workloads">Keep it</a>' in asking
         answer = ana.press(f"/workloads/session/{session}/delete", back=back)
-        assert (answer.status_code, answer.headers["location"]) == (303, "/workloads")
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/workloads?ended={session}")
 
 
 def test_the_page_of_a_version_in_use_offers_no_deletion(ana: Person) -> None:

@@ -67,12 +67,17 @@ class Terminal:
         self.done("datastore", "create", str(self.home / "source"), "--name", name, **environment)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Browser:
-    """A person at the pages of a server; signed in, if there is a user."""
+    """A person at the pages of a server; signed in, if there is a user. Its pages link to the guide, if given."""
 
     service: Service
     user: User | None = None
+    guide: str = ""
+
+    def __post_init__(self) -> None:
+        """Make the server."""
+        self._app = create_app(self.service, guide_url=self.guide)
 
     @cached_property
     def _app(self) -> FastAPI:

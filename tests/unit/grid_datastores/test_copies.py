@@ -66,7 +66,7 @@ def test_a_version_may_have_copies_once_a_run_has_mounted_it(
     for workload in (session, run):
         service.workloads.set_state(ana, workload.kind, workload.id, WorkloadState.DELETED)
     assert not service.copies.may_exist(used.id), "no server has handed versions to another machine"
-    service.accounts.signing_key()  # as a server does when it starts
+    service.accounts.ensure_signing_key()  # as a server does when it starts
     assert service.copies.may_exist(used.id)
     assert not service.copies.may_exist(mounted.id)
     assert service.deletion.delete(ana, used.id).may_have_copies

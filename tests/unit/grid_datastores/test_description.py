@@ -79,3 +79,16 @@ def test_bodies_that_are_no_json_are_described_as_such(described: dict[tuple[str
     assert list(part["requestBody"]["content"]) == [BINARY]
     assert list(part["responses"]["200"]["headers"]) == ["ETag"]
     assert "content" not in part["responses"]["200"]
+
+
+@pytest.mark.proves("the-description-is-complete")
+def test_a_request_that_is_always_refused_is_described_with_its_refusal(
+    described: dict[tuple[str, str], dict[str, Any]],
+) -> None:
+    refused = {
+        place: [status for status in operation["responses"] if status != "default"]
+        for place, operation in described.items()
+        if operation["description"].startswith("Always refuse")
+    }
+    core = "/v1/core/{clusterId}/datastores"
+    assert refused == {("DELETE", core): ["400"], ("PUT", f"{core}/{{id}}"): ["409"]}

@@ -44,7 +44,7 @@ def test_a_part_that_is_too_large_is_refused(service: Service, monkeypatch: pyte
     (upload,) = service.uploads.announce(ana, version.id, {"a.csv": 1})
     monkeypatch.setattr(rules, "MAX_PART_BYTES", 3)
     app = create_app(service)
-    address = app.state.grid.sign(f"/v1/uploads/{upload.id}/1", {}, upload.expires_at)
+    address = app.state.grid.signer(ana.id).sign(f"/v1/uploads/{upload.id}/1", {}, upload.expires_at)
 
     async def put(content: bytes) -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as http:

@@ -91,7 +91,7 @@ def test_a_person_whom_the_operating_system_has_no_name_for_is_the_owner_too(
 @pytest.mark.parametrize("served", [False, True])
 def test_a_user_who_was_added_for_a_server_is_not_the_owner(service: Service, clock: Clock, served: bool) -> None:
     if served:
-        service.accounts.signing_key()
+        service.accounts.ensure_signing_key()
     ben = _user(service, clock, "ben")
     owner = service.accounts.local("somebody")
     _version(service, owner)
@@ -144,7 +144,7 @@ def test_a_folder_that_cannot_be_written_lists_what_its_owner_will_have(
 def test_a_folder_that_cannot_be_written_and_has_no_owner_yet_lists_nothing(
     tmp_path: Path, service: Service, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    service.accounts.signing_key()
+    service.accounts.ensure_signing_key()
     ben = _user(service, clock, "ben")
     _version(service, ben)
     frozen = _frozen(tmp_path)
@@ -242,7 +242,7 @@ def test_users_without_versions_change_nothing(
 def test_the_users_of_a_server_are_never_merged(
     service: Service, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    service.accounts.signing_key()
+    service.accounts.ensure_signing_key()
     admin, ben = _user(service, clock, "admin"), _user(service, clock, "ben")
     versions = {user.name: _version(service, user) for user in (admin, ben)}
     owner = service.accounts.local("somebody")
@@ -262,7 +262,7 @@ def test_the_users_of_a_server_are_never_merged(
 def test_who_has_the_name_of_a_user_of_the_server_stays_that_user(
     service: Service, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    service.accounts.signing_key()
+    service.accounts.ensure_signing_key()
     _user(service, clock, "admin")
     first = _user(service, clock, "first")
     _version(service, first)
@@ -271,7 +271,7 @@ def test_who_has_the_name_of_a_user_of_the_server_stays_that_user(
 
 
 def test_a_user_of_the_server_who_is_called_local_is_not_taken_over(service: Service, clock: Clock) -> None:
-    service.accounts.signing_key()
+    service.accounts.ensure_signing_key()
     _user(service, clock, "admin")
     local = _user(service, clock, "local")
     owner = service.accounts.local("somebody")

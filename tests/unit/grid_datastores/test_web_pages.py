@@ -67,7 +67,9 @@ def test_a_session_with_any_version_is_started_paused_resumed_and_ended(
         assert service.workloads.get(ana, SESSION, session.id).state == state
         assert service.reading.details(ana, other.id).holders
     action = f"/workloads/session/{session.id}/delete"
-    assert f'action="{action}"' in browser.get("/workloads")
+    assert f'href="{action}?back=/workloads"' in browser.get("/workloads")
+    assert f'action="{action}"' in browser.get(action)
+    assert service.reading.details(ana, other.id).holders
     browser.press(action)
     assert not service.reading.details(ana, other.id).holders
 
@@ -101,7 +103,8 @@ def test_the_page_of_a_version_lists_its_users_and_leads_to_where_each_is_ended(
     for item, word in zip(started, ("delete", "cancel"), strict=True):
         row = place.split(f'id="{item.id}"')[1].split("</tr>")[0]
         action = f"/workloads/{item.kind.lower()}/{item.id}/{word}"
-        assert f'action="{action}"' in row
+        assert f'href="{action}?back=/workloads"' in row
+        assert f'action="{action}"' in browser.get(action)
         browser.press(action)
     assert service.reading.details(ana, version.id).holders == ()
     assert 'href="/workloads#' not in browser.get(PAGE)
@@ -121,3 +124,27 @@ def test_a_person_signs_in_with_name_and_key(service: Service) -> None:
     assert (taken.status_code, taken.headers["location"]) == (303, "/")
     assert somebody.send("GET", "/v1/core/local/datastores", auth=("ben", key)).status_code == 200
     assert ">Datastores</h1>" in Browser(service, user).get("/")
+
+
+def test_two_files_with_the_same_path_are_named_before_a_number_is_taken(browser: Browser) -> None:
+    """A folder and a file beside it can have a file of the same name."""
+    files = [("folder", ("birds/a.csv", b"1")), ("folder", ("birds/b.csv", b"1")), ("files", ("a.csv", b"2"))]
+    refused = browser.send("POST", "/upload", data={"name": "data"}, files=files)
+    assert refused.status_code == 400
+    assert "Two files have the same path: a.csv. Nothing was stored." in refused.text
+    made = browser.send("POST", "/upload", data={"name": "data"}, files=files[:2])
+    assert made.headers["location"] == "/datastores/data/versions/1"
+
+
+def test_a_refusal_marks_its_times_and_nothing_else(service: Service, ana: User, browser: Browser) -> None:
+    """So that a script can show them in the reader's zone. What a user wrote stays text."""
+    version = _version(service, ana)
+    service.deletion.delete(ana, version.id)
+    page = browser.send("GET", f"{PAGE}/delete").text
+    at = service.reading.details(ana, version.id).version.deleted_at
+    assert at
+    said = f'<time datetime="{at:%Y-%m-%dT%H:%M:%S}+00:00">{at:%Y-%m-%d %H:%M:%S} UTC</time>'
+    assert f"was already deleted on {said} by ana" in page
+    hostile = browser.send("GET", "/%3Cb%3E%2F2026-01-02 03:04:05 UTC<script>").text
+    assert "/&lt;b&gt;/<time" in hostile
+    assert "UTC</time>&lt;script&gt;" in hostile

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def forked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forked]:
     """What the commands of all tiny projects are forked from."""
     folder = tmp_path_factory.mktemp("empty")
-    (folder / "docs").mkdir()
+    (folder / "docs/spec").mkdir(parents=True)
     (folder / "tests").mkdir()
     (folder / "features").mkdir()
     (folder / "features/deleting.feature").write_text(FEATURE, "utf-8")

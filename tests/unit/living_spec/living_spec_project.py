@@ -21,6 +21,7 @@ PYPROJECT = """
 features = "features"
 tests = "tests"
 pages = "docs"
+spec = ["docs/spec"]
 evidence = "build/evidence"
 digest = ["features", "tests"]
 
@@ -28,9 +29,13 @@ digest = ["features", "tests"]
 api = "API"
 cli = "CLI"
 
-[tool.living-spec.editions]
-reference = "Reference"
-shipped = "Shipped"
+[tool.living-spec.editions.reference]
+name = "Reference"
+description = "The shelf as it should be."
+
+[tool.living-spec.editions.shipped]
+name = "Shipped"
+description = "The shelf with its bugs."
 
 [tool.pytest.ini_options]
 testpaths = ["tests"]

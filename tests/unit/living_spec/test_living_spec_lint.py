@@ -143,10 +143,8 @@ def test_a_rule_that_the_guide_does_not_cite_is_named_though_its_feature_is_show
     rule = "Deleting an item deletes that item and no other"
     problem = f"{FEATURE}:10: No page of the guide cites the rule {rule!r}. Cite it."
     project.write("docs/index.md", "# Tiny\n")
-    project.write("docs/guide/index.md", "# Guide\n")
     assert sentences(project) == [problem]
-    project.change("pyproject.toml", "[tool.pytest", '[tool.living-spec.guide]\npages = ["docs/guide"]\n\n[tool.pytest')
-    project.write("docs/other.md", "# Other\n\n::: rule delete-one\n")
+    project.write("docs/spec/other.md", "# Other\n\n::: rule delete-one\n")
     assert sentences(project) == [problem]
-    project.write("docs/guide/deleting.md", "# Guide\n\n::: rule delete-one\n")
+    project.write("docs/guide/deleting.md", "# Guide\n\n1. ::: rule delete-one\n")
     assert sentences(project) == []

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import lxml.html
 import markdown
 import pytest
-from living_spec_project import ISSUE
 
 from living_spec.config import SpecError
 
@@ -41,6 +40,12 @@ def render(text: str) -> lxml.html.HtmlElement:
     return lxml.html.fragment_fromstring(markdown.markdown(text, extensions=EXTENSIONS), create_parent="main")
 
 
+def in_spec(project: Project, text: str) -> lxml.html.HtmlElement:
+    """The text on a page of the spec, rendered."""
+    project.write("docs/spec/shown.md", text)
+    return render(text)
+
+
 def texts(page: lxml.html.HtmlElement, path: str) -> list[str]:
     return [" ".join(element.text_content().split()) for element in page.xpath(path)]
 
@@ -57,10 +62,13 @@ def test_a_strict_build_of_fresh_evidence_passes_and_links_the_rule_to_its_proof
     done = proven.mkdocs("--strict")
     assert done.code == 0, done.output
     page = built(proven, "index.html")
-    assert texts(page, "//p[@class='spec-rule']") == ["Deleting an item deletes that item and no other"]
-    assert texts(page, "//p[@class='spec-results']") == ["API ✓ holds CLI ✓ holds Rule delete-one"]
-    assert page.xpath("//p[@class='spec-results']/span/a/@href") == ["spec/deleting/#delete-one"]
+    assert texts(page, "//p[span]/span") == ["Deleting an item deletes that item and no other."]
+    assert texts(page, "//p/button") == ["✓ proven on 2 surfaces"]
+    assert page.xpath("//small//a/@href")[0] == "spec/deleting/#delete-one"
     assert built(proven, "spec/deleting/index.html").xpath("//h3[@id='delete-one']")
+
+
+_WARNING = "//div[@class='admonition warning']"
 
 
 @pytest.mark.proves("build-stops-at-an-unproven-rule")
@@ -80,12 +88,18 @@ def test_unproven_rules_fail_a_strict_build_and_show_a_banner_in_any_other(prove
     assert "Fresh evidence is missing" in strict.output
     assert proven.mkdocs().code == 0
     for name in ("index.html", "spec/deleting/index.html"):
-        [banner] = texts(built(proven, name), "//div[@class='admonition warning']")
-        assert "CLI" in banner
+        shown = built(proven, name)
+        if state == "missing" and name == "index.html":
+            assert texts(shown, "//p/button") == ["✓ proven on 1 of 2 surfaces"]
+        else:
+            [banner] = texts(shown, "//p[@class='spec-waiting']" if state == "missing" else _WARNING)
+            assert "CLI" in banner
+        assert len(texts(shown, _WARNING)) == (state != "missing")
     if state == "failing":
         shown = texts(built(proven, "spec/deleting/index.html"), "//p[@class='spec-reason']")
         assert "CLI: fails: AssertionError: assert 0" in shown
-    [results] = texts(built(proven, "index.html"), "//p[@class='spec-results']")
+    results = texts(built(proven, "spec/deleting/index.html"), "//p[@class='spec-results']")[0]
+    assert "proven on 2 surfaces" not in built(proven, "index.html").text_content()
     assert {"stale": "CLI ✓ holds (stale)", "missing": "CLI ○ not run", "failing": "CLI ✗ fails"}[state] in results
 
 
@@ -198,8 +212,7 @@ def test_a_screenshot_of_a_surface_without_a_result_stops_only_a_strict_build(pr
     shutil.rmtree(proven.root / "build/evidence")
     assert proven.pytest("--surface", "api").code == 0
     assert proven.mkdocs().code == 0
-    [banner] = texts(built(proven, "index.html"), "//div[@class='admonition warning']")
-    assert "Fresh evidence is missing for CLI" in banner
+    assert texts(built(proven, "index.html"), "//p[@class='spec-waiting']") == ["○ not run yet: CLI"]
     assert proven.mkdocs("--strict").code == 1
 
 
@@ -266,7 +279,7 @@ def test_blocks_in_fenced_code_are_left_alone(at: Project) -> None:
 
 
 def test_a_fence_that_never_ends_hides_no_block(at: Project) -> None:
-    assert texts(render("```\n\n::: rule delete-one\n"), "//p[@class='spec-rule']")
+    assert texts(render("```\n\n::: rule delete-one\n"), "//span[@class='spec-said']")
 
 
 def test_a_block_works_inside_an_admonition(at: Project) -> None:
@@ -302,51 +315,16 @@ def test_nothing_in_the_evidence_is_read_as_markup(at: Project, block: str) -> N
     page = render(f"::: {block}")
     assert "\n".join(["$ rm shelf/1", *NASTY]) in [pre.text_content().rstrip("\n") for pre in page.xpath("//pre")]
     assert not page.xpath(
-        "//img[not(@class='spec-picture')] | //script | //a | //*[@id='z'] | //*[@id='id'] | //h1 | //b | //em"
+        "//img[not(@class='spec-picture')] | //script | //a | //*[@id='z'] | //*[@id='id'] | //h1 | //em"
+        " | //b[not(@aria-hidden)]"
     )
     if block == "feature deleting":
         assert 'When item "1" _is_ <b>not</b> [x](y) {: #z } deleted' in texts(page, "//li")
 
 
-@pytest.mark.proves("matrix-shows-results-and-time")
-def test_the_matrix_has_a_column_for_each_surface_and_says_when_the_run_was(at: Project) -> None:
-    page = render("::: matrix")
-    assert texts(page, "//th") == ["Rule", "API", "CLI"]
-    assert texts(page, "//td")[1:] == ["✓ holds", "✓ holds"]
-    assert not texts(page, "//div")
-    assert page.xpath("//td/a/@href") == ["/spec/deleting.md#delete-one"]
-    [caption] = texts(page, "//p[@class='spec-caption']")
-    assert at.proof().digest[:12] in caption
-    assert " UTC" in caption
-
-
-def test_the_matrix_names_the_edition_where_several_were_run_and_relies_on_none_but_the_first(at: Project) -> None:
-    assert at.pytest("--edition", "shipped", "--surface", "cli").code == 0
-    (at.root / "build/evidence/shipped/cli/delete-two.json").unlink()
-    page = render("::: matrix")
-    assert texts(page, "//th") == ["Rule", "API, Reference", "CLI, Reference", "CLI, Shipped"]
-    assert texts(page, "//td")[1:] == ["✓ holds", "✓ holds", "○ not run"]
-    assert not texts(page, "//div")
-
-
-def test_the_matrix_relies_on_what_an_open_issue_speaks_of(at: Project) -> None:
-    at.write("docs/known-issues/loses-two.md", ISSUE.replace("[reference]", "[shipped]"))
-    assert at.pytest("--edition", "shipped", "-k", "delete_each").code == 0
-    page = render("::: matrix")
-    assert texts(page, "//th") == ["Rule", "API, Reference", "CLI, Reference", "CLI, Shipped"]
-    [banner] = texts(page, "//div[@class='admonition warning']/p[2]")
-    assert "delete-one on CLI, Shipped (there is no result yet)" in banner
-
-
-def test_the_summary_counts_results_for_each_surface(at: Project) -> None:
-    page = render("::: summary")
-    assert texts(page, "//p[@class='spec-summary']") == ["1 rule, 2 scenarios."]
-    assert texts(page, "//tr")[1:] == ["API 1 0 0 1", "CLI 2 0 0 0"]
-
-
 def test_symbols_stand_beside_words_and_are_hidden_from_screen_readers(at: Project) -> None:
-    page = render("::: rule delete-one")
-    symbols = page.xpath("//span[@aria-hidden='true']")
+    page = in_spec(at, "::: rule delete-one")
+    symbols = page.xpath("//*[@aria-hidden='true']")
     assert [symbol.text for symbol in symbols] == ["✓", "✓"]
     assert [symbol.tail.strip() for symbol in symbols] == ["holds", "holds"]
 
@@ -359,9 +337,9 @@ def test_a_rule_that_no_page_shows_gets_no_link(at: Project) -> None:
 
 @pytest.mark.proves("pages-follow-the-features")
 def test_a_changed_feature_is_seen_by_the_next_page(at: Project) -> None:
-    assert texts(render("::: rule delete-one"), "//p[@class='spec-rule']") != ["Nothing goes"]
+    assert texts(render("::: rule delete-one"), "//span[@class='spec-said']") != ["Nothing goes."]
     at.change("features/deleting.feature", "Deleting an item deletes that item and no other", "Nothing goes")
-    assert texts(render("::: rule delete-one"), "//p[@class='spec-rule']") == ["Nothing goes"]
+    assert texts(render("::: rule delete-one"), "//span[@class='spec-said']") == ["Nothing goes."]
 
 
 def test_features_of_one_file_name_in_two_folders_are_two(proven: Project) -> None:
@@ -369,7 +347,8 @@ def test_features_of_one_file_name_in_two_folders_are_two(proven: Project) -> No
     text = (proven.root / "features/deleting.feature").read_text("utf-8")
     other = text.replace("Deletion in full.", "In the shop.").replace("@rule:", "@rule:shop-")
     proven.write("features/shop/deleting.feature", other.replace("@scenario:", "@scenario:shop-"))
-    proven.write("docs/spec/shop.md", "# Shop\n\n::: feature shop/deleting\n\n::: rule shop-delete-one\n")
+    proven.write("docs/spec/shop.md", "# Shop\n\n::: feature shop/deleting\n")
+    proven.write("docs/shop.md", "# Shop\n\n::: rule shop-delete-one\n")
     proven.change(
         "tests/test_tiny.py", 'scenarios("deleting.feature")', 'scenarios("deleting.feature", "shop/deleting.feature")'
     )

@@ -36,14 +36,14 @@ def list_files(
     reading = state.service.reading
     version, files = reading.get(user, id), reading.manifest(user, id).files
     expires = state.service.now() + URL_LIFETIME
-    base = origin(request)
+    base, signer = origin(request), state.signer(user.id)
     page = files[start : start + size]
     return {
         "files": [
             wire.file_out(
                 file,
                 version,
-                base + state.sign(f"/v1/downloads/{id}", {"path": file.path, "user": user.id}, expires),
+                base + signer.sign(f"/v1/downloads/{id}", {"path": file.path, "user": user.id}, expires),
             )
             for file in page
         ],
@@ -55,8 +55,11 @@ def list_files(
 def get_content(
     state: TheState, request: Request, id: str, path: str, user: str, expires: str, signature: str
 ) -> Response:
-    """Return the content of one file, from its URL in the list of files. Deleting the version invalidates the URL."""
-    state.check(request.url.path, {"path": path, "user": user}, expires, signature)
+    """Return the content of one file, from its URL in the list of files.
+
+    Deleting the version invalidates the URL, and so does a new key of its user.
+    """
+    state.check(user, request.url.path, {"path": path, "user": user}, expires, signature)
     file, chunks = state.service.reading.file(state.service.accounts.get(user), id, path)
     headers = {"Content-Length": str(file.size), "Content-Disposition": "attachment"}
     return StreamingResponse(chunks, media_type="application/octet-stream", headers=headers)

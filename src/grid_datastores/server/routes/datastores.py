@@ -10,13 +10,18 @@ from grid_datastores.domain.errors import Immutable, InvalidInput, NotFound
 from grid_datastores.domain.model import Phase, User, Version, VersionRef
 from grid_datastores.domain.naming import MAX_NUMBER
 from grid_datastores.server.answers import REFUSED
+from grid_datastores.server.bodies import BodyRoute
 from grid_datastores.server.state import CLUSTER, InCluster, State, TheState, TheUser
 from grid_datastores.wire import datastores as wire
 
 router = APIRouter(
-    prefix="/v1/core/{clusterId}/datastores", tags=["datastores"], dependencies=[InCluster], responses=REFUSED
+    route_class=BodyRoute,
+    prefix="/v1/core/{clusterId}/datastores",
+    tags=["datastores"],
+    dependencies=[InCluster],
+    responses=REFUSED,
 )
-deletions = APIRouter(tags=["datastores"], dependencies=[InCluster], responses=REFUSED)
+deletions = APIRouter(route_class=BodyRoute, tags=["datastores"], dependencies=[InCluster], responses=REFUSED)
 
 
 @deletions.get("/v1/core/{clusterId}/deletions")
@@ -60,7 +65,7 @@ def _candidates(state: State, user: User, name: str, version: int, *, with_delet
         return []
 
 
-@router.delete("")
+@router.delete("", status_code=InvalidInput.status)
 def delete_without_version(_user: TheUser) -> None:
     """Always refuse: there is no "latest" version and no "all". Enforces delete-needs-both."""
     raise InvalidInput('Give the id of the version to delete. There is no "latest" or "all". Nothing was deleted.')
@@ -72,8 +77,8 @@ def get_datastore(state: TheState, user: TheUser, id: str) -> wire.Datastore:
     return wire.version_out(state.service.reading.get(user, id), CLUSTER)
 
 
-@router.put("/{id}")
-def update_datastore(state: TheState, user: TheUser, id: str) -> wire.Datastore:
+@router.put("/{id}", status_code=Immutable.status)
+def update_datastore(state: TheState, user: TheUser, id: str) -> None:
     """Always refuse: a version never changes (rule version-immutable)."""
     version = state.service.reading.get(user, id)
     raise Immutable.of(version.ref, version.phase)

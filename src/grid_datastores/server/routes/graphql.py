@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 
 from grid_datastores.domain.errors import InvalidInput
 from grid_datastores.server.answers import REFUSED
+from grid_datastores.server.bodies import BodyRoute
 from grid_datastores.server.state import TheState
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 MAX_QUERY_LENGTH = 10_000  # characters; the time to answer grows with the length
 
-router = APIRouter(tags=["accounts"], responses=REFUSED)
+router = APIRouter(route_class=BodyRoute, tags=["accounts"], responses=REFUSED)
 
 _SCHEMA = """
 type Query {

@@ -13,8 +13,9 @@ from grid_datastores.domain.model import Source, SourceKind, Upload
 from grid_datastores.domain.naming import whole_number
 from grid_datastores.domain.rules import check_part_size
 from grid_datastores.server.answers import BYTES, REFUSED
+from grid_datastores.server.bodies import ObjectsRoute
 from grid_datastores.server.origin import origin
-from grid_datastores.server.state import CLUSTER, InCluster, State, TheState, TheUser
+from grid_datastores.server.state import CLUSTER, InCluster, Signer, State, TheState, TheUser
 from grid_datastores.service.uploads import CompletedObject
 from grid_datastores.wire import datastores as wire
 from grid_datastores.wire import uploads as objects_wire
@@ -30,9 +31,13 @@ _MANIFEST = {
 }
 
 router = APIRouter(
-    prefix="/v1/core/{clusterId}/datastores", tags=["uploads"], dependencies=[InCluster], responses=REFUSED
+    route_class=ObjectsRoute,
+    prefix="/v1/core/{clusterId}/datastores",
+    tags=["uploads"],
+    dependencies=[InCluster],
+    responses=REFUSED,
 )
-parts = APIRouter(tags=["uploads"], responses=REFUSED)
+parts = APIRouter(route_class=ObjectsRoute, tags=["uploads"], responses=REFUSED)
 
 
 @router.post("")
@@ -74,9 +79,9 @@ def create_presigned_urls(
     if sum(parts_of.values()) > MAX_PART_URLS:
         raise InvalidInput(f"Announce at most {MAX_PART_URLS} parts per request.")
     uploads = state.service.uploads.announce(user, datastoreId, parts_of)
-    base = origin(request)
+    base, signer = origin(request), state.signer(user.id)
     arrived = state.service.uploads.stored_parts(datastoreId, uploads)
-    return {"objects": [_object_out(state, base, upload, arrived) for upload in uploads]}
+    return {"objects": [_object_out(signer, base, upload, arrived) for upload in uploads]}
 
 
 @router.post("/{datastoreId}/presigned-urls/completed")
@@ -145,7 +150,8 @@ async def put_part(
     signature: str,
 ) -> Response:
     """Store one part, sent to its URL. Return its ETag."""
-    state.check(request.url.path, {}, expires, signature)
+    owner = await run_in_threadpool(state.service.uploads.owner_of, uploadId)
+    state.check(owner, request.url.path, {}, expires, signature)
     etag = await _receive(state, request, uploadId, partNumber)
     return Response(headers={"ETag": f'"{etag}"'})
 
@@ -169,7 +175,7 @@ async def _receive(state: State, request: Request, upload_id: str, number: int) 
 
 
 def _object_out(
-    state: State, base: str, upload: Upload, arrived: Mapping[tuple[str, int], str]
+    signer: Signer, base: str, upload: Upload, arrived: Mapping[tuple[str, int], str]
 ) -> objects_wire.UploadObject:
     return {
         "key": upload.key,
@@ -177,14 +183,14 @@ def _object_out(
         "expiryTime": str(int(upload.expires_at.timestamp())),
         "partCount": str(upload.parts),
         "urls": [
-            _part_out(state, base, upload, number, arrived.get((upload.id, number)))
+            _part_out(signer, base, upload, number, arrived.get((upload.id, number)))
             for number in range(1, upload.parts + 1)
         ],
     }
 
 
-def _part_out(state: State, base: str, upload: Upload, number: int, etag: str | None) -> objects_wire.UploadUrl:
-    url = base + state.sign(f"/v1/uploads/{upload.id}/{number}", {}, upload.expires_at)
+def _part_out(signer: Signer, base: str, upload: Upload, number: int, etag: str | None) -> objects_wire.UploadUrl:
+    url = base + signer.sign(f"/v1/uploads/{upload.id}/{number}", {}, upload.expires_at)
     part: objects_wire.UploadUrl = {"partNumber": str(number), "url": url}
     if etag is not None:
         part["etag"] = f'"{etag}"'

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Response
 
 from grid_datastores.domain.errors import AlreadyDeleted, Refusal
-from grid_datastores.domain.model import Phase, VersionRef
+from grid_datastores.domain.model import Phase
 from grid_datastores.domain.text import COPIES
 from grid_datastores.server.origin import SameOrigin
 from grid_datastores.server.ui.datastores import find
+from grid_datastores.server.ui.ending import done
 from grid_datastores.server.ui.pages import version_path
 from grid_datastores.server.ui.web_session import TheWebSession, WebSession, redirect
 
@@ -24,9 +25,12 @@ router = APIRouter(prefix="/datastores/{name}/versions/{number}", include_in_sch
 
 
 @router.get("/delete")
-def ask(web_session: TheWebSession, name: str, number: str) -> Response:
-    """Ask for confirmation: show the version and the versions that stay. If it is in use, list its holders."""
-    return _dialog(web_session, name, number, "", 200)
+def ask(web_session: TheWebSession, name: str, number: str, ended: str = "") -> Response:
+    """Ask for confirmation: show the version and the versions that stay. If it is in use, list its holders.
+
+    `ended` is the id of a holder that just ended.
+    """
+    return _dialog(web_session, name, number, "", 200, ended)
 
 
 @router.post("/delete")
@@ -50,11 +54,11 @@ def show_receipt(
         return redirect(version_path(version.ref))
     reading = web_session.state.service.reading
     try:
-        web_session.state.check(f"{version_path(version.ref)}/receipt", {"before": before}, expires, signature)
+        path = f"{version_path(version.ref)}/receipt"
+        web_session.state.check(web_session.user.id, path, {"before": before}, expires, signature)
     except Refusal:  # an expired or typed URL: the earlier count is unknown
         before = ""
-    versions = reading.versions(web_session.user)
-    kept = [(other.ref, other.fingerprint) for other in versions if other.ref.name == version.ref.name]
+    kept = web_session.state.service.listing.kept(version)
     quota = reading.quota(web_session.user)
     copies = COPIES if web_session.state.service.copies.may_exist(version.id) else ""
     return web_session.page("receipt.html", version=version, kept=kept, quota=quota, before=before, copies=copies)
@@ -63,12 +67,12 @@ def show_receipt(
 def _receipt_path(web_session: WebSession, receipt: Receipt) -> str:
     """Return the path of the receipt. For an hour it also shows how many versions there were before."""
     expires = receipt.deleted_at + RECEIPT_LIFETIME
-    return web_session.state.sign(
+    return web_session.state.signer(web_session.user.id).sign(
         f"{version_path(receipt.ref)}/receipt", {"before": str(receipt.quota_before.used)}, expires
     )
 
 
-def _dialog(web_session: WebSession, name: str, number: str, refusal: str, status: int) -> Response:
+def _dialog(web_session: WebSession, name: str, number: str, refusal: str, status: int, ended: str = "") -> Response:
     version = find(web_session, name, number)
     if version.phase is Phase.DELETED:
         refused = AlreadyDeleted.of(version)
@@ -77,14 +81,14 @@ def _dialog(web_session: WebSession, name: str, number: str, refusal: str, statu
             "already_deleted.html", refused.status, version=version, message=refused.message, mine=mine
         )
     service = web_session.state.service
-    verdict = service.deletion.verdict(web_session.user, version.id)
+    message = refusal or service.deletion.refusal(web_session.user, version.id)
     holders = service.reading.details(web_session.user, version.id).holders
     return web_session.page(
         "delete.html",
         status,
         version=version,
-        receipt=verdict.receipt,
-        kept=[(VersionRef(version.ref.name, other.number), other.fingerprint) for other in verdict.receipt.remaining],
-        refusal=refusal or verdict.refusal,
+        kept=service.listing.kept(version),
+        refusal=message,
         holders=holders,
+        done=done(web_session, ended),
     )

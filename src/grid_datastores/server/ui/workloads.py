@@ -1,4 +1,4 @@
-"""The pages that start, pause, resume and end Sessions and Runs."""
+"""The pages that list, start, pause and resume Sessions and Runs."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Response
 
 from grid_datastores.domain.errors import InvalidInput, Refusal
-from grid_datastores.domain.model import Phase, WorkloadKind, WorkloadState
+from grid_datastores.domain.model import WorkloadKind, WorkloadState
 from grid_datastores.domain.rules import check_mountable
 from grid_datastores.server.origin import SameOrigin
 from grid_datastores.server.ui.datastores import find
-from grid_datastores.server.ui.web_session import TheForm, TheWebSession, WebSession, field, is_own_page, redirect
+from grid_datastores.server.ui.ending import done
+from grid_datastores.server.ui.web_session import TheForm, TheWebSession, WebSession, field, redirect
 
 router = APIRouter(include_in_schema=False, dependencies=[SameOrigin])
 
@@ -28,23 +29,20 @@ class _Draft:
 
 _KINDS = {"session": WorkloadKind.SESSION, "run": WorkloadKind.RUN}
 _ACTIONS = {
-    (WorkloadKind.SESSION, "pause"): WorkloadState.PAUSED,
-    (WorkloadKind.SESSION, "resume"): WorkloadState.RUNNING,
-    (WorkloadKind.SESSION, "delete"): WorkloadState.DELETED,
-    (WorkloadKind.RUN, "cancel"): WorkloadState.CANCELED,
-    (WorkloadKind.RUN, "delete"): WorkloadState.DELETED,
+    ("session", "pause"): WorkloadState.PAUSED,
+    ("session", "resume"): WorkloadState.RUNNING,
 }
 
 
 @router.get("/workloads")
-def show_workloads(web_session: TheWebSession) -> Response:
-    """Show all Sessions and Runs, with buttons to pause, resume and end them."""
+def show_workloads(web_session: TheWebSession, ended: str = "") -> Response:
+    """Show all Sessions and Runs, with what pauses, resumes and ends them. `ended` is the id of one that just ended."""
     workloads = web_session.state.service.workloads
     sessions, runs = (
         workloads.list(web_session.user, WorkloadKind.SESSION),
         workloads.list(web_session.user, WorkloadKind.RUN),
     )
-    return web_session.page("workloads.html", sessions=sessions, runs=runs)
+    return web_session.page("workloads.html", sessions=sessions, runs=runs, done=done(web_session, ended))
 
 
 @router.get("/workloads/start")
@@ -78,17 +76,16 @@ def start(web_session: TheWebSession, form: TheForm) -> Response:
 
 
 @router.post("/workloads/{kind}/{workload_id}/{action}")
-def change(web_session: TheWebSession, kind: str, workload_id: str, action: str, form: TheForm) -> Response:
-    """Pause, resume or end a workload. Redirect to the page that contained the form."""
-    target = _ACTIONS.get((_KINDS[kind], action)) if kind in _KINDS else None
+def change(web_session: TheWebSession, kind: str, workload_id: str, action: str) -> Response:
+    """Pause or resume a Session. Ending one asks first; see `ending`."""
+    target = _ACTIONS.get((kind, action))
     if target is None:
-        raise InvalidInput("You can pause, resume and delete a Session, and cancel and delete a Run. Nothing was done.")
-    web_session.state.service.workloads.set_state(web_session.user, _KINDS[kind], workload_id, target)
-    back = field(form, "back")
-    return redirect(back if is_own_page(back) else "/workloads")
+        raise InvalidInput("You can pause, resume and end a Session, and cancel and delete a Run. Nothing was done.")
+    web_session.state.service.workloads.set_state(web_session.user, WorkloadKind.SESSION, workload_id, target)
+    return redirect("/workloads")
 
 
 def _start_form(web_session: WebSession, draft: _Draft, refusal: Refusal | None = None) -> Response:
-    available = [v for v in web_session.state.service.reading.versions(web_session.user) if v.phase is Phase.AVAILABLE]
+    versions, more = web_session.state.service.listing.mountable(web_session.user, draft.version)
     status, message = (refusal.status, refusal.message) if refusal else (200, "")
-    return web_session.page("start.html", status, versions=available, draft=draft, refusal=message)
+    return web_session.page("start.html", status, versions=versions, more=more, draft=draft, refusal=message)
