@@ -6,6 +6,8 @@ PROCESSES ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 PYTEST := $(BIN)/pytest --numprocesses $(PROCESSES) --dist worksteal
 # Runs a command as a stage of the time table, which `.ci/run` prints in the end.
 STAGE := $(PYTHON) tests/timetable.py run
+# The tests start thousands of processes: let Python compile each module once, also where the environment forbids it.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: site docs test test-fast checks evidence shipped defects mutation builders benchmarks setup lock clean
 

@@ -87,9 +87,12 @@ class _Writer:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Measure in every process that runs tests; write in the one that receives the reports."""
+    """Measure in every process that runs tests; write in the one that receives the reports.
+
+    A run that a test starts counts for that test.
+    """
     config.pluginmanager.register(_Meter(), "timing-meter")
-    if not hasattr(config, "workerinput"):
+    if not hasattr(config, "workerinput") and "PYTEST_CURRENT_TEST" not in os.environ:
         config.pluginmanager.register(_Writer(config.rootpath / "build" / "times"), "timing-writer")
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 import textwrap
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, cast
 
 from gherkin.errors import CompositeParserException, ParserException
@@ -134,7 +135,11 @@ def read_features(folder: Path) -> tuple[Feature, ...]:
 
 def read_feature(path: Path, folder: Path) -> Feature:
     """Read one feature file below `folder`; raises SpecError with the file and line of a syntax error."""
-    source = read_source(path)
+    return _parsed(path, folder, read_source(path))
+
+
+@cache  # several parts of a process read the features
+def _parsed(path: Path, folder: Path, source: str) -> Feature:
     try:
         document = cast("Document", Parser().parse(source))
     except (CompositeParserException, ParserException) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from living_spec.config import SpecError, display_path, read_source
@@ -120,7 +121,7 @@ def page_with(config: Config, name: str) -> str | None:
 
 def _block(match: re.Match[str], number: int) -> Block:
     try:
-        words = shlex.split(match["rest"])
+        words = _words(match["rest"])
     except ValueError as error:
         raise SpecError(f"A quote in `{match[0].strip()}` is not closed.") from error
     options = [word.partition("=") for word in words if "=" in word]
@@ -132,6 +133,11 @@ def _block(match: re.Match[str], number: int) -> Block:
         line=number,
         marker=match["marker"] or "",
     )
+
+
+@cache  # of a page that is read again, most is unchanged
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(shlex.split(text))
 
 
 def end_of_comment(lines: Sequence[str], start: int) -> int | None:

@@ -242,6 +242,16 @@ def _loaded(prefix: tuple[str, ...]) -> _Loaded:
     return _running[prefix]
 
 
+def load() -> None:
+    """Load now: what is forked from this process later starts its commands without waiting for that."""
+    _loaded(())
+
+
+def load_anew() -> None:
+    """Share the loaded process of the parent no more: it can be asked by one process at a time."""
+    _running.clear()
+
+
 def end_those_with_a_prefix() -> None:
     """Let go of the loaded processes that began in a way of their own."""
     for prefix in [prefix for prefix in _running if prefix]:

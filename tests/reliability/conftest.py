@@ -83,9 +83,10 @@ def stocked(machine: Machine) -> Machine:
 
 @pytest.fixture(scope="session")
 def forked_pytest() -> Iterator[Forked]:
-    """What runs pytest in a process of its own, with pytest and the modules of the acceptance run loaded."""
+    """What runs pytest in a process of its own, with all loaded that the acceptance run and its commands need."""
     collected = ["tests/acceptance", "--collect-only", "-q", "-p", "no:cacheprovider", "--rule=delete-needs-both"]
-    with closing(Forked(f"import pytest; pytest.main({collected!r})", ROOT)) as forked:
+    load = f"import pytest; pytest.main({collected!r}); from acceptance import warm; warm.load()"
+    with closing(Forked(load, ROOT)) as forked:
         yield forked
 
 

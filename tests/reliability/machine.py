@@ -6,15 +6,21 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from acceptance import warm
-from acceptance.server import Credentials, ServerProcess
+from acceptance.server import Credentials, ServerProcess, trusted
 from acceptance.waiting import wait_until
+from grid_datastores.catalog import Catalog
+from grid_datastores.domain.model import WorkloadKind
 
 Process = warm.Process | subprocess.Popen[str]
+_VERSIONS, _SESSIONS = "/v1/core/local/datastores", "/v1/core/sessions"
 _POWERLESS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
 
 
@@ -47,7 +53,7 @@ class Said:
 
 @dataclass(frozen=True)
 class State:
-    """What is there: the listings, the folders in storage, and the bytes of the versions listed."""
+    """What is there: the versions and Sessions, the folders in storage, and the bytes of the versions."""
 
     listed: str
     folders: frozenset[str]
@@ -133,16 +139,33 @@ class Machine:
         ]
 
     def state(self) -> State:
-        """All that a refused command must leave as it is."""
-        versions = self.listing()
-        sessions = self.run("session", "list", "-o", "json").done()
+        """All that a refused command must leave as it is, read without a command."""
+        ids, listed = self._on_server() if self.server else self._in_catalog()
         folders = self._folders()
         held = {
             str(path.relative_to(self.storage)): (path.stat().st_size, path.stat().st_mtime_ns)
-            for item in versions
-            for path in (self.storage / item["id"]).rglob("*")
+            for version in ids
+            for path in (self.storage / version).rglob("*")
         }
-        return State(json.dumps(versions) + sessions, folders, held)
+        return State(listed, folders, held)
+
+    def _on_server(self) -> tuple[list[str], str]:
+        """The ids of this user's versions; and all that the server says of them and of the Sessions."""
+        assert self.server
+        with httpx.Client(base_url=self.server.url, auth=self.user, verify=trusted()) as http:
+            versions, sessions = (http.get(path).raise_for_status() for path in (_VERSIONS, _SESSIONS))
+        return [item["id"] for item in versions.json()["datastores"]], versions.text + sessions.text
+
+    def _in_catalog(self) -> tuple[list[str], str]:
+        """The same without a server."""
+        path = self.directory / "data" / "catalog.sqlite"
+        if not path.exists():
+            return [], str(([], []))
+        with closing(Catalog(path, read_only=True)) as catalog, catalog.read() as tx:
+            users = tx.users.all()
+            versions = [version for user in users for version in tx.versions.of_owner(user.id)]
+            sessions = [one for user in users for one in tx.workloads.of_owner(user.id, WorkloadKind.SESSION)]
+        return [version.id for version in versions], str((versions, sessions))
 
     def nothing_changed(self, before: State) -> None:
         """All is as before; what a failed upload had begun is erased, at the latest by the removal."""
@@ -156,10 +179,10 @@ class Machine:
         return frozenset(path.name for path in self.storage.iterdir()) if self.storage.exists() else frozenset()
 
 
-def finished(process: Process) -> Said:
-    """What a command came to, once it has ended."""
+def finished(process: Process, within: float = 60) -> Said:
+    """What a command came to, once it has ended; it is killed, and the test fails, if that takes too many seconds."""
     try:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=within)
     finally:
         process.kill()
     return Said(process.returncode, out or "", err or "")

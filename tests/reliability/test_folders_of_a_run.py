@@ -34,7 +34,7 @@ def outcomes(
 ) -> set[tuple[str, str]]:
     """The outcomes of a rule's scenarios on this surface, with their reasons."""
     where = ("--basetemp", str(folder / "tmp"), "--evidence", str(folder / "evidence"), "-p", "no:cacheprovider", "-q")
-    words = ("tests/acceptance", "--surface", surface, "--rule", "quota-freed", *where, *options)
+    words = ("tests/acceptance", "--surface", surface, "--rule", "quota-freed", "--one-surface", *where, *options)
     done = forked_pytest.run(RUN, *words, folder=ROOT, environment={**os.environ, **variables})
     assert done.returncode == 0, done.stdout + done.stderr
     files = (folder / "evidence/reference" / surface).glob("*.json")

@@ -165,7 +165,13 @@ def test_a_proxy_that_refuses_is_told(signed_in: Machine, secure: Nonsense, prox
 def test_the_acceptance_run_needs_none(forked_pytest: Forked, tmp_path: Path, surface: str) -> None:
     """A proxy of the environment is for other hosts than this machine."""
     nowhere = {name: f"http://127.0.0.1:{free_port()}" for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")}
-    words = ["tests/acceptance", "-k=without_a_version", "--numprocesses=0", f"--evidence={tmp_path / 'evidence'}"]
+    words = [
+        "tests/acceptance",
+        "-k=without_a_version",
+        "--one-surface",
+        "--numprocesses=0",
+        f"--evidence={tmp_path / 'evidence'}",
+    ]
     kept = {name: value for name, value in os.environ.items() if name.lower() != "no_proxy"}
     code = "import pytest, sys; sys.exit(pytest.main())"
     done = forked_pytest.run(code, *words, f"--surface={surface}", folder=ROOT, environment=kept | nowhere)

@@ -36,7 +36,15 @@ def test_setting_up_says_that_there_is_none(ci: str, code: int) -> None:
 @pytest.mark.parametrize(("ci", "code"), [("", 0), ("true", 1)])
 def test_the_scenario_is_not_run_or_fails(forked_pytest: Forked, tmp_path: Path, ci: str, code: int) -> None:
     evidence = tmp_path / "evidence"
-    scenario = ["tests/acceptance", "--surface=api", "--numprocesses=0", "-k", "proxy", f"--evidence={evidence}"]
+    scenario = [
+        "tests/acceptance",
+        "--surface=api",
+        "--one-surface",
+        "--numprocesses=0",
+        "-k",
+        "proxy",
+        f"--evidence={evidence}",
+    ]
     done = forked_pytest.run(_TEST, *scenario, folder=ROOT, environment=_bare(ci))
     assert done.returncode == code, done.stdout
     told = [json.loads(path.read_text("utf-8")) for path in evidence.glob("reference/api/*.json")]

@@ -31,8 +31,7 @@ Collect = Callable[..., subprocess.CompletedProcess[str]]
 def collect() -> Iterator[Collect]:
     """Collects the acceptance tests with these options and variables."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GRID_")}
-    # Loads pytest and its plugins, and ends before it collects.
-    load = f"import pytest; pytest.main([*{ARGUMENTS!r}, '--grid-cli', '/nope'])"
+    load = f"import pytest; pytest.main([*{ARGUMENTS!r}, '--rule=quota-freed'])"
     with closing(Forked(load, ROOT)) as forked:
         yield lambda *options, **variables: forked.run(
             COLLECT, *ARGUMENTS, *options, folder=ROOT, environment=kept | variables

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi.responses import JSONResponse
 
+from grid_datastores.wire.common import Error
+
 if TYPE_CHECKING:
     from grid_datastores.domain.errors import Refusal
-    from grid_datastores.wire.common import Error
 
 
-BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}  # in OpenAPI
+# In OpenAPI: the refusals of each operation, and a body that is no JSON.
+REFUSED: dict[int | str, dict[str, Any]] = {
+    "default": {"model": Error, "description": "The request was refused. `message` gives the reason."}
+}
+BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 
 
 def json_error(status: int, code: int, message: str, reason: str, metadata: dict[str, str]) -> JSONResponse:

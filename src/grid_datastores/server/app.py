@@ -24,7 +24,6 @@ from grid_datastores.server.answers import json_error, json_refusal
 from grid_datastores.server.guard import Guard, Hosts
 from grid_datastores.server.routes import accounts, contents, datastores, graphql, uploads, workloads
 from grid_datastores.server.state import State
-from grid_datastores.wire.common import Error
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -58,7 +57,6 @@ def create_app(service: Service, hosts: Hosts | None = None, public_url: str = "
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        responses={"default": {"model": Error, "description": "The request was refused. `message` gives the reason."}},
     )
     service.accounts.ensure_signing_key()
     app.state.grid = State(service, guide_url)
@@ -73,7 +71,7 @@ def create_app(service: Service, hosts: Hosts | None = None, public_url: str = "
         workloads.runs,
         graphql.router,
     ):
-        app.include_router(router)
+        app.router.routes.extend(router.routes)  # `include_router` would build each route again at the first request
     ui.add_to(app)
     app.state.hosts = hosts or Hosts.of("localhost")
     app.state.public_url = public_url

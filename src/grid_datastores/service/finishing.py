@@ -62,11 +62,12 @@ class Finishing:
         """
         with self._context.catalog.read() as tx:
             versions = [version for phase in _IN_BACKGROUND for version in tx.versions.in_phase(phase)]
-            waiting = [(version, tx.users.get(version.owner_id)) for version in versions]
+            wanted = [version for version in versions if version.source.kind in kinds and only in (None, version.id)]
+            waiting = [(version, tx.users.get(version.owner_id)) for version in wanted]
         errors: list[BaseException] = []
         for version, user in waiting:
-            if version.source.kind not in kinds or only not in (None, version.id) or self._stopping.is_set():
-                continue
+            if self._stopping.is_set():
+                break
             try:
                 self._claim_and_finish(version, actor or (user.name if user else ""))
             except (KeyboardInterrupt, SystemExit):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from socket import SHUT_RDWR
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator, Mapping
 
 _POLL_INTERVAL = 0.25  # seconds
+T = TypeVar("T")
 
 
 @contextmanager
@@ -30,6 +32,28 @@ def abort_on(check: Callable[[], object]) -> Iterator[Callable[[str, Mapping[str
         raise
     finally:
         watch.end()
+
+
+def abandon_on(check: Callable[[], object], call: Callable[[], T]) -> T:
+    """Return the result of `call`, which runs in a thread of its own. Meanwhile run `check` again and again.
+
+    If `check` raises, or the handler of a signal, that is raised at once. The thread ends when its call does. This is
+    for libraries that wait for a peer outside of Python, where they notice no signal.
+    """
+    future: Future[T] = Future()
+    threading.Thread(target=_run, args=(call, future), name="call", daemon=True).start()
+    while not wait([future], _POLL_INTERVAL).done:
+        check()
+    return future.result()
+
+
+def _run(call: Callable[[], T], future: Future[T]) -> None:
+    try:
+        result = call()
+    except BaseException as error:
+        future.set_exception(error)
+    else:
+        future.set_result(result)
 
 
 class _Watchdog(threading.Thread):

@@ -11,24 +11,26 @@ from __future__ import annotations
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import obstore
 from obstore.exceptions import BaseError, InvalidPathError, PreconditionError
 
 from grid_datastores.domain.errors import InvalidInput, SourceFailed
+from grid_datastores.sources.abort import abandon_on
 from grid_datastores.sources.parse import split_bucket
 from grid_datastores.sources.s3 import endpoint_host, open_store
 from grid_datastores.storage.manifest import check_path
 from grid_datastores.storage.packing import WithoutAttributes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from obstore import ObjectMeta
 
     from grid_datastores.sources.limits import FetchLimits
 
+T = TypeVar("T")
 _PART = 8 * 1024 * 1024  # bytes per request, which are held in memory
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _STATUS = re.compile(r"status code: (\d{3})")
@@ -110,17 +112,24 @@ class Bucket:
             options["range"] = (start, end)
         with self._bucket_errors():
             try:
-                result = obstore.get(self._store, self._key(file), options=options)
-                changed = result.meta["size"] != file.size or (result.meta["e_tag"] or "") != file.etag
-                data = b"" if changed else bytes(result.bytes())
+                meta, data = self._waiting(lambda: self._get(file, options))
             except PreconditionError as error:
                 raise self._changed(file) from error
             except FileNotFoundError as error:
                 raise SourceFailed(f"{self._shown(file)} no longer exists.") from error
-        if changed or len(data) != end - start:
+        if not _is_unchanged(meta, file) or len(data) != end - start:
             raise self._changed(file)
         if data:
             yield data
+
+    def _get(self, file: BucketFile, options: obstore.GetOptions) -> tuple[ObjectMeta, bytes]:
+        """Return the object's current metadata and, unless it has changed, the bytes that the options ask for."""
+        result = obstore.get(self._store, self._key(file), options=options)
+        return result.meta, bytes(result.bytes()) if _is_unchanged(result.meta, file) else b""
+
+    def _waiting(self, call: Callable[[], T]) -> T:
+        """Return the result of a call of the library, unless a signal or the fetch's cancellation comes first."""
+        return abandon_on(self._limits.check_cancelled, call)
 
     def _single_object(self) -> BucketFile | SourceFailed | None:
         """Return the object that the location names, None if there is none, or the error of a denied request.
@@ -132,7 +141,7 @@ class Bucket:
             return None
         with self._bucket_errors():
             try:
-                meta = obstore.head(self._store, self._prefix)
+                meta = self._waiting(lambda: obstore.head(self._store, self._prefix))
             except FileNotFoundError:
                 return None
             except BaseError as error:
@@ -146,7 +155,8 @@ class Bucket:
     def _listed(self) -> Iterator[ObjectMeta]:
         count = size = 0
         with self._bucket_errors():
-            for batch in obstore.list(self._store, self._prefix or None, chunk_size=1000):
+            batches = iter(obstore.list(self._store, self._prefix or None, chunk_size=1000))
+            while batch := self._waiting(lambda: next(batches, None)):
                 self._limits.check_cancelled()
                 for meta in batch:
                     count, size = count + 1, size + meta["size"]
@@ -172,7 +182,7 @@ class Bucket:
         # obstore lists the key "folder/" as "folder", and no object has that key.
         with self._bucket_errors():
             try:
-                obstore.head(self._store, self._key(file))
+                self._waiting(lambda: obstore.head(self._store, self._key(file)))
             except FileNotFoundError:
                 return True
         return False
@@ -201,6 +211,10 @@ class Bucket:
             raise SourceFailed(
                 f"The bucket {self._name} cannot be accessed. Check the AWS_… variables on the machine that fetches it."
             ) from error
+
+
+def _is_unchanged(meta: ObjectMeta, file: BucketFile) -> bool:
+    return (meta["size"], meta["e_tag"] or "") == (file.size, file.etag)
 
 
 def _describe(error: Exception, bucket: str, location: str) -> str:

@@ -10,6 +10,7 @@ import ast
 import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from living_spec.config import SpecError, display_path, read_source
@@ -66,7 +67,7 @@ def proving_tests(config: Config) -> list[ProvingTest]:
         for path in sorted(top.rglob("test_*.py")):
             source = read_source(path)
             if f".{MARKER}(" in source:
-                found += _tests(config, path, _parsed(path, source).body, "", ())
+                found += _in_source(config.root, path, source)
     return found
 
 
@@ -129,11 +130,13 @@ def judge_test(result: TestResult | None, current: str) -> Verdict:
     return Verdict(kind, reason, Freshness.FRESH if fresh else Freshness.STALE)
 
 
-def _parsed(path: Path, source: str) -> ast.Module:
+@cache  # several parts of a process ask for them
+def _in_source(root: Path, path: Path, source: str) -> tuple[ProvingTest, ...]:
     try:
-        return ast.parse(source)
+        module = ast.parse(source)
     except SyntaxError as error:
         raise SpecError(f"{display_path(path)}:{error.lineno}: Python cannot read this file: {error.msg}.") from error
+    return tuple(_tests(root, path, module.body, "", ()))
 
 
 def _result(entry: Mapping[str, Any]) -> TestResult:
@@ -146,17 +149,17 @@ def _added(earlier: TestResult, later: TestResult) -> TestResult:
 
 
 def _tests(
-    config: Config, path: Path, body: Iterable[ast.stmt], prefix: str, inherited: tuple[ast.Call, ...]
+    root: Path, path: Path, body: Iterable[ast.stmt], prefix: str, inherited: tuple[ast.Call, ...]
 ) -> Iterator[ProvingTest]:
     statements = list(body)
     above = (*inherited, *_module_marks(statements))
     for node in statements:
         if isinstance(node, ast.ClassDef):
-            yield from _tests(config, path, node.body, f"{prefix}{node.name}::", (*above, *_marks(node.decorator_list)))
+            yield from _tests(root, path, node.body, f"{prefix}{node.name}::", (*above, *_marks(node.decorator_list)))
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test"):
             calls = (*above, *_marks(node.decorator_list))
             if calls:
-                name = f"{path.relative_to(config.root).as_posix()}::{prefix}{node.name}"
+                name = f"{path.relative_to(root).as_posix()}::{prefix}{node.name}"
                 yield _test(path, name, calls)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -86,6 +87,7 @@ def sentences(lines: Sequence[str]) -> Iterator[Sentence]:
     yield from _split(lines, paragraph)
 
 
+@cache  # of a page that is read again, most is unchanged
 def shown(markdown: str) -> str:
     """The text in one line: without the targets of links, tags, attributes and double asterisks; code stays.
 
@@ -142,8 +144,13 @@ def _split(lines: Sequence[str], paragraph: Sequence[tuple[int, int]]) -> Iterat
             yield sentence
 
 
-def _spans(text: str) -> Iterator[tuple[int, int]]:
+@cache
+def _spans(text: str) -> tuple[tuple[int, int], ...]:
     """The start and end offsets of each sentence of a text."""
+    return tuple(_offsets(text))
+
+
+def _offsets(text: str) -> Iterator[tuple[int, int]]:
     masked = _masked(text)
     start = 0
     for match in _END.finditer(masked):

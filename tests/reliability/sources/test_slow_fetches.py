@@ -19,6 +19,7 @@ from acceptance.server import ServerProcess
 from acceptance.waiting import wait_until
 from grid_datastores.domain.errors import SourceFailed
 from grid_datastores.domain.model import Source, SourceKind
+from grid_datastores.service.finishing import MAX_FETCHES_PER_USER
 from grid_datastores.sources.limits import FetchLimits
 from grid_datastores.sources.remote import open_remote
 from reliability.machine import Machine, finished
@@ -26,7 +27,7 @@ from reliability.sources.archive_server import ArchiveServer, Handler
 from reliability.sources.conftest import CERTIFIED
 
 BEAT = 0.1  # seconds between two bytes
-PROMPTLY = 10  # seconds in which a server ends: service managers kill it not much later
+PROMPTLY = 10  # seconds in which a server or a command ends: service managers kill it not much later
 MANY = 6  # fetches of one user
 WAYS = ["drip", "drip header", "silent"]
 _FETCHING = "CLOUD_RESOURCES_PENDING"  # in the words of Grid
@@ -241,6 +242,17 @@ def test_a_fetch_without_an_answer_ends_with_its_version(
     wait_until(lambda: not _in_scratch(server.folder), "no byte is left")
 
 
+def test_a_deleted_fetch_of_a_silent_bucket_makes_room_for_the_next(person: People, slow: Slow) -> None:
+    eve = person("eve")
+    slow.silent("/silent/data")
+    silent = [eve.fetch(f"silent{n}", "s3://silent/data", "OBJECT_STORE") for n in range(MAX_FETCHES_PER_USER)]
+    wait_until(lambda: len(slow.asked()) == len(silent), "the bucket is asked")
+    fast = eve.fetch("fast", _archive(slow.web, "/fast.zip"))
+    for version in silent:
+        eve.delete(version)
+    eve.gets(fast)
+
+
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("scheme", ["web", "secure_web"])
 def test_what_is_not_wanted_any_more_is_cut_off(
@@ -299,7 +311,7 @@ def _interrupted(machine: Machine, slow: Slow, *words: str) -> str:
     process = machine.start("datastore", *words)
     wait_until(lambda: len(slow.asked()) > asked, "the source is asked")
     process.send_signal(signal.SIGINT)
-    said = finished(process)
+    said = finished(process, PROMPTLY)
     said.refused("Interrupted.")
     return said.err
 

@@ -7,11 +7,13 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import httpx
 from click.testing import CliRunner
+from fastapi import FastAPI
 
 from grid_datastores.cli.main import cli
 from grid_datastores.domain.model import User
@@ -76,6 +78,10 @@ class Browser:
     def __post_init__(self) -> None:
         """Make the server."""
         self._app = create_app(self.service, guide_url=self.guide)
+
+    @cached_property
+    def _app(self) -> FastAPI:
+        return create_app(self.service)
 
     def get(self, path: str) -> str:
         """The page at this path."""

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -33,14 +34,20 @@ PAGE = Path(__file__).parents[3] / "docs/contributing.md"
 ROW = re.compile(r"^\| `([\w/]+\.py:[\w.]+)` \|", re.MULTILINE)
 
 
+@cache  # as it is asked at every call
+def _file(name: str) -> str:
+    """The path of a file below the package; "" for any other file."""
+    path = Path(name)
+    return path.relative_to(PACKAGE).as_posix() if path.is_relative_to(PACKAGE) else ""
+
+
 @contextmanager
 def traced(seen: Callable[[str, FrameType], object]) -> Iterator[None]:
     """Tells of each call of a function of the package, as `FILE:NAME`, in this and in new threads."""
 
     def called(frame: FrameType, event: str, _argument: object) -> None:
-        path = Path(frame.f_code.co_filename)
-        if event == "call" and path.is_relative_to(PACKAGE):
-            seen(f"{path.relative_to(PACKAGE).as_posix()}:{frame.f_code.co_qualname}", frame)
+        if event == "call" and (file := _file(frame.f_code.co_filename)):
+            seen(f"{file}:{frame.f_code.co_qualname}", frame)
 
     threading.setprofile(called)
     sys.setprofile(called)
@@ -101,6 +108,7 @@ def test_a_delete_over_http_is_sent_by_the_gateway_and_calls_the_same_service(
     ben, key = service.accounts.add("ben")
     begun = service.uploads.begin(ben, "data", Source(SourceKind.FILES, "data"))
     service.uploads.publish(ben, begun.id, Manifest.of([]))
+    app = create_app(service)
     sent: list[str] = []
 
     def call(connection: Connection, method: str, path: str, **how: Any) -> object:
@@ -108,7 +116,7 @@ def test_a_delete_over_http_is_sent_by_the_gateway_and_calls_the_same_service(
         return asyncio.run(_answer(method, path, how.get("query")))
 
     async def _answer(method: str, path: str, query: Any) -> object:
-        transport = httpx.ASGITransport(create_app(service))
+        transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url=ADDRESS, auth=(ben.id, key)) as http:
             return (await http.request(method, path, params=query)).json()
 

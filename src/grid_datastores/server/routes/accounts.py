@@ -7,13 +7,14 @@ from datetime import timedelta
 from fastapi import APIRouter, Request
 
 from grid_datastores.domain.naming import whole_number
+from grid_datastores.server.answers import REFUSED
 from grid_datastores.server.bodies import BodyRoute
 from grid_datastores.server.state import CLUSTER, InCluster, TheState, TheUser
 from grid_datastores.service.accounts import TOKEN_LIFETIME
 from grid_datastores.wire import accounts as wire
 from grid_datastores.wire.datastores import quota_out
 
-router = APIRouter(route_class=BodyRoute, tags=["accounts"])
+router = APIRouter(route_class=BodyRoute, tags=["accounts"], responses=REFUSED)
 
 
 @router.post("/v1/auth/login")

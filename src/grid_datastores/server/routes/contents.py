@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
 from grid_datastores.domain.naming import whole_number
-from grid_datastores.server.answers import BYTES
+from grid_datastores.server.answers import BYTES, REFUSED
 from grid_datastores.server.origin import origin
 from grid_datastores.server.state import InCluster, TheState, TheUser
 from grid_datastores.wire import datastores as wire
@@ -18,7 +18,7 @@ DEFAULT_PAGE_SIZE = 1000
 
 _LINES = {"application/x-ndjson": {"schema": {"type": "string"}}}
 
-router = APIRouter(tags=["contents"])
+router = APIRouter(tags=["contents"], responses=REFUSED)
 
 
 @router.get("/v1/core/datastores/{id}/files")

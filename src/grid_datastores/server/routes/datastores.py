@@ -9,14 +9,19 @@ from fastapi import APIRouter, Query
 from grid_datastores.domain.errors import Immutable, InvalidInput, NotFound
 from grid_datastores.domain.model import Phase, User, Version, VersionRef
 from grid_datastores.domain.naming import MAX_NUMBER
+from grid_datastores.server.answers import REFUSED
 from grid_datastores.server.bodies import BodyRoute
 from grid_datastores.server.state import CLUSTER, InCluster, State, TheState, TheUser
 from grid_datastores.wire import datastores as wire
 
 router = APIRouter(
-    route_class=BodyRoute, prefix="/v1/core/{clusterId}/datastores", tags=["datastores"], dependencies=[InCluster]
+    route_class=BodyRoute,
+    prefix="/v1/core/{clusterId}/datastores",
+    tags=["datastores"],
+    dependencies=[InCluster],
+    responses=REFUSED,
 )
-deletions = APIRouter(route_class=BodyRoute, tags=["datastores"], dependencies=[InCluster])
+deletions = APIRouter(route_class=BodyRoute, tags=["datastores"], dependencies=[InCluster], responses=REFUSED)
 
 
 @deletions.get("/v1/core/{clusterId}/deletions")

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Request
 from typing_extensions import TypedDict
 
 from grid_datastores.domain.errors import InvalidInput
+from grid_datastores.server.answers import REFUSED
 from grid_datastores.server.bodies import BodyRoute
 from grid_datastores.server.state import TheState
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 MAX_QUERY_LENGTH = 10_000  # characters; the time to answer grows with the length
 
-router = APIRouter(route_class=BodyRoute, tags=["accounts"])
+router = APIRouter(route_class=BodyRoute, tags=["accounts"], responses=REFUSED)
 
 _SCHEMA = """
 type Query {

@@ -12,7 +12,7 @@ from grid_datastores.domain.errors import InvalidInput, TooLarge
 from grid_datastores.domain.model import Source, SourceKind, Upload
 from grid_datastores.domain.naming import whole_number
 from grid_datastores.domain.rules import check_part_size
-from grid_datastores.server.answers import BYTES
+from grid_datastores.server.answers import BYTES, REFUSED
 from grid_datastores.server.bodies import ObjectsRoute
 from grid_datastores.server.origin import origin
 from grid_datastores.server.state import CLUSTER, InCluster, Signer, State, TheState, TheUser
@@ -31,9 +31,13 @@ _MANIFEST = {
 }
 
 router = APIRouter(
-    route_class=ObjectsRoute, prefix="/v1/core/{clusterId}/datastores", tags=["uploads"], dependencies=[InCluster]
+    route_class=ObjectsRoute,
+    prefix="/v1/core/{clusterId}/datastores",
+    tags=["uploads"],
+    dependencies=[InCluster],
+    responses=REFUSED,
 )
-parts = APIRouter(route_class=ObjectsRoute, tags=["uploads"])
+parts = APIRouter(route_class=ObjectsRoute, tags=["uploads"], responses=REFUSED)
 
 
 @router.post("")

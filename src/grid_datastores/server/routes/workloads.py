@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from grid_datastores.domain.errors import InvalidInput
 from grid_datastores.domain.model import WorkloadKind, WorkloadState
+from grid_datastores.server.answers import REFUSED
 from grid_datastores.server.bodies import BodyRoute
 from grid_datastores.server.state import CLUSTER, InCluster, TheState, TheUser, check_cluster
 from grid_datastores.wire import workloads as wire
@@ -13,8 +14,14 @@ from grid_datastores.wire.common import Empty
 
 SESSION, RUN = WorkloadKind.SESSION, WorkloadKind.RUN
 
-sessions = APIRouter(route_class=BodyRoute, prefix="/v1/core/sessions", tags=["sessions"])
-runs = APIRouter(route_class=BodyRoute, prefix="/v1/core/{clusterId}/runs", tags=["runs"], dependencies=[InCluster])
+sessions = APIRouter(route_class=BodyRoute, prefix="/v1/core/sessions", tags=["sessions"], responses=REFUSED)
+runs = APIRouter(
+    route_class=BodyRoute,
+    prefix="/v1/core/{clusterId}/runs",
+    tags=["runs"],
+    dependencies=[InCluster],
+    responses=REFUSED,
+)
 
 
 @sessions.post("")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grid_datastores.server.origin import SameOrigin
 from grid_datastores.server.ui import (
     datastores,
     deletion,
@@ -28,8 +27,8 @@ __all__ = ["add_to", "link_path", "no_such_page", "refused", "unexpected_error"]
 
 
 def add_to(app: FastAPI) -> None:
-    """Add the pages, with a same-origin check on every form, and the static files."""
+    """Add the pages and the static files."""
     for part in (sign_in, lists, datastores, preview, deletion, uploading, room, ending, workloads):
-        app.include_router(part.router, include_in_schema=False, dependencies=[SameOrigin])
+        app.router.routes.extend(part.router.routes)
     app.add_exception_handler(SignInRequired, sign_in_required)
     app.mount("/static", Assets())

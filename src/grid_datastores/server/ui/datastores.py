@@ -12,6 +12,7 @@ from grid_datastores.domain.errors import Damaged
 from grid_datastores.domain.model import Phase, VersionRef
 from grid_datastores.domain.naming import parse_number
 from grid_datastores.domain.rules import check_readable
+from grid_datastores.server.origin import SameOrigin
 from grid_datastores.server.ui.archive import tar
 from grid_datastores.server.ui.files import open_folder
 from grid_datastores.server.ui.web_session import RELOAD_PAGE, TheWebSession, WebSession
@@ -19,7 +20,7 @@ from grid_datastores.server.ui.web_session import RELOAD_PAGE, TheWebSession, We
 if TYPE_CHECKING:
     from grid_datastores.domain.model import Version
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False, dependencies=[SameOrigin])
 
 
 def find(web_session: WebSession, name: str, number: str) -> Version:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Response
 from grid_datastores.domain.errors import AlreadyDeleted, Refusal
 from grid_datastores.domain.model import Phase
 from grid_datastores.domain.text import COPIES
+from grid_datastores.server.origin import SameOrigin
 from grid_datastores.server.ui.datastores import find
 from grid_datastores.server.ui.ending import done
 from grid_datastores.server.ui.pages import version_path
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 RECEIPT_LIFETIME = timedelta(hours=1)
 
-router = APIRouter(prefix="/datastores/{name}/versions/{number}")
+router = APIRouter(prefix="/datastores/{name}/versions/{number}", include_in_schema=False, dependencies=[SameOrigin])
 
 
 @router.get("/delete")

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Response
 from grid_datastores.domain.errors import NotFound, Refusal, format_utc
 from grid_datastores.domain.model import WorkloadKind, WorkloadState
 from grid_datastores.domain.text import counted
+from grid_datastores.server.origin import SameOrigin
 from grid_datastores.server.ui.web_session import TheForm, TheWebSession, WebSession, field, is_own_page, redirect
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 _MAX_NAMED = 3  # versions in a line
 
-router = APIRouter(prefix="/workloads/{kind}/{workload_id}")
+router = APIRouter(prefix="/workloads/{kind}/{workload_id}", include_in_schema=False, dependencies=[SameOrigin])
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Response
 
 from grid_datastores.domain.lists import Selection, SortColumn, SortOrder, VersionList
+from grid_datastores.server.origin import SameOrigin
 from grid_datastores.server.ui.pages import datastore_path
 from grid_datastores.server.ui.web_session import TheWebSession, WebSession
 from grid_datastores.service.listing import VERSIONS_PER_PAGE
@@ -19,7 +20,7 @@ MAX_TEXT = 200  # characters of a filter
 Page = Annotated[int, Query(ge=1, le=MAX_PAGE)]
 Text = Annotated[str, Query(max_length=MAX_TEXT)]
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False, dependencies=[SameOrigin])
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from fastapi.responses import StreamingResponse
 from grid_datastores.domain.errors import Damaged, NotFound
 from grid_datastores.domain.model import ETAG
 from grid_datastores.domain.rules import check_readable
+from grid_datastores.server.origin import SameOrigin
 from grid_datastores.server.ui.contents import MAX_BYTES, Contents, read_contents
 from grid_datastores.server.ui.datastores import find
 from grid_datastores.server.ui.files import parents
@@ -28,7 +29,7 @@ MAX_PICTURE = 32 * 1024 * 1024  # bytes
 _SANDBOX = "sandbox; default-src 'none'; frame-ancestors 'none'"
 _DAMAGED = "The stored bytes of this file are damaged: they do not match its SHA-256. Upload the data as a new version."
 
-router = APIRouter(prefix="/datastores/{name}/versions/{number}")
+router = APIRouter(prefix="/datastores/{name}/versions/{number}", include_in_schema=False, dependencies=[SameOrigin])
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
+from grid_datastores.server.origin import SameOrigin
 from grid_datastores.server.ui.web_session import TheWebSession, redirect
 
 PER_PAGE = 50
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False, dependencies=[SameOrigin])
 
 
 @router.get("/make-room")

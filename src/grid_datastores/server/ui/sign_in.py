@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from grid_datastores.domain.errors import NotSignedIn, TooManyAttempts
+from grid_datastores.server.origin import SameOrigin
 from grid_datastores.server.state import State, TheState
 from grid_datastores.server.ui.pages import page
 from grid_datastores.server.ui.web_session import (
@@ -19,7 +20,7 @@ from grid_datastores.server.ui.web_session import (
 
 ENDED = "Your session has ended. Nothing was done. Sign in and try again."
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False, dependencies=[SameOrigin])
 
 
 def link_path(secret: str) -> str:

@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from grid_datastores.domain.errors import InvalidInput, QuotaReached, Refusal
 from grid_datastores.domain.model import Source, SourceKind, Version
 from grid_datastores.domain.naming import MAX_NAME_LENGTH, check_name, name_from_folder, name_from_source
+from grid_datastores.server.origin import SameOrigin
 from grid_datastores.server.ui.pages import version_path
 from grid_datastores.server.ui.receiving import ReceivedFile, ReceivedForm, receive
 from grid_datastores.server.ui.web_session import TheForm, TheWebSession, WebSession, field, redirect
@@ -26,7 +27,7 @@ _NAME_PATTERN = rf"(?=.{{1,{MAX_NAME_LENGTH}}}$)[a-z0-9]([a-z0-9_\-]*[a-z0-9])?"
 
 _OFFERED = 10  # versions to delete, when the quota is reached
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False, dependencies=[SameOrigin])
 
 
 @dataclass(frozen=True, slots=True)

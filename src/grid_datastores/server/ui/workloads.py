@@ -9,11 +9,12 @@ from fastapi import APIRouter, Response
 from grid_datastores.domain.errors import InvalidInput, Refusal
 from grid_datastores.domain.model import WorkloadKind, WorkloadState
 from grid_datastores.domain.rules import check_mountable
+from grid_datastores.server.origin import SameOrigin
 from grid_datastores.server.ui.datastores import find
 from grid_datastores.server.ui.ending import done
 from grid_datastores.server.ui.web_session import TheForm, TheWebSession, WebSession, field, redirect
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False, dependencies=[SameOrigin])
 
 
 @dataclass(frozen=True, slots=True)
