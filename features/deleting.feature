@@ -73,9 +73,25 @@ Feature: Deleting a version
     Scenario: The command of the guide runs as it is written
       Not on api, ui: this is about the command line.
       Given "my-training-data" has versions 1, 2, 3 and 4
+      When I type "grid datastore delete --name my-training-data --version 1 --version 3"
+      Then it is done
+      And "my-training-data" has versions 2 and 4
+
+    @scenario:first-steps
+    Scenario: The first steps of the guide run as they are written
+      Not on api, ui: this is about the command line.
+      Given the example data of the project
+      When I type "grid datastore create data/penguins --name my-training-data"
+      Then it is done
+      When I type "grid datastore create data/penguins/penguins.csv --name my-training-data"
+      Then it is done
+      And "my-training-data" has versions 1 and 2
+      When I type "grid datastore delete --name my-training-data --version 1 --dry-run"
+      Then it is done
+      And "my-training-data" has versions 1 and 2
       When I type "grid datastore delete --name my-training-data --version 1"
       Then it is done
-      And "my-training-data" has versions 2, 3 and 4
+      And "my-training-data" has version 2
 
   @rule:delete-needs-both
   Rule: Deletion takes the name and the version

@@ -53,7 +53,7 @@ Feature: Deletion is immediate and final
       Then "my-training-data" has version 2
 
   @rule:delete-removes-bytes
-  Rule: The removal leaves no byte of the version in storage and records the moment; a copy that a Run made is erased by the command that deletes the version, or by the next grid command on its machine that works on the same datastores
+  Rule: The removal erases every byte of the version and records when; a copy of a Run is erased by the deletion, or by the next grid command on its machine for the same datastores
     Why: what a person deletes should not lie on a disk for somebody else to find.
 
     @scenario:no-byte-left

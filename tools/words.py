@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 LIST = Path(__file__).with_name("words.toml")
+_RULE = re.compile(r"\s*Rule: (.*)")
 _FENCE = re.compile(r"^ *(```|~~~)")
 _INLINE_CODE = re.compile(r"`[^`\n]*`")
 _SENTENCE_END = re.compile(r"(?<=[.!?:;])\s+|\s·\s|\n\s*\n|\n(?=\s*(?:[-*|#]|\d+\. ))")
@@ -76,8 +77,18 @@ def problems(words: Words, name: str, text: str) -> Iterator[str]:
             for found in entry.pattern.finditer(passage.text):
                 said = re.sub(r"[\s#>]+", " ", found.group())
                 yield f"{passage.line_of(found.start())}: “{said}”: say {entry.say}."
-        if name.endswith(".md"):
-            yield from _long_sentences(passage, words.longest_sentence)
+    for passage in _shown(name, text):
+        yield from _long_sentences(passage, words.longest_sentence)
+
+
+def _shown(name: str, text: str) -> Iterator[Passage]:
+    """The text that readers of the pages see: pages themselves, and the rules of features."""
+    if name.endswith(".md"):
+        yield from _of_page(text)
+    elif name.endswith(".feature"):
+        for number, line in enumerate(text.splitlines(), 1):
+            if found := _RULE.match(line):
+                yield Passage(number, found[1])
 
 
 def passages(name: str, text: str) -> Iterator[Passage]:

@@ -6,7 +6,7 @@ import os
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import unquote
@@ -26,6 +26,7 @@ DEFAULT_UPLOAD_EXPIRY = 24 * 60 * 60  # seconds
 _ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>[a-z0-9._-]+|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?/?")
 _HOST_AND_PORT = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?")
 _HOST_NAME = re.compile(r"(?P<host>[A-Za-z0-9._-]+|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+)")
+_GUIDE = re.compile(rf"(?i:{_ORIGIN.pattern.removesuffix('/?')})(/[A-Za-z0-9/._~%-]*)?")
 _PORTS = {"http": 80, "https": 443}
 _LARGEST_PORT = 65535
 
@@ -51,6 +52,7 @@ class Settings:
     answered_hosts: tuple[str, ...] = ()
     public_url: str = ""  # where clients reach the server, without a slash at the end; empty if not set
     trusted_proxies: tuple[str, ...] = ()  # addresses and networks whose X-Forwarded headers count; or "*"
+    guide_url: str = ""  # where this guide is published, with a slash at the end; empty if not set
 
     @property
     def scratch(self) -> Path:
@@ -114,7 +116,15 @@ def read_settings() -> Settings:
         allowed_buckets=ALLOW_SOURCE_BUCKETS.read(),
     )
     catalog = DATABASE_URL.read() or directory / "data" / "catalog.sqlite"
-    return Settings(directory, catalog, limits, ALLOWED_HOSTS.read(), PUBLIC_URL.read(), FORWARDED_ALLOW_IPS.read())
+    return Settings(
+        directory,
+        catalog,
+        limits,
+        ALLOWED_HOSTS.read(),
+        PUBLIC_URL.read(),
+        FORWARDED_ALLOW_IPS.read(),
+        GUIDE_URL.read(),
+    )
 
 
 def _folder(_name: str, text: str) -> Path:
@@ -191,8 +201,19 @@ def _public_url(name: str, text: str) -> str:
     return f"{scheme}://{found['host']}" + (f":{port}" if port and port != _PORTS[scheme] else "")
 
 
+def _guide_url(name: str, text: str) -> str:
+    """Return the address of the guide, with a slash at the end, so that paths of pages can follow it."""
+    found = _GUIDE.fullmatch(text)
+    if not found or not _is_host(found["host"].lower()):
+        raise InvalidInput(
+            f"{name} is not an address of a site: give scheme, host and path without a query or user, for example"
+            " https://docs.example/grid/."
+        )
+    return text.rstrip("/") + "/"
+
+
 def _is_host(host: str) -> bool:
-    return ":" not in host or _is_valid(ip_address, host.strip("[]"))
+    return not {":", "["} & set(host) or _is_valid(IPv6Address, host.strip("[]"))
 
 
 def _proxies(name: str, text: str) -> tuple[str, ...]:
@@ -322,6 +343,15 @@ FORWARDED_ALLOW_IPS: Setting[tuple[str, ...]] = Setting(
     default=(),
     parse=_proxies,
 )
+GUIDE_URL: Setting[str] = Setting(
+    "GRID_GUIDE_URL",
+    Part.SERVER,
+    "Address at which this guide is published. The pages of `grid serve` then link to it",
+    "no links",
+    "`https://docs.example/grid/`",
+    default="",
+    parse=_guide_url,
+)
 SERVER_URL = Variable(
     "GRID_URL",
     Part.CLIENT,
@@ -350,6 +380,7 @@ VARIABLES: tuple[Variable, ...] = (
     ALLOWED_HOSTS,
     PUBLIC_URL,
     FORWARDED_ALLOW_IPS,
+    GUIDE_URL,
     SERVER_URL,
     USER_ID,
     API_KEY,

@@ -8,9 +8,10 @@ from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import select, update
+from sqlalchemy import select, true, update
 
 from defects.registry import WITHOUT_PAGES, Change, RouteChange, defect, expose, put, route, wrap
+from defects.versions import siblings
 from grid_datastores.catalog import schema
 from grid_datastores.domain.errors import AlreadyDeleted, Refusal
 
@@ -28,7 +29,7 @@ def all_versions_deleted() -> Iterator[Change]:
     def mark(original: Any) -> Any:
         def marking(self: Any, version_id: str, by: str, at: Any) -> None:
             version = self.get(version_id)
-            for other in [version, *self.siblings(version)]:
+            for other in [version, *siblings(self, version)]:
                 original(self, other.id, by, at)
 
         return marking
@@ -47,7 +48,17 @@ def asking_deletes() -> Iterator[Change]:
 
         return deleting
 
+    def refusal(original: Any) -> Any:
+        def deleting(self: Any, user: Any, version_id: str) -> Any:
+            message = original(self, user, version_id)
+            if not message:
+                self.delete(user, version_id)
+            return message
+
+        return deleting
+
     yield wrap(f"{DELETION}.verdict", verdict)
+    yield wrap(f"{DELETION}.refusal", refusal)
 
 
 # On the web UI a deletion begins at a version: see `version_not_named`.
@@ -149,6 +160,8 @@ def deleted_listed() -> Iterator[Change]:
 
     yield expose(VERSIONS, "connection")
     yield put(f"{VERSIONS}.of_owner", of_owner)
+    yield put("grid_datastores.catalog.lists:current", true)
+    yield put("grid_datastores.catalog.schema:WITH_VERSIONS", true())
 
 
 @defect("delete-immediate", "the files of a deleted version can still be read")

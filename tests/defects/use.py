@@ -13,6 +13,7 @@ from sqlalchemy import true
 
 from defects.deletion import after_refusal
 from defects.registry import WITHOUT_PAGES, Change, defect, expose, put, wrap
+from defects.versions import siblings
 from grid_datastores.catalog import schema
 from grid_datastores.catalog.versions import Versions
 from grid_datastores.domain.model import WorkloadKind, WorkloadState
@@ -56,7 +57,7 @@ def siblings_held() -> Iterator[Change]:
         def all_holders(self: Any, version_id: str, now: Any) -> Any:
             versions = Versions(self.connection)
             version = versions.get(version_id)
-            ids = [version_id, *(other.id for other in versions.siblings(version))] if version else []
+            ids = [version_id, *(other.id for other in siblings(versions, version))] if version else []
             return [holder for i in ids for holder in original(self, i, now)]
 
         return all_holders

@@ -92,7 +92,7 @@ def finished_versions_change() -> Iterator[Change]:
             done = original(self, version, manifest, *words)
             storage = self.context.storage
             with self.context.catalog.read() as tx:
-                others = [other.id for other in tx.versions.siblings(version)]
+                others = [other.id for other in siblings(tx.versions, version)]
             for other in others:
                 storage.erase(other)
                 storage.begin(other)
@@ -113,7 +113,7 @@ def siblings_share_bytes() -> Iterator[Change]:
     def remove(original: Any) -> Any:
         def removing(version: Any, catalog: Any, storage: Any, *rest: Any) -> Any:
             with catalog.read() as tx:
-                others = [other.id for other in tx.versions.siblings(version) if other.phase is Phase.AVAILABLE]
+                others = [other.id for other in siblings(tx.versions, version) if other.phase is Phase.AVAILABLE]
             for other in others:
                 for name in {file.object for file in storage.manifest(other).files}:
                     copy_object(storage, name, other, other, lambda content: content[:600] + b"\0" + content[601:])
@@ -131,6 +131,13 @@ def publish_changed(change: Any) -> Change:
         return lambda self, version, manifest, *words: original(self, version, change(manifest), *words)
 
     return wrap(f"{FINISHING}.publish", publish)
+
+
+def siblings(versions: Any, version: Any) -> list[Any]:
+    """The other versions under the same name, except deleted and failed ones."""
+    mine = versions.of_owner(version.owner_id)
+    named = [other for other in mine if other.ref.name == version.ref.name and other.id != version.id]
+    return [other for other in named if other.phase is not Phase.FAILED]
 
 
 def before_create(do: Any) -> Iterator[Change]:

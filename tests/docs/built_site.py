@@ -9,6 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 from lxml import html
 
+from guide.evidence_pages import FOLDER
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -55,13 +57,14 @@ class Page:
 
 @dataclass(frozen=True)
 class Site:
-    """All pages, by path, and the folder with everything else."""
+    """All pages, by path, those at old addresses, and the folder with everything else."""
 
     folder: Path
     pages: dict[str, Page]
+    moved: dict[str, Page]
 
     def page(self, path: str) -> Page:
-        """The page at an address like `guide/overview/`."""
+        """The page at an address like `why/versions/`."""
         return self.pages[f"{path}index.html"]
 
     def resolve(self, page: Page, address: str) -> tuple[Path, str]:
@@ -79,16 +82,18 @@ def words(element: html.HtmlElement) -> str:
 
 
 def read_pages(folder: Path, below: Path) -> dict[str, Page]:
-    """The pages of the site in `folder` that are in its folder `below`, by path."""
+    """The pages of the site in `folder` that are in its folder `below`, by path, without those of the evidence."""
     parser = html.HTMLParser(encoding="utf-8")
     found = {}
     for file in sorted((folder / below).rglob("*.html")):
-        path = file.relative_to(folder).as_posix()
-        found[path] = Page(path, html.parse(str(file), parser).getroot())
+        relative = file.relative_to(folder)
+        if FOLDER not in relative.parts:  # those have tests of their own
+            found[relative.as_posix()] = Page(relative.as_posix(), html.parse(str(file), parser).getroot())
     return found
 
 
 def read_site(folder: Path) -> Site:
     """Read every page of the site in this folder, without the guides for other editions."""
-    pages = read_pages(folder, folder)
-    return Site(folder.resolve(), {path: page for path, page in pages.items() if not path.startswith("editions/")})
+    pages = {path: page for path, page in read_pages(folder, folder).items() if not path.startswith("editions/")}
+    moved = {path: page for path, page in pages.items() if "data-moved" in page.document.attrib}
+    return Site(folder.resolve(), {path: page for path, page in pages.items() if path not in moved}, moved)

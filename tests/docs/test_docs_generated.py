@@ -16,7 +16,7 @@ from guide.refusals import OF_COMMANDS
 if TYPE_CHECKING:
     from built_site import Site
 
-PICTURES = [("guide/deleting-datastores/", "Can I delete this version?"), ("guide/overview/", "The life of a version")]
+PICTURES = [("why/in-use/", "Can I delete this version?"), ("why/versions/", "The life of a version")]
 
 
 def test_the_catalogue_has_every_refusal_with_what_to_do(site: Site) -> None:
@@ -78,13 +78,13 @@ def test_a_picture_is_drawn_with_words_for_those_who_hear_it(site: Site, path: s
 
 def test_the_life_of_a_version_has_every_phase(site: Site) -> None:
     """And the questions before a deletion name refusals that there are."""
-    text = words(site.page("guide/overview/").article.xpath(".//*[local-name()='svg'][@role='img']")[0])
+    text = words(site.page("why/versions/").article.xpath(".//*[local-name()='svg'][@role='img']")[0])
     assert [phase for phase in Phase if phase not in text] == []
 
 
 def test_the_tabs_of_all_pages_are_linked(site: Site) -> None:
     """So that the theme remembers the choice."""
-    page = site.page("guide/deleting-datastores/")
+    page = site.page("how-to/delete-versions/")
     labels = [words(label) for label in page.article.xpath(".//div[contains(@class, 'tabbed-labels')]/label")]
     assert labels[:1] == ["CLI"]
     assert "API" in labels

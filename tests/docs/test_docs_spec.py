@@ -46,19 +46,21 @@ def test_the_matrix_has_every_rule(site: Site, features: tuple[Feature, ...]) ->
 
 def test_the_guide_shows_the_commands_of_the_page_and_their_real_answers(site: Site) -> None:
     """What is typed, what is answered, in this order, in one block."""
-    shown = _transcripts(site.page("guide/deleting-datastores/"))
-    for number in (1, 3):
-        command = f"$ grid datastore delete --name my-training-data --version {number}\n"
-        answers = [text.removeprefix(command) for text in shown if text.startswith(command)]
-        assert any(answer.startswith(f"Deleted version {number} of my-training-data") for answer in answers), shown
+    shown = _transcripts(site.page("how-to/delete-versions/"))
+    command = "$ grid datastore delete --name my-training-data --version 1 --version 3\n"
+    assert shown[0].startswith(command), "the command comes first"
+    deleted = [line for line in shown[0].splitlines() if line.startswith("Deleted version")]
+    assert [line.partition(":")[0] for line in deleted] == [
+        f"Deleted version {number} of my-training-data" for number in (1, 3)
+    ]
 
 
 def test_the_guide_shows_every_refusal(site: Site) -> None:
     """As the command line told it to the run."""
-    shown = "\n".join(_transcripts(site.page("guide/deleting-datastores/")))
+    shown = words(site.page("how-to/why-refused/").article)
     for answer in (
         "is in use by Session tuning (running since",
-        "is in use by Session tuning (paused since",
+        "is in use by Run nightly (running since",
         "was already deleted on",
         "There is no version 9 of my-training-data",
         "Missing option '--version'",

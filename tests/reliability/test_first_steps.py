@@ -1,4 +1,4 @@
-"""The first commands of the README, as they stand there: in a home folder in which grid was never used."""
+"""The first commands of the README and the guide, as they stand: in a home folder in which grid was never used."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
+GET_STARTED = (ROOT / "docs/get-started.md").read_text("utf-8")
 
 
 @pytest.fixture
@@ -48,11 +49,16 @@ def served(home: Path, port: str) -> Iterator[list[str]]:
         process.stdout.read()
 
 
-@pytest.mark.proves("first-steps-of-the-readme", reads=["README.md"])
-def test_the_first_commands_work_as_they_stand(home: Path) -> None:
-    [commands] = re.findall(r"To try it first:\n\n```bash\n(.*?)```", README, re.DOTALL)
+@pytest.mark.proves("first-steps-of-the-readme", reads=["README.md", "docs/get-started.md"])
+@pytest.mark.parametrize(
+    ("page", "before"), [(README, "To try it first:\n\n"), (GET_STARTED, "## Three commands\n\n[^\n]*:\n\n")]
+)
+def test_the_first_commands_work_as_they_stand(home: Path, page: str, before: str) -> None:
+    [commands] = re.findall(rf"{before}```bash\n(.*?)```", page, re.DOTALL)
+    environment = _environment(home)
+    environment["PATH"] = f"{ROOT / '.venv/bin'}:{environment['PATH']}"  # the guide activates it before
     shell = ["bash", "-euo", "pipefail", "-c", commands]
-    done = subprocess.run(shell, cwd=ROOT, env=_environment(home), capture_output=True, text=True, timeout=120)
+    done = subprocess.run(shell, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Created version 1 of my-training-data")
     assert re.search(r"^my-training-data +1 +available", done.stdout, re.MULTILINE)

@@ -165,6 +165,7 @@ def test_a_version_that_has_failed_is_not_kept(embedded: Machine) -> None:
     assert embedded.phases() == [(2, "SUCCEEDED")]
 
 
+@pytest.mark.proves("unprinted-deletion-exits-with-3")
 @pytest.mark.parametrize("how", [(), ("-o", "json")])
 def test_what_cannot_be_printed_is_done_and_told(filled: Machine, how: tuple[str, ...]) -> None:
     with Path("/dev/full").open("w") as full:

@@ -78,12 +78,20 @@ def test_your_own_variables_for_uv_win() -> None:
 
 
 @pytest.mark.proves(
-    "python-is-new-enough", reads=["README.md", "docs/reference/configuration.md", "Makefile", "pyproject.toml"]
+    "python-is-new-enough",
+    reads=[
+        "README.md",
+        "docs/get-started.md",
+        "docs/your-server.md",
+        "docs/reference/configuration.md",
+        "Makefile",
+        "pyproject.toml",
+    ],
 )
 def test_the_oldest_python_is_the_same_wherever_it_is_named() -> None:
     required = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["requires-python"]
     oldest = required.removeprefix(">=")
-    for page in ("README.md", "docs/reference/configuration.md"):
+    for page in ("README.md", "docs/get-started.md", "docs/your-server.md", "docs/reference/configuration.md"):
         assert f"Python {oldest} or newer" in " ".join((ROOT / page).read_text("utf-8").split())
     assert f"sys.version_info >= ({oldest.replace('.', ', ')})" in (ROOT / "Makefile").read_text("utf-8")
 

@@ -60,6 +60,13 @@ def test_a_sentence_of_a_page_is_short(listed: words.Words, text: str, lines: li
     assert [int(problem.partition(":")[0]) for problem in found] == lines
 
 
+def test_the_sentence_of_a_rule_is_short_as_pages_show_it(listed: words.Words) -> None:
+    text = "Feature: It\n  One two three four five six seven.\n\n  Rule: One two; four five six seven eight nine\n"
+    assert list(words.problems(listed, "a.feature", text)) == [
+        "4: this sentence has 6 words; say it in two, of at most 5."
+    ]
+
+
 def test_this_tree_is_clean(capsys: pytest.CaptureFixture[str]) -> None:
     code = words.main([])
     assert capsys.readouterr().out == ""

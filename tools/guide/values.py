@@ -18,6 +18,7 @@ from grid_datastores.cli.output import EXIT_UNPRINTED
 from grid_datastores.domain import errors, naming
 from grid_datastores.gateway import http_uploads
 from grid_datastores.server import serve, signing_in
+from grid_datastores.server.connections import CLIENT_TIMEOUT
 from grid_datastores.service.accounts import TOKEN_LIFETIME
 from grid_datastores.sources.limits import FetchLimits
 from grid_datastores.storage import manifest, packing
@@ -38,6 +39,7 @@ _SIZES = ((1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB"), (1, "bytes"))
 def values() -> Mapping[str, str]:
     """All values, by name."""
     return {
+        "client-timeout": duration(int(CLIENT_TIMEOUT)),
         "default-address": _default_address(),
         "exit-not-begun": str(int(NOT_BEGUN)),
         "exit-refusal": str(errors.Refusal.exit_code),

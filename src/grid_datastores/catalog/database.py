@@ -12,6 +12,7 @@ from sqlalchemy import URL, NullPool, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from grid_datastores.catalog.facts import Facts
+from grid_datastores.catalog.lists import Lists
 from grid_datastores.catalog.migrations import check_migrated, migrate
 from grid_datastores.catalog.owners import Owners
 from grid_datastores.catalog.reserved_space import ReservedSpace
@@ -37,6 +38,7 @@ class Transaction:
     """One transaction on the catalog: durable, and all or nothing."""
 
     facts: Facts
+    lists: Lists
     owners: Owners
     users: Users
     versions: Versions
@@ -140,7 +142,12 @@ class Catalog:
 
 def _transaction(connection: Connection) -> Transaction:
     return Transaction(
-        Facts(connection), Owners(connection), Users(connection), Versions(connection), Workloads(connection)
+        Facts(connection),
+        Lists(connection),
+        Owners(connection),
+        Users(connection),
+        Versions(connection),
+        Workloads(connection),
     )
 
 

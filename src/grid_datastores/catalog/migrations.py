@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import inspect
 
 from grid_datastores.catalog.schema import metadata
+from grid_datastores.catalog.totals import create_triggers
 from grid_datastores.domain.errors import CatalogFailed
 from grid_datastores.domain.model import Phase, SourceKind
 from grid_datastores.domain.naming import shown_location
@@ -32,6 +33,7 @@ def migrate(engine: Engine) -> None:
             for step in _MIGRATIONS[_version(connection) :]:
                 step(connection)
         metadata.create_all(connection)
+        create_triggers(connection)
         _check_columns(connection)
         connection.exec_driver_sql(f"PRAGMA user_version = {len(_MIGRATIONS)}")
 
@@ -118,9 +120,41 @@ def _name_fetches(connection: Connection) -> None:
     )
 
 
+def _prepare_lists(connection: Connection) -> None:
+    """5: A page of a list is found quickly, however many versions there are, and totals are stored."""
+    for table in ("datastores", "users"):
+        for column in ("version_count", "failed_count"):
+            connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
+    connection.exec_driver_sql("ALTER TABLE datastores ADD COLUMN size_bytes BIGINT NOT NULL DEFAULT 0")
+    connection.exec_driver_sql(
+        "UPDATE datastores SET (version_count, failed_count, size_bytes) = ("
+        "SELECT coalesce(sum(phase NOT IN ('failed', 'deleted')), 0), coalesce(sum(phase = 'failed'), 0),"
+        " coalesce(sum((phase NOT IN ('failed', 'deleted')) * size_bytes), 0)"
+        " FROM versions WHERE datastore_id = datastores.id)"
+    )
+    connection.exec_driver_sql(
+        "UPDATE users SET (version_count, failed_count) = ("
+        "SELECT coalesce(sum(version_count), 0), coalesce(sum(failed_count), 0)"
+        " FROM datastores WHERE owner_id = users.id)"
+    )
+    current = "phase NOT IN ('failed', 'deleted')"
+    connection.exec_driver_sql("CREATE INDEX current_datastores ON datastores (owner_id, name) WHERE version_count > 0")
+    connection.exec_driver_sql("DROP INDEX versions_of_owner")
+    for index, columns in (
+        ("versions_of_owner", "(owner_id, phase, deleted_at, created_at)"),
+        ("versions_of_name", "(owner_id, name, phase, deleted_at, number)"),
+        ("versions_by_number", f"(owner_id, name, number) WHERE {current}"),
+        ("versions_by_size", f"(owner_id, name, size_bytes, number) WHERE {current}"),
+        ("versions_by_files", f"(owner_id, name, file_count, number) WHERE {current}"),
+        ("versions_by_use", f"(owner_id, name, last_used_at, number) WHERE {current}"),
+    ):
+        connection.exec_driver_sql(f"CREATE INDEX {index} ON versions {columns}")
+
+
 _MIGRATIONS: Sequence[Callable[[Connection], None]] = (
     _separate_fetch_urls,
     _index_live_workloads,
     _store_lease_and_expiry_lengths,
     _name_fetches,
+    _prepare_lists,
 )

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 
 if TYPE_CHECKING:
@@ -43,6 +44,11 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 metadata = MetaData()
 
+# The versions that count against the quota, and the datastores that have some. SQLite uses a partial index only for a
+# query with the same literal condition.
+CURRENT = text("phase NOT IN ('failed', 'deleted')")
+WITH_VERSIONS = text("version_count > 0")
+
 # Facts about the whole catalog, by name; see `facts.py`.
 settings = Table(
     "settings",
@@ -58,6 +64,8 @@ users = Table(
     Column("name", String(63), nullable=False, unique=True),
     Column("key_hash", String(64), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("version_count", Integer, nullable=False, server_default="0"),  # see `totals.py`
+    Column("failed_count", Integer, nullable=False, server_default="0"),
 )
 
 tokens = Table(
@@ -76,7 +84,11 @@ datastores = Table(
     Column("owner_id", ForeignKey("users.id"), nullable=False),
     Column("name", String(63), nullable=False),
     Column("last_number", Integer, nullable=False),
+    Column("version_count", Integer, nullable=False, server_default="0"),  # see `totals.py`
+    Column("failed_count", Integer, nullable=False, server_default="0"),
+    Column("size_bytes", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("owner_id", "name"),
+    Index("current_datastores", "owner_id", "name", sqlite_where=WITH_VERSIONS),
 )
 
 versions = Table(
@@ -105,7 +117,12 @@ versions = Table(
     Column("deleted_by", String(63), nullable=False, default=""),
     Column("bytes_gone_at", UtcDateTime),
     UniqueConstraint("datastore_id", "number"),
-    Index("versions_of_owner", "owner_id", "phase"),
+    Index("versions_of_owner", "owner_id", "phase", "deleted_at", "created_at"),
+    Index("versions_of_name", "owner_id", "name", "phase", "deleted_at", "number"),
+    Index("versions_by_number", "owner_id", "name", "number", sqlite_where=CURRENT),
+    Index("versions_by_size", "owner_id", "name", "size_bytes", "number", sqlite_where=CURRENT),
+    Index("versions_by_files", "owner_id", "name", "file_count", "number", sqlite_where=CURRENT),
+    Index("versions_by_use", "owner_id", "name", "last_used_at", "number", sqlite_where=CURRENT),
 )
 
 # One row per object that is being uploaded; `parts` is the announced number of parts.

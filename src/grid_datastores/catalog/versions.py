@@ -11,7 +11,17 @@ from sqlalchemy import case, delete, func, insert, select, update
 from grid_datastores.catalog import schema
 from grid_datastores.catalog.workloads import holding
 from grid_datastores.domain.errors import Immutable, NotFound
-from grid_datastores.domain.model import Event, EventKind, Phase, Source, SourceKind, Upload, Version, VersionRef
+from grid_datastores.domain.model import (
+    Event,
+    EventKind,
+    Phase,
+    RemainingVersion,
+    Source,
+    SourceKind,
+    Upload,
+    Version,
+    VersionRef,
+)
 from grid_datastores.domain.rules import next_number, phases_before
 
 if TYPE_CHECKING:
@@ -91,10 +101,10 @@ class Versions:
 
     def find(self, owner_id: str, ref: VersionRef) -> Version | None:
         """Return the owner's version of this name and number, deleted or not, or None. Enforces private-to-owner."""
-        table = schema.versions
-        rows = self._all(
-            select(table).where(table.c.owner_id == owner_id, table.c.name == ref.name, table.c.number == ref.number)
-        )
+        table, datastores = schema.versions, schema.datastores
+        mine = (datastores.c.owner_id == owner_id, datastores.c.name == ref.name)
+        named = select(table).join(datastores, datastores.c.id == table.c.datastore_id).where(*mine)
+        rows = self._all(named.where(table.c.number == ref.number))
         return rows[0] if rows else None
 
     def of_owner(self, owner_id: str) -> list[Version]:
@@ -117,19 +127,25 @@ class Versions:
         mine = (table.c.owner_id == owner_id, table.c.phase != Phase.DELETED.value, table.c.id.in_(version_ids))
         return set(self._connection.execute(select(table.c.id).where(*mine)).scalars())
 
-    def siblings(self, version: Version) -> list[Version]:
-        """Return the other versions under the same name, except deleted and failed ones."""
-        return [
-            other
-            for other in self.of_owner(version.owner_id)
-            if other.ref.name == version.ref.name and other.id != version.id and other.phase is not Phase.FAILED
-        ]
+    def remaining(self, version: Version) -> list[RemainingVersion]:
+        """Return the other versions under the same name, except deleted and failed ones, sorted by number."""
+        table = schema.versions
+        named = (table.c.owner_id == version.owner_id, table.c.name == version.ref.name, schema.CURRENT)
+        others = select(table.c.number, table.c.fingerprint).where(*named, table.c.id != version.id)
+        rows = self._connection.execute(others.order_by(table.c.number)).all()
+        return [RemainingVersion(row.number, row.fingerprint) for row in rows]
+
+    def numbers(self, owner_id: str, name: str) -> list[int]:
+        """Return the numbers of the owner's versions of this name that are not deleted, sorted."""
+        table = schema.versions
+        mine = (table.c.owner_id == owner_id, table.c.name == name, table.c.phase != Phase.DELETED.value)
+        return list(self._connection.execute(select(table.c.number).where(*mine).order_by(table.c.number)).scalars())
 
     def counted(self, owner_id: str) -> int:
         """Return how many of the owner's versions count against the quota."""
-        table = schema.versions
-        query = select(func.count()).where(table.c.owner_id == owner_id, table.c.phase.in_(_COUNTED))
-        return self._connection.execute(query).scalar_one()
+        table = schema.users
+        query = select(table.c.version_count).where(table.c.id == owner_id)
+        return int(self._connection.execute(query).scalar_one())
 
     def unused_longest(self, owner_id: str, now: datetime, *, limit: int, skip: int = 0) -> list[Version]:
         """Return the owner's versions that count against the quota and are not in use, unused longest first.
@@ -213,7 +229,7 @@ class Versions:
         table = schema.versions
         phases = [Phase.UPLOADING.value, Phase.FETCHING.value]
         rows = self._connection.execute(select(table).where(table.c.phase.in_(phases))).all()
-        return [_version(row) for row in rows if now - row.active_at > timedelta(seconds=row.expiry_seconds)]
+        return [to_version(row) for row in rows if now - row.active_at > timedelta(seconds=row.expiry_seconds)]
 
     def has_expired(self, version_id: str, now: datetime) -> bool:
         """Return whether this upload was inactive for longer than its expiry."""
@@ -329,7 +345,7 @@ class Versions:
         self._connection.execute(update(table).where(table.c.id == version_id).values(values))
 
     def _all(self, query: Select[tuple[object, ...]]) -> list[Version]:
-        return [_version(row) for row in self._connection.execute(query)]
+        return [to_version(row) for row in self._connection.execute(query)]
 
 
 def _unused(owner_id: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
@@ -339,7 +355,8 @@ def _unused(owner_id: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
     return table.c.owner_id == owner_id, table.c.phase.in_(_COUNTED), table.c.id.not_in(held)
 
 
-def _version(row: Row[tuple[object, ...]]) -> Version:
+def to_version(row: Row[tuple[object, ...]]) -> Version:
+    """Return the row of the table as a version."""
     return Version(
         id=row.id,
         owner_id=row.owner_id,

@@ -11,9 +11,10 @@ from grid_datastores.catalog import schema
 from grid_datastores.domain.model import Holder, Mount, VersionRef, Workload, WorkloadKind, WorkloadState
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import ColumnElement, Connection, Row
 
 
 class Workloads:
@@ -60,10 +61,24 @@ class Workloads:
         table, mounts = schema.workloads, schema.mounts
         mounting = exists().where(mounts.c.workload_id == table.c.id, mounts.c.version_id == version_id)
         query = select(table).where(holding(now), mounting).order_by(table.c.created_at, table.c.id)
-        return [
-            Holder(WorkloadKind(row.kind), row.id, row.name, WorkloadState(row.state), row.state_since)
-            for row in self._connection.execute(query)
-        ]
+        return [_holder(row) for row in self._connection.execute(query)]
+
+    def holders_by_version(
+        self, owner_id: str, version_ids: Collection[str], now: datetime
+    ) -> dict[str, tuple[Holder, ...]]:
+        """Return the owner's workloads that hold these versions now, oldest first, by version id."""
+        table, mounts = schema.workloads, schema.mounts
+        query = (
+            select(table, mounts.c.version_id)
+            .join(mounts, mounts.c.workload_id == table.c.id)
+            .where(table.c.owner_id == owner_id, table.c.kind.in_([kind.value for kind in WorkloadKind]))
+            .where(holding(now), mounts.c.version_id.in_(version_ids))
+            .order_by(table.c.created_at, table.c.id)
+        )
+        found: dict[str, tuple[Holder, ...]] = {}
+        for row in self._connection.execute(query):
+            found[row.version_id] = (*found.get(row.version_id, ()), _holder(row))
+        return found
 
     def holds_name(self, owner_id: str, kind: WorkloadKind, name: str, now: datetime) -> bool:
         """Return whether a workload of this name holds its versions now."""
@@ -159,6 +174,10 @@ class Workloads:
             mount = Mount(row.version_id, VersionRef(row.name, row.number), row.path)
             found.setdefault(row.workload_id, []).append(mount)
         return found
+
+
+def _holder(row: Row[tuple[object, ...]]) -> Holder:
+    return Holder(WorkloadKind(row.kind), row.id, row.name, WorkloadState(row.state), row.state_since)
 
 
 def holding(now: datetime) -> ColumnElement[bool]:

@@ -26,6 +26,8 @@ INTERNAL = 13
 UNAVAILABLE = 14
 UNAUTHENTICATED = 16
 
+_MAX_NUMBERS = 20  # that a message lists
+
 
 class OutcomeUnknown(KeyboardInterrupt):
     """A change was interrupted before its answer, so its outcome is unknown. The text is a sentence for the user."""
@@ -134,7 +136,9 @@ class NotFound(Refusal):
 
     @classmethod
     def version(cls, ref: VersionRef, numbers: Sequence[int]) -> NotFound:
-        """State that the version never existed, and which versions exist."""
+        """State that the version never existed, and which versions exist. Of many, state how many and the newest."""
+        if len(numbers) > _MAX_NUMBERS:
+            return cls(f"There is no {ref}. It has {len(numbers)} versions, the newest is {max(numbers)}.")
         if numbers:
             known = ", ".join(map(str, numbers))
             return cls(f"There is no {ref}. It has {'version' if len(numbers) == 1 else 'versions'} {known}.")

@@ -44,11 +44,12 @@ class _GuardedApp(FastAPI):
         return Guard(super().build_middleware_stack(), self.state.hosts)
 
 
-def create_app(service: Service, hosts: Hosts | None = None, public_url: str = "") -> FastAPI:
+def create_app(service: Service, hosts: Hosts | None = None, public_url: str = "", guide_url: str = "") -> FastAPI:
     """Return the app with the HTTP API and the web UI of this service.
 
     It answers requests for these hosts, by default those of this machine. `public_url` is the URL at which clients
-    reach the server; if it is empty, the URL is taken from each request.
+    reach the server; if it is empty, the URL is taken from each request. `guide_url` is the URL of the guide, which
+    pages link to; it ends with a slash, or is empty.
     """
     app = _GuardedApp(
         title="Grid Datastores",
@@ -60,7 +61,7 @@ def create_app(service: Service, hosts: Hosts | None = None, public_url: str = "
         responses={"default": {"model": Error, "description": "The request was refused. `message` gives the reason."}},
     )
     service.accounts.ensure_signing_key()
-    app.state.grid = State(service)
+    app.state.grid = State(service, guide_url)
     for router in (
         accounts.router,
         workloads.sessions,

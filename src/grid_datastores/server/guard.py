@@ -31,6 +31,7 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     # The forms of these pages send their URL to this server, which needs it, and to no other site.
     "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
 }
 
 MAX_BODY = 1024 * 1024  # bytes
@@ -82,8 +83,7 @@ class Guard:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
-                    headers[name] = value
-                headers.setdefault("Cache-Control", "no-store")
+                    headers.setdefault(name, value)  # a route can set a stricter policy of its own
             await send(message)
 
         host = Headers(scope=scope).get("host", "")

@@ -19,6 +19,7 @@ import uvicorn
 from grid_datastores.domain.errors import InvalidInput, Refusal
 from grid_datastores.domain.text import os_reason
 from grid_datastores.server.app import create_app
+from grid_datastores.server.connections import ConnectionLimits, TimedProtocol
 from grid_datastores.server.guard import Hosts
 from grid_datastores.server.ui import link_path
 from grid_datastores.service import Service, open_service
@@ -103,9 +104,10 @@ def _run(
     host, port = listener.getsockname()[:2]
     host = _LOOPBACK.get(host, host)
     url_host = f"[{host}]" if ":" in host else host
-    app = create_app(service, hosts, settings.public_url)
+    app = create_app(service, hosts, settings.public_url, settings.guide_url)
     config = uvicorn.Config(
         _stoppable(app),
+        http=partial(TimedProtocol, limits=ConnectionLimits.of_this_process()),  # type: ignore[arg-type]
         log_config=None,  # uvicorn then uses the log configuration of this process
         log_level="warning",
         access_log=False,

@@ -46,9 +46,10 @@ class Signer:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The service, the failed sign-ins, and the sign-in links."""
+    """The service, the URL of the guide or "", the failed sign-ins, and the sign-in links."""
 
     service: Service
+    guide_url: str = ""
     attempts: Attempts = field(default_factory=lambda: Attempts(monotonic))
     links: Links = field(default_factory=lambda: Links(monotonic))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import InUse
-from grid_datastores.domain.model import EventKind, Quota, Receipt, RemainingVersion, Verdict
+from grid_datastores.domain.model import EventKind, Quota, Receipt, Verdict
 from grid_datastores.domain.rules import check_deletable
 from grid_datastores.service.context import Context, owned
 from grid_datastores.service.copies import may_have_copies
@@ -59,12 +59,15 @@ class Deletion:
         with self._context.catalog.read() as tx:
             now = self._context.clock()
             version = owned(tx, user, version_id)
-            receipt = self._receipt(tx, user, version, now)
-            try:
-                check_deletable(version, tx.workloads.holders(version.id, now))
-            except InUse as error:
-                return Verdict(error.message, receipt)
-            return Verdict("", receipt)
+            return Verdict(_refusal(tx, version, now), self._receipt(tx, user, version, now))
+
+    def refusal(self, user: User, version_id: str) -> str:
+        """Return the message with which `delete` would refuse now ("" for none), without changing anything.
+
+        Unlike `verdict`, this does not read the other versions under the name.
+        """
+        with self._context.catalog.read() as tx:
+            return _refusal(tx, owned(tx, user, version_id), self._context.clock())
 
     def _receipt(self, tx: Transaction, user: User, version: Version, now: datetime) -> Receipt:
         before = self._context.quota(tx, user)
@@ -76,8 +79,17 @@ class Deletion:
             file_count=version.file_count,
             size_bytes=version.size_bytes,
             deleted_at=now,
-            remaining=tuple(RemainingVersion(v.ref.number, v.fingerprint) for v in tx.versions.siblings(version)),
+            remaining=tuple(tx.versions.remaining(version)),
             quota_before=before,
             quota_after=Quota(before.used - freed, before.limit),
             may_have_copies=may_have_copies(tx, version.id),
         )
+
+
+def _refusal(tx: Transaction, version: Version, now: datetime) -> str:
+    """Return the message if the version is in use, or "". Raises `AlreadyDeleted`."""
+    try:
+        check_deletable(version, tx.workloads.holders(version.id, now))
+    except InUse as error:
+        return error.message
+    return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from functools import lru_cache
 from itertools import chain
@@ -40,8 +41,7 @@ class Reading:
         with self._context.catalog.read() as tx:
             version = tx.versions.find(user.id, ref)
             if version is None:
-                numbers = [v.ref.number for v in tx.versions.of_owner(user.id) if v.ref.name == ref.name]
-                raise NotFound.version(ref, numbers)
+                raise NotFound.version(ref, tx.versions.numbers(user.id, ref.name))
             return version
 
     def get(self, user: User, version_id: str) -> Version:
@@ -100,10 +100,11 @@ class Reading:
 
     def file(self, user: User, version_id: str, path: str) -> tuple[FileEntry, Iterator[bytes]]:
         """Return one file of the version and an iterator over its content. Raises `NotFound`."""
-        for entry in self.manifest(user, version_id).files:
-            if entry.path == path:
-                return entry, self._content(user, version_id, entry)
-        raise NotFound(f"This version contains no file {path!r}.")
+        files = self.manifest(user, version_id).files
+        at = bisect_left(files, path, key=lambda entry: entry.path)
+        if at == len(files) or files[at].path != path:
+            raise NotFound(f"This version contains no file {path!r}.")
+        return files[at], self._content(user, version_id, files[at])
 
     def files(self, user: User, version_id: str) -> Iterator[tuple[FileEntry, Iterator[bytes]]]:
         """Yield every file of the version with an iterator over its content, sorted by path."""

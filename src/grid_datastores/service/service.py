@@ -13,6 +13,7 @@ from grid_datastores.service.copies import Copies
 from grid_datastores.service.deletion import Deletion
 from grid_datastores.service.finishing import Finishing
 from grid_datastores.service.leases import Leases, boot_id
+from grid_datastores.service.listing import Listing
 from grid_datastores.service.reading import Reading
 from grid_datastores.service.removal import run_removals
 from grid_datastores.service.uploads import Uploads
@@ -37,6 +38,7 @@ class Service:
     uploads: Uploads
     finishing: Finishing
     reading: Reading
+    listing: Listing
     deletion: Deletion
     workloads: Workloads
     copies: Copies
@@ -102,6 +104,7 @@ def open_service(
         Uploads(context, finishing),
         finishing,
         Reading(context),
+        Listing(context),
         Deletion(context),
         Workloads(context),
         Copies(context),

@@ -199,7 +199,11 @@ class LocalStorage:
 
     def read(self, version_id: str, name: str, offset: int = 0, size: int | None = None) -> Iterator[bytes]:
         left = self.size(version_id, name) - offset if size is None else size
-        with (self._folder(version_id) / _checked_name(name)).open("rb") as file:
+        try:
+            file = (self._folder(version_id) / _checked_name(name)).open("rb")
+        except FileNotFoundError as error:
+            raise Damaged(f"The stored object {name} is missing.") from error
+        with file:
             file.seek(offset)
             while left > 0:
                 chunk = file.read(min(CHUNK, left))

@@ -11,7 +11,7 @@ from markdown import Extension  # type: ignore[import-untyped]
 from markdown.preprocessors import Preprocessor  # type: ignore[import-untyped]
 
 from living_spec.config import SpecError, find_config, read_config, unknown
-from living_spec.markdown import coverage, known, overview, prose, records, rules
+from living_spec.markdown import coverage, glance, known, overview, prose, records, rules, terminal
 from living_spec.markdown.context import Context
 from living_spec.markdown.markup import indent
 from living_spec.markdown.site import Site
@@ -32,6 +32,8 @@ _BLOCKS = {
     "transcript": records.transcript,
     "exchange": records.exchange,
     "screenshot": records.screenshot,
+    "state": glance.state,
+    "terminal": terminal.terminal,
     "coverage": coverage.coverage,
     "defects": coverage.defects,
     "known-issues": known.known_issues,

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from pytest_bdd import given, parsers, then, when
 
+from acceptance import penguins
 from acceptance.surfaces.cli import CliSurface
 from acceptance.surfaces.ui import UiSurface
 from acceptance.world import World
@@ -50,6 +51,11 @@ def varied_folder(world: World) -> None:
     (world.folder / "picture.raw").write_bytes(PICTURE)
     (world.folder / "пингвин — 🐧 notes.txt").write_text("Adélie\n")
     (world.folder / ("long-name-" * 20 + ".txt")).write_text("a name that is longer than a plain tar header holds\n")
+
+
+@given("the example data of the project")
+def example_data(world: World) -> None:
+    shutil.copytree(penguins.DATA, world.home / "data" / "penguins")
 
 
 @given("a folder with a symbolic link in it")

@@ -82,6 +82,7 @@ def person(browser: Browser, url: str, *, unproven: bool = False) -> BrowserCont
     context = browser.new_context(
         base_url=url,
         viewport=_SIZE,
+        timezone_id="UTC",  # so that pages show the times that messages name
         reduced_motion="reduce",
         color_scheme="light",
         ignore_https_errors=unproven,

@@ -28,8 +28,15 @@ from acceptance.surfaces.browsing import (
     receipt_in,
     start_button,
 )
+from acceptance.surfaces.pictures import take
 from living_spec.recorder import Recorder
 
+# The name of each file or folder, which ends with a slash; its size in bytes, and where its last link leads.
+_ROWS = """(rows) => rows.map((row) => [
+  row.querySelector("a").innerText,
+  row.querySelector("data").value,
+  [...row.querySelectorAll("a")].at(-1).getAttribute("href"),
+])"""
 # The scenarios whose pages the guide shows, of one edition: every picture takes its time.
 _PICTURED = {
     "delete-two-of-four",
@@ -43,16 +50,6 @@ _PICTURED = {
     "run-canceled",
     "over-the-quota",
 }
-# As in transcripts, a picture shows names and folders that are the same in every run.
-_SHOW = """(names) => {
-  window.realTexts = [];
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    window.realTexts.push([walker.currentNode, walker.currentNode.data]);
-    for (const [real, shown] of names) walker.currentNode.data = walker.currentNode.data.replaceAll(real, shown);
-  }
-}"""
-_SHOW_REAL = "() => window.realTexts.forEach(([node, text]) => { node.data = text; })"
 
 
 class UiSurface:
@@ -89,7 +86,7 @@ class UiSurface:
     def upload(self, name: str, folder: Path) -> Outcome:
         with self._tab() as page:
             button = self._ask_to_upload(name, folder)
-            self._picture(page, "the upload page")
+            self._picture(page, "the upload page", button)
             button.click()
             done = self._uploaded(page)
             if not done.done:
@@ -128,7 +125,7 @@ class UiSurface:
             form.get_by_label("Address").fill(location)
             form.get_by_label("Name of the datastore").fill(name)
             form.get_by_label("Only refer to the bucket").set_checked(refer)
-            self._picture(page, "the upload page")
+            self._picture(page, "the upload page", form.get_by_role("button"))
             answer = press(page, form.get_by_role("button"))
             page.locator("[role=alert], .title :text-is('available')").first.wait_for()  # it looks again by itself
             return outcome(page, answer)
@@ -137,9 +134,15 @@ class UiSurface:
         with self._tab() as page:
             page.goto("/")
             self._picture(page, "your datastores")
-            rows = page.get_by_role("region", name=name, exact=True).get_by_role("row").all()[1:]
+            listed = page.get_by_role("region", name=name, exact=True)
+            every = listed.get_by_role("link", name=re.compile("^All [0-9,]+ versions"))
+            if every.count():  # only the newest are shown
+                press(page, every)
+                assert not page.get_by_role("link", name="Next").count()
+                listed = page.get_by_role("region", name="Versions")
+            rows = listed.get_by_role("row").all()[1:]
             cells = [(row.get_by_role("rowheader"), row.get_by_role("cell").first) for row in rows]
-            return [(number_in(header.inner_text()), phase.inner_text().strip()) for header, phase in cells]
+            return sorted((number_in(header.inner_text()), phase.inner_text().strip()) for header, phase in cells)
 
     def phase(self, name: str, number: int) -> str:
         with self._tab() as page:
@@ -164,9 +167,8 @@ class UiSurface:
             if not page.get_by_role("region", name="Files").count():
                 return outcome(page, answer, refused=True)
             self._picture(page, "the details of a version")
-            rows = page.get_by_role("region", name="Files").get_by_role("row").all()[1:]
-            cells = [row.get_by_role("cell").all_inner_texts() for row in rows]
-            return Outcome(True, False, False, "\n".join("  ".join(row) for row in cells))
+            rows = [f"{path}  {size}" for path, size, _address in self._listed_files(page)]
+            return Outcome(True, False, False, "\n".join(rows))
 
     def download(self, name: str, number: int, folder: Path) -> Outcome:
         with self._tab() as page:
@@ -187,8 +189,18 @@ class UiSurface:
         """Where the links of the files lead."""
         with self._tab() as page:
             page.goto(path_of(name, number))
-            links = page.get_by_role("region", name="Files").get_by_role("row").get_by_role("link").all()
-            return [str(link.get_attribute("href")) for link in links]
+            return [address for *_path, address in self._listed_files(page)]
+
+    def _listed_files(self, page: Page, folder: str = "") -> Iterator[tuple[str, str, str]]:
+        """The path, size in bytes and address of each file, folder by folder."""
+        rows = page.get_by_role("region", name="Files").locator("tbody tr").evaluate_all(_ROWS)
+        for name, size, address in rows:
+            if not name.endswith("/"):
+                yield folder + name, size, address
+        for name, _size, address in rows:
+            if name.endswith("/"):
+                page.goto(address)
+                yield from self._listed_files(page, folder + name)
 
     def open_address(self, address: str) -> Outcome:
         """Type an address that was kept."""
@@ -205,8 +217,8 @@ class UiSurface:
         """Open the page that asks; what it says where it does not offer to delete."""
         with self._tab() as page:
             page.goto("/")
-            self._picture(page, "your datastores")
             link = page.get_by_role("link", name=f"Delete version {version} of {name}", exact=True)
+            self._picture(page, "your datastores", link if link.count() else None)
             if link.count():
                 answer = press(page, link)
             else:  # typed into the address bar
@@ -214,7 +226,7 @@ class UiSurface:
             if page.get_by_role("alert").count():
                 self._picture(page, "the deletion is refused")
                 return outcome(page, answer)
-            self._picture(page, "the page that asks")
+            self._picture(page, "the page that asks", only_button(page))
             return None
 
     def verdict(self, name: str, number: int) -> Outcome:
@@ -246,7 +258,7 @@ class UiSurface:
             if page.get_by_role("alert").count():
                 return outcome(page, answer)
             page.get_by_label("Name", exact=True).fill(session)
-            self._picture(page, "a new Session")
+            self._picture(page, "a new Session", start_button(page))
             return None
 
     def start(self) -> Outcome:
@@ -371,11 +383,13 @@ class UiSurface:
         """Press the button of this name: of the list, or `asked` for by its link, of the page that asks first."""
         with self._tab() as page:
             page.goto("/workloads")
-            self._picture(page, "your Sessions and Runs")
+            button = page.get_by_role("button", name=f"{word} {kind} {name}", exact=True)
+            link = page.get_by_role("link", name=f"{word}… {kind} {name}", exact=True)
+            self._picture(page, "your Sessions and Runs", link if asked else button)
             if asked:
-                press(page, page.get_by_role("link", name=f"{word}… {kind} {name}", exact=True))
-                self._picture(page, "the page that asks before it ends")
-            return outcome(page, press(page, page.get_by_role("button", name=f"{word} {kind} {name}", exact=True)))
+                press(page, link)
+                self._picture(page, "the page that asks before it ends", button)
+            return outcome(page, press(page, button))
 
     def _quota(self) -> re.Match[str]:
         with self._tab() as page:
@@ -384,15 +398,10 @@ class UiSurface:
             assert found
             return found
 
-    def _picture(self, page: Page, label: str) -> None:
-        """Two pictures of the page, light and dark, once in a scenario."""
+    def _picture(self, page: Page, label: str, pressed: Locator | None = None) -> None:
+        """Pictures of the page, once in a scenario, with what is `pressed` next marked."""
         if not self._pictured or label in self._labels:
             return
         self._labels.add(label)
         names = {**self._pictured.names, page.locator(".who").inner_text(): self._name}
-        page.evaluate(_SHOW, sorted(names.items(), key=lambda pair: len(pair[0]), reverse=True))
-        for theme in ("light", "dark"):
-            page.emulate_media(color_scheme=theme)
-            self._pictured.screenshot(f"{label} ({theme})", page.screenshot(full_page=True))
-        page.emulate_media(color_scheme="light")
-        page.evaluate(_SHOW_REAL)
+        take(self._pictured, page, label, names, pressed)

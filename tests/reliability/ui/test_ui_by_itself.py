@@ -9,7 +9,6 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from acceptance.server import ServerProcess
-from acceptance.surfaces.browsing import person as browse
 from acceptance.waiting import wait_until
 from reliability.faults import waiting
 from reliability.machine import folder_of
@@ -42,9 +41,9 @@ def ana(tmp_path: Path, gate: Path) -> Iterator[Person]:
 
 @pytest.fixture
 def page(browser: Browser, ana: Person) -> Iterator[Page]:
-    """A page in which ana is signed in."""
+    """A page in which ana is signed in, far from UTC."""
     url = str(ana.http.base_url)
-    context = browse(browser, url)
+    context = browser.new_context(base_url=url, timezone_id="Asia/Kolkata")
     context.add_cookies([{"name": "grid_session", "value": ana.http.cookies["grid_session"], "url": url}])
     yield context.new_page()
     context.close()
@@ -61,12 +60,12 @@ def test_a_receipt_tells_when_the_bytes_are_gone(page: Page, ana: Person, gate: 
     mark(page)
     wait_until(gate.exists, "the removal has begun")
     gate.unlink()
-    expect(gone).to_contain_text("UTC")
+    expect(gone).to_contain_text("GMT+5:30")
     assert marked(page)  # only this line is another
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.reload()
-    expect(gone).to_contain_text("UTC")
+    expect(gone).to_contain_text("GMT+5:30")
     assert [url for url in asked if "htmx" in url] == []  # there is nothing to wait for
 
 

@@ -51,7 +51,7 @@ def test_the_first_page_lists_versions_by_name_each_with_its_details_and_delete(
     page = _page(ana, "/")
     assert _text(page.xpath("//h1")[0]) == "Datastores"
     assert _texts(page, "//section//h2") == ["birds", "data"]
-    for name, folder, numbers in (("birds", "birds", [1]), ("data", "stock", [1, 2, 3])):
+    for name, folder, numbers in (("birds", "birds", [1]), ("data", "stock", [3, 2, 1])):
         rows = _section(page, name).xpath(".//tbody/tr")
         for number, row in zip(numbers, rows, strict=True):
             [details] = row.xpath("./th/a")
@@ -71,7 +71,8 @@ def test_no_button_deletes_more_than_one_version(ana: Person, tmp_path: Path) ->
     ana.api.mount("tuning", "birds", 1)
     ana.api.run("nightly", "birds", 1)
     details = [f"/datastores/{name}/versions/{number}" for name, number in _versions(ana)]
-    pages = ["/", *details, *(f"{path}/delete" for path in details), "/upload", "/make-room", "/workloads"]
+    lists = ["/", "/datastores/data", "/datastores/birds", "/failed-uploads", "/deleted-versions"]
+    pages = [*lists, *details, *(f"{path}/delete" for path in details), "/upload", "/make-room", "/workloads"]
     pages += [link.get("href") for link in _page(ana, "/workloads").xpath("//tbody//a[@class='button']")]
     pages.append("/workloads/start")
     forms = [(path, form) for path in pages for form in _page(ana, path).xpath("//main//form")]
@@ -132,7 +133,10 @@ def test_the_page_of_a_version_shows_all_its_details(ana: Person, tmp_path: Path
     assert _fact(page, "Size") == "6 bytes in 2 files"
     assert _fact(page, "Fingerprint") == ana.api.fingerprint("data", 1)
     assert sorted(_texts(_section(page, "In use by"), ".//li/a")) == ["Run nightly", "Session tuning"]
-    assert _texts(_section(page, "Files"), ".//tbody//td") == ["a.csv", "4", "deep/b.csv", "2"]
+    assert _texts(_section(page, "Files"), ".//tbody/tr") == [
+        "deep/ 1 file 2 bytes",
+        "a.csv 4 bytes Download a.csv",
+    ]
     assert _texts(_section(page, "History"), ".//strong") == ["created", "uploaded", "mounted", "mounted"]
 
 
@@ -184,3 +188,9 @@ def test_the_runs_of_grid_and_of_programs_are_listed_and_canceled(ana: Person, g
     ana.press(asking.xpath("//main//form")[0].get("action"))
     assert ana.api.users("data", 1) == ""
     assert "canceled" in _texts(_page(ana, "/workloads"), "//tbody/tr/td[@data-label='State']")
+
+
+def test_a_server_that_knows_where_the_guide_is_links_to_it(own_server: ServerProcess) -> None:
+    own_server.operate({"GRID_GUIDE_URL": "https://docs.example/grid"})
+    with at(own_server) as http:
+        assert '<a class="help" href="https://docs.example/grid/">Help</a>' in http.get("/sign-in").text

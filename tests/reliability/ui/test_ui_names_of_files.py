@@ -32,10 +32,22 @@ def _upload(page: Page, label: str, chosen: Path | list[Path]) -> None:
 
 
 def _kept(page: Page, ana: Person) -> dict[str, bytes]:
-    """The files of the version that was made, each read by its link."""
+    """The files of the version that was made, each read by its link, also those in its folders."""
     expect(page.get_by_role("heading", level=1)).to_have_text("Version 1 of names")
-    links = page.get_by_role("region", name="Files").get_by_role("row").get_by_role("link").all()
-    return {link.inner_text(): ana.http.get(str(link.get_attribute("href"))).content for link in links}
+    kept = _linked(page, ana)
+    folders = page.get_by_role("region", name="Files").locator("a.folder")
+    for link, name in [(one.get_attribute("href"), one.inner_text()) for one in folders.all()]:
+        page.goto(str(link))
+        kept |= {f"{name}{file}": content for file, content in _linked(page, ana).items()}
+    return kept
+
+
+def _linked(page: Page, ana: Person) -> dict[str, bytes]:
+    links = page.get_by_role("region", name="Files").get_by_role("link", name="Download ").all()
+    names = [link.inner_text().removeprefix("Download").strip() for link in links]
+    return {
+        name: ana.http.get(str(link.get_attribute("href"))).content for name, link in zip(names, links, strict=True)
+    }
 
 
 @pytest.mark.proves("browser-keeps-names-of-files")

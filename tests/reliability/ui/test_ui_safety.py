@@ -14,7 +14,17 @@ from acceptance.server import ServerProcess
 from reliability.ui.person import Person, alert, at, stocked
 
 DELETE = "/datastores/data/versions/1/delete"
-PAGES = ["/", "/datastores/data/versions/1", DELETE, "/upload", "/workloads", "/workloads/start"]
+PAGES = [
+    "/",
+    "/datastores/data",
+    "/failed-uploads",
+    "/deleted-versions",
+    "/datastores/data/versions/1",
+    DELETE,
+    "/upload",
+    "/workloads",
+    "/workloads/start",
+]
 CHANGES = [
     DELETE,
     "/upload/address",
@@ -33,7 +43,7 @@ def kept(shared_server: ServerProcess, tmp_path_factory: pytest.TempPathFactory)
 
 
 def test_every_answer_tells_browsers_to_be_careful(kept: Person) -> None:
-    for path in (*PAGES, "/sign-in", "/nope", "/static/ui.css", "/v1/auth/user"):
+    for path in (*PAGES, "/sign-in", "/nope", "/static/base.css", "/v1/auth/user"):
         headers = kept.http.get(path).headers
         policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
         assert policy["default-src"] == "'none'", path
@@ -41,7 +51,7 @@ def test_every_answer_tells_browsers_to_be_careful(kept: Person) -> None:
         assert policy["frame-ancestors"] == "'none'", path
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "same-origin"
-        assert headers["cache-control"] == "no-store", path
+        assert headers["cache-control"] == ("no-cache" if path.startswith("/static/") else "no-store"), path
 
 
 def test_no_page_has_a_script_or_style_of_its_own(kept: Person) -> None:
@@ -110,7 +120,7 @@ def test_a_form_of_another_site_changes_nothing(kept: Person, headers: dict[str,
 @pytest.mark.proves("other-hosts-refused")
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "localhost.evil.example", "10.0.0.1", ""])
 def test_a_request_for_another_host_is_refused_by_pages_and_api_alike(kept: Person, host: str) -> None:
-    for path in ("/", "/sign-in", "/v1/auth/user", "/static/ui.css"):
+    for path in ("/", "/sign-in", "/v1/auth/user", "/static/base.css"):
         answer = kept.http.get(path, headers={"host": host})
         assert answer.status_code == 421, path
         assert answer.json()["details"][0]["reason"] == "HOST_NOT_ALLOWED"

@@ -65,12 +65,17 @@ class Terminal:
         self.done("datastore", "create", str(self.home / "source"), "--name", name, **environment)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Browser:
-    """A person at the pages of a server; signed in, if there is a user."""
+    """A person at the pages of a server; signed in, if there is a user. Its pages link to the guide, if given."""
 
     service: Service
     user: User | None = None
+    guide: str = ""
+
+    def __post_init__(self) -> None:
+        """Make the server."""
+        self._app = create_app(self.service, guide_url=self.guide)
 
     def get(self, path: str) -> str:
         """The page at this path."""
@@ -88,7 +93,7 @@ class Browser:
         return asyncio.run(self._sent(method, path, cookies, how))
 
     async def _sent(self, method: str, path: str, cookies: dict[str, str], how: dict[str, Any]) -> httpx.Response:
-        transport = httpx.ASGITransport(create_app(self.service))
+        transport = httpx.ASGITransport(self._app)
         headers = {"sec-fetch-site": "same-origin"}
         async with httpx.AsyncClient(transport=transport, base_url=ADDRESS, cookies=cookies, headers=headers) as http:
             return await http.request(method, path, **how)

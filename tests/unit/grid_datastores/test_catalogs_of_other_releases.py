@@ -19,6 +19,20 @@ from grid_datastores.settings import Limits, Settings
 SECRET = "https://example.com/a.zip?key=SECRET"
 # As the catalog was before it had a version.
 _VERSION_0 = """
+DROP TRIGGER totals_after_insert;
+DROP TRIGGER totals_after_update;
+DROP TRIGGER totals_after_delete;
+DROP INDEX current_datastores;
+DROP INDEX versions_of_name;
+DROP INDEX versions_by_number;
+DROP INDEX versions_by_size;
+DROP INDEX versions_by_files;
+DROP INDEX versions_by_use;
+ALTER TABLE users DROP COLUMN version_count;
+ALTER TABLE users DROP COLUMN failed_count;
+ALTER TABLE datastores DROP COLUMN version_count;
+ALTER TABLE datastores DROP COLUMN failed_count;
+ALTER TABLE datastores DROP COLUMN size_bytes;
 ALTER TABLE versions DROP COLUMN fetch_url;
 ALTER TABLE versions DROP COLUMN expiry_seconds;
 ALTER TABLE workloads DROP COLUMN lease_seconds;
@@ -126,6 +140,40 @@ def test_a_lease_of_an_older_release_is_a_minute_to_a_day_long(old: Path) -> Non
 def _version_of_a_new_one(folder: Path) -> int:
     Catalog(folder / "new.sqlite").close()
     return _version(folder / "new.sqlite")
+
+
+def test_an_older_catalog_gets_the_indexes_and_triggers_of_a_new_one(old: Path) -> None:
+    Catalog(old).close()
+    Catalog(old.parent / "new.sqlite").close()
+    assert _indexes_and_triggers(old) == _indexes_and_triggers(old.parent / "new.sqlite")
+
+
+def _indexes_and_triggers(place: Path) -> dict[str, object]:
+    with closing(sqlite3.connect(place)) as connection:
+        found: dict[str, object] = dict(
+            connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        )
+        for name, sql in connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index'").fetchall():
+            columns = [row[2] for row in connection.execute(f"PRAGMA index_info({name})")]
+            found[name] = (columns, (sql or "").partition(" WHERE ")[2])
+    return found
+
+
+def test_the_totals_of_an_older_catalog_are_counted(old: Path) -> None:
+    _done(
+        old,
+        "INSERT INTO versions (id, owner_id, datastore_id, name, number, source_kind, source_location, phase, message,"
+        " created_at, active_at, size_bytes, file_count, fingerprint, last_used_by, deleted_by)"
+        " SELECT 'v' || number || phase, owner_id, datastore_id, name, number + 10, source_kind, '', CASE number"
+        " WHEN 1 THEN 'failed' ELSE 'available' END, '', created_at, created_at, number * 100, 1, '', '', ''"
+        " FROM versions",
+    )
+    Catalog(old).close()
+    with closing(sqlite3.connect(old)) as connection:
+        assert connection.execute("SELECT version_count, failed_count, size_bytes FROM datastores").fetchall() == [
+            (4, 1, 500)
+        ]
+        assert connection.execute("SELECT version_count, failed_count FROM users").fetchall() == [(4, 1)]
 
 
 def test_many_may_open_an_older_catalog_at_once(old: Path) -> None:

@@ -134,3 +134,17 @@ def test_two_files_with_the_same_path_are_named_before_a_number_is_taken(browser
     assert "Two files have the same path: a.csv. Nothing was stored." in refused.text
     made = browser.send("POST", "/upload", data={"name": "data"}, files=files[:2])
     assert made.headers["location"] == "/datastores/data/versions/1"
+
+
+def test_a_refusal_marks_its_times_and_nothing_else(service: Service, ana: User, browser: Browser) -> None:
+    """So that a script can show them in the reader's zone. What a user wrote stays text."""
+    version = _version(service, ana)
+    service.deletion.delete(ana, version.id)
+    page = browser.send("GET", f"{PAGE}/delete").text
+    at = service.reading.details(ana, version.id).version.deleted_at
+    assert at
+    said = f'<time datetime="{at:%Y-%m-%dT%H:%M:%S}+00:00">{at:%Y-%m-%d %H:%M:%S} UTC</time>'
+    assert f"was already deleted on {said} by ana" in page
+    hostile = browser.send("GET", "/%3Cb%3E%2F2026-01-02 03:04:05 UTC<script>").text
+    assert "/&lt;b&gt;/<time" in hostile
+    assert "UTC</time>&lt;script&gt;" in hostile

@@ -322,18 +322,18 @@ def test_signing_asks_and_unbinds_what_its_proof_does_not_show(
 @pytest.mark.proves("page-sign-works-as-it-stands", reads=["docs/writing.md"])
 def test_the_commands_of_the_page_say_what_is_left_to_do(linted: Project) -> None:
     """And once the question mark is replaced, nothing is."""
-    linted.change("pyproject.toml", '["docs/index.md"]', '["docs/index.md", "docs/guide"]')
-    linted.write("docs/guide/runs.md", "# Runs\n\nLook at each.\n\n::: rule delete-one\n")
+    linted.change("pyproject.toml", '["docs/index.md"]', '["docs/index.md", "docs/how-to"]')
+    linted.write("docs/how-to/runs.md", "# Runs\n\nLook at each.\n\n::: rule delete-one\n")
     (linted.root / ".venv").mkdir()
     (linted.root / ".venv/bin").symlink_to(Path(sys.executable).parent)
     [code] = re.findall(r"^```bash\n(.*?)^```$", WRITING.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     done = subprocess.run(["sh", "-c", code], cwd=linted.root, capture_output=True, text=True)
-    assert "proofs/guide/runs.txt: 2 sentences, 1 without a proof: replace each '?' in it." in done.stdout
-    assert "docs/guide/runs.md:3: Nothing proves 'Look at each.'. Name its proof in its bindings." in done.stdout
-    assert (linted.root / "proofs/guide/runs.txt").read_text("utf-8").endswith("\n\nLook at each.\n    ?\n")
-    linted.change("proofs/guide/runs.txt", "    ?", "    rule delete-one")
+    assert "proofs/how-to/runs.txt: 2 sentences, 1 without a proof: replace each '?' in it." in done.stdout
+    assert "docs/how-to/runs.md:3: Nothing proves 'Look at each.'. Name its proof in its bindings." in done.stdout
+    assert (linted.root / "proofs/how-to/runs.txt").read_text("utf-8").endswith("\n\nLook at each.\n    ?\n")
+    linted.change("proofs/how-to/runs.txt", "    ?", "    rule delete-one")
     done = subprocess.run(["sh", "-c", code], cwd=linted.root, capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, "proofs/guide/runs.txt: 2 sentences, all bound.\n")
+    assert (done.returncode, done.stdout) == (0, "proofs/how-to/runs.txt: 2 sentences, all bound.\n")
 
 
 @pytest.mark.proves("example-of-a-proof", reads=["docs/writing.md"])

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from starlette.staticfiles import StaticFiles
-
 from grid_datastores.server.origin import SameOrigin
-from grid_datastores.server.ui import datastores, deletion, ending, room, sign_in, uploading, workloads
+from grid_datastores.server.ui import (
+    datastores,
+    deletion,
+    ending,
+    lists,
+    preview,
+    room,
+    sign_in,
+    uploading,
+    workloads,
+)
+from grid_datastores.server.ui.assets import Assets
 from grid_datastores.server.ui.problems import no_such_page, refused, sign_in_required, unexpected_error
 from grid_datastores.server.ui.sign_in import link_path
 from grid_datastores.server.ui.web_session import SignInRequired
@@ -21,7 +29,7 @@ __all__ = ["add_to", "link_path", "no_such_page", "refused", "unexpected_error"]
 
 def add_to(app: FastAPI) -> None:
     """Add the pages, with a same-origin check on every form, and the static files."""
-    for part in (sign_in, datastores, deletion, uploading, room, ending, workloads):
+    for part in (sign_in, lists, datastores, preview, deletion, uploading, room, ending, workloads):
         app.include_router(part.router, include_in_schema=False, dependencies=[SameOrigin])
     app.add_exception_handler(SignInRequired, sign_in_required)
-    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
+    app.mount("/static", Assets())

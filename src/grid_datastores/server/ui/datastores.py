@@ -1,9 +1,7 @@
-"""The pages that show all versions, one version, and its files."""
+"""The pages that show one version and its files."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -11,29 +9,17 @@ from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 
 from grid_datastores.domain.errors import Damaged
-from grid_datastores.domain.model import Phase, VersionRef, WorkloadKind
+from grid_datastores.domain.model import Phase, VersionRef
 from grid_datastores.domain.naming import parse_number
-from grid_datastores.domain.rules import check_readable, holds
+from grid_datastores.domain.rules import check_readable
 from grid_datastores.server.ui.archive import tar
+from grid_datastores.server.ui.files import open_folder
 from grid_datastores.server.ui.web_session import RELOAD_PAGE, TheWebSession, WebSession
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from grid_datastores.domain.model import FileEntry, Version, Workload
-
-FILES_PER_PAGE = 100
+    from grid_datastores.domain.model import Version
 
 router = APIRouter()
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """One page of a version's files; pages count from 1."""
-
-    shown: Sequence[FileEntry]
-    page: int
-    pages: int
 
 
 def find(web_session: WebSession, name: str, number: str) -> Version:
@@ -41,20 +27,11 @@ def find(web_session: WebSession, name: str, number: str) -> Version:
     return web_session.state.service.reading.find(web_session.user, VersionRef(name, parse_number(number)))
 
 
-@router.get("/")
-def show_datastores(web_session: TheWebSession) -> Response:
-    """Show all versions, grouped by name."""
-    reading = web_session.state.service.reading
-    versions = reading.versions(web_session.user)
-    named = [(name, list(group)) for name, group in groupby(versions, key=lambda version: version.ref.name)]
-    return web_session.page(
-        "datastores.html", named=named, quota=reading.quota(web_session.user), users=_users(web_session)
-    )
-
-
 @router.get("/datastores/{name}/versions/{number}")
-def show_version(web_session: TheWebSession, name: str, number: str, page: int = 1, seen: str = "") -> Response:
-    """Show the details of one version, deleted or not.
+def show_version(
+    web_session: TheWebSession, name: str, number: str, folder: str = "", page: int = 1, seen: str = ""
+) -> Response:
+    """Show the details of one version, deleted or not, and a page of the files in one of its folders.
 
     The page of an unfinished version polls this with the phase that it has `seen`. It is reloaded when the phase
     changes.
@@ -67,7 +44,7 @@ def show_version(web_session: TheWebSession, name: str, number: str, page: int =
     files, damaged = None, ""
     if details.version.phase is Phase.AVAILABLE:
         try:
-            files = _page_of(reading.manifest(web_session.user, details.version.id).files, page)
+            files = open_folder(reading.manifest(web_session.user, version.id), folder.strip("/"), page)
         except Damaged as error:  # the page still shows the details from the catalog
             damaged = error.message
     quota = reading.quota(web_session.user)
@@ -100,20 +77,3 @@ def download_file(web_session: TheWebSession, name: str, number: str, path: str)
 def _attachment(name: str, content: object, kind: str) -> StreamingResponse:
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}"}
     return StreamingResponse(content, media_type=kind, headers=headers)  # type: ignore[arg-type]
-
-
-def _users(web_session: WebSession) -> dict[str, list[Workload]]:
-    """Return the Sessions and Runs that use each version, by version id."""
-    now = web_session.state.service.now()
-    users: dict[str, list[Workload]] = {}
-    for kind in WorkloadKind:
-        for workload in web_session.state.service.workloads.list(web_session.user, kind):
-            for mount in workload.mounts if holds(workload, now) else ():
-                users.setdefault(mount.version_id, []).append(workload)
-    return users
-
-
-def _page_of(files: Sequence[FileEntry], page: int) -> Files:
-    pages = max(1, -(-len(files) // FILES_PER_PAGE))
-    page = min(max(page, 1), pages)
-    return Files(files[(page - 1) * FILES_PER_PAGE : page * FILES_PER_PAGE], page, pages)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Response
 
 from grid_datastores.domain.errors import AlreadyDeleted, Refusal
-from grid_datastores.domain.model import Phase, VersionRef
+from grid_datastores.domain.model import Phase
 from grid_datastores.domain.text import COPIES
 from grid_datastores.server.ui.datastores import find
 from grid_datastores.server.ui.ending import done
@@ -57,8 +57,7 @@ def show_receipt(
         web_session.state.check(web_session.user.id, path, {"before": before}, expires, signature)
     except Refusal:  # an expired or typed URL: the earlier count is unknown
         before = ""
-    versions = reading.versions(web_session.user)
-    kept = [(other.ref, other.fingerprint) for other in versions if other.ref.name == version.ref.name]
+    kept = web_session.state.service.listing.kept(version)
     quota = reading.quota(web_session.user)
     copies = COPIES if web_session.state.service.copies.may_exist(version.id) else ""
     return web_session.page("receipt.html", version=version, kept=kept, quota=quota, before=before, copies=copies)
@@ -81,15 +80,14 @@ def _dialog(web_session: WebSession, name: str, number: str, refusal: str, statu
             "already_deleted.html", refused.status, version=version, message=refused.message, mine=mine
         )
     service = web_session.state.service
-    verdict = service.deletion.verdict(web_session.user, version.id)
+    message = refusal or service.deletion.refusal(web_session.user, version.id)
     holders = service.reading.details(web_session.user, version.id).holders
     return web_session.page(
         "delete.html",
         status,
         version=version,
-        receipt=verdict.receipt,
-        kept=[(VersionRef(version.ref.name, other.number), other.fingerprint) for other in verdict.receipt.remaining],
-        refusal=refusal or verdict.refusal,
+        kept=service.listing.kept(version),
+        refusal=message,
         holders=holders,
         done=done(web_session, ended),
     )

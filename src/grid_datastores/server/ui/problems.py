@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from fastapi import Request
 
     from grid_datastores.domain.errors import Refusal
+
+
+_FILE = re.compile("/versions/[^/]*/(files|picture|preview)/")
 
 
 def refused(request: Request, refusal: Refusal) -> Response:
@@ -33,7 +37,14 @@ def sign_in_required(request: Request, error: Exception) -> Response:
     if "hx-request" in request.headers:
         return Response(status_code=HTTPStatus.UNAUTHORIZED, headers=RELOAD_PAGE)
     if "x-requested-with" in request.headers:
-        return page("sign_in.html", HTTPStatus.UNAUTHORIZED, name="", then=error.then, refusal=ENDED)
+        return page(
+            "sign_in.html",
+            HTTPStatus.UNAUTHORIZED,
+            guide=request.app.state.grid.guide_url,
+            name="",
+            then=error.then,
+            refusal=ENDED,
+        )
     return redirect(error.location)
 
 
@@ -54,13 +65,20 @@ def _title(request: Request, refusal: Refusal) -> str:
     """Return the heading of the page."""
     if request.method == "POST":
         return "Not done"
-    if isinstance(refusal, NotFound):
-        return "Version not found" if "/versions/" in request.url.path else "Page not found"
-    return "This cannot be shown"
+    if not isinstance(refusal, NotFound):
+        return "This cannot be shown"
+    if _FILE.search(request.url.path):
+        return "File not found"
+    if "folder" in request.query_params:
+        return "Folder not found"
+    if "/versions/" in request.url.path:
+        return "Version not found"
+    return "Datastore not found" if request.url.path.startswith("/datastores/") else "Page not found"
 
 
 def _page(request: Request, status: int, title: str, message: str) -> Response:
     web_session = web_session_or_none(request)
     if web_session is None:
-        return page("problem.html", status, title=title, message=message)
+        guide = request.app.state.grid.guide_url
+        return page("problem.html", status, guide=guide, title=title, message=message)
     return web_session.page("problem.html", status, title=title, message=message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from grid_datastores.domain.errors import NotSignedIn, TooManyAttempts
-from grid_datastores.server.state import TheState
+from grid_datastores.server.state import State, TheState
 from grid_datastores.server.ui.pages import page
 from grid_datastores.server.ui.web_session import (
     TheForm,
@@ -28,9 +28,9 @@ def link_path(secret: str) -> str:
 
 
 @router.get("/sign-in")
-def show_sign_in(then: str = "", ended: str = "") -> Response:
+def show_sign_in(state: TheState, then: str = "", ended: str = "") -> Response:
     """Return the sign-in form. `ended` adds a message: the session ended before the user sent a form."""
-    return page("sign_in.html", name="", then=then, refusal=ENDED if ended else "")
+    return page("sign_in.html", guide=state.guide_url, name="", then=then, refusal=ENDED if ended else "")
 
 
 @router.post("/sign-in")
@@ -40,12 +40,11 @@ def sign_in(state: TheState, request: Request, form: TheForm) -> Response:
     try:
         user = state.sign_in(request, name, field(form, "key"))
     except TooManyAttempts as error:
-        answer: Response = page("sign_in.html", error.status, name=name, then=then, refusal=error.message)
+        answer: Response = _refused(state, error.status, name, then, error.message)
         answer.headers["Retry-After"] = error.metadata["retryAfter"]
         return answer
     except NotSignedIn:
-        refusal = "The user or the key is wrong."
-        return page("sign_in.html", NotSignedIn.status, name=name, then=then, refusal=refusal)
+        return _refused(state, NotSignedIn.status, name, then, "The user or the key is wrong.")
     answer = start_web_session(state, request, user)
     if is_own_page(then):
         answer.headers["Location"] = then
@@ -55,7 +54,7 @@ def sign_in(state: TheState, request: Request, form: TheForm) -> Response:
 @router.get("/sign-in/{secret}")
 def show_link(state: TheState, secret: str) -> Response:
     """Ask before the link is used: browsers open links by themselves, to be faster."""
-    return page("sign_in_link.html", secret=secret, who=state.links.user(secret))
+    return page("sign_in_link.html", guide=state.guide_url, secret=secret, who=state.links.user(secret))
 
 
 @router.post("/sign-in/{secret}")
@@ -74,3 +73,7 @@ def sign_out(web_session: TheWebSession) -> Response:
 def signed_out() -> Response:
     """Redirect to the sign-in page when the user reloads after signing out."""
     return redirect("/sign-in")
+
+
+def _refused(state: State, status: int, name: str, then: str, refusal: str) -> Response:
+    return page("sign_in.html", status, guide=state.guide_url, name=name, then=then, refusal=refusal)

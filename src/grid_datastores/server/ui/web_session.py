@@ -38,7 +38,7 @@ class WebSession:
 
     def page(self, template: str, status: int = 200, **values: object) -> HTMLResponse:
         """Return a page for the signed-in user."""
-        return page(template, status, user=self.user, **values)
+        return page(template, status, user=self.user, guide=self.state.guide_url, **values)
 
 
 def start_web_session(state: State, request: Request, user: User) -> Response:

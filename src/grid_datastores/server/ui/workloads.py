@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Response
 
 from grid_datastores.domain.errors import InvalidInput, Refusal
-from grid_datastores.domain.model import Phase, WorkloadKind, WorkloadState
+from grid_datastores.domain.model import WorkloadKind, WorkloadState
 from grid_datastores.domain.rules import check_mountable
 from grid_datastores.server.ui.datastores import find
 from grid_datastores.server.ui.ending import done
@@ -85,6 +85,6 @@ def change(web_session: TheWebSession, kind: str, workload_id: str, action: str)
 
 
 def _start_form(web_session: WebSession, draft: _Draft, refusal: Refusal | None = None) -> Response:
-    available = [v for v in web_session.state.service.reading.versions(web_session.user) if v.phase is Phase.AVAILABLE]
+    versions, more = web_session.state.service.listing.mountable(web_session.user, draft.version)
     status, message = (refusal.status, refusal.message) if refusal else (200, "")
-    return web_session.page("start.html", status, versions=available, draft=draft, refusal=message)
+    return web_session.page("start.html", status, versions=versions, more=more, draft=draft, refusal=message)

@@ -1,0 +1,151 @@
+"""Lists of versions, page by page. A query reads the page that it returns, however many versions there are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, or_, select, true
+
+from grid_datastores.catalog import schema
+from grid_datastores.catalog.versions import to_version
+from grid_datastores.domain.lists import Datastore, Kept, KeptVersion, SortColumn, SortOrder, VersionList
+from grid_datastores.domain.model import Phase
+from grid_datastores.domain.naming import MAX_NUMBER
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement, Connection, Row, TextClause
+
+    from grid_datastores.domain.lists import Selection, Window
+    from grid_datastores.domain.model import Version
+
+_TABLE = schema.versions.c
+_COLUMNS = {
+    SortColumn.SIZE: _TABLE.size_bytes,
+    SortColumn.FILES: _TABLE.file_count,
+    SortColumn.USED: _TABLE.last_used_at,
+}
+_PHASES = {VersionList.FAILED: Phase.FAILED, VersionList.DELETED: Phase.DELETED}
+
+
+class Lists:
+    """The lists of versions in one transaction. They contain only the owner's versions (rule private-to-owner)."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def datastores(self, owner_id: str, text: str, window: Window) -> list[Datastore]:
+        """Return the datastores with current versions whose name contains the text, sorted by name."""
+        table = schema.datastores.c
+        named = table.name.icontains(text, autoescape=True) if text else true()
+        query = select(schema.datastores).where(table.owner_id == owner_id, schema.WITH_VERSIONS, named)
+        rows = self._connection.execute(query.order_by(table.name).offset(window.start).limit(window.size))
+        return [_datastore(row) for row in rows]
+
+    def datastore(self, owner_id: str, name: str) -> Datastore | None:
+        """Return the datastore, even if all its versions are deleted. Return None if it never existed."""
+        table = schema.datastores.c
+        query = select(schema.datastores).where(table.owner_id == owner_id, table.name == name)
+        row = self._connection.execute(query).one_or_none()
+        return _datastore(row) if row else None
+
+    def newest(self, owner_id: str, names: Sequence[str], count: int) -> list[Version]:
+        """Return the newest current versions of these datastores, `count` of each, newest first."""
+        named, other = schema.datastores.c, schema.versions.alias("other")
+        same = (other.c.owner_id == owner_id, other.c.name == named.name, current())
+        last = select(other.c.number).where(*same).order_by(other.c.number.desc()).offset(count - 1).limit(1)
+        number = func.coalesce(last.correlate(schema.datastores).scalar_subquery(), 0)
+        query = (
+            select(schema.versions)
+            .join(schema.datastores, named.name == _TABLE.name)
+            .where(named.owner_id == owner_id, named.name.in_(names))
+            .where(_TABLE.owner_id == owner_id, current(), _TABLE.number >= number)
+            .order_by(_TABLE.number.desc())
+        )
+        return [to_version(row) for row in self._connection.execute(query)]
+
+    def versions(self, owner_id: str, selection: Selection, window: Window) -> list[Version]:
+        """Return the selected versions. Failed and deleted ones are sorted by time, newest first."""
+        query = select(schema.versions).where(*_selected(owner_id, selection)).order_by(*_sorted(selection))
+        rows = self._connection.execute(query.offset(window.start).limit(window.size))
+        return [to_version(row) for row in rows]
+
+    def available(self, owner_id: str, count: int) -> list[Version]:
+        """Return the owner's available versions, at most `count` of them, newest first."""
+        mine = (_TABLE.owner_id == owner_id, _TABLE.phase == Phase.AVAILABLE.value)
+        newest = (_TABLE.deleted_at.desc(), _TABLE.created_at.desc())  # the columns of an index
+        rows = self._connection.execute(select(schema.versions).where(*mine).order_by(*newest).limit(count))
+        return [to_version(row) for row in rows]
+
+    def failed(self, owner_id: str) -> int:
+        """Return how many failed uploads the owner has, in all datastores."""
+        table = schema.users.c
+        return int(self._connection.execute(select(table.failed_count).where(table.id == owner_id)).scalar_one())
+
+    def others(self, version: Version, count: int) -> Kept:
+        """Return the other current versions of the datastore, at most `count` of them, newest first."""
+        mine = (_TABLE.owner_id == version.owner_id, _TABLE.name == version.ref.name, current())
+        query = select(_TABLE.number, _TABLE.fingerprint, _TABLE.deleted_at).where(*mine, _TABLE.id != version.id)
+        rows = self._connection.execute(query.order_by(_TABLE.number.desc()).limit(count))
+        datastore = self.datastore(version.owner_id, version.ref.name)
+        total = datastore.versions - version.phase.counts_against_quota if datastore else 0
+        return Kept(tuple(KeptVersion(*row) for row in rows), total)
+
+    def kept(self, version: Version, count: int) -> Kept:
+        """Return the versions that stayed when this version was deleted, at most `count` of them, newest first."""
+        at = version.deleted_at
+        stayed = (
+            _TABLE.owner_id == version.owner_id,
+            _TABLE.name == version.ref.name,
+            _TABLE.id != version.id,
+            _TABLE.phase != Phase.FAILED.value,
+            _TABLE.created_at <= at,
+            or_(_TABLE.deleted_at.is_(None), _TABLE.deleted_at > at),
+        )
+        query = select(_TABLE.number, _TABLE.fingerprint, _TABLE.deleted_at).where(*stayed)
+        rows = self._connection.execute(query.order_by(_TABLE.number.desc()).limit(count))
+        newest = tuple(KeptVersion(*row) for row in rows)
+        total = len(newest)
+        if total == count:
+            total = self._connection.execute(select(func.count()).where(*stayed)).scalar_one()
+        return Kept(newest, total)
+
+
+def current() -> TextClause:
+    """Return the condition of the versions that count against the quota."""
+    return schema.CURRENT
+
+
+def _selected(owner_id: str, selection: Selection) -> list[ColumnElement[bool] | TextClause]:
+    phase = _PHASES.get(selection.part)
+    conditions: list[ColumnElement[bool] | TextClause] = [_TABLE.owner_id == owner_id]
+    if selection.name:
+        conditions.append(_TABLE.name == selection.name)
+    conditions.append(_TABLE.phase == phase.value if phase else current())
+    if selection.text:
+        conditions.append(or_(*_matches(selection)))
+    return conditions
+
+
+def _matches(selection: Selection) -> list[ColumnElement[bool]]:
+    text = selection.text
+    matches = [_TABLE.source_location.icontains(text, autoescape=True)]
+    if text.isascii() and text.isdigit() and int(text) <= MAX_NUMBER:
+        matches.append(_TABLE.number == int(text))
+    if not selection.name:
+        matches.append(_TABLE.name.icontains(text, autoescape=True))
+    return matches
+
+
+def _sorted(selection: Selection) -> list[ColumnElement[object]]:
+    if selection.part is not VersionList.CURRENT:
+        return [_TABLE.deleted_at.desc(), _TABLE.number.desc() if selection.name else _TABLE.created_at.desc()]
+    columns = [_TABLE.number] if selection.column is SortColumn.NUMBER else [_COLUMNS[selection.column], _TABLE.number]
+    if selection.order is SortOrder.ASCENDING:
+        return [column.asc() for column in columns]
+    return [column.desc() for column in columns]
+
+
+def _datastore(row: Row[tuple[object, ...]]) -> Datastore:
+    return Datastore(row.name, row.version_count, row.failed_count, row.size_bytes)

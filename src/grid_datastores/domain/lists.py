@@ -1,0 +1,110 @@
+"""What a list of versions shows, and how it is sorted. No I/O, no decisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from grid_datastores.domain.model import Holder, Quota, Version
+
+
+class VersionList(StrEnum):
+    """The lists of versions. Each version is in exactly one."""
+
+    CURRENT = "current"  # available or unfinished: it counts against the quota
+    FAILED = "failed"
+    DELETED = "deleted"
+
+
+class SortColumn(StrEnum):
+    """The columns that the current versions of a datastore can be sorted by."""
+
+    NUMBER = "number"
+    SIZE = "size"
+    FILES = "files"
+    USED = "used"
+
+
+class SortOrder(StrEnum):
+    """The directions of a sorted list."""
+
+    ASCENDING = "asc"
+    DESCENDING = "desc"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A part of a list: at most `size` items, from the item at `start` on. Items count from 0."""
+
+    start: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The versions to list: those of one datastore ("" for all), whose number, source or name matches the text."""
+
+    part: VersionList = VersionList.CURRENT
+    name: str = ""
+    text: str = ""
+    column: SortColumn = SortColumn.NUMBER
+    order: SortOrder = SortOrder.DESCENDING
+
+
+@dataclass(frozen=True, slots=True)
+class Datastore:
+    """A name, with how many current versions and failed uploads it has, and the current versions' size in bytes."""
+
+    name: str
+    versions: int
+    failed: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListedVersion:
+    """A version in a list, with the workloads that hold it."""
+
+    version: Version
+    holders: tuple[Holder, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeptVersion:
+    """A version that stayed when another one was deleted. It may have been deleted since."""
+
+    number: int
+    fingerprint: str
+    deleted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The newest versions that stayed when another one was deleted, and how many stayed in all."""
+
+    newest: tuple[KeptVersion, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """One page of a user's datastores, each with its newest current versions."""
+
+    datastores: tuple[tuple[Datastore, tuple[ListedVersion, ...]], ...]
+    more: bool  # whether another page follows
+    failed: int  # how many failed uploads there are in all datastores
+    quota: Quota
+
+
+@dataclass(frozen=True, slots=True)
+class VersionsPage:
+    """One page of a list of versions."""
+
+    versions: tuple[ListedVersion, ...]
+    more: bool  # whether another page follows
+    failed: int  # how many failed uploads there are in the datastore, or in all
+    datastore: Datastore | None  # None for a list of all datastores

@@ -1,0 +1,83 @@
+"""Listing: a user's datastores and versions, page by page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from grid_datastores.domain.errors import NotFound
+from grid_datastores.domain.lists import ListedVersion, Overview, VersionsPage, Window
+from grid_datastores.domain.model import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from grid_datastores.catalog import Transaction
+    from grid_datastores.domain.lists import Kept, Selection
+    from grid_datastores.domain.model import User, Version
+    from grid_datastores.service.context import Context
+
+DATASTORES_PER_PAGE = 10
+NEWEST_VERSIONS = 5  # of each datastore in the overview
+VERSIONS_PER_PAGE = 50
+MAX_MOUNTABLE = 100  # versions that the form that starts a workload offers
+MAX_KEPT = 50  # versions that a receipt lists
+
+
+class Listing:
+    """The use cases of listing. Pages count from 1."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def overview(self, user: User, text: str, page: int) -> Overview:
+        """Return one page of the datastores whose name contains the text, sorted by name."""
+        with self._context.catalog.read() as tx:
+            window = _window(page, DATASTORES_PER_PAGE)
+            found = tx.lists.datastores(user.id, text, window)
+            shown = found[:DATASTORES_PER_PAGE]
+            newest = tx.lists.newest(user.id, [datastore.name for datastore in shown], NEWEST_VERSIONS)
+            listed: dict[str, list[ListedVersion]] = {}
+            for version in self._with_holders(tx, user, newest):
+                listed.setdefault(version.version.ref.name, []).append(version)
+            return Overview(
+                datastores=tuple((datastore, tuple(listed.get(datastore.name, ()))) for datastore in shown),
+                more=len(found) > len(shown),
+                failed=tx.lists.failed(user.id),
+                quota=self._context.quota(tx, user),
+            )
+
+    def versions(self, user: User, selection: Selection, page: int) -> VersionsPage:
+        """Return one page of the selected versions. Raises `NotFound` if the datastore never existed."""
+        with self._context.catalog.read() as tx:
+            datastore = tx.lists.datastore(user.id, selection.name) if selection.name else None
+            if selection.name and not datastore:
+                raise NotFound(f"There is no datastore {selection.name}.")
+            found = tx.lists.versions(user.id, selection, _window(page, VERSIONS_PER_PAGE))
+            listed = self._with_holders(tx, user, found[:VERSIONS_PER_PAGE])
+            failed = datastore.failed if datastore else tx.lists.failed(user.id)
+            return VersionsPage(tuple(listed), len(found) > len(listed), failed, datastore)
+
+    def mountable(self, user: User, chosen_id: str) -> tuple[list[Version], bool]:
+        """Return the newest available versions and the chosen one, sorted by name, and whether there are more."""
+        with self._context.catalog.read() as tx:
+            found = tx.lists.available(user.id, MAX_MOUNTABLE + 1)
+            chosen = tx.versions.get(chosen_id) if chosen_id else None
+        offered = {version.id: version for version in found[:MAX_MOUNTABLE]}
+        if chosen and chosen.owner_id == user.id and chosen.phase is Phase.AVAILABLE:
+            offered[chosen.id] = chosen
+        return sorted(offered.values(), key=lambda version: version.ref), len(found) > MAX_MOUNTABLE
+
+    def kept(self, version: Version) -> Kept:
+        """Return the versions that stayed when this version was deleted, or would stay if it were deleted now."""
+        with self._context.catalog.read() as tx:
+            return tx.lists.kept(version, MAX_KEPT) if version.deleted_at else tx.lists.others(version, MAX_KEPT)
+
+    def _with_holders(self, tx: Transaction, user: User, versions: Sequence[Version]) -> list[ListedVersion]:
+        ids = [version.id for version in versions if version.phase is Phase.AVAILABLE]  # no other can be mounted
+        holders = tx.workloads.holders_by_version(user.id, ids, self._context.clock()) if ids else {}
+        return [ListedVersion(version, holders.get(version.id, ())) for version in versions]
+
+
+def _window(page: int, size: int) -> Window:
+    """Return the page, and one more item, which shows whether another page follows."""
+    return Window((page - 1) * size, size + 1)
