@@ -121,11 +121,18 @@ def _of_edition(
     if not lines:
         return []
     if place.edition != context.edition:
-        editions = context.proof.spec.config.editions
-        here, there = editions[context.edition].name, editions[place.edition].name
-        return [*lines, *paragraph(f"Recorded on *{authored(there)}*. Not run on *{authored(here)}*.", "spec-caption")]
+        return [*lines, *recorded_elsewhere(context, place.edition)]
     verdict = context.scenario(scenario)[place.surface]
     return [*banner(block, {context.surfaces[place.surface]: verdict}), *lines]
+
+
+def recorded_elsewhere(context: Context, edition: str) -> Lines:
+    """A note that a record is of this edition; no lines if that is the edition of the site."""
+    if edition == context.edition:
+        return []
+    editions = context.proof.spec.config.editions
+    here, there = authored(editions[context.edition].name), authored(editions[edition].name)
+    return paragraph(f"Recorded on *{there}*. Not run on *{here}*.", "spec-caption")
 
 
 def _pictures(context: Context, place: Key) -> Path:
