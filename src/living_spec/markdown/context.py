@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
@@ -124,11 +124,19 @@ class Context:
 
     def rule(self, rule: Rule) -> dict[str, Verdict]:
         """The verdict on a rule, by surface."""
-        return {surface: self.proof.rule(rule, surface, self.edition) for surface in self.surfaces}
+        return {surface: self._needed(self.proof.rule(rule, surface, self.edition)) for surface in self.surfaces}
 
     def scenario(self, scenario: Scenario) -> dict[str, Verdict]:
         """The verdict on a scenario, by surface."""
-        return {surface: self.proof.scenario(scenario, surface, self.edition) for surface in self.surfaces}
+        return {
+            surface: self._needed(self.proof.scenario(scenario, surface, self.edition)) for surface in self.surfaces
+        }
+
+    def _needed(self, verdict: Verdict) -> Verdict:
+        """The verdict; without alarm if a result is missing in another edition than the first, which needs all."""
+        optional = self.edition != self.proof.spec.config.first_edition
+        missing = verdict.freshness is Freshness.MISSING
+        return replace(verdict, freshness=Freshness.FRESH) if optional and missing else verdict
 
     def results(self, verdicts: Mapping[str, Verdict], *more: str) -> Lines:
         """A row with an element for each surface and its result, and for each of `more`."""
@@ -154,18 +162,12 @@ class Context:
         return lines
 
 
-def banner(context: Context, block: Block, verdicts: Mapping[str, Verdict]) -> Lines:
+def banner(block: Block, verdicts: Mapping[str, Verdict]) -> Lines:
     """A warning that names the unproven verdicts, logged and returned for the page; no lines if all are proven.
 
-    Where nothing has run yet, the page has a quiet note instead, for a reader who watches the results arrive. Only the
-    first edition needs every result.
+    Where nothing has run yet, the page has a quiet note instead, for a reader who watches the results arrive.
     """
-    optional = context.edition != context.proof.spec.config.first_edition
-    unproven = {
-        name: verdict
-        for name, verdict in verdicts.items()
-        if verdict.unproven and not (optional and verdict.freshness is Freshness.MISSING)
-    }
+    unproven = {name: verdict for name, verdict in verdicts.items() if verdict.unproven}
     if not unproven:
         return []
     listed = _listed([f"{name} ({why(verdict)})" for name, verdict in unproven.items()])

@@ -81,14 +81,22 @@ class _BlockPreprocessor(Preprocessor):  # type: ignore[misc]
         """Replace the blocks of a page."""
         site = _site_of(find_config(Path.cwd()), os.environ.get(EDITION))
         context = Context(site, site.page(self._written.text))
-        if not context.in_guide and site.edition != site.proof.spec.config.first_edition:
-            return []  # the spec speaks of all editions, so it is built once
+        if _built_once(context) and not any(block.name == "proofs" for block in find_blocks(lines)):
+            return []
         lines = prose.marked(context, lines)
         blocks = {block.line: block for block in find_blocks(lines)}
         rendered: Lines = []
         for number, line in enumerate(lines):
             rendered += _rendered(context, blocks[number]) if number in blocks else [line]
         return rendered
+
+
+def _built_once(context: Context) -> bool:
+    """Whether the page belongs to the spec, which speaks of all editions, and another edition is built.
+
+    Only the page of proofs is built again: sites may split it up, and sentences of the guide lead there.
+    """
+    return not context.in_guide and context.edition != context.proof.spec.config.first_edition
 
 
 def _rendered(context: Context, block: Block) -> Lines:

@@ -39,10 +39,7 @@ def state(context: Context, block: Block) -> Lines:
     count = f"All {rules} hold" if whole else f"{holding} of {rules} hold on every surface"
     where = f"seen in {_count(len(spec.scenarios), 'scenario')} on {_count(len(surfaces), 'surface')}"
     line = f"{symbol} **{count}**, {where}{_last_run(context)}."
-    return [
-        *banner(context, block, problems),
-        *paragraph(line, f"spec-state .{'spec-holds' if whole else 'spec-known'}"),
-    ]
+    return [*banner(block, problems), *paragraph(line, f"spec-state .{'spec-holds' if whole else 'spec-known'}")]
 
 
 def _fine(verdict: Verdict) -> bool:

@@ -25,7 +25,7 @@ def known_issues(context: Context, block: Block) -> Lines:
     issues = context.proof.register.issues
     opened = [issue for issue in issues if issue.open]
     closed = [issue for issue in issues if not issue.open]
-    lines = banner(context, block, {issue.id: _verdict(context, issue) for issue in issues})
+    lines = banner(block, {issue.id: _verdict(context, issue) for issue in issues})
     lines += _listed(context, opened) if opened else paragraph("No issue is open.", "spec-caption")
     named = [
         edition for edition in context.proof.spec.config.editions if any(edition in one.editions for one in issues)
@@ -55,7 +55,7 @@ def known_issue(context: Context, block: Block) -> Lines:
         ["Reproduce it", f"`.venv/bin/pytest tests/acceptance --issue {issue.id}`"],
     ]
     return [
-        *banner(context, block, {issue.id: _verdict(context, issue)}),
+        *banner(block, {issue.id: _verdict(context, issue)}),
         *table(["Known issue", literal(issue.id)], rows),
     ]
 

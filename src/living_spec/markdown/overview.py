@@ -38,7 +38,7 @@ def matrix(context: Context, block: Block) -> Lines:
         }
         rows.append([context.link(rule, authored(rule.sentence)), *map(result, verdicts.values())])
     return [
-        *banner(context, block, problems),
+        *banner(block, problems),
         *table(["Rule", *map(literal, columns.values())], rows),
         *_caption(context, (edition for edition, _ in columns)),
     ]
@@ -62,7 +62,7 @@ def summary(context: Context, block: Block) -> Lines:
     rows = [[literal(name), *(str(count[kind]) for kind in kinds)] for name, count in counts.items()]
     many = (len(proof.spec.rules), "rule"), (len(proof.spec.scenarios), "scenario")
     return [
-        *banner(context, block, problems),
+        *banner(block, problems),
         *paragraph(f"{', '.join(_count(*one) for one in many)}.", "spec-summary"),
         *table(["Scenarios on", *(kind.value for kind in kinds)], rows),
         *_caption(context, (edition for edition, _ in columns)),

@@ -41,12 +41,11 @@ def rule_mark(context: Context, rule: Rule, verdicts: Mapping[str, Verdict]) -> 
     """The mark of a rule: it counts the surfaces on which the rule holds, and its card names all."""
     asked = [verdict for verdict in verdicts.values() if verdict.kind is not Kind.NOT_ON_SURFACE]
     proven = sum(verdict.proves for verdict in asked)
-    expected = context.edition == context.proof.spec.config.first_edition  # others are not run on every surface
     if not proven:
-        yet = " yet" if expected else ""
+        yet = " yet" if any(verdict.waits for verdict in asked) else ""
         not_run = all(verdict.kind is Kind.NOT_RUN for verdict in asked)
         return f'<span class="spec-waiting" data-search-exclude>○ not run{yet}</span>' if not_run else ""
-    missing = any(verdict.kind not in (Kind.HOLDS, Kind.NOT_RUN) or (expected and verdict.waits) for verdict in asked)
+    missing = any(verdict.waits or verdict.kind not in (Kind.HOLDS, Kind.NOT_RUN) for verdict in asked)
     of = f"{proven} of {len(asked)}" if missing else str(proven)
     words = f"proven on {of} surface{'' if of == '1' else 's'}"
     return mark(context, words, _card(context, rule, verdicts))

@@ -52,9 +52,13 @@ def screenshot(context: Context, block: Block) -> Lines:
     If the surface could not be run, the reason is shown, so that a machine without a browser can build the pages.
     """
     scenario = context.proof.spec.scenario(block.argument("surface", "label"))
-    surface = _surface(context, block, scenario, Screenshot)
-    verdict = context.proof.scenario(scenario, surface, context.edition)
-    if verdict.kind is Kind.NOT_RUN and verdict.freshness is Freshness.FRESH:
+    surface = surface_with(context, block, scenario, Screenshot)
+    verdict = context.scenario(scenario)[surface]
+    if (
+        verdict.kind is Kind.NOT_RUN
+        and context.edition == context.proof.spec.config.first_edition
+        and verdict.freshness is Freshness.FRESH
+    ):
         return context.reasons({surface: verdict})
     label = block.options.get("label")
     return _selected(
@@ -90,13 +94,13 @@ def _result(context: Context, result: Result) -> Lines:
 
 
 def _selected(context: Context, block: Block, scenario: Scenario, kind: type[R], chosen: Callable[[R], bool]) -> Lines:
-    surface = _surface(context, block, scenario, kind)
+    surface = surface_with(context, block, scenario, kind)
     first = context.proof.spec.config.first_edition
     for edition in dict.fromkeys((context.edition, first)):
         if lines := _of_edition(context, block, scenario, Key(edition, surface, scenario.id, 0), kind, chosen):
             return lines
     verdict = context.proof.scenario(scenario, surface, first)
-    if unproven := banner(context, block, {context.surfaces[surface]: verdict}):
+    if unproven := banner(block, {context.surfaces[surface]: verdict}):
         return unproven  # a fresh run may record it
     if verdict.reason:  # not run, or not on this surface
         return warn(block, f"There is no record to show: {verdict.kind.value}: {verdict.reason}")
@@ -110,18 +114,25 @@ def _of_edition(
     lines: Lines = []
     soon = block.line < _FIRST_SCREEN
     for result in context.proof.results(scenario, place.surface, place.edition):
-        for step in _steps(block, result):
+        for step in selected_steps(block, result):
             for record in step.records:
                 if isinstance(record, kind) and chosen(record):
                     lines += _record(record, scenario.name, _pictures(context, place), soon=soon)
     if not lines:
         return []
     if place.edition != context.edition:
-        editions = context.proof.spec.config.editions
-        here, there = editions[context.edition].name, editions[place.edition].name
-        return [*lines, *paragraph(f"Recorded on *{authored(there)}*. Not run on *{authored(here)}*.", "spec-caption")]
-    verdict = context.proof.scenario(scenario, place.surface, place.edition)
-    return [*banner(context, block, {context.surfaces[place.surface]: verdict}), *lines]
+        return [*lines, *recorded_elsewhere(context, place.edition)]
+    verdict = context.scenario(scenario)[place.surface]
+    return [*banner(block, {context.surfaces[place.surface]: verdict}), *lines]
+
+
+def recorded_elsewhere(context: Context, edition: str) -> Lines:
+    """A note that a record is of this edition; no lines if that is the edition of the site."""
+    if edition == context.edition:
+        return []
+    editions = context.proof.spec.config.editions
+    here, there = authored(editions[context.edition].name), authored(editions[edition].name)
+    return paragraph(f"Recorded on *{there}*. Not run on *{here}*.", "spec-caption")
 
 
 def _pictures(context: Context, place: Key) -> Path:
@@ -129,7 +140,7 @@ def _pictures(context: Context, place: Key) -> Path:
     return context.proof.spec.config.evidence / place.edition / place.surface / PICTURES
 
 
-def _surface(context: Context, block: Block, scenario: Scenario, kind: type[R]) -> str:
+def surface_with(context: Context, block: Block, scenario: Scenario, kind: type[R]) -> str:
     """The surface that the block's option names, or else the first surface with such a record.
 
     If no surface has one: the first surface that was not run, or else the first on which the scenario runs.
@@ -149,7 +160,7 @@ def _surface(context: Context, block: Block, scenario: Scenario, kind: type[R]) 
     return next(not_run, next(iter([*runs_on, *context.surfaces])))
 
 
-def _steps(block: Block, result: Result) -> tuple[StepEvidence, ...]:
+def selected_steps(block: Block, result: Result) -> tuple[StepEvidence, ...]:
     asked = block.options.get("step")
     if asked is None:
         return result.steps

@@ -23,7 +23,7 @@ def rule(context: Context, block: Block) -> Lines:
     """`::: rule ID`: its sentence with a quiet mark in the guide; in the spec, a box with its results and a link."""
     found = context.proof.spec.rule(block.argument())
     verdicts = context.rule(found)
-    unproven = banner(context, block, _by_name(context, verdicts))
+    unproven = banner(block, _by_name(context, verdicts))
     if context.in_guide:
         end = "" if found.sentence.endswith((".", "!", "?")) else "."
         said = f'<span class="spec-said">{authored(found.sentence)}{end}</span>'
@@ -44,7 +44,7 @@ def scenario(context: Context, block: Block) -> Lines:
     found = context.proof.spec.scenario(block.argument())
     verdicts = context.scenario(found)
     return [
-        *banner(context, block, _by_name(context, verdicts)),
+        *banner(block, _by_name(context, verdicts)),
         *paragraph(f"**{authored(found.name)}**", "spec-scenario"),
         *_steps_and_examples(context, found),
         *context.results(verdicts),
@@ -57,7 +57,6 @@ def feature(context: Context, block: Block) -> Lines:
     found = context.proof.spec.feature(block.argument())
     lines = [
         *banner(
-            context,
             block,
             {
                 f"{item.id} on {context.surfaces[surface]}": verdict

@@ -11,6 +11,7 @@ from living_spec.config import SpecError, unknown
 from living_spec.evidence import Transcript
 from living_spec.markdown.context import banner
 from living_spec.markdown.markup import details, fence
+from living_spec.markdown.records import recorded_elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,12 +42,12 @@ def terminal(context: Context, block: Block) -> Lines:
     surface = block.options.get("surface", next(iter(context.surfaces)))
     if surface not in context.surfaces:
         raise SpecError(unknown("surface", surface, context.surfaces))
-    lines = banner(
-        context, block, {context.surfaces[surface]: context.proof.scenario(scenario, surface, context.edition)}
-    )
+    lines = banner(block, {context.surfaces[surface]: context.scenario(scenario)[surface]})
     chosen = _chosen(block)
-    results = context.proof.results(scenario, surface, context.edition)
-    steps = (step for result in results[:1] for step in result.steps[chosen])
+    editions = (context.edition, context.proof.spec.config.first_edition)
+    found = {edition: context.proof.results(scenario, surface, edition)[:1] for edition in editions}
+    edition = next((one for one in editions if found[one]), context.edition)
+    steps = (step for result in found[edition] for step in result.steps[chosen])
     records = [record for step in steps for record in step.records if isinstance(record, Transcript)]
     if not records:
         if lines:
@@ -60,6 +61,7 @@ def terminal(context: Context, block: Block) -> Lines:
         f'<div class="terminal" data-search-exclude>{still}{drawings}</div>',
         "",
         *details("terminal-text", "The same as text", fence("console", text)),
+        *recorded_elsewhere(context, edition),
     ]
 
 

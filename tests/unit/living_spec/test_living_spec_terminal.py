@@ -56,11 +56,11 @@ def test_only_the_steps_that_the_block_names_are_played(at: Project) -> None:
         render("::: terminal delete-two surface=cli step=1-x")
 
 
-def test_a_terminal_without_a_run_is_a_banner(at: Project) -> None:
+def test_a_terminal_without_a_run_says_so(at: Project) -> None:
     """As with all evidence."""
     (at.root / "build/evidence/reference/cli/delete-two.json").unlink()
     page = render("::: terminal delete-two surface=cli")
-    assert "Fresh evidence is missing for CLI" in texts(page, "//div[@class='admonition warning']")[0]
+    assert texts(page, "//p[@class='spec-waiting']") == ["○ not run yet: CLI"]
     assert not page.xpath(SVG)
 
 

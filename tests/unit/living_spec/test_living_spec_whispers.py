@@ -159,6 +159,9 @@ def test_what_another_edition_has_not_recorded_is_that_of_the_first_and_says_so(
     page = render("::: transcript delete-two surface=api")
     assert texts(page, "//pre") == ["$ rm shelf/1 api of reference"]
     assert texts(page, "//p") == ["Recorded on Reference. Not run on Shipped."]
+    terminal = render("::: terminal delete-two surface=api")
+    assert terminal.xpath("//div[@class='terminal']")
+    assert texts(terminal, "//p[@class='spec-caption']") == ["Recorded on Reference. Not run on Shipped."]
 
 
 def test_the_spec_is_built_once_for_all_editions(shipped: Project) -> None:
