@@ -82,6 +82,24 @@ def test_without_scripts_the_evidence_is_a_click_away(address: str, context: Bro
     page.wait_for_url(f"{address}/spec/deleting/#scenario-delete-two-of-four")
 
 
+def test_a_page_of_evidence_has_the_theme_that_the_reader_chose(address: str, context: BrowserContext) -> None:
+    """The one of the system, or else the one of the button on another page."""
+    page = context.new_page()
+    shown = page.locator("body[data-md-color-scheme=slate]")
+    page.goto(f"{address}/spec/deleting/{FOLDER}/delete-two-of-four/")
+    assert not shown.count()
+    page.emulate_media(color_scheme="dark")
+    page.reload()
+    assert shown.count()
+    page.emulate_media(color_scheme="light")
+    page.goto(f"{address}/faq/")
+    for _ in range(2):  # from the theme of the system to light, and then to dark
+        page.locator("form[data-md-component=palette] label:visible").click()
+    shown.wait_for()
+    page.goto(f"{address}/spec/deleting/{FOLDER}/delete-two-of-four/")
+    assert shown.count()
+
+
 def test_axe_finds_no_barrier_on_a_page_of_evidence(address: str, context: BrowserContext) -> None:
     """All are made alike; this one has commands, requests and pictures."""
     page = context.new_page()

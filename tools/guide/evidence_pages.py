@@ -21,6 +21,7 @@ _SUMMARY = re.compile(r"\s*<summary>.*?</summary>", re.DOTALL)
 _HEADING = re.compile(r'<h4\b[^>]*\bid="scenario-([\w-]+)"[^>]*>(.*?)(?:<a class="headerlink"|</h4>)', re.DOTALL)
 _RELATIVE = re.compile(r'\b(src|href)="(?![a-z]+:|/)')
 _SHEET = re.compile(r'<link rel="stylesheet" href="(?![a-z]+:|/)[^"]*">')
+_ROOT = re.compile(r'href="((?:\.\./)+)')
 _TAG = re.compile(r"<[^>]*>")
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -33,7 +34,13 @@ _PAGE = """<!doctype html>
 {sheets}
 </head>
 <body data-md-color-scheme="default" data-md-color-primary="custom" data-md-color-accent="custom">
-<main class="md-grid">
+<script>
+const {{ color }} = JSON.parse(localStorage.getItem(new URL("{root}", location).pathname + ".__palette")) ?? {{}};
+const chosen = color && color.media !== "(prefers-color-scheme)" ? color.scheme : null;
+const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+document.body.dataset.mdColorScheme = chosen ?? (dark ? "slate" : "default");
+</script>
+<main class="md-grid spec-evidence-page">
 <article class="md-content__inner md-typeset">
 <h1>Evidence: {name}</h1>
 <p><a href="../../#scenario-{id}">The scenario and its results</a></p>
@@ -61,12 +68,15 @@ class EvidencePage:
 def cut_out(page: str) -> tuple[str, Sequence[EvidencePage]]:
     """The page with a link in each fold of evidence, and the pages that these links lead to."""
     sheets = _deeper("\n".join(_SHEET.findall(page)))
+    root = _ROOT.search(sheets)
     kept, cut, pages = [], 0, []
     for start, end in _folds(page):
         *_, heading = _HEADING.finditer(page, 0, start)
         id_, name = heading[1], " ".join(unescape(_TAG.sub("", heading[2])).split())
         evidence = _deeper(page[start:end])
-        text = _PAGE.format(id=id_, name=_escaped(name), sheets=sheets, evidence=evidence)
+        text = _PAGE.format(
+            id=id_, name=_escaped(name), sheets=sheets, root=root[1] if root else "/", evidence=evidence
+        )
         pages.append(EvidencePage(id_, text))
         link = f'<p><a href="{FOLDER}/{id_}/">Evidence of this scenario</a></p>'
         kept += [page[cut:start], link]
