@@ -18,6 +18,7 @@ IN_UTC = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC")
 FILTER = '<label>Filter <input data-filter value="old"></label><input id="other">'
 
 
+@pytest.mark.proves("times-in-the-readers-zone")
 def test_times_are_in_the_zone_of_the_reader_and_utc_shows_on_hover(open_page: OpenPage) -> None:
     page = open_page(timezone_id="Asia/Kolkata", locale="de-DE")
     page.goto(VERSION)

@@ -30,6 +30,7 @@ def pages(service: Service, ana: User) -> Browser:
     return Browser(service, ana, GUIDE)
 
 
+@pytest.mark.proves("pages-lead-to-the-guide")
 def test_every_page_leads_to_the_guide(service: Service, pages: Browser) -> None:
     stranger = Browser(service, None, GUIDE)
     shown = [pages.get(path) for path in ("/", "/upload", "/workloads", "/datastores/data/versions/1")]

@@ -222,6 +222,7 @@ def _transferred(service: Service, old: User, new: User) -> None:
 # The pages
 
 
+@pytest.mark.proves("first-page-shows-newest-versions")
 def test_the_first_page_shows_the_newest_versions_of_each_datastore(
     service: Service, ana: User, browser: Browser
 ) -> None:
@@ -249,6 +250,7 @@ def test_datastores_are_paged_and_filtered_by_name(service: Service, ana: User, 
     assert "The list has no page 9." in browser.get("/?page=9")
 
 
+@pytest.mark.proves("datastore-has-a-page-of-its-versions")
 def test_the_page_of_a_datastore_lists_its_versions_newest_first(service: Service, ana: User, browser: Browser) -> None:
     filled(service, ana, "data", 120)
     filled(service, ana, "data-2", 1)
@@ -264,6 +266,7 @@ def test_the_page_of_a_datastore_lists_its_versions_newest_first(service: Servic
     assert "Page 3 of 3" in text_of(page)
 
 
+@pytest.mark.proves("versions-are-sorted-and-filtered")
 @pytest.mark.parametrize("column", SortColumn)
 def test_versions_are_sorted_by_a_column_in_both_directions(
     service: Service, ana: User, browser: Browser, column: SortColumn
@@ -294,6 +297,7 @@ _HEADINGS = {
 }
 
 
+@pytest.mark.proves("versions-are-sorted-and-filtered")
 def test_versions_are_filtered_by_number_and_source(service: Service, ana: User, browser: Browser) -> None:
     filled(service, ana, "data", 120)
     assert headers_of(browser.get("/datastores/data?q=RUN-11"))[0] == "data version 119"
@@ -315,6 +319,7 @@ def test_an_address_that_makes_no_sense_is_refused(service: Service, ana: User, 
     assert 'role="alert"' in answer.text
 
 
+@pytest.mark.proves("failed-uploads-have-a-page")
 def test_failed_uploads_have_a_page_of_their_own(service: Service, ana: User, browser: Browser) -> None:
     upload(service, ana)
     upload(service, ana, failed=True)
@@ -337,6 +342,7 @@ def test_failed_uploads_have_a_page_of_their_own(service: Service, ana: User, br
     assert "birds has no versions now." in browser.get("/datastores/birds")
 
 
+@pytest.mark.proves("deleted-versions-have-receipts")
 def test_deleted_versions_are_listed_with_their_receipts(
     service: Service, ana: User, browser: Browser, clock: Clock
 ) -> None:

@@ -52,6 +52,7 @@ def _table(page: str) -> list[list[str]]:
     return [[unescape(cell) for cell in re.findall(r"<bdi>(.*?)</bdi>", row, re.DOTALL)] for row in rows]
 
 
+@pytest.mark.proves("files-have-previews")
 def test_text_is_shown_as_it_is(service: Service, ana: User, browser: Browser) -> None:
     text = "\n  first\tline\r\nä 🐧 \u202eflip\u202c \x1b[31m\n"
     _version(service, ana, {"notes.txt": text.encode(), "empty": b"", "bom.txt": b"\xef\xbb\xbfhello"})
@@ -78,6 +79,7 @@ def test_a_page_or_drawing_is_shown_as_text(service: Service, ana: User, browser
         assert download.headers["content-disposition"].startswith("attachment")
 
 
+@pytest.mark.proves("files-have-previews")
 @pytest.mark.parametrize("kind", PICTURES)
 def test_a_picture_is_served_as_its_bytes_say_and_can_do_nothing(
     service: Service, ana: User, browser: Browser, kind: str
@@ -108,6 +110,7 @@ def test_other_bytes_have_no_preview(service: Service, ana: User, browser: Brows
     assert browser.send("GET", f"{PAGE}/picture/a.csv").status_code == 404
 
 
+@pytest.mark.proves("files-have-previews")
 def test_a_table_is_shown_in_rows_and_cells(service: Service, ana: User, browser: Browser) -> None:
     files = {
         "a.csv": f'name,"how many"\r\n"{SCRIPT}",1\r\n"two\nlines",\r\n',
