@@ -15,6 +15,12 @@ def test_rules_for_elements_that_no_page_has_are_left_out() -> None:
     assert slim(css, USED) == ".card{color:red}.md-clipboard{top:1px}p{margin:0}"
 
 
+def test_a_class_that_a_script_puts_together_stays() -> None:
+    """The script of the theme has the beginning of such a class, and adds the rest."""
+    used = Used(frozenset(), frozenset(), frozenset({"tabbed-control--"}))
+    assert slim(".tabbed-control--next{top:0}.other--next{top:1px}", used) == ".tabbed-control--next{top:0}"
+
+
 def test_a_rule_stays_for_any_element_of_a_list_and_without_a_class() -> None:
     """What `:is` and `:not` name need not be on a page."""
     css = ".card:not(.gone){top:0}:is(.gone,.card) a{top:1px}"

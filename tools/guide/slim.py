@@ -49,10 +49,15 @@ class Used:
         classes = {name.replace("\\", "") for name in _CLASS.findall(plain)}
         values = {value for value in _VALUE.findall(plain) if value}
         return (
-            classes <= self.classes | self.scripts
+            all(name in self.classes or self._added(name) for name in classes)
             and values <= self.values | self.scripts
             and all(int(number) <= _MOST_TABS for number in _TAB.findall(plain))
         )
+
+    def _added(self, name: str) -> bool:
+        """Whether a script knows the class, or its beginning, to which it adds a word such as "next"."""
+        begin, modifier, _ = name.rpartition("--")
+        return name in self.scripts or bool(modifier and f"{begin}--" in self.scripts)
 
 
 def used_on(folder: Path) -> Used:
