@@ -22,6 +22,7 @@ from grid_datastores.domain.errors import (
 from grid_datastores.server import ui
 from grid_datastores.server.answers import json_error, json_refusal
 from grid_datastores.server.guard import Guard, Hosts
+from grid_datastores.server.head import allowed_methods
 from grid_datastores.server.routes import accounts, contents, datastores, graphql, uploads, workloads
 from grid_datastores.server.state import State
 
@@ -104,8 +105,13 @@ def _http_error(request: Request, error: Exception) -> Response:
         raise error
     if error.status_code == TooLarge.status:
         return _refused(request, TooLarge(error.detail))
-    if _is_page(request):
-        return ui.no_such_page(request, error.status_code)
+    answer = ui.no_such_page(request, error.status_code) if _is_page(request) else _api_error(request, error)
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        answer.headers["Allow"] = allowed_methods(request.app, request.scope)
+    return answer
+
+
+def _api_error(request: Request, error: HTTPException) -> Response:
     if error.status_code == HTTPStatus.BAD_REQUEST:
         message = "The request is malformed: its body cannot be read. Nothing was done."
         return json_error(error.status_code, INVALID_ARGUMENT, message, InvalidInput.reason, {})

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from grid_datastores.domain.errors import HostRefused, TooLarge
 from grid_datastores.server.answers import json_refusal
+from grid_datastores.server.head import answer_head
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -88,7 +89,10 @@ class Guard:
 
         host = Headers(scope=scope).get("host", "")
         app = self._app if self._hosts.accepts(host) else json_refusal(HostRefused.of(host))
-        await app(scope, _limited(scope, receive), send_with_headers)
+        if scope["method"] == "HEAD":
+            await answer_head(app, scope, receive, send_with_headers)
+        else:
+            await app(scope, _limited(scope, receive), send_with_headers)
 
 
 def _limited(scope: Scope, receive: Receive) -> Receive:

@@ -133,8 +133,8 @@ def check_cluster(cluster: str) -> None:
         raise NotFound(f"There is no cluster {cluster!r}. This server has only the cluster {CLUSTER}.")
 
 
-def _cluster_in_path(request: Request) -> None:
-    check_cluster(request.path_params["clusterId"])
+def _cluster_in_path(clusterId: str) -> None:
+    check_cluster(clusterId)
 
 
 TheState = Annotated[State, Depends(_state)]
