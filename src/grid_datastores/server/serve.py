@@ -7,7 +7,6 @@ import signal
 import socket
 import time
 from asyncio import CancelledError
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_network
@@ -147,11 +146,20 @@ def _welcome(state: State, url: str, listening_url: str) -> Welcome:
 
 
 def _stoppable(app: FastAPI) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
-    """Return the app, without an error in the log for each request that is cancelled when the server stops."""
+    """Return the app, without tracebacks in the log for requests that end early for a reason that is known.
+
+    Those are cancelled when the server stops, or refused after their answer has begun, for example because a file is
+    damaged. uvicorn then closes the connection, so that the client sees that the answer is incomplete.
+    """
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
-        with suppress(CancelledError):
+        try:
             await app(scope, receive, send)
+        except CancelledError:
+            pass
+        except RuntimeError as error:  # of Starlette, whose answer had begun
+            if not isinstance(error.__cause__, Refusal):
+                raise
 
     return call
 

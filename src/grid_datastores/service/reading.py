@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from bisect import bisect_left
 from collections import deque
 from functools import lru_cache
+from hashlib import sha256
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
     from grid_datastores.domain.model import FileEntry, Quota, User, Version, VersionRef
     from grid_datastores.storage import Manifest
+
+_log = logging.getLogger(__name__)
 
 _CACHED_MANIFESTS = 4  # few: one of 100,000 files takes tens of megabytes
 
@@ -98,13 +102,22 @@ class Reading:
             self.get(user, version_id)  # if it was deleted meanwhile, report that instead
             raise
 
-    def file(self, user: User, version_id: str, path: str) -> tuple[FileEntry, Iterator[bytes]]:
-        """Return one file of the version and an iterator over its content. Raises `NotFound`."""
+    def entry(self, user: User, version_id: str, path: str) -> FileEntry:
+        """Return what the manifest says of one file of the version. Raises `NotFound`."""
         files = self.manifest(user, version_id).files
         at = bisect_left(files, path, key=lambda entry: entry.path)
         if at == len(files) or files[at].path != path:
             raise NotFound(f"This version contains no file {path!r}.")
-        return files[at], self._content(user, version_id, files[at])
+        return files[at]
+
+    def file(self, user: User, version_id: str, path: str) -> tuple[FileEntry, Iterator[bytes]]:
+        """Return one file of the version and an iterator over its content. Raises `NotFound`.
+
+        Raises `Damaged` if the content is not what was uploaded: now for a small file, else before the iterator ends.
+        """
+        entry = self.entry(user, version_id, path)
+        content = self._content(user, version_id, entry)
+        return entry, chain([next(content, b"")], content)  # raises now if it is one damaged piece
 
     def files(self, user: User, version_id: str) -> Iterator[tuple[FileEntry, Iterator[bytes]]]:
         """Yield every file of the version with an iterator over its content, sorted by path."""
@@ -127,7 +140,8 @@ class Reading:
 
     def _content(self, user: User, version_id: str, entry: FileEntry) -> Iterator[bytes]:
         if not entry.sha256.startswith(ETAG):
-            return self._context.storage.read(version_id, entry.object, entry.offset, entry.size)
+            stored = self._context.storage.read(version_id, entry.object, entry.offset, entry.size)
+            return _checked(stored, entry, version_id)
         from grid_datastores.sources.addresses import check_bucket
         from grid_datastores.sources.bucket import Bucket
         from grid_datastores.sources.limits import FetchLimits
@@ -137,6 +151,20 @@ class Reading:
         bucket = Bucket(location, FetchLimits())
         etag, single = entry.sha256.removeprefix(ETAG), entry.object == SINGLE_REFERENCE
         return bucket.file(entry.path, entry.size, etag, single).chunks()
+
+
+def _checked(chunks: Iterable[bytes], entry: FileEntry, version_id: str) -> Iterator[bytes]:
+    """Yield the content of a file. Raises `Damaged` instead of the last chunk if it does not match its SHA-256."""
+    digest, last = sha256(), b""
+    for chunk in chunks:
+        if last:
+            yield last
+        digest.update(chunk)
+        last = chunk
+    if digest.hexdigest() != entry.sha256:
+        _log.error("%r of the version with the id %s does not match its SHA-256 in storage", entry.path, version_id)
+        raise Damaged(f"{entry.path} is damaged in storage, so it was not sent. Ask the operator to restore it.")
+    yield last
 
 
 def _files(pieces: Iterable[bytes]) -> Iterator[FileEntry]:

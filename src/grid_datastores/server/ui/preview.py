@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -88,19 +87,16 @@ def _preview(web_session: WebSession, name: str, number: str, path: str) -> _Pre
     """Return the preview of a file. A file of up to `MAX_CHECKED` bytes is compared with its SHA-256."""
     version = find(web_session, name, number)
     check_readable(version)
-    file, chunks = web_session.state.service.reading.file(web_session.user, version.id, path)
+    reading = web_session.state.service.reading
+    file = reading.entry(web_session.user, version.id, path)
     checked = not file.sha256.startswith(ETAG) and file.size <= MAX_CHECKED
-    head, digest = bytearray(), sha256()
+    head = bytearray()
     try:
-        for chunk in chunks:
+        for chunk in reading.file(web_session.user, version.id, path)[1]:  # compared once it is read to its end
             head += chunk[: MAX_BYTES - len(head)]
-            digest.update(chunk)
             if not checked and len(head) == MAX_BYTES:
                 break
-        damaged = checked and digest.hexdigest() != file.sha256
     except Damaged:
-        damaged = True
-    if damaged:
         check_readable(find(web_session, name, number))  # if it was deleted meanwhile, report that instead
-        return _Preview(version, file, Contents(), checked, damaged)
+        return _Preview(version, file, Contents(), checked, damaged=True)
     return _Preview(version, file, read_contents(path, bytes(head), whole=file.size <= MAX_BYTES), checked)
