@@ -54,7 +54,7 @@ class Catalog:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.read_only = read_only or (path.exists() and not _can_be_written(path))
         self._path = path
-        self._reserved_space = ReservedSpace(path)
+        self._reserved_space = ReservedSpace(path.resolve())
         self._log_has_secret = not self.read_only and _has_log(path)  # another process may have left one
         self._engine = _read_only_engine(path) if self.read_only else _writable_engine(path)
         if self.read_only:
@@ -153,7 +153,7 @@ def _transaction(connection: Connection) -> Transaction:
 
 def _can_be_written(path: Path) -> bool:
     """Return whether SQLite can write the catalog and its write-ahead log, which is in the same folder."""
-    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    return os.access(path, os.W_OK) and os.access(path.resolve().parent, os.W_OK)
 
 
 def _make_private(path: Path) -> None:
@@ -168,7 +168,8 @@ def _make_private(path: Path) -> None:
 
 
 def _logs(path: Path) -> tuple[Path, Path]:
-    """Return the paths of the write-ahead log and its index."""
+    """Return the paths of the write-ahead log and its index: next to the file itself, if the path is a link."""
+    path = path.resolve()
     return path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_FORM = re.compile(r"((?P<user>[^:/\s]+):)?(?P<bucket>[a-z0-9.*-]+)(/(?P<folder>.*[^/])?/?)?")
+_FORM = re.compile(r"((?P<user>[a-z0-9_-]+):)?(?P<bucket>[a-z0-9.*-]+)(/((?P<folder>[^/*]+(/[^/*]+)*)/?)?)?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import resource
+import sys
+import termios
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -65,6 +68,7 @@ class TimedProtocol(H11Protocol):
         super().__init__(config, server_state, app_state, _loop)
         self._limits = limits
         self._progress_at = self.loop.time()
+        self._unread = 0  # when it was last counted
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -96,10 +100,12 @@ class TimedProtocol(H11Protocol):
     def pause_writing(self) -> None:
         """Start waiting for the client to read."""
         self._made_progress()
+        self._unread = self._count_unread()
         super().pause_writing()
 
     def waiting_since(self) -> float | None:
         """Return since when the connection waits for its client, on the clock of the loop, or None if it does not."""
+        self._notice_reading()
         if not self._in_request():
             return self._progress_at
         sends = self.cycle.more_body and not self.flow.read_paused and not self.cycle.waiting_for_100_continue
@@ -107,6 +113,21 @@ class TimedProtocol(H11Protocol):
 
     def _in_request(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
+
+    def _notice_reading(self) -> None:
+        """Record progress if the client has read since the last call, also from a response that is complete here."""
+        unread = self._count_unread()
+        if unread < self._unread:
+            self._made_progress()
+        self._unread = unread
+
+    def _count_unread(self) -> int:
+        """Return how many bytes of responses the client has not received. The kernel holds megabytes of them."""
+        count = self.transport.get_write_buffer_size()
+        with suppress(OSError):  # the connection is closed, or the system cannot tell
+            found = fcntl.ioctl(self.transport.get_extra_info("socket"), termios.TIOCOUTQ, bytes(4))
+            count += int.from_bytes(found, sys.byteorder)
+        return count
 
     def _made_progress(self) -> None:
         self._progress_at = self.loop.time()

@@ -12,8 +12,14 @@ if TYPE_CHECKING:
 
 # Runs in the new process, which then becomes the command. `prctl` needs no privileges; other systems do not have it.
 # The parent may have died before the call, so it is compared. An error of `exec` goes through the pipe to the parent.
+# Python ignores two signals and turns Ctrl-C into a traceback. The command gets the defaults, as from any shell.
 _LAUNCHER = """
-import ctypes, os, signal, sys
+import os, signal, sys
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+for number in (signal.SIGPIPE, signal.SIGXFSZ):
+    signal.signal(number, signal.SIG_DFL)
+import ctypes
 parent, pipe, program = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 PR_SET_PDEATHSIG = 1
 if sys.platform == "linux":

@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import TypedDict
 
 from grid_datastores.domain.naming import is_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class FailFast:
+    """Marks a list in a request, whose validation then ends at the first error.
+
+    To describe a million wrong items would keep the server busy for a minute. Clients do not load pydantic, so its own
+    mark is not used.
+    """
+
+    def __get_pydantic_core_schema__(self, source: object, build: Callable[[object], dict[str, Any]]) -> dict[str, Any]:
+        """Return the schema of the list for pydantic."""
+        return {**build(source), "fail_fast": True}
 
 
 class ErrorDetail(TypedDict, total=False):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NotRequired
+from typing import Annotated, NotRequired
 
 from typing_extensions import TypedDict
+
+from grid_datastores.wire.common import FailFast
 
 
 class UploadUrl(TypedDict):
@@ -22,13 +24,13 @@ class UploadObject(TypedDict, total=False):
     partCount: str
     uploadId: str
     expiryTime: str
-    urls: list[UploadUrl]
+    urls: Annotated[list[UploadUrl], FailFast()]
 
 
 class UploadObjects(TypedDict, total=False):
     """Objects to upload, at most 3,000 per request."""
 
-    objects: list[UploadObject]
+    objects: Annotated[list[UploadObject], FailFast()]
 
 
 class CompletedPart(TypedDict, total=False):
@@ -43,10 +45,10 @@ class CompletedObject(TypedDict, total=False):
 
     key: str
     uploadId: str
-    urls: list[CompletedPart]
+    urls: Annotated[list[CompletedPart], FailFast()]
 
 
 class CompletedObjects(TypedDict, total=False):
     """Objects whose parts were all sent."""
 
-    objects: list[CompletedObject]
+    objects: Annotated[list[CompletedObject], FailFast()]

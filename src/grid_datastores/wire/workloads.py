@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from typing_extensions import TypedDict
 
 from grid_datastores.domain.errors import InvalidInput
 from grid_datastores.domain.model import Mount, VersionRef, Workload, WorkloadKind, WorkloadState
-from grid_datastores.wire.common import id_in, required_time_in, time_in, time_out
+from grid_datastores.wire.common import FailFast, id_in, required_time_in, time_in, time_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,7 +54,7 @@ class SessionSpec(TypedDict, total=False):
     instanceType: str
     clusterId: str
     userId: str
-    datastores: list[DatastoreInput]
+    datastores: Annotated[list[DatastoreInput], FailFast()]
     desiredState: str
 
 
@@ -127,7 +127,7 @@ class RunSpec(TypedDict, total=False):
 
     clusterId: str
     userId: str
-    datastores: list[DatastoreMount]
+    datastores: Annotated[list[DatastoreMount], FailFast()]
     desiredState: str
     leased: bool
 

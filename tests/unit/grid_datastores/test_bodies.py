@@ -92,3 +92,24 @@ def test_what_anybody_can_send_is_small(app: Any, path: str) -> None:
     status, said = _asked(app, "POST", path, headers, b" " * (MAX_BODY_BEFORE_SIGN_IN + 1))
     assert status == 413
     assert f"{MAX_BODY_BEFORE_SIGN_IN:,} bytes" in said
+
+
+def _lists(schema: object) -> Iterator[dict[str, Any]]:
+    """All lists in a schema of pydantic."""
+    parts: list[object] = []
+    if isinstance(schema, dict):
+        parts = [*schema.values()]
+        if schema.get("type") == "list":
+            yield schema
+    elif isinstance(schema, list):
+        parts = schema
+    for part in parts:
+        yield from _lists(part)
+
+
+@pytest.mark.proves("limits-of-the-api")
+def test_of_a_list_only_the_first_wrong_item_is_described(app: Any) -> None:
+    bodies = {route.path: route.body_field for route in app.routes if getattr(route, "body_field", None)}
+    found = {path: [*_lists(body._type_adapter.core_schema)] for path, body in bodies.items()}
+    assert sum(map(len, found.values())) >= 5, "the API has at least these lists in bodies"
+    assert [path for path, lists in found.items() if not all(each.get("fail_fast") for each in lists)] == []

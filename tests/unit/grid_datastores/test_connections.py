@@ -23,17 +23,19 @@ _MUCH = 64 * 2**20  # bytes, more than buffers hold
 
 
 async def _app(scope: Any, receive: Any, send: Any) -> None:
-    """Answers with the body, or with much more than buffers hold."""
+    """Answers with the body, or with much more than buffers hold, at once or in pieces."""
     body, more = b"", True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             return
         body, more = body + message.get("body", b""), message.get("more_body", False)
-    if scope["path"] == "/much":
-        body = bytes(_MUCH)
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
-    await send({"type": "http.response.body", "body": body})
+    pieces = {"/much": [bytes(_MUCH)], "/pieces": [bytes(2**20)] * (_MUCH // 2**20)}.get(scope["path"], [body])
+    length = b"%d" % sum(map(len, pieces))
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]})
+    for piece in pieces:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
 
 
 @contextmanager
@@ -108,12 +110,28 @@ def test_a_client_that_does_not_read_is_disconnected(address: tuple[str, int]) -
     with socket.create_connection(address) as client:
         client.sendall(_GET.replace(b"GET /", b"GET /much"))
         client.settimeout(30)
-        threading.Event().wait(2 * _TIMEOUT)  # the claim is about this time
+        threading.Event().wait(4 * _TIMEOUT)  # the claim is about this time; the kernel first fills its buffers
         received = 0
         with suppress(ConnectionResetError):
             while piece := client.recv(2**20):
                 received += len(piece)
         assert received < _MUCH
+
+
+@pytest.mark.proves("slow-transfers-live")
+@pytest.mark.parametrize("path", [b"/much", b"/pieces"])
+def test_a_slow_reader_lives_as_long_as_it_reads(address: tuple[str, int], path: bytes) -> None:
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)  # the kernel takes nothing in advance
+        client.connect(address)
+        client.settimeout(30)
+        client.sendall(_GET.replace(b"GET /", b"GET " + path))
+        received = sum(len(client.recv(2**14)) for _ in range(60) if not threading.Event().wait(_TIMEOUT / 10))
+        while piece := client.recv(2**20):
+            received += len(piece)
+            if received > _MUCH:
+                break
+        assert received > _MUCH
 
 
 @pytest.mark.proves("connections-make-room")

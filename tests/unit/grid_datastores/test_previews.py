@@ -234,3 +234,10 @@ def test_nobody_else_sees_a_preview_and_nobody_that_of_a_deleted_version(
         answer = browser.send("GET", f"{PAGE}/{path}")
         assert answer.status_code == 410
         assert "secret" not in answer.text
+
+
+def test_no_part_of_the_page_has_marks_that_turn_the_name_around(service: Service, ana: User, browser: Browser) -> None:
+    _version(service, ana, {"a\u202etxt.exe": b"text"})
+    page = browser.get(f"{PAGE}/preview/a%E2%80%AEtxt.exe")
+    assert "<title>a\\u202etxt.exe in" in page
+    assert "\u202e" not in page

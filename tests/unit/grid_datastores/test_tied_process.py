@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import signal
 import sys
 from pathlib import Path
 
@@ -19,6 +20,14 @@ def test_the_command_has_its_arguments_environment_and_exit_code_and_no_further_
     with start_tied([sys.executable, "-c", f"{tells}; sys.exit(7)", str(said), "-x", "a b"], {"A": "1"}) as process:
         assert process.wait() == 7
     assert said.read_text() == "['-x', 'a b'] 1 ['0', '1', '2', '3']\n", "the last file is that of the list"
+
+
+def test_the_command_ignores_no_signals_that_python_ignores(tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    with start_tied(["/bin/sh", "-c", 'grep SigIgn /proc/self/status > "$0"', str(said)], {}) as process:
+        assert process.wait() == 0
+    ignored = int(said.read_text().split()[1], 16)
+    assert [number for number in (signal.SIGPIPE, signal.SIGXFSZ) if ignored & 1 << number - 1] == []
 
 
 def test_a_file_that_is_no_program_is_an_error_of_the_caller(tmp_path: Path) -> None:

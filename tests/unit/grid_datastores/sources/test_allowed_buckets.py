@@ -56,7 +56,13 @@ def test_an_entry_allows_a_bucket_a_folder_of_it_or_a_user(entries: str, locatio
     assert _allowed(entries, "ana", location) == allowed
 
 
-@pytest.mark.parametrize("entry", ["s3://birds", "Birds", "a b", ":birds", "birds:", "ana:/x", "/x"])
+@pytest.mark.parametrize(
+    "entry",
+    [
+        *("s3://birds", "Birds", "a b", ":birds", "birds:", "ana:/x", "/x"),
+        *("birds//", "birds/x//", "birds//x", "birds/*", "*:birds", "Ana:birds"),  # would allow all, or nothing
+    ],
+)
 def test_an_entry_of_another_form_is_refused(monkeypatch: pytest.MonkeyPatch, entry: str) -> None:
     monkeypatch.setenv("GRID_ALLOW_SOURCE_BUCKETS", f"public-*,{entry}")
     with pytest.raises(InvalidInput, match=r"^GRID_ALLOW_SOURCE_BUCKETS has '.*', which is not .*with commas"):
