@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 # Runs in the new process, which then becomes the command. `prctl` needs no privileges; other systems do not have it.
 # The parent may have died before the call, so it is compared. An error of `exec` goes through the pipe to the parent.
+# Python ignores two signals, which the command would inherit: a program in a pipe would then not end with its reader.
 _LAUNCHER = """
 import ctypes, os, signal, sys
 parent, pipe, program = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
@@ -21,6 +22,8 @@ if sys.platform == "linux":
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
 os.set_inheritable(pipe, False)
+for number in (signal.SIGPIPE, signal.SIGXFSZ):
+    signal.signal(number, signal.SIG_DFL)
 try:
     os.execv(program, sys.argv[3:])
 except OSError as error:
@@ -31,8 +34,8 @@ except OSError as error:
 def start_tied(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start the command, whose first word is the path of its program. Raises `OSError` if it cannot be executed.
 
-    The kernel kills the command when the calling thread's process dies, on Linux only. Processes that the command
-    starts are not killed with it.
+    On Linux, the kernel kills the command when the calling thread ends, so call this in the main thread. Processes that
+    the command starts are not killed with it.
     """
     reading, writing = os.pipe()
     launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), str(writing), *command]

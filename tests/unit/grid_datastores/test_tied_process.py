@@ -21,6 +21,13 @@ def test_the_command_has_its_arguments_environment_and_exit_code_and_no_further_
     assert said.read_text() == "['-x', 'a b'] 1 ['0', '1', '2', '3']\n", "the last file is that of the list"
 
 
+def test_the_command_ignores_no_signal(tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    with start_tied(["/bin/sh", "-c", f"grep SigIgn /proc/self/status > {said}"], {"PATH": "/usr/bin:/bin"}) as process:
+        assert process.wait() == 0
+    assert said.read_text().split() == ["SigIgn:", "0" * 16]
+
+
 def test_a_file_that_is_no_program_is_an_error_of_the_caller(tmp_path: Path) -> None:
     program = tmp_path / "program"
     program.write_text("echo without a first line that names a program\n")
