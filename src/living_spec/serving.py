@@ -44,7 +44,7 @@ def serve(address: str, pytest_options: tuple[str, ...]) -> None:
         _wait_for_first_build(builder, address)
         click.echo(f"The site is at http://{address} (stop it with Ctrl-C).")
         codes = [_run(config, name, (*selection, *pytest_options)) for name, selection in _missing(config)]
-        outcome = "Some tests failed, see above." if any(codes) else "All results are fresh."
+        outcome = "Some tests failed: see above." if any(codes) else "All results are fresh."
         click.echo(f"{outcome} The pages follow your changes to them.")
         raise SpecError(f"mkdocs ended with exit code {builder.wait()}.")
 
