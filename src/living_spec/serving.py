@@ -59,7 +59,7 @@ def _run(config: Config, name: str, options: Sequence[str]) -> int:
 
 
 def _missing(config: Config) -> Iterator[tuple[str, Sequence[str]]]:
-    """What has no fresh result, in words and as arguments of pytest: a surface each, then the proving tests."""
+    """Each surface without fresh results, then the proving tests: a description, and arguments of pytest."""
     proof = read_proof(config)
     for surface in proof.required(config.first_edition):
         verdicts = (proof.scenario(one, surface, config.first_edition) for one in proof.spec.scenarios.values())

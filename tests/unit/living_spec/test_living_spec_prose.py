@@ -384,7 +384,7 @@ def test_a_sentence_is_as_good_as_what_it_is_bound_to(told: Project, old: str, n
 def test_the_guide_for_another_edition_marks_what_an_issue_leaves_unproven(
     told: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And leaves sentences alone whose proofs did not run on it."""
+    """A sentence whose proofs were not run on that edition has no mark."""
     told.write("docs/known-issues/loses-two.md", ISSUE.replace("[reference]", "[shipped]"))
     told.change("tests/test_tiny.py", "def _(shelf, item, evidence):", FAILING_SHIPPED)
     told.pytest("--edition", "shipped")
