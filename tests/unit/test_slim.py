@@ -15,6 +15,12 @@ def test_rules_for_elements_that_no_page_has_are_left_out() -> None:
     assert slim(css, USED) == ".card{color:red}.md-clipboard{top:1px}p{margin:0}"
 
 
+def test_a_class_that_a_script_puts_together_stays() -> None:
+    """The script of the theme has the beginning of such a class, and adds the rest."""
+    used = Used(frozenset(), frozenset(), frozenset({"tabbed-control--"}))
+    assert slim(".tabbed-control--next{top:0}.other--next{top:1px}", used) == ".tabbed-control--next{top:0}"
+
+
 def test_a_rule_stays_for_any_element_of_a_list_and_without_a_class() -> None:
     """What `:is` and `:not` name need not be on a page."""
     css = ".card:not(.gone){top:0}:is(.gone,.card) a{top:1px}"
@@ -51,10 +57,15 @@ def test_the_words_of_parts_that_are_switched_off_do_not_count(tmp_path: Path) -
     (tmp_path / "assets" / "theme.js").write_text('add("md-version__list"); add("md-search__icon")')
     (tmp_path / "index.html").write_text('<p class="one two" id=x><i class=three data-kind="four">')
     used = used_on(tmp_path)
-    assert used.classes == {"one", "two", "three"}
+    assert used.classes == {"one", "two", "three", "md-banner", "md-banner__inner"}
     assert "four" in used.values
     assert "md-search__icon" in used.scripts
     assert "md-version__list" not in used.scripts
+
+
+def test_the_banner_of_the_guide_for_another_edition_keeps_its_style(tmp_path: Path) -> None:
+    """It is built aside, and takes the style sheets of the site."""
+    assert slim(".md-banner{top:0}", used_on(tmp_path)) == ".md-banner{top:0}"
 
 
 def test_the_stylesheets_of_the_theme_are_rewritten_and_no_other(tmp_path: Path) -> None:

@@ -23,9 +23,11 @@ _REFERRED = re.compile(r"var\(\s*(--[\w-]+)")
 _NESTED = ("@media", "@supports")
 # The script of the theme also knows these parts, which this site has switched off.
 _SWITCHED_OFF = re.compile(
-    r"(md-(annotation|author|banner|consent|feedback|path|post|progress|source|status|tabs|tag|tooltip2?|top|version)"
+    r"(md-(annotation|author|consent|feedback|path|post|progress|source|status|tabs|tag|tooltip2?|top|version)"
     r"|mermaid|rtl)(?![a-z0-9])"
 )
+# The guides for other editions have these; they are built aside and use the style sheets of the site.
+_OF_OTHER_EDITIONS = frozenset({"md-banner", "md-banner__inner"})
 _TAB = re.compile(r"(?:^|[>~+ ])\S*:nth-child\((\d+)\)")
 _MOST_TABS = 6
 _VERBATIM = re.compile(r"(<(pre|script|style|textarea)\b.*?</\2>)", re.DOTALL)
@@ -49,10 +51,15 @@ class Used:
         classes = {name.replace("\\", "") for name in _CLASS.findall(plain)}
         values = {value for value in _VALUE.findall(plain) if value}
         return (
-            classes <= self.classes | self.scripts
+            all(name in self.classes or self._added(name) for name in classes)
             and values <= self.values | self.scripts
             and all(int(number) <= _MOST_TABS for number in _TAB.findall(plain))
         )
+
+    def _added(self, name: str) -> bool:
+        """Whether a script knows the class, or its beginning, to which it adds a word such as "next"."""
+        begin, modifier, _ = name.rpartition("--")
+        return name in self.scripts or bool(modifier and f"{begin}--" in self.scripts)
 
 
 def used_on(folder: Path) -> Used:
@@ -62,7 +69,7 @@ def used_on(folder: Path) -> Used:
     classes = {name for page in pages for found in _CLASSES_OF_PAGE.findall(page) for name in "".join(found).split()}
     values = {value for page in pages for value in _VALUES_OF_PAGE.findall(page)}
     words = {word for script in scripts for word in _WORD.findall(script) if not _SWITCHED_OFF.match(word)}
-    return Used(frozenset(classes), frozenset(values), frozenset(words))
+    return Used(frozenset(classes) | _OF_OTHER_EDITIONS, frozenset(values), frozenset(words))
 
 
 def slim_site(folder: Path) -> None:
