@@ -81,7 +81,7 @@ def _start(
 
 
 def settings(config: Config, id_: str, ids: list[str], guide: list[str]) -> dict[str, Any]:
-    """What a build has beyond mkdocs.yml: the editions to choose from, with the way to each from the site's root."""
+    """The settings of a build besides mkdocs.yml: the editions, each with its path from the site's root."""
     if len(ids) == 1:
         return {"INHERIT": "mkdocs.yml"}
     up = "" if id_ == ids[0] else "../../"

@@ -6,13 +6,13 @@ import os
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv6Address, ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import unquote
 
 from grid_datastores.domain.buckets import AllowedBucket, parse_allowed_bucket
 from grid_datastores.domain.errors import InvalidInput
+from grid_datastores.domain.hosts import entries, guide_url, host_names, proxies, public_url, source_hosts
 from grid_datastores.domain.naming import whole_number
 
 if TYPE_CHECKING:
@@ -23,12 +23,6 @@ T = TypeVar("T")
 DEFAULT_QUOTA = 50  # versions
 DEFAULT_LEASE = 60  # seconds
 DEFAULT_UPLOAD_EXPIRY = 24 * 60 * 60  # seconds
-_ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>[a-z0-9._-]+|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?/?")
-_HOST_AND_PORT = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?")
-_HOST_NAME = re.compile(r"(?P<host>[A-Za-z0-9._-]+|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+)")
-_GUIDE = re.compile(rf"(?i:{_ORIGIN.pattern.removesuffix('/?')})(/[A-Za-z0-9/._~%-]*)?")
-_PORTS = {"http": 80, "https": 443}
-_LARGEST_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,44 +132,15 @@ def _no_storage(name: str, _text: str) -> None:
     )
 
 
-def _entries(text: str) -> tuple[str, ...]:
-    """Return the entries between the commas, without surrounding spaces. Empty entries are left out."""
-    return tuple(entry.strip() for entry in text.split(",") if entry.strip())
-
-
-def _source_hosts(name: str, text: str) -> tuple[str, ...]:
-    """Return host names and addresses, each with or without a port."""
-    return _hosts(name, text, _HOST_AND_PORT, "files.internal,10.0.0.7:8080,[::1]:8080")
-
-
 def _source_buckets(name: str, text: str) -> tuple[AllowedBucket, ...]:
-    entries = {entry: parse_allowed_bucket(entry) for entry in _entries(text)}
-    for entry, allowed in entries.items():
+    buckets = {entry: parse_allowed_bucket(entry) for entry in entries(text)}
+    for entry, allowed in buckets.items():
         if allowed is None:
             raise InvalidInput(
                 f"{name} has {entry[:60]!r}, which is not a valid entry. Separate buckets with commas, for example"
                 f" public-*,research/birds,ana:ana-data."
             )
-    return tuple(filter(None, entries.values()))
-
-
-def _host_names(name: str, text: str) -> tuple[str, ...]:
-    """Return host names and addresses without a port."""
-    return _hosts(name, text, _HOST_NAME, "grid.internal,10.0.0.7")
-
-
-def _hosts(name: str, text: str, form: re.Pattern[str], example: str) -> tuple[str, ...]:
-    """Return the entries. Raises `InvalidInput` for one of another form: it would never match a host."""
-    hosts = _entries(text)
-    for entry in hosts:
-        found = form.fullmatch(entry)
-        port = int((found and found.groupdict().get("port")) or 1)
-        if not found or not _is_host(found["host"]) or not 0 < port <= _LARGEST_PORT:
-            raise InvalidInput(
-                f"{name} has {entry[:60]!r}, which is not a valid entry. Separate hosts with commas, for example"
-                f" {example}."
-            )
-    return hosts
+    return tuple(filter(None, buckets.values()))
 
 
 def _catalog(name: str, text: str) -> Path:
@@ -186,54 +151,6 @@ def _catalog(name: str, text: str) -> Path:
             f"{name} is not valid. The catalog can only be an SQLite file. Give its address in the form sqlite:///PATH."
         )
     return Path(unquote(found[1])).absolute()
-
-
-def _public_url(name: str, text: str) -> str:
-    """Return the address as browsers write it: in lower case, without the default port of its scheme."""
-    found = _ORIGIN.fullmatch(text.lower())
-    port = int((found and found["port"]) or 0)
-    if not found or not _is_host(found["host"]) or port > _LARGEST_PORT or found["port"] == "0":
-        raise InvalidInput(  # without the text, which may hold a password
-            f"{name} is not an address of a server: give scheme, host and port without a path, query or user,"
-            " for example https://grid.example or https://grid.example:8443."
-        )
-    scheme = found["scheme"]
-    return f"{scheme}://{found['host']}" + (f":{port}" if port and port != _PORTS[scheme] else "")
-
-
-def _guide_url(name: str, text: str) -> str:
-    """Return the address of the guide, with a slash at the end, so that paths of pages can follow it."""
-    found = _GUIDE.fullmatch(text)
-    if not found or not _is_host(found["host"].lower()):
-        raise InvalidInput(
-            f"{name} is not an address of a site: give scheme, host and path without a query or user, for example"
-            " https://docs.example/grid/."
-        )
-    return text.rstrip("/") + "/"
-
-
-def _is_host(host: str) -> bool:
-    return not {":", "["} & set(host) or _is_valid(IPv6Address, host.strip("[]"))
-
-
-def _proxies(name: str, text: str) -> tuple[str, ...]:
-    """Return addresses and networks. uvicorn would take a mistyped one as a host name, which matches no client."""
-    proxies = _entries(text)
-    for entry in proxies if proxies != ("*",) else ():
-        if not _is_valid(ip_network if "/" in entry else ip_address, entry):
-            raise InvalidInput(
-                f"{name} has {entry[:60]!r}, which is not an IP address or network. Separate"
-                " entries with commas, for example 10.0.0.5,192.168.0.0/24. To trust all proxies, give only *."
-            )
-    return proxies
-
-
-def _is_valid(kind: Callable[[str], object], text: str) -> bool:
-    try:
-        kind(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _whole_number(name: str, text: str) -> int:
@@ -301,7 +218,7 @@ ALLOW_SOURCE_HOSTS: Setting[tuple[str, ...]] = Setting(
     "none",
     "`files.internal,10.0.0.7:8080`",
     default=(),
-    parse=_source_hosts,
+    parse=source_hosts,
 )
 ALLOW_SOURCE_BUCKETS: Setting[tuple[AllowedBucket, ...]] = Setting(
     "GRID_ALLOW_SOURCE_BUCKETS",
@@ -321,7 +238,7 @@ ALLOWED_HOSTS: Setting[tuple[str, ...]] = Setting(
     "none",
     "`grid.internal`",
     default=(),
-    parse=_host_names,
+    parse=host_names,
 )
 PUBLIC_URL: Setting[str] = Setting(
     "GRID_PUBLIC_URL",
@@ -331,7 +248,7 @@ PUBLIC_URL: Setting[str] = Setting(
     "the `Host` header of each request",
     "`https://grid.example`",
     default="",
-    parse=_public_url,
+    parse=public_url,
 )
 FORWARDED_ALLOW_IPS: Setting[tuple[str, ...]] = Setting(
     "GRID_FORWARDED_ALLOW_IPS",
@@ -341,7 +258,7 @@ FORWARDED_ALLOW_IPS: Setting[tuple[str, ...]] = Setting(
     "none",
     "`10.0.0.5,192.168.0.0/24`",
     default=(),
-    parse=_proxies,
+    parse=proxies,
 )
 GUIDE_URL: Setting[str] = Setting(
     "GRID_GUIDE_URL",
@@ -350,7 +267,7 @@ GUIDE_URL: Setting[str] = Setting(
     "no links",
     "`https://docs.example/grid/`",
     default="",
-    parse=_guide_url,
+    parse=guide_url,
 )
 SERVER_URL = Variable(
     "GRID_URL",

@@ -44,7 +44,7 @@ def serve(address: str, pytest_options: tuple[str, ...]) -> None:
         _wait_for_first_build(builder, address)
         click.echo(f"The site is at http://{address} (stop it with Ctrl-C).")
         codes = [_run(config, name, (*selection, *pytest_options)) for name, selection in _missing(config)]
-        outcome = "Some tests failed, see above." if any(codes) else "All results are fresh."
+        outcome = "Some tests failed: see above." if any(codes) else "All results are fresh."
         click.echo(f"{outcome} The pages follow your changes to them.")
         raise SpecError(f"mkdocs ended with exit code {builder.wait()}.")
 
@@ -59,7 +59,7 @@ def _run(config: Config, name: str, options: Sequence[str]) -> int:
 
 
 def _missing(config: Config) -> Iterator[tuple[str, Sequence[str]]]:
-    """What has no fresh result, in words and as arguments of pytest: a surface each, then the proving tests."""
+    """Each surface without fresh results, then the proving tests: a description, and arguments of pytest."""
     proof = read_proof(config)
     for surface in proof.required(config.first_edition):
         verdicts = (proof.scenario(one, surface, config.first_edition) for one in proof.spec.scenarios.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -38,8 +39,8 @@ class Page:
 
     @property
     def addresses(self) -> Iterator[str]:
-        """Everything that the page links to or loads."""
-        for element in self.document.xpath("//*"):
+        """Everything that the page links to or loads. Its own address, for search engines, is neither."""
+        for element in self.document.xpath("//*[not(@rel='canonical')]"):
             for name in _ADDRESSES:
                 if value := element.get(name):
                     yield from (part.split()[0] for part in value.split(",")) if name == "srcset" else (value,)
@@ -62,6 +63,7 @@ class Site:
     folder: Path
     pages: dict[str, Page]
     moved: dict[str, Page]
+    root: str = "/"  # the path of the site's address
 
     def page(self, path: str) -> Page:
         """The page at an address like `why/versions/`."""
@@ -71,8 +73,8 @@ class Site:
         """The file and the anchor that an address on a page leads to."""
         parts = urlsplit(address)
         path = unquote(parts.path)
-        base = self.folder if path.startswith("/") else (self.folder / page.path).parent
-        file = (base / path.lstrip("/")).resolve() if path else (self.folder / page.path).resolve()
+        base = self.folder if path.startswith(self.root) else (self.folder / page.path).parent
+        file = (base / path.removeprefix(self.root)).resolve() if path else (self.folder / page.path).resolve()
         return (file / "index.html" if file.is_dir() else file), unquote(parts.fragment)
 
 
@@ -96,4 +98,5 @@ def read_site(folder: Path) -> Site:
     """Read every page of the site in this folder, without the guides for other editions."""
     pages = {path: page for path, page in read_pages(folder, folder).items() if not path.startswith("editions/")}
     moved = {path: page for path, page in pages.items() if "data-moved" in page.document.attrib}
-    return Site(folder.resolve(), {path: page for path, page in pages.items() if path not in moved}, moved)
+    root = urlsplit(os.environ.get("SITE_URL", "")).path or "/"
+    return Site(folder.resolve(), {path: page for path, page in pages.items() if path not in moved}, moved, root)

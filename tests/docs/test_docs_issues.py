@@ -44,13 +44,18 @@ def test_an_open_issue_is_told_once_on_each_page_of_the_spec_with_its_rules(
 ) -> None:
     """The first of its rules tells it; the others link there. Guides speak of their own edition only."""
     spec = read_spec(find_config(request.config.rootpath))
-    told = 0
+    opened = [issue for issue in read_register(spec).issues if issue.open]
+    told = set()
     for page in site.pages.values():
         boxes = page.find("spec-issue")
-        names = [words(box.xpath(".//a")[0]) for box in boxes if "What to do" in words(box)]
-        assert len(names) == len(set(names)), page.path
-        told += len(names)
         if page.is_guide:
             assert boxes == [], page.path
-    opened = [issue for issue in read_register(spec).issues if issue.open]
-    assert told >= len(opened)
+        rules = [rule for rule in spec.rules.values() if rule.id in page.ids]
+        wanted = [issue for rule in rules for issue in opened if any(map(issue.about, rule.scenarios))]
+        assert [words(box.xpath(".//a")[0]) for box in boxes] == [issue.title for issue in wanted], page.path
+        for number, (box, issue) in enumerate(zip(boxes, wanted, strict=True)):
+            first = issue not in wanted[:number]
+            assert box.get("id") == (f"issue-{issue.id}" if first else None), page.path
+            assert ("What to do" in words(box)) is first, page.path
+            told.add(issue.id)
+    assert told == {issue.id for issue in opened}

@@ -101,7 +101,7 @@ def test_a_page_of_evidence_has_the_theme_that_the_reader_chose(address: str, co
 
 
 def test_axe_finds_no_barrier_on_a_page_of_evidence(address: str, context: BrowserContext) -> None:
-    """All are made alike; this one has commands, requests and pictures."""
+    """All these pages come from one template. This one has commands, requests and pictures."""
     page = context.new_page()
     page.goto(f"{address}/spec/deleting/{FOLDER}/delete-two-of-four/")
     for fold in page.locator("summary").all():

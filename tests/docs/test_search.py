@@ -66,7 +66,7 @@ def page(address: str, shared_chromium: Chromium | None) -> Iterator[Page]:
 
 
 def test_the_page_that_answers_a_question_comes_first(page: Page, address: str) -> None:
-    """For each question, through Material's own search."""
+    """Each question is asked through Material's own search."""
     found = {question: _first(page, question) for questions in EXPECTED.values() for question in questions}
     wanted = {question: f"{address}/{path}" for path, questions in EXPECTED.items() for question in questions}
     assert {question: first for question, first in found.items() if first != wanted[question]} == {}

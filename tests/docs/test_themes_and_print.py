@@ -25,7 +25,7 @@ def page(shared_chromium: Chromium | None) -> Iterator[Page]:
 
 
 def test_pictures_are_those_of_the_theme_that_the_reader_chose(site: Site, address: str, page: Page) -> None:
-    """That of the system first, then that of the button; of a pair only one is seen, heard and printed."""
+    """First the system's theme, then that of the button. Of two pictures, one is shown, announced and printed."""
     path = _pictured(site)
     page.goto(f"{address}/{path}")
     _seen_alone(page, "only-light")

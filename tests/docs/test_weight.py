@@ -35,7 +35,7 @@ def test_no_page_is_heavy(site: Site, address: str, page: Page) -> None:
 
 
 def test_the_index_comes_when_somebody_searches(address: str, page: Page) -> None:
-    """And not before: not with the page, nor when the box is opened."""
+    """Neither loading a page nor opening the box fetches the index."""
     assert [name for name in _loaded(page, f"{address}/") if "search" in name] == ["search.js"]
     box = page.get_by_role("textbox", name="Search")
     asked: list[str] = []

@@ -36,7 +36,7 @@ def test_the_page_of_proofs_lists_the_pages_with_their_proofs() -> None:
 
 
 def test_a_part_has_a_title_its_sentences_and_links_from_one_folder_further_down() -> None:
-    """They lead where they led."""
+    """Relative links of a proof still lead to the same pages."""
     part = html.fragment_fromstring(split(WHOLE)[1][0].content, create_parent="main")
     assert part.xpath("./h1")[0].text_content() == "Proofs of Work with Runs"
     assert part.xpath(".//span/@id") == ["sentence-1", "sentence-2"]

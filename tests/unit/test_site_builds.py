@@ -1,4 +1,4 @@
-"""The guide for another edition stands below the site, and takes what it has not from there."""
+"""The guide for another edition lies in a folder of the site. It links to the site for all other pages and assets."""
 
 from __future__ import annotations
 

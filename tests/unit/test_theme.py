@@ -74,7 +74,7 @@ def test_a_page_that_is_not_verified_says_so(tmp_path: Path) -> None:
 
 
 def test_with_a_repository_every_page_links_to_its_source(tmp_path: Path) -> None:
-    """As MkDocs knows it from `repo_url` and `edit_uri`."""
+    """MkDocs makes its address from `repo_url` and `edit_uri`."""
     site = built(tmp_path, repo_url="https://code.example.org/grid", edit_uri="edit/main/docs/")
     links = [foot.xpath(".//a/@href") for page in ("guide", "other") for foot in feet(site, f"{page}/index.html")]
     assert links == [[f"https://code.example.org/grid/edit/main/docs/{page}.md"] for page in ("guide", "other")]

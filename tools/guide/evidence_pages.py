@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from html import unescape
+from html import escape, unescape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -67,16 +67,14 @@ class EvidencePage:
 
 def cut_out(page: str) -> tuple[str, Sequence[EvidencePage]]:
     """The page with a link in each fold of evidence, and the pages that these links lead to."""
-    sheets = _deeper("\n".join(_SHEET.findall(page)))
+    sheets = deeper("\n".join(_SHEET.findall(page)), 2)
     root = _ROOT.search(sheets)
     kept, cut, pages = [], 0, []
     for start, end in _folds(page):
         *_, heading = _HEADING.finditer(page, 0, start)
         id_, name = heading[1], " ".join(unescape(_TAG.sub("", heading[2])).split())
-        evidence = _deeper(page[start:end])
-        text = _PAGE.format(
-            id=id_, name=_escaped(name), sheets=sheets, root=root[1] if root else "/", evidence=evidence
-        )
+        evidence = deeper(page[start:end], 2)
+        text = _PAGE.format(id=id_, name=escape(name), sheets=sheets, root=root[1] if root else "/", evidence=evidence)
         pages.append(EvidencePage(id_, text))
         link = f'<p><a href="{FOLDER}/{id_}/">Evidence of this scenario</a></p>'
         kept += [page[cut:start], link]
@@ -100,10 +98,6 @@ def _folds(page: str) -> Iterator[tuple[int, int]]:
             depth += 1
 
 
-def _deeper(html: str) -> str:
-    """The same links and pictures, from a page two folders further down."""
-    return _RELATIVE.sub(lambda match: f'{match[1]}="../../', html)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
+def deeper(html: str, folders: int) -> str:
+    """The same links and pictures, from a page that many folders further down."""
+    return _RELATIVE.sub(lambda match: f'{match[1]}="{"../" * folders}', html)

@@ -6,6 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from guide.evidence_pages import deeper
+from living_spec.markdown.markup import counted
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -15,7 +18,6 @@ PAGE = "spec/proofs/"  # the address of the page with the block `proofs`
 _PART = re.compile(r'<h2 id="([\w-]+)">(.*?)(?:<a class="headerlink".*?)?</h2>\s*(<ul>.*?</ul>)\s*', re.DOTALL)
 _ANCHOR = re.compile(r'id="(sentence-\d+)"')
 _ITEM = re.compile(r"<li>")
-_RELATIVE = re.compile(r'\b(src|href)="(?![a-z]+:|/)')
 _TAG = re.compile(r"<[^>]*>")
 _LINK = re.compile(r'href="([^"#]*)#(sentence-\d+)"')
 
@@ -41,8 +43,8 @@ class Part:
     @property
     def content(self) -> str:
         """What its page shows."""
-        proofs = _RELATIVE.sub(lambda match: f'{match[1]}="../', self.proofs)
-        return f'<h1 id="{self.id}">{self.heading}</h1>\n<p><a href="../">The proofs of all pages</a></p>\n{proofs}'
+        back = '<p><a href="../">The proofs of all pages</a></p>'
+        return f'<h1 id="{self.id}">{self.heading}</h1>\n{back}\n{deeper(self.proofs, 1)}'
 
 
 def split(page: str) -> tuple[str, Sequence[Part]]:
@@ -52,7 +54,8 @@ def split(page: str) -> tuple[str, Sequence[Part]]:
         return page, ()
     parts = [Part(match[1], match[2], match[3]) for match in found]
     links = "\n".join(
-        f'<li><a href="{part.id}/">{part.name}</a>: {_count(len(_ITEM.findall(part.proofs)))}</li>' for part in parts
+        f'<li><a href="{part.id}/">{part.name}</a>: {counted(len(_ITEM.findall(part.proofs)), "sentence")}</li>'
+        for part in parts
     )
     return f"{page[: found[0].start()]}<ul>\n{links}\n</ul>\n{page[found[-1].end() :]}", parts
 
@@ -72,7 +75,3 @@ def redirected(page: str, home: Mapping[str, str]) -> str:
     return _LINK.sub(
         lambda match: f'href="{match[1]}{home[match[2]]}/#{match[2]}"' if match[2] in home else match[0], page
     )
-
-
-def _count(number: int) -> str:
-    return f"{number} sentence{'' if number == 1 else 's'}"

@@ -23,7 +23,7 @@ class Verification:
 
 
 def verification(proof: Proof) -> Verification:
-    """Of the edition that the guide is about. One rule that is stale or fails leaves the whole unverified."""
+    """The verification of the guide's edition. It is empty if any rule fails or has stale results."""
     config = proof.spec.config
     edition = config.first_edition
     verdicts = [proof.rule(rule, surface, edition) for rule in proof.spec.rules.values() for surface in config.surfaces]

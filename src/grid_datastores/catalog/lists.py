@@ -1,4 +1,7 @@
-"""Lists of versions, page by page. A query reads the page that it returns, however many versions there are."""
+"""Lists of versions, page by page. Each order has an index, so a query reads its page and those before it.
+
+A filter, and the count of the versions that a deletion kept, can read all versions of the datastore or user.
+"""
 
 from __future__ import annotations
 

@@ -28,11 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Connection, Row, Select
+    from sqlalchemy import ColumnElement, Connection, Row, Select, TextClause
 
 MAX_REFRESHES = 4  # of an upload's activity per expiry period
 _UNFINISHED = [phase.value for phase in Phase if phase.unfinished]
-_COUNTED = [phase.value for phase in Phase if phase.counts_against_quota]
 
 
 class Versions:
@@ -348,11 +347,11 @@ class Versions:
         return [to_version(row) for row in self._connection.execute(query)]
 
 
-def _unused(owner_id: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
+def _unused(owner_id: str, now: datetime) -> tuple[ColumnElement[bool] | TextClause, ...]:
     """Return the conditions for the owner's versions that count against the quota and that no workload holds."""
     table, mounts, workloads = schema.versions, schema.mounts, schema.workloads
     held = select(mounts.c.version_id).join(workloads, workloads.c.id == mounts.c.workload_id).where(holding(now))
-    return table.c.owner_id == owner_id, table.c.phase.in_(_COUNTED), table.c.id.not_in(held)
+    return table.c.owner_id == owner_id, schema.CURRENT, table.c.id.not_in(held)
 
 
 def to_version(row: Row[tuple[object, ...]]) -> Version:

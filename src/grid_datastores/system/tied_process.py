@@ -27,6 +27,8 @@ if sys.platform == "linux":
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
 os.set_inheritable(pipe, False)
+for number in (signal.SIGPIPE, signal.SIGXFSZ):
+    signal.signal(number, signal.SIG_DFL)
 try:
     os.execv(program, sys.argv[3:])
 except OSError as error:
@@ -37,8 +39,8 @@ except OSError as error:
 def start_tied(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start the command, whose first word is the path of its program. Raises `OSError` if it cannot be executed.
 
-    The kernel kills the command when the calling thread's process dies, on Linux only. Processes that the command
-    starts are not killed with it.
+    On Linux, the kernel kills the command when the calling thread ends, so call this in the main thread. Processes that
+    the command starts are not killed with it.
     """
     reading, writing = os.pipe()
     launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), str(writing), *command]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from living_spec.markdown.context import banner
-from living_spec.markdown.markup import paragraph
+from living_spec.markdown.markup import counted, paragraph
+from living_spec.markdown.site import last_run
 from living_spec.results import Kind
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ def state(context: Context, block: Block) -> Lines:
     }
     whole = holding == len(verdicts)
     symbol = f'<span aria-hidden="true">{"✓" if whole else "!"}</span>'
-    rules = _count(len(verdicts), "rule")
+    rules = counted(len(verdicts), "rule")
     count = f"All {rules} hold" if whole else f"{holding} of {rules} hold on every surface"
-    where = f"seen in {_count(len(spec.scenarios), 'scenario')} on {_count(len(surfaces), 'surface')}"
+    where = f"seen in {counted(len(spec.scenarios), 'scenario')} on {counted(len(surfaces), 'surface')}"
     line = f"{symbol} **{count}**, {where}{_last_run(context)}."
     return [*banner(block, problems), *paragraph(line, f"spec-state .{'spec-holds' if whole else 'spec-known'}")]
 
@@ -46,11 +46,7 @@ def _fine(verdict: Verdict) -> bool:
     return verdict.kind in _FINE and not verdict.unproven
 
 
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
-
-
 def _last_run(context: Context) -> str:
     evidence = context.proof.evidence
-    started = [one.started for key in evidence if key.edition == context.edition for one in evidence[key]]
-    return f" on {datetime.fromisoformat(max(started)):%Y-%m-%d at %H:%M} UTC" if started else ""
+    when = last_run(one for key in evidence if key.edition == context.edition for one in evidence[key])
+    return f" on {when}" if when else ""

@@ -44,6 +44,11 @@ def paragraph(text: str, css: str, *attributes: str) -> Lines:
     return [text, f"{{ {' '.join((f'.{css}', *attributes))} }}", ""]
 
 
+def counted(number: int, thing: str) -> str:
+    """The number with its noun, in the singular or plural."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
 def fence(language: str, content: str) -> Lines:
     """Fenced code; the fence is longer than any run of backticks in it."""
     longest = max((len(run) for run in re.findall(r"`+", content)), default=0)

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from living_spec.markdown.context import banner
-from living_spec.markdown.markup import authored, literal, paragraph, result, table
+from living_spec.markdown.markup import authored, counted, literal, paragraph, result, table
 from living_spec.markdown.site import last_run
 from living_spec.results import Kind
 
@@ -63,7 +63,7 @@ def summary(context: Context, block: Block) -> Lines:
     many = (len(proof.spec.rules), "rule"), (len(proof.spec.scenarios), "scenario")
     return [
         *banner(block, problems),
-        *paragraph(f"{', '.join(_count(*one) for one in many)}.", "spec-summary"),
+        *paragraph(f"{', '.join(counted(*one) for one in many)}.", "spec-summary"),
         *table(["Scenarios on", *(kind.value for kind in kinds)], rows),
         *_caption(context, (edition for edition, _ in columns)),
     ]
@@ -84,10 +84,6 @@ def _columns(context: Context) -> dict[tuple[str, str], str]:
 def _counts(proof: Proof, edition: str, surface: str) -> bool:
     """Whether a site relies on the results of a surface."""
     return surface in proof.relied_on(edition)
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _caption(context: Context, editions: Iterable[str]) -> Lines:

@@ -9,6 +9,19 @@ from playwright.sync_api import Locator, Page
 
 from living_spec.recorder import Recorder
 
+# The scenarios whose pages the guide shows, of one edition: every picture takes its time.
+PICTURED = {
+    "delete-two-of-four",
+    "session-uses-it",
+    "already-deleted",
+    "uploads-are-counted",
+    "paused",
+    "no-byte-left",
+    "address-shown",
+    "mounted-shown",
+    "run-canceled",
+    "over-the-quota",
+}
 # As in transcripts, a picture shows names and folders that are the same in every run.
 _SHOW = """(names) => {
   window.realTexts = [];

@@ -28,7 +28,7 @@ from acceptance.surfaces.browsing import (
     receipt_in,
     start_button,
 )
-from acceptance.surfaces.pictures import take
+from acceptance.surfaces.pictures import PICTURED, take
 from living_spec.recorder import Recorder
 
 # The name of each file or folder, which ends with a slash; its size in bytes, and where its last link leads.
@@ -37,19 +37,6 @@ _ROWS = """(rows) => rows.map((row) => [
   row.querySelector("data").value,
   [...row.querySelectorAll("a")].at(-1).getAttribute("href"),
 ])"""
-# The scenarios whose pages the guide shows, of one edition: every picture takes its time.
-_PICTURED = {
-    "delete-two-of-four",
-    "session-uses-it",
-    "already-deleted",
-    "uploads-are-counted",
-    "paused",
-    "no-byte-left",
-    "address-shown",
-    "mounted-shown",
-    "run-canceled",
-    "over-the-quota",
-}
 
 
 class UiSurface:
@@ -59,7 +46,7 @@ class UiSurface:
         self._url = url
         self._user = user
         self._chromium = chromium
-        shown = evidence.key.edition == "reference" and evidence.key.scenario in _PICTURED
+        shown = evidence.key.edition == "reference" and evidence.key.scenario in PICTURED
         self._pictured = evidence if shown else None
         self._labels: set[str] = set()
         self._moved = False

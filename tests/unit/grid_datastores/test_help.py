@@ -86,6 +86,7 @@ def test_the_address_of_the_guide_ends_with_a_slash(monkeypatch: pytest.MonkeyPa
         "https://ana:key@docs.example/",
         'https://docs.example/"',
         "https://[1]/",
+        "https://docs.example:65536/",
         "https:///grid",
     ],
 )

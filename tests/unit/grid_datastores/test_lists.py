@@ -5,20 +5,21 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from in_process import Browser
 from manual_clock import Clock
-from sqlalchemy import event, insert, select, update
+from many_versions import MANY, filled, roomy, upload
+from sqlalchemy import event, insert, select
 
 from grid_datastores.catalog import schema
 from grid_datastores.domain.errors import NotFound
 from grid_datastores.domain.lists import Selection, SortColumn, SortOrder, VersionList
-from grid_datastores.domain.model import Phase, Source, SourceKind, User, WorkloadKind, WorkloadState
-from grid_datastores.service import Service, open_service
+from grid_datastores.domain.model import Phase, User, WorkloadKind, WorkloadState
+from grid_datastores.service import Service
 from grid_datastores.service.listing import (
     DATASTORES_PER_PAGE,
     MAX_KEPT,
@@ -26,61 +27,12 @@ from grid_datastores.service.listing import (
     NEWEST_VERSIONS,
     VERSIONS_PER_PAGE,
 )
-from grid_datastores.settings import Limits, Settings
-from grid_datastores.storage import Manifest
-
-MANY = 400
 
 
 @pytest.fixture
 def service(tmp_path: Path, clock: Clock) -> Iterator[Service]:
-    settings = Settings(
-        tmp_path, tmp_path / "data" / "catalog.sqlite", Limits(quota=10 * MANY, upload_expiry=clock.expiry)
-    )
-    opened = open_service(settings, lambda: None, clock, lambda: clock.steady, "boot")
-    yield opened
-    opened.context.catalog.close()
-
-
-def filled(service: Service, owner: User, name: str, count: int, phase: Phase = Phase.AVAILABLE) -> None:
-    """Write versions 1 to `count` of this name into the catalog. The size of each differs, and so does its last use."""
-    created = service.now()
-    deleted = created + timedelta(days=1) if phase is Phase.DELETED else None
-    rows = [
-        {
-            "id": f"{name}-{number}",
-            "owner_id": owner.id,
-            "datastore_id": name,
-            "name": name,
-            "number": number,
-            "source_kind": "files",
-            "source_location": f"/data/{name}/run-{number}",
-            "phase": phase.value,
-            "created_at": created - timedelta(seconds=count - number),
-            "active_at": created,
-            "size_bytes": number * 37 % 101 * 1000,
-            "file_count": number * 53 % 103,
-            "last_used_at": created + timedelta(seconds=number * 61 % 107) if number % 3 else None,
-            "deleted_at": deleted and deleted + timedelta(seconds=number * 7 % 11),
-            "deleted_by": owner.name if deleted else "",
-        }
-        for number in range(1, count + 1)
-    ]
-    with service.context.catalog._engine.begin() as connection:
-        datastore = {"id": name, "owner_id": owner.id, "name": name, "last_number": count}
-        connection.execute(insert(schema.datastores), [datastore])
-        connection.execute(insert(schema.versions), rows)
-
-
-def upload(service: Service, owner: User, name: str = "data", *, failed: bool = False) -> str:
-    """Return the id of a new version, which is available or has failed."""
-    begun = service.uploads.begin(owner, name, Source(SourceKind.FILES, f"/home/{owner.name}/{name}"))
-    if failed:
-        with service.context.catalog.write() as tx:
-            tx.versions.fail(begun.id, "The archive is damaged.", service.now())
-    else:
-        service.uploads.publish(owner, begun.id, Manifest.of([]))
-    return begun.id
+    with roomy(tmp_path, clock) as service:
+        yield service
 
 
 def text_of(page: str) -> str:
@@ -155,68 +107,6 @@ def more(service: Service, owner: User, name: str, phase: Phase) -> None:
         last = connection.execute(select(schema.versions).where(schema.versions.c.id == f"{name}-52")).one()._mapping
         rows = [{**last, "id": f"{name}-more-{n}", "number": 52 + n, "phase": phase.value} for n in range(1, MANY)]
         connection.execute(insert(schema.versions), rows)
-
-
-# Totals
-
-
-def counted(service: Service) -> dict[str, tuple[int, int, int]]:
-    """Return how many current and failed versions each datastore has, and the size of the current ones, by counting."""
-    table = schema.versions.c
-    with service.context.catalog._engine.begin() as connection:
-        totals = dict.fromkeys(connection.execute(select(schema.datastores.c.name)).scalars(), (0, 0, 0))
-        for row in connection.execute(select(table.name, table.phase, table.size_bytes)):
-            current, failed = Phase(row.phase).counts_against_quota, row.phase == Phase.FAILED
-            before = totals[row.name]
-            size = row.size_bytes if current else 0
-            totals[row.name] = (before[0] + current, before[1] + failed, before[2] + size)
-    return totals
-
-
-def stored(service: Service) -> dict[str, tuple[int, int, int]]:
-    """Return the stored totals of the datastores. Those of each user are the sums of their datastores'."""
-    table, users = schema.datastores, schema.users
-    with service.context.catalog._engine.begin() as connection:
-        rows = connection.execute(select(table)).all()
-        for user in connection.execute(select(users)):
-            mine = [row for row in rows if row.owner_id == user.id]
-            sums = (sum(row.version_count for row in mine), sum(row.failed_count for row in mine))
-            assert (user.version_count, user.failed_count) == sums
-        return {row.name: (row.version_count, row.failed_count, row.size_bytes) for row in rows}
-
-
-def test_the_stored_totals_follow_every_change(service: Service, ana: User, clock: Clock) -> None:
-    ben, _key = service.accounts.add("ben")
-    filled(service, ben, "birds", 3)
-    steps: list[Callable[[], object]] = [
-        lambda: filled(service, ana, "data", 5),
-        lambda: upload(service, ana, failed=True),
-        lambda: upload(service, ana, "other"),
-        lambda: service.uploads.begin(ana, "other", Source(SourceKind.FILES, "")),
-        lambda: service.deletion.delete(ana, "data-2"),
-        lambda: clock.go(clock.expiry + 1),
-        service.finishing.expire,
-        lambda: _resized(service, "data-1"),
-        lambda: _transferred(service, ben, ana),
-    ]
-    seen = []
-    for step in steps:
-        step()
-        assert stored(service) == counted(service)
-        seen.append(stored(service).get("data"))
-    assert seen[0] != seen[1] != seen[4]
-    assert service.reading.quota(ana).used == 4 + 1 + 3
-
-
-def _resized(service: Service, version_id: str) -> None:
-    with service.context.catalog._engine.begin() as connection:
-        mine = update(schema.versions).where(schema.versions.c.id == version_id)
-        assert connection.execute(mine.values(size_bytes=7)).rowcount == 1
-
-
-def _transferred(service: Service, old: User, new: User) -> None:
-    with service.context.catalog.write() as tx:
-        assert tx.owners.transfer(old, new)
 
 
 # The pages

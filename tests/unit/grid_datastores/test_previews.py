@@ -1,4 +1,4 @@
-"""The preview of a file, also of one that is made to harm who looks at it."""
+"""The preview of a file, even of a file that is made to attack the reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""URLs that need no credentials are one user's, and end with the user's key."""
+"""A signed URL belongs to one user, and a new key of that user invalidates it."""
 
 from __future__ import annotations
 

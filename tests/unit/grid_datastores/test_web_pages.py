@@ -137,7 +137,7 @@ def test_two_files_with_the_same_path_are_named_before_a_number_is_taken(browser
 
 
 def test_a_refusal_marks_its_times_and_nothing_else(service: Service, ana: User, browser: Browser) -> None:
-    """So that a script can show them in the reader's zone. What a user wrote stays text."""
+    """A script then shows the times in the reader's zone. Text of users stays text."""
     version = _version(service, ana)
     service.deletion.delete(ana, version.id)
     page = browser.send("GET", f"{PAGE}/delete").text

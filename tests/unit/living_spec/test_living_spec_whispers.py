@@ -114,9 +114,9 @@ def test_a_picture_has_its_size_and_waits_below_the_first_screen(at: Project) ->
     assert picture == "lazy"
 
 
-@pytest.mark.proves("sentence-opens-its-proof", reads=["docs/assets/spec.css"])
+@pytest.mark.proves("sentence-opens-its-proof", reads=["docs/assets/proof.css"])
 def test_the_mark_of_a_proof_shows_under_the_pointer_and_the_focus() -> None:
-    css = re.sub(r"/\*.*?\*/", "", (ROOT / "docs/assets/spec.css").read_text("utf-8"), flags=re.DOTALL)
+    css = re.sub(r"/\*.*?\*/", "", (ROOT / "docs/assets/proof.css").read_text("utf-8"), flags=re.DOTALL)
     rules = [(selectors.strip(), style) for selectors, style in re.findall(r"([^{}]+)\{([^{}]*)\}", css)]
     usual = next(
         style for selectors, style in rules if selectors == ".md-typeset .spec-mark-bare" and "opacity" in style

@@ -58,7 +58,7 @@ class View:
 
     def direction(self, column: SortColumn) -> str:
         """Return how the list is sorted by this column, in the words of `aria-sort`."""
-        return f"{self.order.name.lower()}" if column == self.column else "none"
+        return self.order.name.lower() if column == self.column else "none"
 
     def by(self, column: SortColumn) -> str:
         """Return the address of the list sorted by this column, or in the other direction if it already is."""
