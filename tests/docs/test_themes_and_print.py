@@ -62,7 +62,7 @@ def test_the_terminal_plays_and_stands_still_for_those_who_want_no_motion(addres
     page.goto(f"{address}/")
     last = page.locator(".terminal-wide text").last
     assert last.evaluate("line => line.getAnimations().length") == 1
-    box = page.get_by_label("Show it at once")
+    box = page.get_by_label("Skip the animation")
     box.press("Space")
     assert last.evaluate("line => line.getAnimations().length") == 0
     box.press("Space")

@@ -41,7 +41,7 @@ REASONS: dict[tuple[Phase, Phase], str] = {
 COLUMN = (Phase.UPLOADING, Phase.FETCHING, Phase.OPTIMIZING, Phase.AVAILABLE, Phase.DELETED)
 _LEFT = 350  # of the column
 # Of an arrow past a box, by where it ends: its x, and how far below the top of its box it begins.
-_LANES = {Phase.OPTIMIZING: (240, 34), Phase.AVAILABLE: (130, 22), Phase.DELETED: (20, 10)}
+_LANES = {Phase.OPTIMIZING: (240, 37), Phase.AVAILABLE: (130, 22), Phase.DELETED: (20, 7)}
 
 
 def can_i_delete() -> str:
@@ -104,4 +104,4 @@ def _around(drawing: Drawing, here: Box, there: Box, why: str, end: Phase) -> No
     """An arrow on the left of the column, past the boxes between."""
     lane, start = _LANES[end]
     level, arrival = here.y + start, there.y + 20
-    drawing.arrow([(here.x, level), (lane, level), (lane, arrival), (there.x - 2, arrival)], why, (lane + 6, level - 6))
+    drawing.arrow([(here.x, level), (lane, level), (lane, arrival), (there.x - 2, arrival)], why, (lane + 6, level - 4))

@@ -27,8 +27,6 @@ if sys.platform == "linux":
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
 os.set_inheritable(pipe, False)
-for number in (signal.SIGPIPE, signal.SIGXFSZ):
-    signal.signal(number, signal.SIG_DFL)
 try:
     os.execv(program, sys.argv[3:])
 except OSError as error:

@@ -26,12 +26,13 @@ def known_issues(context: Context, block: Block) -> Lines:
     opened = [issue for issue in issues if issue.open]
     closed = [issue for issue in issues if not issue.open]
     lines = banner(block, {issue.id: _verdict(context, issue) for issue in issues})
-    lines += _listed(context, opened) if opened else paragraph("No issue is open.", "spec-caption")
+    lines += _elsewhere(context, opened) if opened else paragraph("No issue is open.", "spec-caption")
     named = [
         edition for edition in context.proof.spec.config.editions if any(edition in one.editions for one in issues)
     ]
     for line in context.editions(named):
         lines += paragraph(line, "spec-caption")
+    lines += _listed(context, opened)
     if closed:
         lines += [
             *paragraph("Closed; their scenarios must hold:", "spec-caption"),
@@ -58,6 +59,14 @@ def known_issue(context: Context, block: Block) -> Lines:
         *banner(block, {issue.id: _verdict(context, issue)}),
         *table(["Known issue", literal(issue.id)], rows),
     ]
+
+
+def _elsewhere(context: Context, opened: Iterable[Issue]) -> Lines:
+    """That the edition of the page has no open issue, if only others have."""
+    if any(context.edition in issue.editions for issue in opened):
+        return []
+    name = literal(context.proof.spec.config.editions[context.edition].name)
+    return [f"**No issue is open in {name}**, the edition of this guide. Open in other editions:", ""]
 
 
 def _listed(context: Context, issues: Iterable[Issue]) -> Lines:

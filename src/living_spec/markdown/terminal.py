@@ -54,7 +54,7 @@ def terminal(context: Context, block: Block) -> Lines:
             return lines  # a fresh run may record them
         raise SpecError(f"The run has recorded no commands on {context.surfaces[surface]}.")
     drawings = "".join(_drawing(name, columns, records) for name, columns in _WIDTHS.items())
-    still = '<input type="checkbox" id="terminal-still"><label for="terminal-still">Show it at once</label>'
+    still = '<input type="checkbox" id="terminal-still"><label for="terminal-still">Skip the animation</label>'
     text = "\n".join(f"{_PROMPT}{record.command}\n{record.output.rstrip()}" for record in records)
     return [
         *lines,

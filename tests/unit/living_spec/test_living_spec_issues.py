@@ -165,6 +165,10 @@ def article(project: Project, page: str) -> lxml.html.HtmlElement:
     return lxml.html.parse(project.root / "site" / page).getroot().xpath("//article")[0]
 
 
+def paragraphs(project: Project, page: str) -> list[str]:
+    return [" ".join(one.text_content().split()) for one in article(project, page).xpath("./p")]
+
+
 @pytest.mark.proves("open-issue-warns-beside-the-rule", "open-issues-are-listed")
 def test_pages_warn_of_an_open_issue_and_list_it(listed: Project) -> None:
     listed.write("docs/known-issues/index.md", "# Known issues\n\n::: known-issues\n")
@@ -180,12 +184,11 @@ def test_pages_warn_of_an_open_issue_and_list_it(listed: Project) -> None:
     assert "What to do: Use the API." in warning.text_content()
     assert warning.xpath(".//a/@href") == ["known-issues/loses-two/"]
     assert len(article(listed, "other/index.html").xpath("//p[@class='spec-issue']")) == 1
-    shown = article(listed, "known-issues/index.html").xpath("//p[a]")[0]
-    assert [" ".join(one.text_content().split()) for one in (shown, *shown.itersiblings())][:4] == [
+    assert paragraphs(listed, "known-issues/index.html") == [
+        "Reference: The shelf as it should be.",
         "The second item goes, too",
         "CLI, in the edition Reference: open since 2026-03-01",
         "What to do: Use the API.",
-        "Reference: The shelf as it should be.",
     ]
     facts = article(listed, "known-issues/loses-two/index.html")
     assert facts.xpath(".//td/a/@href") == ["../../spec/deleting/#delete-one"]
@@ -198,6 +201,15 @@ def test_pages_warn_of_an_open_issue_and_list_it(listed: Project) -> None:
         "not run",
         "not on this surface",
     ]
+
+
+def test_an_issue_of_another_edition_alone_is_listed_as_one_of_that_edition(proven: Project) -> None:
+    proven.write(PAGE, ISSUE.replace("editions: [reference]", "editions: [shipped]"))
+    proven.write("docs/known-issues/index.md", "# Known issues\n\n::: known-issues\n")
+    assert proven.mkdocs("--strict").code == 0
+    assert paragraphs(proven, "known-issues/index.html")[0] == (
+        "No issue is open in Reference, the edition of this guide. Open in other editions:"
+    )
 
 
 def test_a_closed_issue_is_listed_below_and_warns_of_nothing(proven: Project) -> None:
