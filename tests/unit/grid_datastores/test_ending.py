@@ -88,9 +88,10 @@ def test_the_last_one_is_said_to_free_the_version(
     assert "paused since 2026-01-01 00:00:00 UTC" in asking
     assert "Then nothing uses it, and you can delete it." in asking
     back = browser.press(f"/workloads/session/{session.id}/delete", back=ASKS).headers["location"]
-    page = _words(browser.get(back))
-    assert "Session tuning ended at 2026-01-01 00:00:00 UTC. It no longer holds version 1 of data." in page
-    assert "Delete version 1 of data?" in page
+    page = browser.get(back)
+    at = '<time datetime="2026-01-01T00:00:00+00:00">2026-01-01 00:00:00 UTC</time>'
+    assert f"Session tuning ended at {at}. It no longer holds version 1 of data." in page
+    assert "Delete version 1 of data?" in _words(page)
 
 
 def test_a_run_that_has_ended_is_deleted_from_the_list(

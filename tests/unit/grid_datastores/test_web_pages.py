@@ -148,3 +148,13 @@ def test_a_refusal_marks_its_times_and_nothing_else(service: Service, ana: User,
     hostile = browser.send("GET", "/%3Cb%3E%2F2026-01-02 03:04:05 UTC<script>").text
     assert "/&lt;b&gt;/<time" in hostile
     assert "UTC</time>&lt;script&gt;" in hostile
+
+
+def test_the_question_says_that_what_arrived_of_an_unfinished_version_is_erased(
+    service: Service, ana: User, browser: Browser, version: Version
+) -> None:
+    """An unfinished version has no counts yet, so the page would say that nothing is in it."""
+    service.uploads.begin(ana, "data", Source(SourceKind.FILES, "data"))
+    said = "are finished. What has arrived so far is erased, too."
+    assert f"0 files, 0 bytes {said}" in browser.get("/datastores/data/versions/2/delete")
+    assert said not in browser.get(f"{PAGE}/delete")
