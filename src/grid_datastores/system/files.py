@@ -61,7 +61,7 @@ def append_durably(path: Path, data: bytes) -> None:
 
 
 def make_private(path: Path) -> None:
-    """Take the permissions of group and others away. Best effort: the file may belong to another user."""
+    """Remove the permissions of group and others. Best effort: the file may belong to another user."""
     with suppress(OSError):
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
