@@ -31,7 +31,7 @@ EXPECTED = {
         "deleted the wrong version",
         "trash",
     ),
-    "how-to/why-refused/": ("permission", "in use", "why can't I delete", "why was it refused", "locked"),
+    "how-to/why-refused/": ("permission", "in use", "why can't I delete", "why was it refused", "locked", "not found"),
     "how-to/make-room/": ("free space", "make room", "quota", "too many versions", "limit of versions"),
     "how-to/scripts/": ("curl", "json", "exit code", "authentication", "python", "automate"),
     "how-to/browser/": ("browser", "web ui", "which button"),
@@ -49,6 +49,7 @@ EXPECTED = {
     "reference/configuration/": ("environment variables",),
     "reference/errors/": ("error message",),
     "your-server/": ("staging",),
+    "changelog/": ("changelog",),
     "faq/": ("price",),
 }
 
