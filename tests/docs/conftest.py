@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from built_site import Site, read_site
@@ -25,7 +26,16 @@ def site() -> Site:
     return read_site(ROOT / "site")
 
 
-class _Quiet(SimpleHTTPRequestHandler):
+class _Handler(SimpleHTTPRequestHandler):
+    """Serves the site below the path of its address, without a log."""
+
+    def __init__(self, *args: Any, root: str, **named: Any) -> None:
+        self._root = root
+        super().__init__(*args, **named)
+
+    def translate_path(self, path: str) -> str:
+        return super().translate_path("/" + path.removeprefix(self._root))
+
     def log_message(self, format: str, *args: object) -> None:
         """Nobody reads it."""
 
@@ -33,10 +43,10 @@ class _Quiet(SimpleHTTPRequestHandler):
 @pytest.fixture(scope="session")
 def address(site: Site) -> Iterator[str]:
     """Where the built site is served."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(site.folder)))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, root=site.root, directory=str(site.folder)))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
+    yield f"http://127.0.0.1:{server.server_port}{site.root.rstrip('/')}"
     server.shutdown()
     thread.join()
     server.server_close()
