@@ -49,8 +49,9 @@ def _several_owners(machine: Machine, grid: str | None = None) -> None:
             """
             DELETE FROM settings WHERE key = 'local-owner';
             UPDATE users SET name = 'user1';
-            INSERT INTO users SELECT 'second', 'user2', key_hash, '2099-01-01 00:00:00.000000' FROM users;
-            INSERT INTO datastores SELECT 'second', 'second', name, 1 FROM datastores;
+            INSERT INTO users (id, name, key_hash, created_at)
+                SELECT 'second', 'user2', key_hash, '2099-01-01 00:00:00.000000' FROM users;
+            INSERT INTO datastores (id, owner_id, name, last_number) SELECT 'second', 'second', name, 1 FROM datastores;
             UPDATE datastores SET last_number = 1;
             UPDATE versions SET owner_id = 'second', datastore_id = 'second', number = 1 WHERE number = 2;
             """

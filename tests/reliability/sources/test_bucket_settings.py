@@ -117,11 +117,12 @@ def test_without_a_server_it_is_one_sentence(embedded: Machine, setting: tuple[s
 @pytest.mark.proves("bucket-variables")
 def test_a_server_tells_it_and_goes_on_telling(own_server: ServerProcess, embedded: Machine) -> None:
     """More often than it has workers that could die of it, the last time of what only the library finds out."""
-    own_server.operate({"AWS_ENDPOINT_URL": "junk"})
+    own_server.operate({"GRID_ALLOW_SOURCE_BUCKETS": "birds", "AWS_ENDPOINT_URL": "junk"})
     machine = Machine(embedded.grid, embedded.home, own_server, own_server.add_user("ana"))
     for _ in range(7):
         machine.run("datastore", "create", "s3://birds/x").refused("AWS_ENDPOINT_URL is not a valid endpoint URL")
-    own_server.operate({"AWS_SKIP_SIGNATURE": "false", "AWS_METADATA_ENDPOINT": "junk"})
+    role = {"AWS_SKIP_SIGNATURE": "false", "AWS_METADATA_ENDPOINT": "junk"}
+    own_server.operate({"GRID_ALLOW_SOURCE_BUCKETS": "birds", **role})
     machine.run("datastore", "create", "s3://birds/x").refused("The bucket birds cannot be accessed")
 
 
@@ -137,7 +138,7 @@ def test_what_is_no_exception_fails_the_version_and_nothing_else(embedded: Machi
 def test_what_is_no_exception_leaves_a_server_alive(embedded: Machine, tmp_path: Path) -> None:
     (tmp_path / "server").mkdir()
     server = ServerProcess(prepared(tmp_path, _PANIC), tmp_path / "server")
-    server.start()
+    server.operate({"GRID_ALLOW_SOURCE_BUCKETS": "birds"})
     machine = Machine(embedded.grid, embedded.home, server, server.add_user("ana"))
     try:
         for _ in range(7):
