@@ -10,10 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
     from uvicorn import Config
     from uvicorn.server import ServerState
@@ -46,6 +48,18 @@ class ConnectionLimits:
         return cls(maximum=max(1, min(MAX_CONNECTIONS, room)))
 
 
+class _Flow(FlowControl):
+    """Calls `on_read` when the app asks for the next piece of a body."""
+
+    def __init__(self, transport: asyncio.Transport, on_read: Callable[[], object]) -> None:
+        super().__init__(transport)
+        self._on_read = on_read
+
+    def resume_reading(self) -> None:
+        self._on_read()
+        super().resume_reading()
+
+
 class TimedProtocol(H11Protocol):
     """An HTTP connection that ends when it waits too long for its client.
 
@@ -69,11 +83,13 @@ class TimedProtocol(H11Protocol):
         self._limits = limits
         self._progress_at = self.loop.time()
         self._unread = 0  # when it was last counted
+        self._reads_body = False  # whether the app waits for a piece of the body
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start waiting for the headers of a request."""
         super().connection_made(transport)
+        self.flow = _Flow(transport, self._begin_reading)
         self._made_progress()
         self._check()
         if len(self.connections) > self._limits.maximum:
@@ -88,6 +104,7 @@ class TimedProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Take data. Each piece of a body is progress, but a piece of the headers is none."""
         in_body = self._in_request()
+        self._reads_body = False
         super().data_received(data)
         if in_body or self._in_request():
             self._made_progress()
@@ -108,8 +125,12 @@ class TimedProtocol(H11Protocol):
         self._notice_reading()
         if not self._in_request():
             return self._progress_at
-        sends = self.cycle.more_body and not self.flow.read_paused and not self.cycle.waiting_for_100_continue
+        sends = self._reads_body and self.cycle.more_body
         return self._progress_at if sends or self.flow.write_paused else None
+
+    def _begin_reading(self) -> None:
+        self._reads_body = True
+        self._made_progress()
 
     def _in_request(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import resource
 import socket
 import threading
@@ -26,6 +27,8 @@ _MUCH = 64 * 2**20  # bytes, more than buffers hold
 async def _app(scope: Any, receive: Any, send: Any) -> None:
     """Answers with the body, or with much more than buffers hold, at once or in pieces."""
     body, more = b"", True
+    if scope["path"] == "/busy":
+        await asyncio.sleep(1.5 * _PATIENT)
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -112,6 +115,20 @@ def test_a_slow_body_lives_as_long_as_it_makes_progress(patient: tuple[str, int]
     with socket.create_connection(patient) as client:
         client.sendall(_POST)
         assert _drip(client, b"0123456789", _PATIENT / 8), "which takes longer than the timeout"
+        assert client.recv(1000).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.proves("slow-transfers-live")
+def test_the_time_that_the_server_needs_does_not_count(patient: tuple[str, int]) -> None:
+    """The server asks for the body after the timeout; the client then needs most of its own."""
+    with socket.create_connection(patient) as client:
+        client.settimeout(30)
+        client.sendall(
+            _POST.replace(b"POST /", b"POST /busy").replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n")
+        )
+        assert client.recv(1000).startswith(b"HTTP/1.1 100")
+        threading.Event().wait(_PATIENT / 2)
+        client.sendall(b"0123456789")
         assert client.recv(1000).startswith(b"HTTP/1.1 200")
 
 
