@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from living_spec.config import Config
 
+_LARGEST_PORT = 65535
 _POLL_INTERVAL = 0.1  # seconds
 _GRACE_PERIOD = 30  # seconds in which a child ends after it was interrupted
 
@@ -74,15 +75,16 @@ def _missing(config: Config) -> Iterator[tuple[str, Sequence[str]]]:
 
 def _check_free(address: str) -> None:
     host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal():
+    if not host or not port.isdecimal() or int(port) > _LARGEST_PORT:
         raise click.UsageError(f"{address!r} is no address. Give HOST:PORT, for example 127.0.0.1:8000.")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, int(port)))
-        except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise SpecError(f"Cannot serve at {address}: {reason}. Choose another address with --address.") from error
+        except OSError as error:
+            raise SpecError(
+                f"Cannot serve at {address}: {error.strerror}. Choose another address with --address."
+            ) from error
 
 
 @contextmanager

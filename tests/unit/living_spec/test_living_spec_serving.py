@@ -85,3 +85,10 @@ def test_an_address_that_is_taken_is_refused_in_one_sentence(project: Project) -
     assert done.code == 1
     reason = os.strerror(98)
     assert done.output == f"Error: Cannot serve at 127.0.0.1:{port}: {reason}. Choose another address with --address.\n"
+
+
+@pytest.mark.parametrize("address", ["nowhere", ":8000", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536"])
+def test_what_is_no_address_is_a_usage_error(project: Project, address: str) -> None:
+    done = project.living_spec("serve", "--address", address)
+    assert done.code == 2
+    assert f"'{address}' is no address. Give HOST:PORT, for example 127.0.0.1:8000." in done.output
