@@ -224,7 +224,7 @@ def test_a_deleted_version_is_not_fetched_on(server: ServerProcess, person: Peop
         eve.delete(version)
     wait_until(lambda: slow.left >= set(slow.asked()) - {"/fast.zip"}, "the fetches are given up")
     eve.gets(fast)  # what waited behind them has its turn
-    assert _in_scratch(server.folder) == []
+    wait_until(lambda: not _in_scratch(server.folder), "their unnamed files are closed")
     wait_until(lambda: [path.name for path in server.data.iterdir()] == [fast], "no byte of them is left")
     assert {eve.http.get(f"{DATASTORES}/{version}").status_code for version in drips.values()} == {410}
 
