@@ -9,7 +9,7 @@ STAGE := $(PYTHON) tests/timetable.py run
 # The tests start thousands of processes: let Python compile each module once, also where the environment forbids it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: site docs test test-fast checks evidence shipped defects mutation builders benchmarks setup lock clean
+.PHONY: site docs test test-fast checks evidence shipped defects mutation builders bench setup lock clean
 
 site: setup
 	PYTHONPATH=tools $(BIN)/python -m guide
@@ -86,9 +86,9 @@ setup: .venv/ready .venv/browser .venv/nginx
 	$(BIN)/python tools/install.py
 	@touch $@
 
-# Speed, as ratios; wants a quiet machine.
-benchmarks: setup
-	$(BIN)/python tests/benchmarks/run.py
+# Speed, as ratios to peers; wants a quiet machine, restic and borg. ROWS="create" measures some rows only.
+bench: setup
+	$(BIN)/python tests/benchmarks/run.py $(ROWS)
 
 # Hashes only: a lock that names download addresses does not belong here.
 lock: setup
