@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from grid_datastores.catalog.facts import LOCAL_OWNER, SIGNING_KEY
-from grid_datastores.domain.errors import NameTaken, NotFound, NotSignedIn
+from grid_datastores.domain.errors import NameTaken, NotFound, NotSignedIn, NotThatState
 from grid_datastores.domain.model import User
 from grid_datastores.domain.naming import check_name
 from grid_datastores.service.owner import choose_owner, find_owner, hidden_versions_notice
@@ -146,7 +146,17 @@ class Accounts:
     def ensure_signing_key(self) -> None:
         """Store a key that signs the server's URLs, unless there is one. It stays the same after a restart."""
         with self._context.catalog.write() as tx:
-            tx.facts.get_or_put(SIGNING_KEY, secrets.token_hex(32))
+            tx.facts.get_or_put(SIGNING_KEY, _fresh_signing_key())
+
+    def rotate_signing_key(self) -> None:
+        """Replace the key that signs the server's URLs, which ends all signed URLs. Running servers use the new one.
+
+        Raises `NotThatState` if no server has run on this folder: it has no such key.
+        """
+        with self._context.catalog.write() as tx:
+            if tx.facts.get(SIGNING_KEY) is None:
+                raise NotThatState("No server has run on this folder, so it has no signing key. Nothing was changed.")
+            tx.facts.put(SIGNING_KEY, _fresh_signing_key())
 
     def url_key(self, user_id: str) -> bytes | None:
         """Return the key that signs the URLs of this user, or None if there is no such user.
@@ -158,6 +168,10 @@ class Accounts:
         if not signing_key or not key_hash:
             return None
         return hmac.digest(signing_key.encode(), key_hash.encode(), "sha256")
+
+
+def _fresh_signing_key() -> str:
+    return secrets.token_hex(32)
 
 
 def _fresh_key() -> str:
