@@ -16,6 +16,7 @@ from grid_datastores.catalog.lists import Lists
 from grid_datastores.catalog.migrations import check_migrated, migrate
 from grid_datastores.catalog.owners import Owners
 from grid_datastores.catalog.reserved_space import ReservedSpace
+from grid_datastores.catalog.sign_ins import SignIns
 from grid_datastores.catalog.users import Users
 from grid_datastores.catalog.versions import Versions
 from grid_datastores.catalog.workloads import Workloads
@@ -40,6 +41,7 @@ class Transaction:
     facts: Facts
     lists: Lists
     owners: Owners
+    sign_ins: SignIns
     users: Users
     versions: Versions
     workloads: Workloads
@@ -95,6 +97,13 @@ class Catalog:
             self.erase_secrets()
 
     @contextmanager
+    def write_at_once(self) -> Iterator[Transaction]:
+        """Yield a transaction that can change the catalog, or raise `CatalogFailed` if another writer is at work."""
+        engine = self._engine.execution_options(wait=False)
+        with self._catalog_errors(), engine.begin() as connection:
+            yield _transaction(connection)
+
+    @contextmanager
     def read(self) -> Iterator[Transaction]:
         """Yield a read-only transaction on a snapshot of the catalog. It never waits for writers."""
         with self._catalog_errors(), self._engine.connect().execution_options(read=True) as connection:
@@ -145,6 +154,7 @@ def _transaction(connection: Connection) -> Transaction:
         Facts(connection),
         Lists(connection),
         Owners(connection),
+        SignIns(connection),
         Users(connection),
         Versions(connection),
         Workloads(connection),
@@ -235,7 +245,21 @@ def _writable_engine(path: Path) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        reading = connection.get_execution_options().get("read", False)
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+        options = connection.get_execution_options()
+        if options.get("read", False):
+            connection.exec_driver_sql("BEGIN")
+        elif options.get("wait", True):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            _begin_at_once(connection)
 
     return engine
+
+
+def _begin_at_once(connection: Connection) -> None:
+    """Begin to write, or fail if there is another writer."""
+    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_TIMEOUT * 1000}")

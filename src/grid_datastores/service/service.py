@@ -17,6 +17,7 @@ from grid_datastores.service.listing import Listing
 from grid_datastores.service.reading import Reading
 from grid_datastores.service.removal import run_removals
 from grid_datastores.service.uploads import Uploads
+from grid_datastores.service.user_removal import UserRemoval
 from grid_datastores.service.workloads import Workloads
 from grid_datastores.storage import LocalStorage
 from grid_datastores.system.files import make_private
@@ -35,6 +36,7 @@ class Service:
 
     context: Context
     accounts: Accounts
+    user_removal: UserRemoval
     uploads: Uploads
     finishing: Finishing
     reading: Reading
@@ -101,6 +103,7 @@ def open_service(
     return Service(
         context,
         Accounts(context),
+        UserRemoval(context),
         Uploads(context, finishing),
         finishing,
         Reading(context),
