@@ -151,10 +151,19 @@ def _prepare_lists(connection: Connection) -> None:
         connection.exec_driver_sql(f"CREATE INDEX {index} ON versions {columns}")
 
 
+def _keep_a_log(connection: Connection) -> None:
+    """6: Storage has a log, whose newest entries the catalog keeps. The service begins it."""
+    connection.exec_driver_sql(
+        "CREATE TABLE IF NOT EXISTS log_entries"
+        " (sequence INTEGER PRIMARY KEY NOT NULL, checksum VARCHAR(64) NOT NULL, text TEXT NOT NULL)"
+    )
+
+
 _MIGRATIONS: Sequence[Callable[[Connection], None]] = (
     _separate_fetch_urls,
     _index_live_workloads,
     _store_lease_and_expiry_lengths,
     _name_fetches,
     _prepare_lists,
+    _keep_a_log,
 )

@@ -10,6 +10,7 @@ from typing import IO
 
 import click
 
+from grid_datastores.cli.admin import admin
 from grid_datastores.cli.datastore import datastore
 from grid_datastores.cli.deletion import delete
 from grid_datastores.cli.output import redirect_to_devnull
@@ -60,7 +61,7 @@ def cli() -> None:
 
 
 datastore.add_command(delete)
-for command in (datastore, session, run, cancel, serve, login, logout, status, user):
+for command in (datastore, session, run, cancel, serve, login, logout, status, user, admin):
     cli.add_command(command)
 
 
