@@ -172,6 +172,14 @@ def _describe_sign_ins_and_removed_users(connection: Connection) -> None:
     )
 
 
+def _keep_a_log(connection: Connection) -> None:
+    """7: Storage has a log, whose newest entries the catalog keeps. The service begins it."""
+    connection.exec_driver_sql(
+        "CREATE TABLE IF NOT EXISTS log_entries"
+        " (sequence INTEGER PRIMARY KEY NOT NULL, checksum VARCHAR(64) NOT NULL, text TEXT NOT NULL)"
+    )
+
+
 _MIGRATIONS: Sequence[Callable[[Connection], None]] = (
     _separate_fetch_urls,
     _index_live_workloads,
@@ -179,4 +187,5 @@ _MIGRATIONS: Sequence[Callable[[Connection], None]] = (
     _name_fetches,
     _prepare_lists,
     _describe_sign_ins_and_removed_users,
+    _keep_a_log,
 )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from grid_datastores.catalog.log import Log
     from grid_datastores.domain.model import User
 
 
@@ -32,8 +33,9 @@ class MovedVersion:
 class Owners:
     """The operations on owners in one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, log: Log) -> None:
         self._connection = connection
+        self._log = log
 
     def has_any(self, user: User) -> bool:
         """Return whether the user ever had a version, deleted or not."""
@@ -117,6 +119,7 @@ class Owners:
         mine = table.c.datastore_id == datastore_id
         rows = self._connection.execute(select(table).where(mine).order_by(table.c.number)).all()
         self._connection.execute(update(table).where(mine).values(owner_id=new_owner.id, name=name))
+        self._log.versions(*(row.id for row in rows))
         return [
             MovedVersion(
                 row.id,

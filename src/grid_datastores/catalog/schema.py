@@ -190,3 +190,12 @@ events = Table(
     Column("message", Text, nullable=False),
     Index("events_of_version", "version_id"),
 )
+
+# The newest entries of storage's log; see `log.py`.
+log_entries = Table(
+    "log_entries",
+    metadata,
+    Column("sequence", Integer, primary_key=True),
+    Column("checksum", String(64), nullable=False),
+    Column("text", Text, nullable=False),
+)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
+    from grid_datastores.catalog.log import Log
+
 _TABLE = schema.users.c
 _PRESENT = _TABLE.removed_at.is_(None)
 _MARK = ":"  # between the name and the id of a removed user; no name contains it
@@ -24,13 +26,15 @@ _MARK = ":"  # between the name and the id of a removed user; no name contains i
 class Users:
     """The operations on users in one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, log: Log) -> None:
         self._connection = connection
+        self._log = log
 
     def add(self, user: User, key: str, at: datetime) -> None:
         """Add a user with this API key."""
         row = {"id": user.id, "name": user.name, "key_hash": secret_digest(key), "created_at": at}
         self._connection.execute(insert(schema.users).values(row))
+        self._log.user(user)
 
     def set_key(self, user: User, key: str) -> None:
         """Replace the user's API key."""
