@@ -118,7 +118,7 @@ class Catalog:
         """Yield a transaction that can change the catalog, or raise `CatalogFailed` if another writer is at work."""
         engine = self._engine.execution_options(wait=False)
         with self._catalog_errors(), engine.begin() as connection:
-            yield _transaction(connection)
+            yield _transaction(connection, self._logged)
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
