@@ -237,7 +237,7 @@ def test_a_catalog_of_an_older_release_begins_the_log(folder: _Folder, old: Path
     with closing(folder.open()) as service:
         before = _known(service)
     folder.log.unlink()
-    without = "DROP TABLE log_entries; PRAGMA user_version = 5;"
+    without = "DROP TABLE log_entries; PRAGMA user_version = 6;"
     for path in (folder.settings.catalog, old):
         with closing(sqlite3.connect(path)) as catalog:
             catalog.executescript(without)
