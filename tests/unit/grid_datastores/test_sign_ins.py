@@ -51,6 +51,7 @@ def test_the_page_lists_the_browsers_and_programs_that_are_signed_in(
     login = {"username": "bea", "apiKey": bea[1]}
     first.send("POST", "/v1/auth/login", json=login, headers={"user-agent": "curl/8.5.0 <b>"})
     clock.go(90)
+    assert '<a href="/sign-ins"><span class="who" title="bea">' in second.get("/")
     rows = _rows(second.get("/sign-ins"))
     time = "2026-01-01 {} UTC".format
     assert sorted(rows) == [
