@@ -6,6 +6,8 @@ import os
 import sqlite3
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from threading import Lock
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, NullPool, create_engine, event
@@ -19,7 +21,7 @@ from grid_datastores.catalog.reserved_space import ReservedSpace
 from grid_datastores.catalog.users import Users
 from grid_datastores.catalog.versions import Versions
 from grid_datastores.catalog.workloads import Workloads
-from grid_datastores.domain.errors import CatalogFailed, Damaged, NoSpace
+from grid_datastores.domain.errors import Busy, CatalogFailed, Damaged, NoSpace
 from grid_datastores.system.files import make_private
 
 if TYPE_CHECKING:
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-# How long a writer waits for another one, in seconds. Transactions take only milliseconds.
-BUSY_TIMEOUT = 30
 _ERASURE_TIMEOUT = 1  # second
 
 
@@ -54,6 +54,7 @@ class Catalog:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.read_only = read_only or (path.exists() and not _can_be_written(path))
         self._path = path
+        self._writing = Lock()  # one writer of this process at a time waits for those of other processes
         self._reserved_space = ReservedSpace(path.resolve())
         self._log_has_secret = not self.read_only and _has_log(path)  # another process may have left one
         self._engine = _read_only_engine(path) if self.read_only else _writable_engine(path)
@@ -75,8 +76,8 @@ class Catalog:
     def write(self, *, frees_space: bool = False) -> Iterator[Transaction]:
         """Yield a transaction that can change the catalog. It is the only writer from its start.
 
-        A transaction that `frees_space` can use the reserved space if the disk is full. Raises `CatalogFailed` and
-        `NoSpace`.
+        A transaction that `frees_space` can use the reserved space if the disk is full. Raises `Busy` before the
+        transaction begins, `CatalogFailed` and `NoSpace`.
         """
         if self.read_only:
             raise CatalogFailed(
@@ -85,7 +86,7 @@ class Catalog:
             )
         if frees_space:
             self._reserved_space.release()
-        with self._catalog_errors(), self._engine.begin() as connection:
+        with self._catalog_errors(), self._write_connection() as connection, connection.begin():
             transaction = _transaction(connection)
             yield transaction
         if frees_space:
@@ -93,6 +94,18 @@ class Catalog:
         if transaction.versions.erased_secret:
             self._log_has_secret = True
             self.erase_secrets()
+
+    @contextmanager
+    def _write_connection(self) -> Iterator[Connection]:
+        """Yield a connection when no other thread writes. Raises `Busy` if that takes longer than its timeout."""
+        until = monotonic() + Busy.TIMEOUT
+        if not self._writing.acquire(timeout=Busy.TIMEOUT):
+            raise Busy.waited()
+        try:
+            with self._engine.connect().execution_options(until=until) as connection:
+                yield connection
+        finally:
+            self._writing.release()
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
@@ -123,6 +136,8 @@ class Catalog:
         except DatabaseError as error:
             if type(error) not in (DatabaseError, OperationalError):
                 raise
+            if _is_busy(error.orig):
+                raise Busy.waited() from error
             path, cause = self._engine.url.database, str(error.orig)
             # SQLite reports some failures of a full disk as "I/O error".
             if "is full" in cause or ("I/O error" in cause and self._reserved_space.disk_is_full()):
@@ -149,6 +164,12 @@ def _transaction(connection: Connection) -> Transaction:
         Versions(connection),
         Workloads(connection),
     )
+
+
+def _is_busy(error: BaseException | None) -> bool:
+    """Return whether another process held a lock for too long. After its begin, a transaction never waits."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF == sqlite3.SQLITE_BUSY  # the low byte of an extended code
 
 
 def _can_be_written(path: Path) -> bool:
@@ -200,7 +221,7 @@ def _connect_read_only(path: Path) -> sqlite3.Connection:
     """
     how = "mode=ro" if _logs(path)[0].exists() else "immutable=1"
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?{how}", uri=True, timeout=BUSY_TIMEOUT, check_same_thread=False
+        f"{path.absolute().as_uri()}?{how}", uri=True, timeout=Busy.TIMEOUT, check_same_thread=False
     )
     connection.isolation_level = None  # the driver must not begin transactions itself
     return connection
@@ -221,9 +242,12 @@ def _log_lacks_index(path: Path) -> bool:
 
 
 def _writable_engine(path: Path) -> Engine:
-    """Return an engine with BEGIN IMMEDIATE, WAL and synchronous=FULL, so that a commit survives a power failure."""
+    """Return an engine with BEGIN IMMEDIATE, WAL and synchronous=FULL, so that a commit survives a power failure.
+
+    The number of connections has no limit: a reader would wait for one while writers that wait have them all.
+    """
     url = URL.create("sqlite", database=str(path))  # not a string: a path can contain URL syntax
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False})
+    engine = create_engine(url, connect_args={"check_same_thread": False}, max_overflow=-1)
 
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: object) -> None:
@@ -235,7 +259,10 @@ def _writable_engine(path: Path) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        reading = connection.get_execution_options().get("read", False)
+        options = connection.get_execution_options()
+        reading, wait = options.get("read", False), options.get("until", monotonic() + Busy.TIMEOUT) - monotonic()
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {max(0, round(1000 * wait))}")
+        connection.exec_driver_sql(f"PRAGMA query_only = {reading}")
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine
