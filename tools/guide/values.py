@@ -16,7 +16,7 @@ from grid_datastores import settings
 from grid_datastores.cli import server as serving
 from grid_datastores.cli.output import EXIT_UNPRINTED
 from grid_datastores.domain import errors, naming
-from grid_datastores.gateway import http_uploads
+from grid_datastores.gateway import http_uploads, repeating
 from grid_datastores.server import serve, signing_in
 from grid_datastores.server.connections import CLIENT_TIMEOUT
 from grid_datastores.service.accounts import TOKEN_LIFETIME
@@ -39,6 +39,7 @@ _SIZES = ((1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB"), (1, "bytes"))
 def values() -> Mapping[str, str]:
     """All values, by name."""
     return {
+        "busy-timeout": duration(errors.Busy.TIMEOUT),
         "client-timeout": duration(int(CLIENT_TIMEOUT)),
         "default-address": _default_address(),
         "exit-not-begun": str(int(NOT_BEGUN)),
@@ -61,6 +62,7 @@ def values() -> Mapping[str, str]:
         "pack-size": size(packing.PACK_SIZE),
         "part-size": size(http_uploads.PART_SIZE),
         "ratio-from": size(FetchLimits().ratio_from),
+        "repeating-time": duration(int(repeating.MAX_TIME)),
         "token-lifetime": duration(int(TOKEN_LIFETIME.total_seconds())),
         "upload-expiry": duration(settings.UPLOAD_EXPIRY.default),
         "wrong-key-period": duration(int(signing_in.PERIOD)),

@@ -8,6 +8,8 @@ import sqlite3
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Lock
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, NullPool, create_engine, event
@@ -24,7 +26,7 @@ from grid_datastores.catalog.sign_ins import SignIns
 from grid_datastores.catalog.users import Users
 from grid_datastores.catalog.versions import Versions
 from grid_datastores.catalog.workloads import Workloads
-from grid_datastores.domain.errors import CatalogFailed, Damaged, NoSpace
+from grid_datastores.domain.errors import Busy, CatalogFailed, Damaged, NoSpace
 from grid_datastores.domain.log import continuation
 from grid_datastores.domain.text import os_reason
 from grid_datastores.system.files import make_private
@@ -40,8 +42,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# How long a writer waits for another one, in seconds. Transactions take only milliseconds.
-BUSY_TIMEOUT = 30
 _ERASURE_TIMEOUT = 1  # second
 
 
@@ -69,6 +69,7 @@ class Catalog:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.read_only = read_only or (path.exists() and not _can_be_written(path))
         self._path = path
+        self._writing = Lock()  # one writer of this process at a time waits for those of other processes
         self._reserved_space = ReservedSpace(path.resolve())
         self._log_has_secret = not self.read_only and _has_log(path)  # another process may have left one
         self._log_file: LogFile | None = None
@@ -92,8 +93,8 @@ class Catalog:
     def write(self, *, frees_space: bool = False) -> Iterator[Transaction]:
         """Yield a transaction that can change the catalog. It is the only writer from its start.
 
-        A transaction that `frees_space` can use the reserved space if the disk is full. Raises `CatalogFailed` and
-        `NoSpace`.
+        A transaction that `frees_space` can use the reserved space if the disk is full. Raises `Busy` before the
+        transaction begins, `CatalogFailed` and `NoSpace`.
         """
         if self.read_only:
             raise CatalogFailed(
@@ -102,7 +103,7 @@ class Catalog:
             )
         if frees_space:
             self._reserved_space.release()
-        with self._catalog_errors(), self._engine.begin() as connection:
+        with self._catalog_errors(), self._write_connection() as connection, connection.begin():
             transaction = _transaction(connection, self._logged)
             yield transaction
         if transaction.log.changed:
@@ -115,10 +116,21 @@ class Catalog:
 
     @contextmanager
     def write_at_once(self) -> Iterator[Transaction]:
-        """Yield a transaction that can change the catalog, or raise `CatalogFailed` if another writer is at work."""
-        engine = self._engine.execution_options(wait=False)
-        with self._catalog_errors(), engine.begin() as connection:
+        """Yield a transaction that can change the catalog, or raise `Busy` if another writer is at work."""
+        with self._catalog_errors(), self._write_connection(timeout=0) as connection, connection.begin():
             yield _transaction(connection, self._logged)
+
+    @contextmanager
+    def _write_connection(self, timeout: float = Busy.TIMEOUT) -> Iterator[Connection]:
+        """Yield a connection when no other thread writes. Raises `Busy` if that takes longer than this, in seconds."""
+        until = monotonic() + timeout
+        if not self._writing.acquire(timeout=timeout):
+            raise Busy.waited()
+        try:
+            with self._engine.connect().execution_options(until=until) as connection:
+                yield connection
+        finally:
+            self._writing.release()
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
@@ -182,6 +194,8 @@ class Catalog:
         except DatabaseError as error:
             if type(error) not in (DatabaseError, OperationalError):
                 raise
+            if _is_busy(error.orig):
+                raise Busy.waited() from error
             path, cause = self._engine.url.database, str(error.orig)
             # SQLite reports some failures of a full disk as "I/O error".
             if "is full" in cause or ("I/O error" in cause and self._reserved_space.disk_is_full()):
@@ -218,6 +232,12 @@ def _transaction(connection: Connection, logged: int) -> Transaction:
 def _warn_once(why: str) -> None:
     """Log once per process and cause, because every later change would log the same warning."""
     _log.warning("the log of the data could not be written: %s. The next change retries it.", why)
+
+
+def _is_busy(error: BaseException | None) -> bool:
+    """Return whether another process held a lock for too long. After its begin, a transaction never waits."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF == sqlite3.SQLITE_BUSY  # the low byte of an extended code
 
 
 def _can_be_written(path: Path) -> bool:
@@ -269,7 +289,7 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     """
     how = "mode=ro" if _logs(path)[0].exists() else "immutable=1"
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?{how}", uri=True, timeout=BUSY_TIMEOUT, check_same_thread=False
+        f"{path.absolute().as_uri()}?{how}", uri=True, timeout=Busy.TIMEOUT, check_same_thread=False
     )
     connection.isolation_level = None  # the driver must not begin transactions itself
     return connection
@@ -290,9 +310,12 @@ def _log_lacks_index(path: Path) -> bool:
 
 
 def _writable_engine(path: Path) -> Engine:
-    """Return an engine with BEGIN IMMEDIATE, WAL and synchronous=FULL, so that a commit survives a power failure."""
+    """Return an engine with BEGIN IMMEDIATE, WAL and synchronous=FULL, so that a commit survives a power failure.
+
+    The number of connections has no limit: a reader would wait for one while writers that wait have them all.
+    """
     url = URL.create("sqlite", database=str(path))  # not a string: a path can contain URL syntax
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False})
+    engine = create_engine(url, connect_args={"check_same_thread": False}, max_overflow=-1)
 
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: object) -> None:
@@ -305,20 +328,9 @@ def _writable_engine(path: Path) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         options = connection.get_execution_options()
-        if options.get("read", False):
-            connection.exec_driver_sql("BEGIN")
-        elif options.get("wait", True):
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        else:
-            _begin_at_once(connection)
+        reading, wait = options.get("read", False), options.get("until", monotonic() + Busy.TIMEOUT) - monotonic()
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {max(0, round(1000 * wait))}")
+        connection.exec_driver_sql(f"PRAGMA query_only = {reading}")
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine
-
-
-def _begin_at_once(connection: Connection) -> None:
-    """Begin to write, or fail if there is another writer."""
-    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
-    try:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    finally:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_TIMEOUT * 1000}")

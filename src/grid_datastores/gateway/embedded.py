@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from grid_datastores.domain.buckets import ANY_BUCKET
-from grid_datastores.domain.errors import NotFound, NotThatState, Refusal
+from grid_datastores.domain.errors import Busy, NotFound, NotThatState, Refusal
 from grid_datastores.domain.model import Place
 from grid_datastores.domain.rules import require_available
 from grid_datastores.domain.text import os_sentence
@@ -54,7 +54,8 @@ def open_embedded(settings: Settings) -> EmbeddedDatastores:
     runs = RunLocks(settings.data / "runs")
     writable = not service.read_only
     if writable:
-        service.tidy(runs.is_alive)
+        with suppress(Busy):  # the next command tidies; this one may only read
+            service.tidy(runs.is_alive)
     return EmbeddedDatastores(service, service.accounts.local(person()), settings.data, runs, writable=writable)
 
 

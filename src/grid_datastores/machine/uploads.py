@@ -8,7 +8,9 @@ from hashlib import sha256
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from grid_datastores.domain.commands import delete_command, show_command
 from grid_datastores.domain.errors import (
+    Busy,
     CatalogFailed,
     NotFound,
     NotReadable,
@@ -17,8 +19,6 @@ from grid_datastores.domain.errors import (
     SourceFailed,
     Unreachable,
     UploadInterrupted,
-    delete_command,
-    show_command,
 )
 from grid_datastores.domain.model import Phase
 from grid_datastores.domain.text import os_reason, os_sentence
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 _ACTIVITY_INTERVAL = 5.0  # seconds between reports of activity while files are verified
 
 # After these refusals, the upload itself is intact and can be resumed.
-_TRANSIENT = (Unreachable, NotUnderstood, CatalogFailed)
+_TRANSIENT = (Unreachable, NotUnderstood, CatalogFailed, Busy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,7 @@ def create_app(service: Service, hosts: Hosts | None = None, public_url: str = "
         redirect_slashes=False,
     )
     service.accounts.ensure_signing_key()
+    service.copies.place_id()  # stored now, so that no request which reads has to wait for changes
     app.state.grid = State(service, guide_url)
     for router in (
         accounts.router,

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from grid_datastores.catalog.facts import LOCAL_OWNER, SIGNING_KEY
-from grid_datastores.domain.errors import CatalogFailed, NameTaken, NoSpace, NotFound, NotSignedIn, NotThatState
+from grid_datastores.domain.errors import Busy, CatalogFailed, NameTaken, NoSpace, NotFound, NotSignedIn, NotThatState
 from grid_datastores.domain.model import User
 from grid_datastores.domain.naming import check_name
 from grid_datastores.domain.sign_ins import Client
@@ -140,7 +140,7 @@ class Accounts:
 
     def _record_use(self, token: str) -> None:
         """Best effort: a request must not wait or fail for this."""
-        with suppress(CatalogFailed, NoSpace), self._context.catalog.write_at_once() as tx:
+        with suppress(Busy, CatalogFailed, NoSpace), self._context.catalog.write_at_once() as tx:
             tx.sign_ins.mark_used(token, self._context.clock())
 
     def sign_ins(self, user: User, current_token: str = "") -> list[SignIn]:

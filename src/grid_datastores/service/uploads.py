@@ -8,7 +8,16 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from grid_datastores.domain.errors import CatalogFailed, InvalidInput, NoSpace, NotFound, QuotaReached, UploadInvalid
+from grid_datastores.domain.errors import (
+    Busy,
+    CatalogFailed,
+    InvalidInput,
+    NoSpace,
+    NotFound,
+    QuotaReached,
+    Refusal,
+    UploadInvalid,
+)
 from grid_datastores.domain.model import EventKind, Source, SourceKind
 from grid_datastores.domain.naming import check_location, check_name, shown_location
 from grid_datastores.domain.rules import check_open, check_quota
@@ -73,28 +82,33 @@ class Uploads:
             expiry = self._context.limits.upload_expiry
             version = tx.versions.create(user.id, name, shown, now, expiry_seconds=expiry, fetch_url=fetch_url)
             tx.versions.record(version.id, EventKind.CREATED, user.name, shown.location, now)
-        try:
+        with self._abandoning(user, version):
             self._context.storage.begin(version.id)
-        except BaseException:
-            self.abandon(user, version.id)
-            raise
         return version
+
+    @contextmanager
+    def _abandoning(self, user: User, version: Version) -> Iterator[None]:
+        """Abandon the version if the block fails. If the catalog refuses that, the version expires later."""
+        try:
+            yield
+        except BaseException:
+            with suppress(Refusal):
+                self.abandon(user, version.id)
+            raise
 
     def create(self, user: User, name: str, source: Source, files: Iterable[FileToPack]) -> Version:
         """Create an available version of these files and return it. If this fails, the version is abandoned."""
         version = self.begin(user, name, source)
-        try:
+        with self._abandoning(user, version):
             packed = pack(files, self.sink(user, version.id), lambda _count: None)
             manifest = Manifest.of(entry for _name, entries in packed for entry in entries)
             return self.publish(user, version.id, manifest)
-        except BaseException:
-            self.abandon(user, version.id)
-            raise
 
     def fetch(self, user: User, name: str, source: Source) -> Version:
         """Create a version whose data the server fetches in the background, and return it as it is now."""
         version = self.begin(user, name, source)
-        self.complete(user, version.id)
+        with self._abandoning(user, version):
+            self.complete(user, version.id)
         return version
 
     @contextmanager
@@ -142,7 +156,7 @@ class Uploads:
         except NoSpace:
             abandoned = self._mark_abandoned(user, version_id, erase_first=True)
         if abandoned:
-            with suppress(CatalogFailed, NoSpace):  # it stays queued for the removal
+            with suppress(Busy, CatalogFailed, NoSpace):  # it stays queued for the removal
                 remove(abandoned, self._context.catalog, self._context.storage, self._context.clock)
 
     def _mark_abandoned(self, user: User, version_id: str, *, erase_first: bool = False) -> Version | None:

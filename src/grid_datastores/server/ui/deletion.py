@@ -15,13 +15,19 @@ from grid_datastores.server.ui.datastores import find
 from grid_datastores.server.ui.ending import done
 from grid_datastores.server.ui.pages import version_path
 from grid_datastores.server.ui.web_session import TheWebSession, WebSession, redirect
+from grid_datastores.server.writers import WriterRoute
 
 if TYPE_CHECKING:
     from grid_datastores.domain.model import Receipt
 
 RECEIPT_LIFETIME = timedelta(hours=1)
 
-router = APIRouter(prefix="/datastores/{name}/versions/{number}", include_in_schema=False, dependencies=[SameOrigin])
+router = APIRouter(
+    prefix="/datastores/{name}/versions/{number}",
+    include_in_schema=False,
+    dependencies=[SameOrigin],
+    route_class=WriterRoute,
+)
 
 
 @router.get("/delete")
