@@ -20,6 +20,8 @@ from grid_datastores.gateway import http_uploads
 from grid_datastores.server import serve, signing_in
 from grid_datastores.server.connections import CLIENT_TIMEOUT
 from grid_datastores.service.accounts import TOKEN_LIFETIME
+from grid_datastores.service.reading import MAX_CHECKED
+from grid_datastores.service.removal import READERS_TIMEOUT
 from grid_datastores.sources.limits import FetchLimits
 from grid_datastores.storage import manifest, packing
 from grid_datastores.system.signals import Terminated
@@ -39,6 +41,7 @@ _SIZES = ((1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB"), (1, "bytes"))
 def values() -> Mapping[str, str]:
     """All values, by name."""
     return {
+        "checked-for-part": size(MAX_CHECKED),
         "client-timeout": duration(int(CLIENT_TIMEOUT)),
         "default-address": _default_address(),
         "exit-not-begun": str(int(NOT_BEGUN)),
@@ -62,6 +65,7 @@ def values() -> Mapping[str, str]:
         "part-size": size(http_uploads.PART_SIZE),
         "ratio-from": size(FetchLimits().ratio_from),
         "token-lifetime": duration(int(TOKEN_LIFETIME.total_seconds())),
+        "readers-timeout": duration(int(READERS_TIMEOUT.total_seconds())),
         "upload-expiry": duration(settings.UPLOAD_EXPIRY.default),
         "wrong-key-period": duration(int(signing_in.PERIOD)),
     }

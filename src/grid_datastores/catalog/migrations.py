@@ -151,10 +151,16 @@ def _prepare_lists(connection: Connection) -> None:
         connection.exec_driver_sql(f"CREATE INDEX {index} ON versions {columns}")
 
 
+def _store_manifest_digests(connection: Connection) -> None:
+    """Versions store the SHA-256 of their manifest. Earlier ones have none and are checked by their fingerprint."""
+    connection.exec_driver_sql("ALTER TABLE versions ADD COLUMN manifest_sha256 VARCHAR(64) NOT NULL DEFAULT ''")
+
+
 _MIGRATIONS: Sequence[Callable[[Connection], None]] = (
     _separate_fetch_urls,
     _index_live_workloads,
     _store_lease_and_expiry_lengths,
     _name_fetches,
     _prepare_lists,
+    _store_manifest_digests,
 )
