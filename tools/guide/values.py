@@ -20,6 +20,8 @@ from grid_datastores.gateway import http_uploads, repeating
 from grid_datastores.server import serve, signing_in
 from grid_datastores.server.connections import CLIENT_TIMEOUT
 from grid_datastores.service.accounts import TOKEN_LIFETIME
+from grid_datastores.service.reading import MAX_CHECKED
+from grid_datastores.service.removal import READERS_TIMEOUT
 from grid_datastores.sources.limits import FetchLimits
 from grid_datastores.storage import manifest, packing
 from grid_datastores.system.signals import Terminated
@@ -40,6 +42,7 @@ def values() -> Mapping[str, str]:
     """All values, by name."""
     return {
         "busy-timeout": duration(errors.Busy.TIMEOUT),
+        "checked-for-part": size(MAX_CHECKED),
         "client-timeout": duration(int(CLIENT_TIMEOUT)),
         "default-address": _default_address(),
         "exit-not-begun": str(int(NOT_BEGUN)),
@@ -64,6 +67,7 @@ def values() -> Mapping[str, str]:
         "ratio-from": size(FetchLimits().ratio_from),
         "repeating-time": duration(int(repeating.MAX_TIME)),
         "token-lifetime": duration(int(TOKEN_LIFETIME.total_seconds())),
+        "readers-timeout": duration(int(READERS_TIMEOUT.total_seconds())),
         "upload-expiry": duration(settings.UPLOAD_EXPIRY.default),
         "wrong-key-period": duration(int(signing_in.PERIOD)),
     }

@@ -187,7 +187,9 @@ class Versions:
         self._change_phase(version_id, Phase.FAILED, message=why)
         self.queue_removal(version_id, at)
 
-    def finish(self, version_id: str, *, size: int, files: int, fingerprint: str, at: datetime) -> None:
+    def finish(
+        self, version_id: str, *, size: int, files: int, fingerprint: str, at: datetime, manifest_sha256: str = ""
+    ) -> None:
         """Mark the version as available, with `size` bytes in `files` files."""
         self._erase_fetch_url(version_id)
         self._change_phase(
@@ -198,9 +200,16 @@ class Versions:
             size_bytes=size,
             file_count=files,
             fingerprint=fingerprint,
+            manifest_sha256=manifest_sha256,
         )
         self._log.finished(version_id)
         self._connection.execute(delete(schema.uploads).where(schema.uploads.c.version_id == version_id))
+
+    def manifest_sha256(self, version_id: str) -> str:
+        """Return the SHA-256 of the version's manifest, or "" if an older release finished the version."""
+        table = schema.versions
+        query = select(table.c.manifest_sha256).where(table.c.id == version_id)
+        return str(self._connection.execute(query).scalar_one())
 
     def mark_deleted(self, version_id: str, by: str, at: datetime) -> None:
         """Mark the version as deleted by this user ("" for an abandoned upload) and queue the removal of its bytes."""
@@ -271,12 +280,11 @@ class Versions:
         return self._all(select(table).where(table.c.phase == phase.value).order_by(table.c.created_at))
 
     def mark_bytes_gone(self, version_id: str, at: datetime) -> bool:
-        """Record that the version's bytes are erased. Return False if another process has recorded it already."""
-        query = delete(schema.removals).where(schema.removals.c.version_id == version_id)
-        if not self._connection.execute(query).rowcount:
-            return False
-        self._set(version_id, bytes_gone_at=at)
-        return True
+        """Record that the version's bytes are erased. Return False if that was recorded before."""
+        table, queue = schema.versions, schema.removals
+        self._connection.execute(delete(queue).where(queue.c.version_id == version_id))
+        unrecorded = update(table).where(table.c.id == version_id, table.c.bytes_gone_at.is_(None))
+        return bool(self._connection.execute(unrecorded.values(bytes_gone_at=at)).rowcount)
 
     def open_uploads(self, version_id: str, keys: dict[str, int], expires_at: datetime) -> list[Upload]:
         """Return the uploads of these keys, in order. `keys` maps each key to its number of parts.

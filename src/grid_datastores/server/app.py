@@ -143,8 +143,14 @@ def _client_disconnected(_request: Request, _error: Exception) -> Response:
     return Response(status_code=HTTPStatus.BAD_REQUEST)
 
 
-def _unexpected_error(request: Request, _error: Exception) -> Response:
-    _log.error("%s %s failed", request.method, request.url.path)
+def is_cut_short(error: Exception) -> bool:
+    """Return whether an answer was refused after it had begun, for example because a file is damaged."""
+    return isinstance(error, RuntimeError) and isinstance(error.__cause__, Refusal)  # Starlette's RuntimeError
+
+
+def _unexpected_error(request: Request, error: Exception) -> Response:
+    if not is_cut_short(error):
+        _log.error("%s %s failed", request.method, request.url.path)
     refusal = InternalError(UNEXPECTED)
     return ui.unexpected_error(request, refusal.message) if _is_page(request) else json_refusal(refusal)
 

@@ -83,8 +83,9 @@ class Finishing:
         If the version was deleted meanwhile, this queues its removal and returns it as it is. The history records
         `note`: a remark for the user on how the source was read.
         """
+        digest = ""
         with suppress(Cancelled):
-            self._context.storage.publish(version.id, manifest, lambda: self._locked(version.id))
+            digest = self._context.storage.publish(version.id, manifest, lambda: self._locked(version.id))
         with self._context.catalog.write() as tx:
             now = self._context.clock()
             current = tx.versions.get(version.id, lock=True)
@@ -94,7 +95,14 @@ class Finishing:
                 tx.versions.queue_removal(version.id, now)
                 return current or version
             size, count = manifest.size_bytes, len(manifest.files)
-            tx.versions.finish(version.id, size=size, files=count, fingerprint=manifest.fingerprint, at=now)
+            tx.versions.finish(
+                version.id,
+                size=size,
+                files=count,
+                fingerprint=manifest.fingerprint,
+                manifest_sha256=digest,
+                at=now,
+            )
             contents = f"{counted(count, 'file')}, {counted(size, 'byte')}"
             tx.versions.record(version.id, EventKind.UPLOADED, actor, f"{contents}; {note}" if note else contents, now)
             return tx.versions.get(version.id) or version

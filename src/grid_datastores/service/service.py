@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from grid_datastores.catalog import Catalog
 from grid_datastores.domain.errors import CatalogFailed
+from grid_datastores.domain.model import Phase
 from grid_datastores.service.accounts import Accounts
 from grid_datastores.service.catalog_check import check_catalog
 from grid_datastores.service.context import Context, utc_now
@@ -66,19 +67,31 @@ class Service:
         self.context.catalog.close()
         self.context.storage.release()
 
-    def tidy(self, is_alive: Callable[[Workload], bool] = lambda _run: False) -> None:
+    def tidy(self, is_alive: Callable[[Workload], bool] = lambda _run: False) -> bool:
         """End Runs and uploads that nobody continues, then erase secrets and the bytes of deleted versions.
 
         `is_alive` returns whether a Run without heartbeats still has a process. Such a Run gets a new lease.
+        Returns whether the removal of a version is not finished and should be retried soon.
         """
         self.workloads.end_expired_runs(is_alive)
         self.finishing.expire()
         self.context.catalog.erase_secrets()
-        self.erase_deleted()
+        return self.erase_deleted()
 
-    def erase_deleted(self) -> None:
-        """Erase the bytes of every deleted version that still has some (rule delete-removes-bytes)."""
-        run_removals(self.context.catalog, self.context.storage, self.context.clock)
+    def erase_deleted(self) -> bool:
+        """Erase the bytes of every deleted version that still has some (rule delete-removes-bytes).
+
+        Returns whether the removal of a version is not finished and should be retried soon.
+        """
+        return run_removals(self.context)
+
+    def end_readers_of_deleted(self) -> None:
+        """End this process's transfers of versions that any process has deleted."""
+        for version_id in self.context.readers.version_ids():
+            with self.context.catalog.read() as tx:
+                version = tx.versions.get(version_id)
+            if version is None or version.phase is Phase.DELETED:
+                self.context.readers.end(version_id)
 
 
 def open_service(
@@ -89,12 +102,14 @@ def open_service(
     boot: str | None = None,
     *,
     read_only: bool = False,
+    on_damage: Callable[[str], object] = lambda _what: None,
 ) -> Service:
     """Return the service on the settings' catalog and storage.
 
     The service calls `wake_workers` when `tidy` or `finishing.finish_waiting` has work. `steady` is the monotonic clock
     of `boot`, by default of this machine's current boot. With `read_only`, nothing is changed and the catalog must
-    exist. Raises `CatalogFailed` if the catalog does not belong to the data, or is older.
+    exist. It calls `on_damage` with a sentence whenever it finds stored bytes damaged. Raises `CatalogFailed` if the
+    catalog does not belong to the data, or is older.
     """
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not read_only:
@@ -107,7 +122,7 @@ def open_service(
         raise
     limits = settings.limits
     leases = Leases(catalog, clock, steady, boot_id() if boot is None else boot)
-    context = Context(catalog, storage, settings.scratch, limits, wake_workers, leases, clock)
+    context = Context(catalog, storage, settings.scratch, limits, wake_workers, leases, clock, on_damage=on_damage)
     finishing = Finishing(context)
     return Service(
         context,
