@@ -111,7 +111,7 @@ class Accounts:
     def new_token(self, user: User, lifetime: timedelta = TOKEN_LIFETIME) -> str:
         """Return a new token for the user, valid for this long."""
         token = secrets.token_urlsafe(32)
-        now = self._context.clock()
+        now = self._context.leases.latest()
         with self._context.catalog.write() as tx:
             tx.users.delete_expired_tokens(now)
             tx.users.add_token(token, user, now + lifetime)
@@ -119,8 +119,9 @@ class Accounts:
 
     def of_token(self, token: str) -> User:
         """Return the user of a token. Raises `NotSignedIn` if it is unknown or expired."""
+        now = self._context.leases.latest()
         with self._context.catalog.read() as tx:
-            user = tx.users.of_token(token, self._context.clock())
+            user = tx.users.of_token(token, now)
         if user is None:
             raise NotSignedIn("The token is invalid or has expired. Sign in again with: grid login")
         return user
