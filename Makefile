@@ -68,7 +68,7 @@ builders: docs
 	build/builders/venv/bin/python -m pip install --quiet properdocs==1.6.7 zensical==0.0.73
 	PYTHONPATH=src:$(wildcard .venv/lib/python3*/site-packages) build/builders/venv/bin/python tools/builders.py
 
-setup: .venv/ready .venv/browser .venv/nginx
+setup: .venv/ready .venv/browser .venv/nginx .venv/faketime
 
 # The browser of the web UI's tests: found, downloaded or installed; says which. BROWSER=no does without one.
 .venv/browser: .venv/ready tests/browser.py tests/debian.py
@@ -78,6 +78,11 @@ setup: .venv/ready .venv/browser .venv/nginx
 # The proxy that servers stand behind in the tests; the same way.
 .venv/nginx: .venv/ready tests/nginx.py tests/debian.py
 	$(BIN)/python tests/nginx.py
+	@touch $@
+
+# The library that steps the clock of a process in the tests; the same way.
+.venv/faketime: .venv/ready tests/faketime.py tests/debian.py
+	$(BIN)/python tests/faketime.py
 	@touch $@
 
 .venv/ready: requirements.lock pyproject.toml tools/install.py

@@ -62,6 +62,10 @@ class Log:
         """Add that this user was added."""
         self._add({log.USER: user.id, "name": user.name})
 
+    def removed(self, user: User, at: datetime) -> None:
+        """Add that this user was removed."""
+        self._add(_removed_record(user.id, at))
+
     def versions(self, *version_ids: str) -> None:
         """Add that these versions were created or have moved to another name."""
         table = schema.versions
@@ -73,9 +77,10 @@ class Log:
         row = self._connection.execute(select(schema.versions).where(schema.versions.c.id == version_id)).one()
         self._add(_finished_record(row))
 
-    def deleted(self, version_id: str, by: str, at: datetime) -> None:
-        """Add that this user deleted the version."""
-        self._add(_deleted_record(version_id, by, at))
+    def deleted(self, version_ids: Sequence[str], by: str, at: datetime) -> None:
+        """Add that this user deleted the versions."""
+        for version_id in version_ids:
+            self._add(_deleted_record(version_id, by, at))
 
     def begin(self) -> None:
         """Add the first entries, with all users and versions, unless there are entries."""
@@ -93,6 +98,8 @@ class Log:
     def _snapshot(self) -> Iterator[Mapping[str, object]]:
         for user in self._connection.execute(select(schema.users)).all():
             yield {log.USER: user.id, "name": user.name}
+            if user.removed_at:
+                yield _removed_record(user.id, user.removed_at)
         table = schema.versions
         for row in self._connection.execute(select(table).order_by(table.c.created_at)).all():
             yield _version_record(row)
@@ -130,6 +137,10 @@ def _finished_record(row: Row[tuple[object, ...]]) -> dict[str, object]:
 
 def _deleted_record(version_id: str, by: str, at: datetime) -> dict[str, object]:
     return {log.DELETED: version_id, "by": by, "at": at.isoformat()}
+
+
+def _removed_record(user_id: str, at: datetime) -> dict[str, object]:
+    return {log.REMOVED: user_id, "at": at.isoformat()}
 
 
 def _entry(row: Row[tuple[object, ...]]) -> LogEntry:

@@ -73,7 +73,8 @@ class Owners:
         """
         table, queue, events = schema.versions, schema.removals, schema.events
         mine = (table.c.owner_id == user.id, table.c.phase != Phase.DELETED.value)
-        ids = select(table.c.id).where(*mine)
+        ids = list(self._connection.execute(select(table.c.id).where(*mine).order_by(table.c.created_at)).scalars())
+        self._log.deleted(ids, by, at)
         queued = select(queue.c.version_id)
         waiting = select(table.c.id, literal(at, queue.c.queued_at.type)).where(*mine, table.c.id.not_in(queued))
         event = (literal(by), literal(EventKind.DELETED.value), literal(""), literal(at, events.c.at.type))
@@ -84,7 +85,7 @@ class Owners:
             insert(events).from_select(
                 ["version_id", "actor", "kind", "message", "at"], select(table.c.id, *event).where(*mine)
             ),
-            delete(schema.uploads).where(schema.uploads.c.version_id.in_(ids)),
+            delete(schema.uploads).where(schema.uploads.c.version_id.in_(select(table.c.id).where(*mine))),
             update(table).where(*mine).values(phase=Phase.DELETED.value, deleted_at=at, deleted_by=by),
         ):
             self._connection.execute(statement)

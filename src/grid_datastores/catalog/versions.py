@@ -51,13 +51,14 @@ class Versions:
         source: Source,
         at: datetime,
         *,
+        active_at: datetime,
         expiry_seconds: int,
         fetch_url: str | None = None,
     ) -> Version:
         """Create a version under the name, with the next number. The caller must have locked the owner.
 
-        While unfinished, it expires after `expiry_seconds` without activity. `fetch_url` is the URL to fetch from, if
-        it differs from the shown location.
+        While unfinished, it expires after `expiry_seconds` without activity, by the clock of `active_at`. `fetch_url`
+        is the URL to fetch from, if it differs from the shown location.
         """
         datastore_id, number = self._take_number(owner_id, name)
         version = Version(uuid4().hex, owner_id, VersionRef(name, number), source, Phase.UPLOADING, at)
@@ -73,7 +74,7 @@ class Versions:
                 fetch_url=fetch_url,
                 phase=version.phase.value,
                 created_at=at,
-                active_at=at,
+                active_at=active_at,
                 expiry_seconds=expiry_seconds,
             )
         )
@@ -215,7 +216,7 @@ class Versions:
         """Mark the version as deleted by this user ("" for an abandoned upload) and queue the removal of its bytes."""
         self._erase_fetch_url(version_id)
         self._change_phase(version_id, Phase.DELETED, deleted_at=at, deleted_by=by)
-        self._log.deleted(version_id, by, at)
+        self._log.deleted([version_id], by, at)
         self.queue_removal(version_id, at)
 
     def mark_used(self, version_id: str, by: str, at: datetime) -> None:
@@ -257,7 +258,7 @@ class Versions:
 
     def mark_active(self, version_id: str, at: datetime) -> None:
         """Record activity of the upload or fetch. Refreshed at most four times per expiry period."""
-        since = abs(at - self.active_at(version_id))  # abs: the clock may have been set back
+        since = abs(at - self.active_at(version_id))  # abs: an older catalog may have a time of the future
         if since >= self.expiry(version_id) / MAX_REFRESHES:
             self._set(version_id, active_at=at)
 

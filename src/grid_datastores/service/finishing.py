@@ -118,9 +118,8 @@ class Finishing:
 
     def expire(self) -> None:
         """Mark uploads and fetches as failed that were inactive longer than their expiry. Enforces upload-resumed."""
-        self._context.leases.renew_after_clock_jump()
         with self._context.catalog.read() as tx:
-            expired = tx.versions.expired(self._context.clock())
+            expired = tx.versions.expired(self._context.leases.now(tx))
         for version in expired:
             if version.phase is Phase.UPLOADING:
                 self._fail(version, "the upload was not finished in time", expired=True)
@@ -143,7 +142,7 @@ class Finishing:
             if current is None or not current.phase.in_background:
                 return
             if current.phase is Phase.FETCHING:
-                tx.versions.mark_active(version.id, self._context.clock())
+                tx.versions.mark_active(version.id, self._context.leases.now(tx))
         try:
             published = self._context.storage.published_manifest(version.id)
             manifest, note = (published, "") if published else self._build_manifest(version)
@@ -219,7 +218,7 @@ class Finishing:
             current = tx.versions.get(version.id, lock=True)
             if current is None or current.phase is not version.phase:
                 return
-            if expired and not tx.versions.has_expired(version.id, now):
+            if expired and not tx.versions.has_expired(version.id, self._context.leases.now(tx)):
                 return
             tx.versions.fail(version.id, why, now)
             tx.versions.record(version.id, EventKind.FAILED, "", why, now)

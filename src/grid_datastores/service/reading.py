@@ -68,7 +68,7 @@ class Reading:
         """Return the user's version with this id, deleted or not, with its holders and history."""
         with self._context.catalog.read() as tx:
             version = owned(tx, user, version_id)
-            holders = tx.workloads.holders(version.id, self._context.clock())
+            holders = tx.workloads.holders(version.id, self._context.leases.now(tx))
             return Details(version, tuple(holders), tuple(tx.versions.history(version.id)))
 
     def quota(self, user: User) -> Quota:
@@ -79,7 +79,7 @@ class Reading:
     def unused(self, user: User, *, limit: int, skip: int = 0) -> Unused:
         """Return the user's versions that can be deleted now: at most `limit`, after the first `skip`."""
         with self._context.catalog.read() as tx:
-            now = self._context.clock()
+            now = self._context.leases.now(tx)
             count, size = tx.versions.unused_total(user.id, now)
             return Unused(tuple(tx.versions.unused_longest(user.id, now, limit=limit, skip=skip)), count, size)
 

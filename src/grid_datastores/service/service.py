@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from grid_datastores.catalog import Catalog
@@ -15,7 +14,7 @@ from grid_datastores.service.context import Context, utc_now
 from grid_datastores.service.copies import Copies
 from grid_datastores.service.deletion import Deletion
 from grid_datastores.service.finishing import Finishing
-from grid_datastores.service.leases import Leases, boot_id
+from grid_datastores.service.leases import Leases
 from grid_datastores.service.listing import Listing
 from grid_datastores.service.reading import Reading
 from grid_datastores.service.removal import run_removals
@@ -23,6 +22,7 @@ from grid_datastores.service.uploads import Uploads
 from grid_datastores.service.user_removal import UserRemoval
 from grid_datastores.service.workloads import Workloads
 from grid_datastores.storage import LocalStorage
+from grid_datastores.system.clock import boot_id, running_time
 from grid_datastores.system.files import make_private
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ class Service:
         return self.context.catalog.read_only
 
     def now(self) -> datetime:
-        """Return the current time in UTC."""
-        return self.context.clock()
+        """Return the time by which tokens and signed URLs expire, in UTC. It never goes back."""
+        return self.context.leases.latest()
 
     def renew_leases(self) -> None:
         """Renew all leases and expiries, because no heartbeat or data could arrive while no server ran."""
@@ -73,6 +73,7 @@ class Service:
         `is_alive` returns whether a Run without heartbeats still has a process. Such a Run gets a new lease.
         Returns whether the removal of a version is not finished and should be retried soon.
         """
+        self.context.leases.keep_time()
         self.workloads.end_expired_runs(is_alive)
         self.finishing.expire()
         self.context.catalog.erase_secrets()
@@ -98,7 +99,7 @@ def open_service(
     settings: Settings,
     wake_workers: Callable[[], object],
     clock: Callable[[], datetime] = utc_now,
-    steady: Callable[[], float] = monotonic,
+    running: Callable[[], float] = running_time,
     boot: str | None = None,
     *,
     read_only: bool = False,
@@ -106,10 +107,10 @@ def open_service(
 ) -> Service:
     """Return the service on the settings' catalog and storage.
 
-    The service calls `wake_workers` when `tidy` or `finishing.finish_waiting` has work. `steady` is the monotonic clock
-    of `boot`, by default of this machine's current boot. With `read_only`, nothing is changed and the catalog must
-    exist. It calls `on_damage` with a sentence whenever it finds stored bytes damaged. Raises `CatalogFailed` if the
-    catalog does not belong to the data, or is older.
+    The service calls `wake_workers` when `tidy` or `finishing.finish_waiting` has work. `running` returns the running
+    time since `boot`, by default of this machine since its current boot. With `read_only`, nothing is changed and the
+    catalog must exist. It calls `on_damage` with a sentence whenever it finds stored bytes damaged. Raises
+    `CatalogFailed` if the catalog does not belong to the data, or is older.
     """
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not read_only:
@@ -121,7 +122,9 @@ def open_service(
         storage.release()
         raise
     limits = settings.limits
-    leases = Leases(catalog, clock, steady, boot_id() if boot is None else boot)
+    leases = Leases(catalog, clock, running, boot_id() if boot is None else boot)
+    if not catalog.read_only:
+        leases.keep_time()
     context = Context(catalog, storage, settings.scratch, limits, wake_workers, leases, clock, on_damage=on_damage)
     finishing = Finishing(context)
     return Service(

@@ -80,7 +80,10 @@ class Uploads:
             shown = replace(source, location=shown_location(source.location))
             fetch_url = source.location if source.kind is SourceKind.ARCHIVE else None
             expiry = self._context.limits.upload_expiry
-            version = tx.versions.create(user.id, name, shown, now, expiry_seconds=expiry, fetch_url=fetch_url)
+            active = self._context.leases.now(tx)
+            version = tx.versions.create(
+                user.id, name, shown, now, active_at=active, expiry_seconds=expiry, fetch_url=fetch_url
+            )
             tx.versions.record(version.id, EventKind.CREATED, user.name, shown.location, now)
         with self._abandoning(user, version):
             self._context.storage.begin(version.id)
@@ -146,7 +149,7 @@ class Uploads:
         """
         with self._context.catalog.write() as tx:
             check_open(owned(tx, user, version_id, lock=True))
-            tx.versions.mark_active(version_id, self._context.clock())
+            tx.versions.mark_active(version_id, self._context.leases.now(tx))
             yield tx
 
     def abandon(self, user: User, version_id: str) -> None:
@@ -182,8 +185,9 @@ class Uploads:
             check_path(key)
             if not 1 <= parts <= MAX_PARTS:
                 raise InvalidInput(f"{key!r} has {parts} parts; 1 to {MAX_PARTS} are allowed.")
+        expires = self._context.leases.latest() + URL_LIFETIME
         with self._open(user, version_id) as tx:
-            return tx.versions.open_uploads(version_id, dict(parts_of), self._context.clock() + URL_LIFETIME)
+            return tx.versions.open_uploads(version_id, dict(parts_of), expires)
 
     def stored_parts(self, version_id: str, uploads: Sequence[Upload]) -> dict[tuple[str, int], str]:
         """Return the ETags of all completely stored parts, by upload id and part number (rule upload-resumed)."""
@@ -291,12 +295,13 @@ class Uploads:
                 raise UploadInvalid("Nothing was uploaded. A version needs at least one file.")
             if missing := [upload.key for upload in uploads if not upload.completed]:
                 raise UploadInvalid(_incomplete(missing, len(uploads)))
-            tx.versions.close(version, self._context.clock())
+            tx.versions.close(version, self._context.leases.now(tx))
         self._context.wake_workers()
 
     def _unused_versions(self, tx: Transaction, user: User) -> list[VersionRef]:
         """Return the versions that are not in use, unused longest first: one more than the refusal lists."""
-        unused = tx.versions.unused_longest(user.id, self._context.clock(), limit=QuotaReached.MAX_LISTED + 1)
+        now = self._context.leases.now(tx)
+        unused = tx.versions.unused_longest(user.id, now, limit=QuotaReached.MAX_LISTED + 1)
         return [version.ref for version in unused]
 
 

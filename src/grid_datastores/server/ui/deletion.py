@@ -72,7 +72,7 @@ def show_receipt(
 
 def _receipt_path(web_session: WebSession, receipt: Receipt) -> str:
     """Return the path of the receipt. For an hour it also shows how many versions there were before."""
-    expires = receipt.deleted_at + RECEIPT_LIFETIME
+    expires = web_session.state.service.now() + RECEIPT_LIFETIME
     return web_session.state.signer(web_session.user.id).sign(
         f"{version_path(receipt.ref)}/receipt", {"before": str(receipt.quota_before.used)}, expires
     )
