@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
 from collections.abc import Callable
@@ -14,7 +15,6 @@ from fastapi import FastAPI
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
-from asynchronous import run
 from grid_datastores.domain.model import Source, SourceKind, User
 from grid_datastores.server.app import create_app
 from grid_datastores.server.shown import shown
@@ -37,7 +37,7 @@ class Visitor:
 
     def get(self, path: str) -> httpx.Response:
         """The answer to a request."""
-        return run(self._get(path))
+        return asyncio.run(self._get(path))
 
     async def _get(self, path: str) -> httpx.Response:
         transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)
