@@ -201,7 +201,8 @@ class Catalog:
             if "is full" in cause or ("I/O error" in cause and self._reserved_space.disk_is_full()):
                 raise NoSpace(
                     f"There is no space left for the catalog, {path}. Nothing was done."
-                    " Free some space on that disk, then try again."
+                    " Free some space on that disk, then try again.",
+                    public="There is no space left for the catalog. Nothing was done. Free some space, then try again.",
                 ) from error
             if self.read_only and "unable to open" in cause and _log_lacks_index(self._path):
                 raise CatalogFailed(
@@ -209,7 +210,9 @@ class Catalog:
                     " Nothing was changed. Run this as a user who can write to the folder or to a copy: grid datastore"
                 ) from error
             if "not a database" in cause or "malformed" in cause:
-                raise Damaged(f"The catalog {path} is damaged: {cause}. Restore it from a backup.") from error
+                raise Damaged(
+                    f"The catalog {path} is damaged: {cause}. Restore it from a backup.", public=CatalogFailed.public
+                ) from error
             raise CatalogFailed(f"The catalog {path} cannot be used: {cause.strip()}.") from error
 
 

@@ -26,6 +26,7 @@ from grid_datastores.server.guard import Guard, Hosts
 from grid_datastores.server.head import allowed_methods
 from grid_datastores.server.routes import accounts, contents, datastores, graphql, uploads, workloads
 from grid_datastores.server.state import State
+from grid_datastores.service.incidents import new_incident
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from grid_datastores.service import Service
 
 _log = logging.getLogger(__name__)
-
-UNEXPECTED = "The server failed unexpectedly. Its log has the details. It is safe to retry."
 
 
 class _GuardedApp(FastAPI):
@@ -125,7 +124,7 @@ def _api_error(request: Request, error: HTTPException) -> Response:
         return json_error(error.status_code, INVALID_ARGUMENT, message, InvalidInput.reason, {})
     refusal = no_such_operation(request.method, request.url.path)
     code = refusal.code if error.status_code == refusal.status else INVALID_ARGUMENT
-    return json_error(error.status_code, code, refusal.message, refusal.reason, {})
+    return json_error(error.status_code, code, refusal.public_message, refusal.reason, {})
 
 
 def no_such_operation(method: str, path: str) -> NoSuchOperation:
@@ -149,10 +148,20 @@ def is_cut_short(error: Exception) -> bool:
 
 
 def _unexpected_error(request: Request, error: Exception) -> Response:
+    incident = new_incident(error)
     if not is_cut_short(error):
-        _log.error("%s %s failed", request.method, request.url.path)
-    refusal = InternalError(UNEXPECTED)
-    return ui.unexpected_error(request, refusal.message) if _is_page(request) else json_refusal(refusal)
+        _log.error("%s %s failed: incident %s", request.method, request.url.path, incident)
+    refusal = unexpected(incident)
+    return ui.unexpected_error(request, refusal.public_message) if _is_page(request) else json_refusal(refusal)
+
+
+def unexpected(incident: str) -> InternalError:
+    """Return the refusal for an unexpected error, of which the log has the details under this id."""
+    return InternalError(
+        f"The server failed unexpectedly: incident {incident}. Its log has the details under this id."
+        " It is safe to retry.",
+        {"incident": incident},
+    )
 
 
 def _is_page(request: Request) -> bool:

@@ -150,6 +150,10 @@ class TimedProtocol(H11Protocol):
         sends = self._reads_body and self.cycle.more_body
         return self._progress_at if sends or self.flow.write_paused else None
 
+    def _should_upgrade(self) -> bool:
+        """Answer a request for another protocol, such as WebSocket, as the plain request that it also is."""
+        return False
+
     def _begin_reading(self) -> None:
         self._reads_body = True
         self._made_progress()

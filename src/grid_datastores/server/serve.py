@@ -119,6 +119,7 @@ def _run(
     config = uvicorn.Config(
         _stoppable(app),
         http=partial(TimedProtocol, limits=ConnectionLimits.of_this_process()),  # type: ignore[arg-type]
+        ws="none",
         log_config=None,  # uvicorn then uses the log configuration of this process
         log_level="warning",
         access_log=False,

@@ -15,6 +15,7 @@ from grid_datastores.domain.rules import can_become, can_finish_later
 from grid_datastores.domain.text import counted
 from grid_datastores.service.activity import NotifyingWriter
 from grid_datastores.service.cancellation import CancellationToken, Cancelled
+from grid_datastores.service.incidents import new_incident
 from grid_datastores.storage import Manifest, WithoutAttributes, pack
 
 if TYPE_CHECKING:
@@ -152,11 +153,11 @@ class Finishing:
         except Refusal as error:
             if can_finish_later(version, error):
                 raise
-            self._fail(version, error.message)
+            self._fail(version, error.public_message)
         except (KeyboardInterrupt, SystemExit):
             raise
-        except BaseException:  # the version must not stay in its phase for ever
-            self._fail(version, "an internal error occurred; see the server's log")
+        except BaseException as error:  # the version must not stay in its phase for ever
+            self._fail(version, f"an internal error occurred: incident {new_incident(error)} in the server's log")
             raise
 
     def _build_manifest(self, version: Version) -> tuple[Manifest, str]:

@@ -19,7 +19,7 @@ from obstore.exceptions import BaseError, InvalidPathError, PreconditionError
 from grid_datastores.domain.errors import InvalidInput, SourceFailed
 from grid_datastores.sources.abort import abandon_on
 from grid_datastores.sources.parse import split_bucket
-from grid_datastores.sources.s3 import endpoint_host, open_store
+from grid_datastores.sources.s3 import open_store
 from grid_datastores.storage.manifest import check_path
 from grid_datastores.storage.packing import WithoutAttributes
 
@@ -236,7 +236,7 @@ def _describe(error: Exception, bucket: str, location: str) -> str:
     if status:
         return f"{bucket[0].upper()}{bucket[1:]} answered {status}{f' ({code})' if code else ''}."
     return (
-        f"{bucket[0].upper()}{bucket[1:]} cannot be reached at {endpoint_host()}."
+        f"{bucket[0].upper()}{bucket[1:]} cannot be reached."
         " Check AWS_ENDPOINT_URL, AWS_REGION and the network of the machine that fetches it."
     )
 

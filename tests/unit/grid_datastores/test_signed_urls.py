@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import asyncio
+import re
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from in_process import Browser
 from manual_clock import Clock
 
 from grid_datastores.catalog.facts import SIGNING_KEY
 from grid_datastores.domain.errors import NotSignedIn, NotThatState
-from grid_datastores.domain.model import User
+from grid_datastores.domain.model import Source, SourceKind, User
+from grid_datastores.server.app import create_app
 from grid_datastores.server.state import State
 from grid_datastores.service import Service
 from grid_datastores.sources import scan
@@ -107,3 +111,56 @@ def test_the_urls_of_files_and_parts_are_signed(service: Service, ana: User, tmp
     assert [server.send(method, url, content=body).status_code for method, url, body in requests] == [200, 200]
     service.accounts.rotate_signing_key()
     assert [server.send(method, url, content=body).status_code for method, url, body in requests] == [401, 401]
+
+
+class _Stranger:
+    """Whoever has an address and no credentials."""
+
+    def __init__(self, service: Service) -> None:
+        self._app = create_app(service)
+
+    def answer(self, method: str, url: str) -> tuple[int, str, list[tuple[str, str]]]:
+        """The status, the body and the headers of the answer."""
+
+        async def send() -> httpx.Response:
+            transport = httpx.ASGITransport(self._app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+                return await http.request(method, url, content=b"1" if method == "PUT" else None)
+
+        found = asyncio.run(send())
+        return found.status_code, found.text, sorted(found.headers.items())
+
+
+@pytest.mark.proves("wrong-and-expired-addresses-look-alike")
+def test_wrong_expired_and_foreign_signatures_get_the_same_answer(service: Service, clock: Clock) -> None:
+    ana, bea = (service.accounts.add(name)[0] for name in ("ana", "bea"))
+    stranger, state = _Stranger(service), State(service)
+    version = service.uploads.begin(ana, "data", Source(SourceKind.FILES, "/data"))
+    (upload,) = service.uploads.announce(ana, version.id, {"a.csv": 1})
+    later, long_ago = clock() + timedelta(hours=1), clock() - timedelta(hours=1)
+
+    def part(user: str, upload_id: str = upload.id, expires: datetime = later) -> str:
+        return state.signer(user).sign(f"/v1/uploads/{upload_id}/1", {}, expires)
+
+    def content(user: str, claimed: str = ana.id, version_id: str = version.id, expires: datetime = later) -> str:
+        return state.signer(user).sign(f"/v1/downloads/{version_id}", {"path": "a.csv", "user": claimed}, expires)
+
+    def changed(url: str, *changes: tuple[str, str]) -> list[str]:
+        return [re.sub(rf"{name}=[^&]*", f"{name}={value}", url) for name, value in changes]
+
+    changes = [
+        *(("signature", value) for value in ("", "0", "0" * 64, "%C3%A9", "%00")),
+        *(("expires", value) for value in ("", "soon", "-1", "0", "1e99", "9" * 40, "%D9%A3")),
+    ]
+    parts = [part(bea.id), part(ana.id, expires=long_ago), part(ana.id, "0" * 16), part("", "0" * 16), part("nobody")]
+    contents = [
+        *(content(bea.id), content(ana.id, expires=long_ago), content(ana.id, claimed=bea.id), content("nobody")),
+        *(content(bea.id, version_id="0" * 16), content("nobody", claimed="nobody")),
+        *changed(content(ana.id), ("path", "b.csv"), ("user", bea.id), ("user", "nobody")),
+    ]
+    refusals = [stranger.answer("PUT", url) for url in (*parts, *changed(part(ana.id), *changes))]
+    refusals += [stranger.answer("GET", url) for url in (*contents, *changed(content(ana.id), *changes))]
+    assert refusals == [refusals[0]] * len(refusals)
+    assert refusals[0][0] == 401
+    assert stranger.answer("PUT", part(ana.id))[0] == 200
+    assert stranger.answer("GET", content(ana.id))[0] == 409, "the version is not available yet"

@@ -12,6 +12,7 @@ from grid_datastores.domain.model import Phase, VersionRef
 from grid_datastores.domain.naming import parse_number
 from grid_datastores.domain.rules import check_readable
 from grid_datastores.server.origin import SameOrigin
+from grid_datastores.server.shown import shown
 from grid_datastores.server.transfers import Transfer, send_file
 from grid_datastores.server.ui.archive import tar, tar_size
 from grid_datastores.server.ui.files import open_folder
@@ -47,7 +48,7 @@ def show_version(
         try:
             files = open_folder(reading.manifest(web_session.user, version.id), folder.strip("/"), page)
         except Damaged as error:  # the page still shows the details from the catalog
-            damaged = error.message
+            damaged = shown(error)
     quota = reading.quota(web_session.user)
     return web_session.page(
         "version.html", version=details.version, details=details, files=files, damaged=damaged, quota=quota
