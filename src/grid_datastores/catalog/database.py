@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, NullPool, create_engine, event
@@ -13,20 +15,30 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from grid_datastores.catalog.facts import Facts
 from grid_datastores.catalog.lists import Lists
+from grid_datastores.catalog.log import Log
 from grid_datastores.catalog.migrations import check_migrated, migrate
 from grid_datastores.catalog.owners import Owners
 from grid_datastores.catalog.reserved_space import ReservedSpace
+from grid_datastores.catalog.restoring import Restoring
+from grid_datastores.catalog.sign_ins import SignIns
 from grid_datastores.catalog.users import Users
 from grid_datastores.catalog.versions import Versions
 from grid_datastores.catalog.workloads import Workloads
 from grid_datastores.domain.errors import CatalogFailed, Damaged, NoSpace
+from grid_datastores.domain.log import continuation
+from grid_datastores.domain.text import os_reason
 from grid_datastores.system.files import make_private
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from sqlalchemy import Connection, Engine
+
+    from grid_datastores.catalog.log import LogFile
+    from grid_datastores.domain.log import LogEntry
+
+_log = logging.getLogger(__name__)
 
 # How long a writer waits for another one, in seconds. Transactions take only milliseconds.
 BUSY_TIMEOUT = 30
@@ -39,7 +51,10 @@ class Transaction:
 
     facts: Facts
     lists: Lists
+    log: Log
     owners: Owners
+    restoring: Restoring
+    sign_ins: SignIns
     users: Users
     versions: Versions
     workloads: Workloads
@@ -56,6 +71,8 @@ class Catalog:
         self._path = path
         self._reserved_space = ReservedSpace(path.resolve())
         self._log_has_secret = not self.read_only and _has_log(path)  # another process may have left one
+        self._log_file: LogFile | None = None
+        self._logged = 0  # the number of an entry that the log has
         self._engine = _read_only_engine(path) if self.read_only else _writable_engine(path)
         if self.read_only:
             with self._catalog_errors():
@@ -86,8 +103,10 @@ class Catalog:
         if frees_space:
             self._reserved_space.release()
         with self._catalog_errors(), self._engine.begin() as connection:
-            transaction = _transaction(connection)
+            transaction = _transaction(connection, self._logged)
             yield transaction
+        if transaction.log.changed:
+            self._extend_log()
         if frees_space:
             self._reserved_space.reserve()
         if transaction.versions.erased_secret:
@@ -95,10 +114,50 @@ class Catalog:
             self.erase_secrets()
 
     @contextmanager
+    def write_at_once(self) -> Iterator[Transaction]:
+        """Yield a transaction that can change the catalog, or raise `CatalogFailed` if another writer is at work."""
+        engine = self._engine.execution_options(wait=False)
+        with self._catalog_errors(), engine.begin() as connection:
+            yield _transaction(connection, self._logged)
+
+    @contextmanager
     def read(self) -> Iterator[Transaction]:
         """Yield a read-only transaction on a snapshot of the catalog. It never waits for writers."""
         with self._catalog_errors(), self._engine.connect().execution_options(read=True) as connection:
-            yield _transaction(connection)
+            yield _transaction(connection, self._logged)
+
+    def keep_log(self, log: LogFile) -> None:
+        """Append to this log what the catalog has and the log lacks: now, and after each later commit.
+
+        Raises `CatalogFailed` if the log is not this catalog's.
+        """
+        self._log_file = log
+        with self.read() as tx:
+            begun = tx.log.last() is not None
+        if begun:
+            self._extend_log()
+        else:
+            with self.write() as tx:
+                tx.log.begin()
+
+    def _extend_log(self) -> None:
+        """Append the new entries to the log, if there is one. After a failure, the next change retries it.
+
+        The change has been committed, so that it counts even if the disk fails now.
+        """
+        try:
+            last = self._log_file.extend(self._entries_after) if self._log_file else None
+        except OSError as error:
+            _warn_once(os_reason(error))
+        else:
+            self._logged = last.sequence if last else 0
+
+    def _entries_after(self, last: LogEntry | None) -> Sequence[LogEntry]:
+        with self.read() as tx:
+            entries = continuation(last, tx.log.since(last.sequence if last else 0))
+        if entries is None:
+            raise CatalogFailed(f"The catalog {self._path} and the log of the data differ. Restart this program.")
+        return entries
 
     def erase_secrets(self) -> None:
         """Empty the write-ahead log if it still has a secret that a transaction erased. The log has the earlier values.
@@ -140,15 +199,25 @@ class Catalog:
             raise CatalogFailed(f"The catalog {path} cannot be used: {cause.strip()}.") from error
 
 
-def _transaction(connection: Connection) -> Transaction:
+def _transaction(connection: Connection, logged: int) -> Transaction:
+    log = Log(connection, logged)
     return Transaction(
         Facts(connection),
         Lists(connection),
-        Owners(connection),
-        Users(connection),
-        Versions(connection),
+        log,
+        Owners(connection, log),
+        Restoring(connection),
+        SignIns(connection),
+        Users(connection, log),
+        Versions(connection, log),
         Workloads(connection),
     )
+
+
+@lru_cache(maxsize=100)
+def _warn_once(why: str) -> None:
+    """Log once per process and cause, because every later change would log the same warning."""
+    _log.warning("the log of the data could not be written: %s. The next change retries it.", why)
 
 
 def _can_be_written(path: Path) -> bool:
@@ -179,7 +248,7 @@ def _read_only_engine(path: Path) -> Engine:
     If a log exists, SQLite locks parts of its index, as it does for every reader.
     """
     url = URL.create("sqlite", database=str(path))
-    engine = create_engine(url, creator=lambda: _connect_read_only(path), poolclass=NullPool)
+    engine = create_engine(url, creator=lambda: connect_read_only(path), poolclass=NullPool)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -188,7 +257,7 @@ def _read_only_engine(path: Path) -> Engine:
     return engine
 
 
-def _connect_read_only(path: Path) -> sqlite3.Connection:
+def connect_read_only(path: Path) -> sqlite3.Connection:
     """Return a read-only connection.
 
     If there is a log, another process works on the catalog or was killed, and the log's content counts. SQLite needs
@@ -235,7 +304,21 @@ def _writable_engine(path: Path) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        reading = connection.get_execution_options().get("read", False)
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+        options = connection.get_execution_options()
+        if options.get("read", False):
+            connection.exec_driver_sql("BEGIN")
+        elif options.get("wait", True):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            _begin_at_once(connection)
 
     return engine
+
+
+def _begin_at_once(connection: Connection) -> None:
+    """Begin to write, or fail if there is another writer."""
+    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_TIMEOUT * 1000}")

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Row, Select, TextClause
 
+    from grid_datastores.catalog.log import Log
+
 MAX_REFRESHES = 4  # of an upload's activity per expiry period
 _UNFINISHED = [phase.value for phase in Phase if phase.unfinished]
 
@@ -37,8 +39,9 @@ _UNFINISHED = [phase.value for phase in Phase if phase.unfinished]
 class Versions:
     """The operations on versions in one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, log: Log) -> None:
         self._connection = connection
+        self._log = log
         self.erased_secret = False  # whether this transaction has erased a URL that can contain a secret
 
     def create(
@@ -74,6 +77,7 @@ class Versions:
                 expiry_seconds=expiry_seconds,
             )
         )
+        self._log.versions(version.id)
         return version
 
     def _take_number(self, owner_id: str, name: str) -> tuple[str, int]:
@@ -195,12 +199,14 @@ class Versions:
             file_count=files,
             fingerprint=fingerprint,
         )
+        self._log.finished(version_id)
         self._connection.execute(delete(schema.uploads).where(schema.uploads.c.version_id == version_id))
 
     def mark_deleted(self, version_id: str, by: str, at: datetime) -> None:
         """Mark the version as deleted by this user ("" for an abandoned upload) and queue the removal of its bytes."""
         self._erase_fetch_url(version_id)
         self._change_phase(version_id, Phase.DELETED, deleted_at=at, deleted_by=by)
+        self._log.deleted(version_id, by, at)
         self.queue_removal(version_id, at)
 
     def mark_used(self, version_id: str, by: str, at: datetime) -> None:

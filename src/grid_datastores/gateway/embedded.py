@@ -55,7 +55,7 @@ def open_embedded(settings: Settings) -> EmbeddedDatastores:
     writable = not service.read_only
     if writable:
         service.tidy(runs.is_alive)
-    return EmbeddedDatastores(service, service.accounts.local(_user_name()), settings.data, runs, writable=writable)
+    return EmbeddedDatastores(service, service.accounts.local(person()), settings.data, runs, writable=writable)
 
 
 def open_read_only(settings: Settings) -> EmbeddedDatastores | None:
@@ -63,7 +63,7 @@ def open_read_only(settings: Settings) -> EmbeddedDatastores | None:
     if not settings.catalog.is_file() or not (LocalStorage.exists_in(settings.data) and settings.scratch.is_dir()):
         return None
     service = open_service(_with_own_buckets(settings), wake_workers=lambda: None, read_only=True)
-    if user := service.accounts.find_local(_user_name()):
+    if user := service.accounts.find_local(person()):
         return EmbeddedDatastores(service, user, settings.data, RunLocks(settings.data / "runs"), writable=False)
     service.close()
     return None
@@ -189,7 +189,7 @@ class EmbeddedDatastores:
         return self._service.reading.find(self._user, ref).id
 
 
-def _user_name() -> str:
+def person() -> str:
     """Return the name of the operating system's user, which the history of a version shows."""
     try:
         name = getpass.getuser()

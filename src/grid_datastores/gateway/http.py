@@ -34,7 +34,9 @@ def sign_in(url: str, name: str, key: str) -> Server:
     connection = Connection(url, None)
     try:
         with _explaining_not_found(url):
-            connection.call("POST", "/v1/auth/login", json={"username": name, "apiKey": key})
+            # Commands send the key with every request, so they do not need the token for longer.
+            login = {"username": name, "apiKey": key, "duration": "1s"}
+            connection.call("POST", "/v1/auth/login", json=login)
         signed = Connection(url, (name, key))
         try:
             user = cast("accounts.UserResponse", signed.call("GET", "/v1/auth/user"))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ from grid_datastores.system.signals import defer_interrupts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from grid_datastores.domain.model import Source, Version, VersionRef
     from grid_datastores.gateway.protocol import Datastores
@@ -274,7 +275,7 @@ def _check_unchanged(data: LocalSource) -> None:
     """Raise `SourceFailed` if a file's size or modification time has changed since it was scanned."""
     for file in data.files:
         try:
-            now = Path(file.location).lstat()
+            now = os.lstat(file.location)
         except OSError as error:
             raise SourceFailed(f"{file.location} cannot be read: {os_reason(error)}. Nothing was stored.") from error
         if (now.st_size, now.st_mtime_ns) != (file.size, file.modified):

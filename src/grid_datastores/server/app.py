@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -21,6 +21,7 @@ from grid_datastores.domain.errors import (
 )
 from grid_datastores.server import ui
 from grid_datastores.server.answers import json_error, json_refusal
+from grid_datastores.server.description import with_all_refusals
 from grid_datastores.server.guard import Guard, Hosts
 from grid_datastores.server.head import allowed_methods
 from grid_datastores.server.routes import accounts, contents, datastores, graphql, uploads, workloads
@@ -38,6 +39,12 @@ UNEXPECTED = "The server failed unexpectedly. Its log has the details. It is saf
 
 class _GuardedApp(FastAPI):
     """An app whose outermost middleware is the guard, so that it also sees requests that fail."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the description of the API, with every answer that it gives."""
+        if not self.openapi_schema:
+            self.openapi_schema = with_all_refusals(super().openapi())
+        return self.openapi_schema
 
     def build_middleware_stack(self) -> ASGIApp:
         """Return the middleware stack, wrapped in the guard."""

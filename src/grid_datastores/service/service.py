@@ -7,7 +7,9 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from grid_datastores.catalog import Catalog
+from grid_datastores.domain.errors import CatalogFailed
 from grid_datastores.service.accounts import Accounts
+from grid_datastores.service.catalog_check import check_catalog
 from grid_datastores.service.context import Context, utc_now
 from grid_datastores.service.copies import Copies
 from grid_datastores.service.deletion import Deletion
@@ -17,6 +19,7 @@ from grid_datastores.service.listing import Listing
 from grid_datastores.service.reading import Reading
 from grid_datastores.service.removal import run_removals
 from grid_datastores.service.uploads import Uploads
+from grid_datastores.service.user_removal import UserRemoval
 from grid_datastores.service.workloads import Workloads
 from grid_datastores.storage import LocalStorage
 from grid_datastores.system.files import make_private
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
     from grid_datastores.domain.model import Workload
     from grid_datastores.settings import Settings
+    from grid_datastores.storage import Storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,7 @@ class Service:
 
     context: Context
     accounts: Accounts
+    user_removal: UserRemoval
     uploads: Uploads
     finishing: Finishing
     reading: Reading
@@ -57,8 +62,9 @@ class Service:
         self.context.leases.renew()
 
     def close(self) -> None:
-        """Close the catalog."""
+        """Close the catalog and release the storage."""
         self.context.catalog.close()
+        self.context.storage.release()
 
     def tidy(self, is_alive: Callable[[Workload], bool] = lambda _run: False) -> None:
         """End Runs and uploads that nobody continues, then erase secrets and the bytes of deleted versions.
@@ -88,19 +94,25 @@ def open_service(
 
     The service calls `wake_workers` when `tidy` or `finishing.finish_waiting` has work. `steady` is the monotonic clock
     of `boot`, by default of this machine's current boot. With `read_only`, nothing is changed and the catalog must
-    exist.
+    exist. Raises `CatalogFailed` if the catalog does not belong to the data, or is older.
     """
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not read_only:
         make_private(settings.data)
-    settings.scratch.mkdir(exist_ok=True)
-    catalog, limits = Catalog(settings.catalog, read_only=read_only), settings.limits
+    storage = open_storage(settings)
+    try:
+        catalog = _open_catalog(settings, storage, read_only=read_only)
+    except BaseException:
+        storage.release()
+        raise
+    limits = settings.limits
     leases = Leases(catalog, clock, steady, boot_id() if boot is None else boot)
-    context = Context(catalog, LocalStorage(settings.data), settings.scratch, limits, wake_workers, leases, clock)
+    context = Context(catalog, storage, settings.scratch, limits, wake_workers, leases, clock)
     finishing = Finishing(context)
     return Service(
         context,
         Accounts(context),
+        UserRemoval(context),
         Uploads(context, finishing),
         finishing,
         Reading(context),
@@ -109,3 +121,28 @@ def open_service(
         Workloads(context),
         Copies(context),
     )
+
+
+def _open_catalog(settings: Settings, storage: Storage, *, read_only: bool) -> Catalog:
+    check_catalog(settings, storage)
+    settings.scratch.mkdir(exist_ok=True)
+    catalog = Catalog(settings.catalog, read_only=read_only)
+    try:
+        if not catalog.read_only:
+            catalog.keep_log(storage.log)
+    except BaseException:
+        catalog.close()
+        raise
+    return catalog
+
+
+def open_storage(settings: Settings, *, alone: bool = False) -> Storage:
+    """Return the settings' storage, in use until it is released. Raises a refusal if it is being repaired.
+
+    With `alone`, it raises a refusal if any other process uses it.
+    """
+    storage = LocalStorage(settings.data)
+    if not storage.hold(alone=alone):
+        user = "a server or another command uses" if alone else "grid admin check --repair works on"
+        raise CatalogFailed(f"Nothing was done, because {user} {settings.data}. Try again when it has ended.")
+    return storage

@@ -9,12 +9,12 @@ from grid_datastores.storage.packing import (
     WithoutAttributes,
     Writer,
     pack,
-    tar_folder,
-    tar_header,
 )
 from grid_datastores.storage.protocol import Assembled, Storage
+from grid_datastores.storage.tar_headers import BLOCK, tar_folder, tar_header
 
 __all__ = [
+    "BLOCK",
     "CHUNK",
     "Assembled",
     "FileToPack",

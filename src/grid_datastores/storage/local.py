@@ -14,20 +14,22 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from hashlib import md5
 from typing import TYPE_CHECKING, BinaryIO
+from weakref import finalize
 
 from grid_datastores.domain.errors import Damaged, InvalidInput, NotFound
 from grid_datastores.domain.model import ETAG
+from grid_datastores.storage.log import LocalLog
 from grid_datastores.storage.manifest import Manifest
 from grid_datastores.storage.packing import CHUNK
 from grid_datastores.storage.space import NO_SPACE_TO_STORE, raising_no_space
-from grid_datastores.system.file_locks import try_lock
+from grid_datastores.system.file_locks import try_lock, try_shared_lock
 from grid_datastores.system.files import atomic_write, sync_folder, temporary_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from grid_datastores.storage.protocol import Guard
+    from grid_datastores.storage.protocol import Guard, Log
 
 _MANIFEST = "manifest.jsonl"
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,99}")
@@ -59,11 +61,31 @@ class LocalStorage:
     def __init__(self, root: Path) -> None:
         self._root = _versions_folder(root)
         self._root.mkdir(parents=True, exist_ok=True)
+        self._release: Callable[[], object] = lambda: None
+        self.log: Log = LocalLog(root / "log")
 
     @staticmethod
     def exists_in(root: Path) -> bool:
         """Return whether the storage exists, so that opening it creates nothing."""
         return _versions_folder(root).is_dir()
+
+    def hold(self, *, alone: bool = False) -> bool:
+        """See `Storage`. Best effort: some network file systems have no locks for folders."""
+        folder = os.open(self._root, os.O_RDONLY)
+        self._release = finalize(self, os.close, folder)
+        try:
+            held = try_lock(folder) if alone else try_shared_lock(folder)
+        except OSError:
+            return True
+        if not held:
+            self.release()
+        return held
+
+    def release(self) -> None:
+        self._release()
+
+    def begun_versions(self) -> set[str]:
+        return {path.name for path in self._root.iterdir()}
 
     def begin(self, version_id: str) -> None:
         with raising_no_space(NO_SPACE_TO_STORE):

@@ -9,10 +9,11 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from grid_datastores.domain.log import LogEntry
     from grid_datastores.storage.manifest import Manifest
     from grid_datastores.storage.packing import Writer
 
@@ -33,6 +34,25 @@ class Assembled(Protocol):
         """Erase the object, unless it was committed."""
 
 
+class Log(Protocol):
+    """The storage's log, which only its catalog continues. See `domain.log`."""
+
+    def last(self) -> AbstractContextManager[LogEntry | None]:
+        """Yield the last entry, or None if there is no log. No process can continue the log until the context ends."""
+
+    def extend(self, entries_after: Callable[[LogEntry | None], Sequence[LogEntry]]) -> LogEntry | None:
+        """Append the entries that follow the last one, durably, and return the last entry.
+
+        Calls `entries_after` with the last entry. No other process can continue the log meanwhile.
+        """
+
+    def entries(self) -> Iterator[LogEntry]:
+        """Yield all entries. Raises `Damaged` if one is damaged that is not the last."""
+
+    def replace(self, entries: Iterable[LogEntry]) -> None:
+        """Replace the log by these entries, durably and atomically."""
+
+
 class Storage(Protocol):
     """Stores the objects of versions. Users cannot choose the names of objects.
 
@@ -40,6 +60,22 @@ class Storage(Protocol):
     `NoSpace` and store nothing. Writers enter `guard` while they name the object. If `guard` raises an exception,
     nothing changes.
     """
+
+    @property
+    def log(self) -> Log:
+        """The log of versions that were created and deleted."""
+
+    def hold(self, *, alone: bool = False) -> bool:
+        """Mark the storage as in use until `release`. Return False if another process repairs it.
+
+        With `alone`, nothing else may use it: return False if another process does.
+        """
+
+    def release(self) -> None:
+        """End `hold`. Does nothing if the storage is not held."""
+
+    def begun_versions(self) -> set[str]:
+        """Return the ids of all versions that were begun and not erased."""
 
     def begin(self, version_id: str) -> None:
         """Prepare the version durably, so that objects can be written until the version is erased."""

@@ -43,6 +43,20 @@ def wait_for_lock(descriptor: int) -> None:
     fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
+def wait_for_shared_lock(descriptor: int) -> None:
+    """Lock an open file or folder as shared, until it is closed. Waits while another process has locked it."""
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+
+
+def try_shared_lock(descriptor: int) -> bool:
+    """Lock an open file or folder as shared, until it is closed. Return False if another process has locked it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 @contextmanager
 def _lock(path: Path, operation: int) -> Iterator[None]:
     while True:

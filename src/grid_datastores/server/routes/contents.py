@@ -7,8 +7,9 @@ from datetime import timedelta
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
+from grid_datastores.domain.errors import AlreadyDeleted, NotReadable, NotSignedIn
 from grid_datastores.domain.naming import whole_number
-from grid_datastores.server.answers import BYTES, REFUSED
+from grid_datastores.server.answers import BYTES, REFUSED, refused
 from grid_datastores.server.origin import origin
 from grid_datastores.server.state import InCluster, TheState, TheUser
 from grid_datastores.wire import datastores as wire
@@ -18,10 +19,12 @@ DEFAULT_PAGE_SIZE = 1000
 
 _LINES = {"application/x-ndjson": {"schema": {"type": "string"}}}
 
+_UNREADABLE = refused(AlreadyDeleted, NotReadable)
+
 router = APIRouter(tags=["contents"], responses=REFUSED)
 
 
-@router.get("/v1/core/datastores/{id}/files")
+@router.get("/v1/core/datastores/{id}/files", responses=_UNREADABLE)
 def list_files(
     state: TheState,
     user: TheUser,
@@ -51,7 +54,11 @@ def list_files(
     }
 
 
-@router.get("/v1/downloads/{id}", response_class=Response, responses={200: {"content": BYTES}})
+@router.get(
+    "/v1/downloads/{id}",
+    response_class=Response,
+    responses={200: {"content": BYTES}, **_UNREADABLE, **refused(NotSignedIn)},
+)
 def get_content(
     state: TheState, request: Request, id: str, path: str, user: str, expires: str, signature: str
 ) -> Response:
@@ -69,7 +76,7 @@ def get_content(
     "/v1/core/{clusterId}/datastores/{id}/manifest",
     dependencies=[InCluster],
     response_class=Response,
-    responses={200: {"content": _LINES}},
+    responses={200: {"content": _LINES}, **_UNREADABLE},
 )
 def get_manifest(state: TheState, user: TheUser, id: str) -> Response:
     """Return the manifest as JSON lines: which object holds each file, and at which offset."""
@@ -80,7 +87,7 @@ def get_manifest(state: TheState, user: TheUser, id: str) -> Response:
     "/v1/core/{clusterId}/datastores/{id}/objects/{name}",
     dependencies=[InCluster],
     response_class=Response,
-    responses={200: {"content": BYTES}},
+    responses={200: {"content": BYTES}, **_UNREADABLE},
 )
 def get_object(state: TheState, user: TheUser, id: str, name: str) -> Response:
     """Return the content of one object in the manifest."""

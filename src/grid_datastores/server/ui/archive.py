@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import tarfile
 from typing import TYPE_CHECKING
 
-from grid_datastores.storage import tar_folder, tar_header
+from grid_datastores.storage import BLOCK, tar_folder, tar_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,5 +18,5 @@ def tar(files: Iterable[tuple[FileEntry, Iterator[bytes]]], folders: Iterable[st
     for file, content in files:
         yield tar_header(file)
         yield from content
-        yield bytes(-file.size % tarfile.BLOCKSIZE)
-    yield bytes(2 * tarfile.BLOCKSIZE)
+        yield bytes(-file.size % BLOCK)
+    yield bytes(2 * BLOCK)
