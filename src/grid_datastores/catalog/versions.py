@@ -77,7 +77,7 @@ class Versions:
                 expiry_seconds=expiry_seconds,
             )
         )
-        self._log.versions(version.id)
+        self._log.version(version)
         return version
 
     def _take_number(self, owner_id: str, name: str) -> tuple[str, int]:
@@ -199,7 +199,7 @@ class Versions:
             file_count=files,
             fingerprint=fingerprint,
         )
-        self._log.finished(version_id)
+        self._log.finished(version_id, size, files, fingerprint, at)
         self._connection.execute(delete(schema.uploads).where(schema.uploads.c.version_id == version_id))
 
     def mark_deleted(self, version_id: str, by: str, at: datetime) -> None:

@@ -61,6 +61,7 @@ class Service:
 
     def close(self) -> None:
         """Close the catalog and release the storage."""
+        self.context.catalog.sync_log()
         self.context.catalog.close()
         self.context.storage.release()
 
@@ -75,7 +76,11 @@ class Service:
         self.erase_deleted()
 
     def erase_deleted(self) -> None:
-        """Erase the bytes of every deleted version that still has some (rule delete-removes-bytes)."""
+        """Erase the bytes of every deleted version that still has some (rule delete-removes-bytes).
+
+        Before, the deletions become durable in the log: a catalog from a backup must not list a version without bytes.
+        """
+        self.context.catalog.sync_log()
         run_removals(self.context.catalog, self.context.storage, self.context.clock)
 
 
