@@ -7,7 +7,7 @@ import os
 import sqlite3
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _ERASURE_TIMEOUT = 1  # second
+MAX_KEPT_ENTRIES = 256  # of earlier processes; a start with more makes the log durable, so that they can be removed
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Catalog:
         self._reserved_space = ReservedSpace(path.resolve())
         self._log_has_secret = not self.read_only and _has_log(path)  # another process may have left one
         self._log_file: LogFile | None = None
-        self._logged = 0  # the number of an entry that the log has
+        self._appended = self._logged = 0  # the numbers of the last entry that the log has, and has durably
         self._engine = _read_only_engine(path) if self.read_only else _writable_engine(path)
         if self.read_only:
             with self._catalog_errors():
@@ -106,8 +107,8 @@ class Catalog:
         with self._catalog_errors(), self._write_connection() as connection, connection.begin():
             transaction = _transaction(connection, self._logged)
             yield transaction
-        if transaction.log.changed:
-            self._extend_log()
+        if transaction.log.added:
+            self._extend_log(transaction.log.added)
         if frees_space:
             self._reserved_space.reserve()
         if transaction.versions.erased_secret:
@@ -145,26 +146,45 @@ class Catalog:
         """
         self._log_file = log
         with self.read() as tx:
-            begun = tx.log.last() is not None
-        if begun:
-            self._extend_log()
-        else:
+            first = tx.log.first_sequence()
+        if not first:
             with self.write() as tx:
                 tx.log.begin()
+            return
+        self._extend_log()
+        if self._appended - first > MAX_KEPT_ENTRIES:
+            self.sync_log()
 
-    def _extend_log(self) -> None:
-        """Append the new entries to the log, if there is one. After a failure, the next change retries it.
+    def sync_log(self) -> None:
+        """Make the entries durable that this process has appended to the log. After a failure, a later call retries it.
+
+        This is not done before a change is acknowledged: the catalog has the entries durably until then.
+        """
+        if self._log_file is None or self._logged == self._appended:
+            return
+        appended = self._appended
+        try:
+            self._log_file.sync()
+        except OSError as error:
+            _warn_once(os_reason(error))
+        else:
+            self._logged = appended
+
+    def _extend_log(self, added: Sequence[LogEntry] = ()) -> None:
+        """Append the `added` entries, and all others that the log lacks. After a failure, the next change retries it.
 
         The change has been committed, so that it counts even if the disk fails now.
         """
         try:
-            last = self._log_file.extend(self._entries_after) if self._log_file else None
+            last = self._log_file.extend(partial(self._entries_after, added)) if self._log_file else None
         except OSError as error:
             _warn_once(os_reason(error))
         else:
-            self._logged = last.sequence if last else 0
+            self._appended = last.sequence if last else 0
 
-    def _entries_after(self, last: LogEntry | None) -> Sequence[LogEntry]:
+    def _entries_after(self, added: Sequence[LogEntry], last: LogEntry | None) -> Sequence[LogEntry]:
+        if added and added[0].follows(last):
+            return added
         with self.read() as tx:
             entries = continuation(last, tx.log.since(last.sequence if last else 0))
         if entries is None:

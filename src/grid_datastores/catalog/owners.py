@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, exists, insert, literal, select, update
 
 from grid_datastores.catalog import schema
+from grid_datastores.catalog.versions import to_version
 from grid_datastores.domain.model import EventKind, Phase, VersionRef, WorkloadKind, WorkloadState
 from grid_datastores.domain.naming import unique_name
 
@@ -120,7 +121,8 @@ class Owners:
         mine = table.c.datastore_id == datastore_id
         rows = self._connection.execute(select(table).where(mine).order_by(table.c.number)).all()
         self._connection.execute(update(table).where(mine).values(owner_id=new_owner.id, name=name))
-        self._log.versions(*(row.id for row in rows))
+        for row in self._connection.execute(select(table).where(mine).order_by(table.c.number)):
+            self._log.version(to_version(row))
         return [
             MovedVersion(
                 row.id,

@@ -78,7 +78,7 @@ class Versions:
                 expiry_seconds=expiry_seconds,
             )
         )
-        self._log.versions(version.id)
+        self._log.version(version)
         return version
 
     def _take_number(self, owner_id: str, name: str) -> tuple[str, int]:
@@ -203,7 +203,7 @@ class Versions:
             fingerprint=fingerprint,
             manifest_sha256=manifest_sha256,
         )
-        self._log.finished(version_id)
+        self._log.finished(version_id, size, files, fingerprint, at)
         self._connection.execute(delete(schema.uploads).where(schema.uploads.c.version_id == version_id))
 
     def manifest_sha256(self, version_id: str) -> str:

@@ -149,7 +149,7 @@ class HttpDatastores:
     def local_object(self, _version: Version, _name: str) -> Path | None:
         return None
 
-    def begin(self, name: str, source: Source) -> Version:
+    def begin(self, name: str, source: Source, before: Callable[[Version], object] = lambda _version: None) -> Version:
         spec = {
             "version": 0,
             "source": source.location,
@@ -158,7 +158,9 @@ class HttpDatastores:
         }
         created = self._connection.call("POST", self._versions_path(), json={"name": name, "spec": spec})
         with raising_not_understood(self.place_name):
-            return wire.version_in(cast("wire.Datastore", created))
+            version = wire.version_in(cast("wire.Datastore", created))
+        before(version)
+        return version
 
     def sink(self, version: Version, on_skipped: Callable[[int], object]) -> ObjectSink:
         return HttpSink(self._connection, self._path_of(version), on_skipped)

@@ -64,6 +64,7 @@ class Service:
 
     def close(self) -> None:
         """Close the catalog and release the storage."""
+        self.context.catalog.sync_log()
         self.context.catalog.close()
         self.context.storage.release()
 
@@ -82,8 +83,10 @@ class Service:
     def erase_deleted(self) -> bool:
         """Erase the bytes of every deleted version that still has some (rule delete-removes-bytes).
 
+        Before, the deletions become durable in the log: a catalog from a backup must not list a version without bytes.
         Returns whether the removal of a version is not finished and should be retried soon.
         """
+        self.context.catalog.sync_log()
         return run_removals(self.context)
 
     def end_readers_of_deleted(self) -> None:

@@ -32,7 +32,7 @@ from grid_datastores.storage.space import NO_SPACE_TO_FETCH, raising_no_space
 from grid_datastores.system.files import temporary_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import BinaryIO
 
     from grid_datastores.catalog import Transaction
@@ -65,10 +65,13 @@ class Uploads:
             quota = self._context.quota(tx, user)
             check_quota(quota, self._unused_versions(tx, user) if quota.full else ())
 
-    def begin(self, user: User, name: str, source: Source) -> Version:
+    def begin(
+        self, user: User, name: str, source: Source, before: Callable[[Version], object] = lambda _version: None
+    ) -> Version:
         """Create a version under the name, with the next number, that accepts data.
 
-        Raises `QuotaReached` and `InvalidInput`. Enforces version-per-upload.
+        Calls `before` with the version before it exists. Raises `QuotaReached` and `InvalidInput`. Enforces
+        version-per-upload.
         """
         check_name(name)
         _check_source(source)
@@ -85,6 +88,7 @@ class Uploads:
                 user.id, name, shown, now, active_at=active, expiry_seconds=expiry, fetch_url=fetch_url
             )
             tx.versions.record(version.id, EventKind.CREATED, user.name, shown.location, now)
+            before(version)
         with self._abandoning(user, version):
             self._context.storage.begin(version.id)
         return version
@@ -123,6 +127,7 @@ class Uploads:
     def sink(self, user: User, version_id: str) -> ObjectSink:
         """Return the sink into which a client on this machine writes the version's objects."""
         activity = self.activity(user, version_id)
+        self._ensure_begun(user, version_id)
         return Sink(self._context.storage, version_id, lambda: self._open(user, version_id), activity.record)
 
     def activity(self, user: User, version_id: str) -> Activity:
@@ -151,6 +156,12 @@ class Uploads:
             check_open(owned(tx, user, version_id, lock=True))
             tx.versions.mark_active(version_id, self._context.leases.now(tx))
             yield tx
+
+    def _ensure_begun(self, user: User, version_id: str) -> None:
+        """Prepare the version in storage, unless `begin` has: its process may have been killed in between."""
+        if not self._context.storage.begun(version_id):
+            with self._open(user, version_id):
+                self._context.storage.begin(version_id)
 
     def abandon(self, user: User, version_id: str) -> None:
         """Delete an unfinished version and erase its bytes. Its number stays used (rule version-number-unused)."""
@@ -288,6 +299,7 @@ class Uploads:
 
         Raises `UploadInvalid` if an object is incomplete, or if there is none.
         """
+        self._ensure_begun(user, version_id)
         with self._open(user, version_id) as tx:
             version = owned(tx, user, version_id)
             uploads = tx.versions.uploads(version_id)

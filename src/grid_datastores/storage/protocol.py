@@ -41,10 +41,13 @@ class Log(Protocol):
         """Yield the last entry, or None if there is no log. No process can continue the log until the context ends."""
 
     def extend(self, entries_after: Callable[[LogEntry | None], Sequence[LogEntry]]) -> LogEntry | None:
-        """Append the entries that follow the last one, durably, and return the last entry.
+        """Append the entries that follow the last one, and return the last entry. They are durable after `sync`.
 
         Calls `entries_after` with the last entry. No other process can continue the log meanwhile.
         """
+
+    def sync(self) -> None:
+        """Make all entries durable."""
 
     def entries(self) -> Iterator[LogEntry]:
         """Yield all entries. Raises `Damaged` if one is damaged that is not the last."""

@@ -215,7 +215,18 @@ def _fresh(path: Path) -> bool:
     return path.exists()
 
 
+def _forget_the_first_entry(folder: _Folder) -> None:
+    """As a later change does, when the log has it durably."""
+    with closing(sqlite3.connect(folder.settings.catalog)) as catalog, catalog:
+        catalog.execute("DELETE FROM log_entries WHERE sequence = 1")
+
+
 def test_a_lost_log_is_noticed_and_written_again(folder: _Folder, old: Path) -> None:
+    log = folder.log.read_bytes()
+    folder.log.unlink()
+    folder.open().close()  # the catalog still has all entries
+    assert folder.log.read_bytes() == log
+    _forget_the_first_entry(folder)
     folder.log.unlink()
     assert "its log is missing" in folder.refused()
     assert not repair_catalog(folder.settings)
@@ -270,10 +281,41 @@ def test_what_a_killed_process_did_not_log_the_next_one_does(folder: _Folder, mo
     assert '"deleted"' not in folder.log.read_text()
     folder.open().close()
     assert f'{{"deleted":"{version_id}"' in folder.log.read_text()
+
+
+def test_entries_are_kept_only_until_they_are_durable_in_the_log(
+    folder: _Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with closing(folder.open()) as service:
+        ana = service.accounts.local("ana")
+        first = _create(service, ana)
         _create(service, ana)
         with service.context.catalog.read() as tx:
-            assert len(tx.log.since(0)) < 4  # logged entries are not kept
+            assert tx.log.first_sequence() == 1
+        service.deletion.delete(ana, first)
+        order: list[str] = []
+        _note(monkeypatch, LocalLog, "sync", order)
+        _note(monkeypatch, LocalStorage, "erase", order)
+        service.erase_deleted()
+        assert order == ["sync", "erase"]
+        last = _create(service, ana)
+        with service.context.catalog.read() as tx:
+            assert tx.log.first_sequence() == 7  # the deletion, after two entries a version, the user and the catalog
+    monkeypatch.setattr(database, "MAX_KEPT_ENTRIES", 1)
+    with closing(folder.open()) as service:
+        service.deletion.delete(ana, last)
+        with service.context.catalog.read() as tx:
+            assert len(tx.log.since(0)) == 2
+
+
+def _note(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, order: list[str]) -> None:
+    real = getattr(owner, name)
+
+    def noted(*given: object) -> object:
+        order.append(name)
+        return real(*given)
+
+    monkeypatch.setattr(owner, name, noted)
 
 
 def test_a_log_that_cannot_be_written_does_not_undo_a_deletion(
@@ -357,6 +399,7 @@ class TestCommand:
         data = terminal.home / ".grid" / "data"
         (data / "versions" / "unknown").mkdir()
         (data / "log").unlink()
+        _forget_the_first_entry(_Folder(data.parent))
         answer = terminal.type("admin", "check", "--repair")
         assert answer.out == "Wrote a new log of the data from the catalog.\n"
         assert answer.code == 1
