@@ -206,12 +206,6 @@ class Versions:
         self._log.finished(version_id, size, files, fingerprint, at)
         self._connection.execute(delete(schema.uploads).where(schema.uploads.c.version_id == version_id))
 
-    def manifest_sha256(self, version_id: str) -> str:
-        """Return the SHA-256 of the version's manifest, or "" if an older release finished the version."""
-        table = schema.versions
-        query = select(table.c.manifest_sha256).where(table.c.id == version_id)
-        return str(self._connection.execute(query).scalar_one())
-
     def mark_deleted(self, version_id: str, by: str, at: datetime) -> None:
         """Mark the version as deleted by this user ("" for an abandoned upload) and queue the removal of its bytes."""
         self._erase_fetch_url(version_id)
@@ -383,6 +377,7 @@ def to_version(row: Row[tuple[object, ...]]) -> Version:
         size_bytes=row.size_bytes,
         file_count=row.file_count,
         fingerprint=row.fingerprint,
+        manifest_sha256=row.manifest_sha256,
         last_used_at=row.last_used_at,
         last_used_by=row.last_used_by,
         deleted_at=row.deleted_at,

@@ -12,7 +12,7 @@ from grid_datastores.storage import fingerprint_of, raising_damaged, read_files
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from grid_datastores.domain.model import FileEntry
+    from grid_datastores.domain.model import FileEntry, Version
 
 DAMAGED_LIST = (
     "The list of files of this version is damaged in storage, so it was not used."
@@ -20,8 +20,8 @@ DAMAGED_LIST = (
 )
 
 
-def verify_manifest(chunks: Iterable[bytes], recorded_sha256: str, fingerprint: str) -> tuple[int, str]:
-    """Return the size in bytes and the SHA-256 of an encoded manifest. Raises `Damaged` if it is not the recorded one.
+def verify_manifest(chunks: Iterable[bytes], version: Version | None) -> tuple[int, str]:
+    """Return the size in bytes and the SHA-256 of an encoded manifest. Raises `Damaged` if it is not the version's.
 
     A version of an older release has no recorded SHA-256. Its fingerprint covers neither folders nor times.
     """
@@ -34,12 +34,13 @@ def verify_manifest(chunks: Iterable[bytes], recorded_sha256: str, fingerprint: 
             size += len(chunk)
             yield chunk
 
-    if recorded_sha256:
+    if version and version.manifest_sha256:
         deque(counted(), maxlen=0)
-        is_recorded = digest.hexdigest() == recorded_sha256
+        is_recorded = digest.hexdigest() == version.manifest_sha256
     else:
         with raising_damaged():
-            is_recorded = fingerprint_of(read_files(counted())) == fingerprint
+            fingerprint = fingerprint_of(read_files(counted()))
+        is_recorded = version is not None and version.fingerprint == fingerprint
     if not is_recorded:
         raise Damaged(DAMAGED_LIST)
     return size, digest.hexdigest()
@@ -80,7 +81,11 @@ def verified(chunks: Iterable[bytes], expected_sha256: str) -> Iterator[bytes]:
     yield last
 
 
+def damaged_file(path: str) -> Damaged:
+    """Return the refusal to send this file. Its metadata names the file."""
+    return Damaged(f"{path} is damaged in storage, so it was not sent. Ask the operator to restore it.", {"file": path})
+
+
 def _compare(found: str, file: FileEntry) -> None:
     if found != file.sha256:
-        message = f"{file.path} is damaged in storage, so it was not sent. Ask the operator to restore it."
-        raise Damaged(message, {"file": file.path})
+        raise damaged_file(file.path)

@@ -7,14 +7,13 @@ from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import Damaged, NotFound
 from grid_datastores.domain.model import ETAG, SINGLE_REFERENCE, Details, Unused
 from grid_datastores.domain.rules import check_not_deleted, check_readable
 from grid_datastores.service.context import Context, owned
-from grid_datastores.service.integrity import verified, verified_files, verify_manifest
+from grid_datastores.service.integrity import damaged_file, verified, verified_files, verify_manifest
 from grid_datastores.storage import Manifest, raising_damaged, read_files
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 MAX_CHECKED = 64 * 1024 * 1024  # bytes; to send a part of a larger file, its other parts are not read
 _CACHED_MANIFESTS = 4  # few: one of 100,000 files takes tens of megabytes
-_LIST = "the list of files"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +92,10 @@ class Reading:
     def encoded_manifest(self, user: User, version_id: str) -> EncodedManifest:
         """Return the version's manifest to be streamed. Raises the same as `manifest`."""
         self._check_readable(user, version_id)
-        with self._explaining_damage(version_id, _LIST):
+        with self._explaining_damage(version_id):
             size, digest = self._verify(version_id, self._context.storage.manifest_chunks(version_id))
             chunks = verified(self._context.storage.manifest_chunks(version_id), digest)
-        return EncodedManifest(size, digest, self._explained(version_id, _LIST, chunks))
+        return EncodedManifest(size, digest, self._explained(version_id, "", chunks))
 
     def listed_files(self, user: User, version_id: str) -> Iterator[FileEntry]:
         """Yield the version's files, sorted by path, while reading the manifest. Raises the same as `manifest`."""
@@ -108,7 +106,7 @@ class Reading:
             check_readable(owned(tx, user, version_id))
 
     def _decode(self, version_id: str) -> Manifest:
-        with self._explaining_damage(version_id, _LIST):
+        with self._explaining_damage(version_id):
             data = b"".join(self._context.storage.manifest_chunks(version_id))
             self._verify(version_id, [data])
             with raising_damaged():
@@ -116,8 +114,8 @@ class Reading:
 
     def _verify(self, version_id: str, chunks: Iterable[bytes]) -> tuple[int, str]:
         with self._context.catalog.read() as tx:
-            version, recorded = tx.versions.get(version_id), tx.versions.manifest_sha256(version_id)
-        return verify_manifest(chunks, recorded, version.fingerprint if version else "")
+            version = tx.versions.get(version_id)
+        return verify_manifest(chunks, version)
 
     def entry(self, user: User, version_id: str, path: str) -> FileEntry:
         """Return what the manifest says of one file of the version. Raises `NotFound`."""
@@ -134,7 +132,7 @@ class Reading:
         """
         entry = self.entry(user, version_id, path)
         content = self._content(user, version_id, entry)
-        return entry, chain([next(content, b"")], content)  # raises now if it is one damaged piece
+        return entry, _preceded(next(content, b""), content)  # raises now if it is one damaged piece
 
     def part(self, user: User, version_id: str, entry: FileEntry, start: int, size: int) -> Iterator[bytes]:
         """Yield `size` bytes of a stored file from `start`.
@@ -145,7 +143,7 @@ class Reading:
             deque(self._content(user, version_id, entry), maxlen=0)
         self._check_readable(user, version_id)
         chunks = self._context.storage.read(version_id, entry.object, entry.offset + start, size)
-        return self._explained(version_id, repr(entry.path), chunks)
+        return self._explained(version_id, entry.path, chunks)
 
     def files(self, user: User, version_id: str) -> Iterator[tuple[FileEntry, Iterator[bytes]]]:
         """Yield every file of the version with an iterator over its content, sorted by path."""
@@ -168,15 +166,15 @@ class Reading:
             return files[0].size, self._content(user, version_id, files[0])
         files.sort(key=lambda entry: entry.offset)
         storage = self._context.storage
-        with self._explaining_damage(version_id, repr(name)):
+        with self._explaining_damage(version_id, name):
             size = storage.size(version_id, name)
         chunks = verified_files(storage.read(version_id, name), files, 0)
-        return size, self._explained(version_id, repr(name), chunks)
+        return size, self._explained(version_id, name, chunks)
 
     def _content(self, user: User, version_id: str, entry: FileEntry) -> Iterator[bytes]:
         if not entry.sha256.startswith(ETAG):
             stored = self._context.storage.read(version_id, entry.object, entry.offset, entry.size)
-            return self._explained(version_id, repr(entry.path), verified_files(stored, [entry], entry.offset))
+            return self._explained(version_id, entry.path, verified_files(stored, [entry], entry.offset))
         from grid_datastores.sources.addresses import check_bucket
         from grid_datastores.sources.bucket import Bucket
         from grid_datastores.sources.limits import FetchLimits
@@ -187,20 +185,32 @@ class Reading:
         etag, single = entry.sha256.removeprefix(ETAG), entry.object == SINGLE_REFERENCE
         return bucket.file(entry.path, entry.size, etag, single).chunks()
 
-    def _explained(self, version_id: str, what: str, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        with self._explaining_damage(version_id, what):
+    def _explained(self, version_id: str, path: str, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        with self._explaining_damage(version_id, path):
             yield from chunks
 
     @contextmanager
-    def _explaining_damage(self, version_id: str, what: str) -> Iterator[None]:
-        """Tell the operator of damage, unless the version was deleted meanwhile. Then raises `AlreadyDeleted`."""
+    def _explaining_damage(self, version_id: str, path: str = "") -> Iterator[None]:
+        """Tell the operator of damage, and name the file. "" is for the list of files.
+
+        If the version was deleted meanwhile, raises `AlreadyDeleted` instead.
+        """
         try:
             yield
-        except Damaged as error:
+        except (Damaged, NotFound) as error:
             with self._context.catalog.read() as tx:
                 version = tx.versions.get(version_id)
             if version:
                 check_not_deleted(version)
-            what = repr(error.metadata["file"]) if "file" in error.metadata else what
+            path = error.metadata.get("file", path)
+            what = repr(path) if path else "the list of files"
             self._context.on_damage(f"{what} of the version with the id {version_id} is damaged in storage")
+            if path:
+                raise damaged_file(path) from error
             raise
+
+
+def _preceded(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the first piece, then the rest. Unlike `chain`, this can be closed."""
+    yield first
+    yield from rest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from base64 import b64encode
 from collections.abc import Callable
@@ -169,6 +170,26 @@ def test_a_damaged_object_ends_before_the_end_of_its_damaged_file(
         with pytest.raises(Damaged):
             received.extend(chunks)
         assert sum(map(len, received)) < size
+
+
+@pytest.mark.proves("damaged-objects-are-not-sent")
+@pytest.mark.parametrize("damage", ["missing", "cut"])
+def test_an_object_that_is_missing_or_cut_is_damaged(
+    service: Service, ana: User, version: Version, stored: Path, damage: str
+) -> None:
+    entry = service.reading.entry(ana, version.id, "large.bin")
+    (stored / entry.object).chmod(0o644)
+    if damage == "missing":
+        (stored / entry.object).unlink()
+    else:
+        os.truncate(stored / entry.object, len(LARGE) - 1)
+    for read in (
+        lambda: list(service.reading.file(ana, version.id, "large.bin")[1]),
+        lambda: list(service.reading.part(ana, version.id, entry, 5, 7)),
+        lambda: list(service.reading.object(ana, version.id, entry.object)[1]),
+    ):
+        with pytest.raises(Damaged, match=r" is damaged in storage, so it was not sent\."):
+            read()
 
 
 def test_damage_is_told_each_time_it_is_found(service: Service, ana: User, version: Version, stored: Path) -> None:

@@ -25,6 +25,6 @@ def tar(files: Iterable[tuple[FileEntry, Iterator[bytes]]], folders: Iterable[st
 
 def tar_size(manifest: Manifest) -> int:
     """Return the size in bytes of the tar file of this manifest."""
-    headers = sum(len(tar_header(file)) for file in manifest.files)
-    headers += sum(len(tar_folder(path)) for path in manifest.folders)
-    return headers + sum(file.size + -file.size % BLOCK for file in manifest.files) + 2 * BLOCK
+    folders = sum(len(tar_folder(path)) for path in manifest.folders)
+    files = sum(len(tar_header(file)) + file.size + -file.size % BLOCK for file in manifest.files)
+    return folders + files + 2 * BLOCK
