@@ -63,12 +63,13 @@ class Service:
         self.context.catalog.close()
 
     def tidy(self, is_alive: Callable[[Workload], bool] = lambda _run: False) -> None:
-        """End Runs and uploads that nobody continues, then erase secrets and the bytes of deleted versions.
+        """End what has expired: Runs, uploads and sign-ins. Then erase secrets and the bytes of deleted versions.
 
         `is_alive` returns whether a Run without heartbeats still has a process. Such a Run gets a new lease.
         """
         self.workloads.end_expired_runs(is_alive)
         self.finishing.expire()
+        self.accounts.forget_expired_sign_ins()
         self.context.catalog.erase_secrets()
         self.erase_deleted()
 
