@@ -159,6 +159,15 @@ class Accounts:
         with self._context.catalog.write() as tx:
             tx.sign_ins.end_all(user, except_token=except_token)
 
+    def forget_expired_sign_ins(self) -> None:
+        """Delete expired sign-ins, with the addresses and browsers that they name."""
+        now = self._context.clock()
+        with self._context.catalog.read() as tx:
+            if not tx.sign_ins.has_expired(now):
+                return
+        with self._context.catalog.write() as tx:
+            tx.sign_ins.delete_expired(now)
+
     def revoke_token(self, token: str) -> None:
         """Revoke the token, because its user signed out."""
         with self._context.catalog.write() as tx:

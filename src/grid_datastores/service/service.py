@@ -69,7 +69,7 @@ class Service:
         self.context.storage.release()
 
     def tidy(self, is_alive: Callable[[Workload], bool] = lambda _run: False) -> bool:
-        """End Runs and uploads that nobody continues, then erase secrets and the bytes of deleted versions.
+        """End what has expired: Runs, uploads and sign-ins. Then erase secrets and the bytes of deleted versions.
 
         `is_alive` returns whether a Run without heartbeats still has a process. Such a Run gets a new lease.
         Returns whether the removal of a version is not finished and should be retried soon.
@@ -77,6 +77,7 @@ class Service:
         self.context.leases.keep_time()
         self.workloads.end_expired_runs(is_alive)
         self.finishing.expire()
+        self.accounts.forget_expired_sign_ins()
         self.context.catalog.erase_secrets()
         return self.erase_deleted()
 

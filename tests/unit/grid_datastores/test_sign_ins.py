@@ -139,6 +139,19 @@ def test_the_use_of_a_token_is_recorded_once_a_minute_and_never_waits(
     assert used() == 180
 
 
+def test_an_expired_sign_in_is_forgotten(service: Service, ana: User, clock: Clock) -> None:
+    def rows() -> int:
+        with service.context.catalog.read() as tx:
+            return len(tx.sign_ins.all(ana, clock() - timedelta(days=1)))
+
+    service.accounts.new_token(ana, timedelta(hours=1))
+    service.accounts.new_token(ana, timedelta(hours=2))
+    clock.go(3600)
+    assert (len(service.accounts.sign_ins(ana)), rows()) == (1, 2)
+    service.tidy()
+    assert rows() == 1
+
+
 @pytest.mark.parametrize(
     ("user_agent", "shown"),
     [
