@@ -82,7 +82,7 @@ def _gunzip(file: BinaryIO, size: int, plain: BinaryIO, limits: FetchLimits) -> 
     try:
         with gzip.GzipFile(fileobj=file) as source:
             while chunk := source.read(CHUNK):
-                limits.check_cancelled()
+                limits.progress(len(chunk))
                 unpacked += len(chunk)
                 limits.check_unpacked(unpacked, size)
                 with raising_no_space(NO_SPACE_TO_FETCH):
