@@ -19,6 +19,7 @@ from grid_datastores.domain import errors, naming
 from grid_datastores.gateway import http_uploads, repeating
 from grid_datastores.server import serve, signing_in
 from grid_datastores.server.connections import CLIENT_TIMEOUT
+from grid_datastores.service import turns
 from grid_datastores.service.accounts import TOKEN_LIFETIME
 from grid_datastores.service.reading import MAX_CHECKED
 from grid_datastores.service.removal import READERS_TIMEOUT
@@ -51,9 +52,14 @@ def values() -> Mapping[str, str]:
         "exit-sigterm": str(Terminated(signal.SIGTERM).exit_code),
         "exit-unprinted": str(EXIT_UNPRINTED),
         "exit-usage": str(errors.InvalidInput.exit_code),
+        "fetch-floor": size(turns.FLOOR),
+        "fetch-floor-doubles": duration(int(turns.FLOOR_DOUBLES)),
+        "fetch-turn": duration(int(turns.TURN)),
         "first-user": serve.FIRST_USER,
         "large-file": size(packing.LARGE_FILE),
         "link-lifetime": duration(int(signing_in.LINK_LIFETIME)),
+        "max-fetches": number(turns.MAX_FETCHES),
+        "max-fetches-per-user": number(turns.MAX_FETCHES_PER_USER),
         "max-ids": number(MAX_IDS),
         "max-name": str(naming.MAX_NAME_LENGTH),
         "max-path-bytes": number(manifest.MAX_PATH_LENGTH),

@@ -23,9 +23,10 @@ from grid_datastores.server.connections import ConnectionLimits, TimedProtocol, 
 from grid_datastores.server.guard import Hosts
 from grid_datastores.server.ui import link_path
 from grid_datastores.service import Service, open_service
-from grid_datastores.service.finishing import FETCHED_KINDS, MAX_FETCHES_PER_USER, UPLOADED_KINDS
+from grid_datastores.service.finishing import FETCHED_KINDS, UPLOADED_KINDS
 from grid_datastores.service.removal import Worker
 from grid_datastores.service.run_locks import RunLocks
+from grid_datastores.service.turns import MAX_FETCHES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
 FIRST_USER = "admin"
 MAX_FINISHING = 3  # uploaded versions that are checked or packed at the same time
-MAX_FETCHING = 3 * MAX_FETCHES_PER_USER  # versions that are fetched at the same time
 WORKER_STOP_TIMEOUT = 3.0  # seconds; the next start continues work that has not finished by then
 REQUEST_STOP_TIMEOUT = 5  # seconds that open requests have to finish when the server stops
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - browsers cannot open a wildcard address
@@ -94,7 +94,7 @@ def _workers(service: Service, runs: RunLocks, interval: float) -> list[Worker]:
     finish = service.finishing.finish_waiting
     return [
         *(Worker(f"finishing {n}", partial(finish, UPLOADED_KINDS), interval) for n in range(1, MAX_FINISHING + 1)),
-        *(Worker(f"fetching {n}", partial(finish, FETCHED_KINDS), interval) for n in range(1, MAX_FETCHING + 1)),
+        *(Worker(f"fetching {n}", partial(finish, FETCHED_KINDS), interval) for n in range(1, MAX_FETCHES + 1)),
         Worker("tidying", partial(service.tidy, runs.is_alive), interval),
         Worker("ending transfers", service.end_readers_of_deleted, TRANSFERS_INTERVAL),
     ]

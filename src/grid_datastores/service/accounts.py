@@ -161,7 +161,7 @@ class Accounts:
 
     def forget_expired_sign_ins(self) -> None:
         """Delete expired sign-ins, with the addresses and browsers that they name."""
-        now = self._context.clock()
+        now = self._context.leases.latest()
         with self._context.catalog.read() as tx:
             if not tx.sign_ins.has_expired(now):
                 return
