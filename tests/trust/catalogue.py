@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trust import access, kills, operations
+from trust import access, contract, flips, kills, operations
 
-ATTACKS = (kills.ATTACK, operations.IN_PROCESS, operations.ON_SERVER, access.ATTACK)
+ATTACKS = (kills.ATTACK, operations.IN_PROCESS, operations.ON_SERVER, access.ATTACK, contract.ATTACK, flips.ATTACK)
 BY_NAME = {attack.name: attack for attack in ATTACKS}
