@@ -10,7 +10,7 @@ STAGE := $(PYTHON) tests/timetable.py run
 unexport PYTHONDONTWRITEBYTECODE
 
 <<<<<<< HEAD
-.PHONY: site docs test test-fast checks evidence shipped defects mutation trust builders benchmarks setup lock clean
+.PHONY: site docs test test-fast checks evidence shipped defects mutation trust builders bench setup lock clean
 =======
 .PHONY: site docs test test-fast checks evidence shipped defects mutation builders bench setup lock clean
 >>>>>>> main
