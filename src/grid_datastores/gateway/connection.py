@@ -71,12 +71,18 @@ class Connection:
         return answer.content
 
     def stream(self, path: str) -> Iterator[bytes]:
-        """Yield the bytes of the response as they arrive."""
+        """Yield the bytes of the response as they arrive. Raises `Unreachable` if it ends before its length."""
         with self._failures(), self._http.stream("GET", path) as answer:
             if not answer.is_success:
                 answer.read()
             _check(answer, self.url)
-            yield from answer.iter_bytes()
+            try:
+                yield from answer.iter_bytes()
+            except (httpx.RemoteProtocolError, httpx.ReadError) as error:
+                raise Unreachable(
+                    f"The server at {self.url} stopped answering before the data was complete. Try again. If this"
+                    " repeats, ask its operator: if the data is damaged, the server's log says so."
+                ) from error
 
     def put_part(self, address: str, data: bytes) -> str:
         """Send one part to its presigned address and return its ETag."""
