@@ -157,7 +157,7 @@ class Reading:
     def object(self, user: User, version_id: str, name: str) -> tuple[int, Iterator[bytes]]:
         """Return the size in bytes and the content of one object in the manifest. Raises `NotFound`.
 
-        The iterator raises `Damaged` before the end of a file that is not what was uploaded.
+        Raises `Damaged` before the end of a file that is not what was uploaded: now for the first piece, else later.
         """
         files = [entry for entry in self.manifest(user, version_id).files if entry.object == name]
         if not files:
@@ -168,8 +168,8 @@ class Reading:
         storage = self._context.storage
         with self._explaining_damage(version_id, name):
             size = storage.size(version_id, name)
-        chunks = verified_files(storage.read(version_id, name), files, 0)
-        return size, self._explained(version_id, name, chunks)
+        content = self._explained(version_id, name, verified_files(storage.read(version_id, name), files, 0))
+        return size, _preceded(next(content, b""), content)
 
     def _content(self, user: User, version_id: str, entry: FileEntry) -> Iterator[bytes]:
         if not entry.sha256.startswith(ETAG):
