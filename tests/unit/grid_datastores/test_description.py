@@ -122,6 +122,12 @@ def test_an_invalid_description_would_be_seen(app: FastAPI) -> None:
             validate({**described, "paths": {path: operations}})
 
 
+@pytest.mark.proves("the-description-is-valid")
+def test_each_path_is_described_once_whatever_its_parts_are_called(app: FastAPI) -> None:
+    plain = [re.sub(r"{\w+}", "{}", path) for path in app.openapi()["paths"]]
+    assert sorted(plain) == sorted(set(plain))
+
+
 def test_operation_ids_are_unique_and_each_way_to_sign_in_is_declared_and_used(
     app: FastAPI, described: dict[tuple[str, str], dict[str, Any]]
 ) -> None:
