@@ -7,7 +7,8 @@ import re
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+from zipfile import ZipFile, ZipInfo
 
 import httpx
 import pytest
@@ -132,6 +133,23 @@ def test_the_failure_of_a_version_names_no_path_and_no_address(
     message = service.reading.get(ana, version.id).message
     assert "secret" not in message
     assert error.__notes__ == [f"Incident {re.findall('[0-9a-f]{8}', message)[0]}"]
+
+
+def test_an_archive_with_an_empty_name_fails_its_version_with_a_sentence(
+    service: Service, ana: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = ZipInfo("x")
+    entry.filename = entry.orig_filename = ""
+
+    def download(_url: str, target: BinaryIO, *_given: object) -> int:
+        with ZipFile(target, "w") as archive:
+            archive.writestr(entry, b"1")
+        return target.tell()
+
+    monkeypatch.setattr("grid_datastores.sources.remote.download", download)
+    version = service.uploads.fetch(ana, "data", Source(SourceKind.ARCHIVE, "https://files.example/a.zip"))
+    service.finishing.finish_waiting(FETCHED_KINDS)
+    assert service.reading.get(ana, version.id).message == "The archive contains '', which is not the name of a file."
 
 
 def test_a_full_catalog_fails_a_version_without_its_path(

@@ -110,17 +110,17 @@ def complete_presigned_urls(
     return {}
 
 
-@router.put("/{datastoreId}/manifest", responses=_CLOSED, openapi_extra={"requestBody": _MANIFEST})
-async def put_manifest(state: TheState, user: TheUser, request: Request, datastoreId: str) -> Empty:
+@router.put("/{id}/manifest", responses=_CLOSED, openapi_extra={"requestBody": _MANIFEST})
+async def put_manifest(state: TheState, user: TheUser, request: Request, id: str) -> Empty:
     """Store the manifest: which uploaded object holds each file. It is checked against the bytes before it is used."""
-    activity = await run_in_threadpool(state.service.uploads.activity, user, datastoreId)
+    activity = await run_in_threadpool(state.service.uploads.activity, user, id)
     body = bytearray()  # not a parameter, so that the body is only read after the user is known
     async for chunk in request.stream():
         body += chunk
         await run_in_threadpool(activity.record)
         if len(body) > MAX_MANIFEST:
             raise TooLarge.than(MAX_MANIFEST)
-    await run_in_writer_thread(state.service.uploads.announce_manifest, user, datastoreId, bytes(body))
+    await run_in_writer_thread(state.service.uploads.announce_manifest, user, id, bytes(body))
     return {}
 
 
