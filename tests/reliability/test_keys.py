@@ -74,6 +74,7 @@ def test_who_the_users_are_is_listed(embedded: Machine) -> None:
     assert [(user["name"], user["id"]) for user in listed] == [("ana", ids[1]), ("ben", ids[0])]
 
 
+@pytest.mark.proves("uploads-survive-a-rotation", "rotation-without-restart")
 def test_an_upload_goes_on_when_the_signing_key_is_rotated(own_server: ServerProcess, tmp_path: Path) -> None:
     gate, home = tmp_path / "gate", tmp_path / "ana"
     home.mkdir()
@@ -90,3 +91,20 @@ def test_an_upload_goes_on_when_the_signing_key_is_rotated(own_server: ServerPro
     assert upload.returncode == 0
     ana.grid = own_server.grid
     assert ana.phases() == [(1, "SUCCEEDED")]
+
+
+@pytest.mark.proves("commands-need-no-sign-in")
+def test_commands_that_are_signed_in_are_no_sign_ins(own_server: ServerProcess, tmp_path: Path) -> None:
+    home = tmp_path / "ana"
+    home.mkdir()
+    ana = Machine(own_server.grid, home)
+    user, key = own_server.add_user("ana")
+    ana.run("login", "--url", own_server.url, "--username", user, "--key", key).done()
+    operator = _on_its_machine(own_server, tmp_path)
+
+    def sign_ins() -> list[object]:
+        return list(json.loads(operator.run("user", "sign-ins", "ana", "-o", "json").done()))
+
+    wait_until(lambda: sign_ins() == [], "the token of `grid login` has expired")
+    ana.run("datastore").done()
+    assert sign_ins() == []

@@ -1,7 +1,7 @@
 """The catalog's part of storage's log: each change adds an entry in its own transaction.
 
 After the commit, `Catalog` appends the new entries to the log, before anybody hears of the change. The catalog keeps
-them until a later transaction, so the next process appends what a killed one could not.
+them until they are durable there, so the next process appends what a killed one could not, or a power failure took.
 """
 
 from __future__ import annotations
@@ -9,73 +9,82 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import select
 
 from grid_datastores.catalog import schema
 from grid_datastores.catalog.facts import PLACE, Facts
+from grid_datastores.catalog.versions import to_version
 from grid_datastores.domain import log
 from grid_datastores.domain.log import LogEntry
+from grid_datastores.domain.model import User
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection
 
-    from grid_datastores.domain.model import User
+    from grid_datastores.domain.model import Version
 
-# The columns of a version that its record has.
-_VERSION_COLUMNS = ("owner_id", "name", "number", "source_kind", "source_location")
+_INSERT = "INSERT INTO log_entries (sequence, checksum, text) VALUES (?, ?, ?)"
 
 
 class LogFile(Protocol):
     """What the catalog needs of storage's log."""
 
     def extend(self, entries_after: Callable[[LogEntry | None], Sequence[LogEntry]]) -> LogEntry | None:
-        """Append the entries that follow the last one, durably, and return the last entry."""
+        """Append the entries that follow the last one, and return the last entry."""
+
+    def sync(self) -> None:
+        """Make all entries durable."""
 
 
 class Log:
-    """The operations on the entries in one transaction. `logged` is the number of an entry that the log has."""
+    """The operations on the entries in one transaction. The log has all up to the number `logged` durably.
+
+    The statements are plain SQL, because a deletion waits for them and SQLAlchemy takes longer than SQLite.
+    """
 
     def __init__(self, connection: Connection, logged: int) -> None:
         self._connection = connection
         self._logged = logged
         self._last: LogEntry | None = None
-        self.changed = False
+        self.added: list[LogEntry] = []
 
     def last(self) -> LogEntry | None:
         """Return the newest entry, or None in a catalog without a log."""
         if self._last is None:
-            table = schema.log_entries
-            row = self._connection.execute(select(table).order_by(table.c.sequence.desc()).limit(1)).one_or_none()
-            self._last = _entry(row) if row else None
+            self._last = next(iter(self._entries("ORDER BY sequence DESC LIMIT 1")), None)
         return self._last
+
+    def first_sequence(self) -> int:
+        """Return the number of the oldest entry that the catalog keeps, or 0."""
+        return int(self._connection.exec_driver_sql("SELECT min(sequence) FROM log_entries").scalar() or 0)
 
     def since(self, sequence: int) -> list[LogEntry]:
         """Return the entries with this number or a higher one, sorted."""
-        table = schema.log_entries
-        rows = self._connection.execute(select(table).where(table.c.sequence >= sequence).order_by(table.c.sequence))
-        return [_entry(row) for row in rows]
+        return self._entries("WHERE sequence >= ? ORDER BY sequence", sequence)
 
     def user(self, user: User) -> None:
         """Add that this user was added."""
-        self._add({log.USER: user.id, "name": user.name})
+        self._add(_user_record(user))
 
-    def versions(self, *version_ids: str) -> None:
-        """Add that these versions were created or have moved to another name."""
-        table = schema.versions
-        for row in self._connection.execute(select(table).where(table.c.id.in_(version_ids))).all():
-            self._add(_version_record(row))
+    def removed(self, user: User, at: datetime) -> None:
+        """Add that this user was removed."""
+        self._add(_removed_record(user.id, at))
 
-    def finished(self, version_id: str) -> None:
+    def version(self, version: Version) -> None:
+        """Add that the version was created or has moved to another name."""
+        self._add(_version_record(version))
+
+    def finished(self, version_id: str, size: int, files: int, fingerprint: str, at: datetime) -> None:
         """Add that the version is available."""
-        row = self._connection.execute(select(schema.versions).where(schema.versions.c.id == version_id)).one()
-        self._add(_finished_record(row))
+        self._add(_finished_record(version_id, size, files, fingerprint, at))
 
-    def deleted(self, version_id: str, by: str, at: datetime) -> None:
-        """Add that this user deleted the version."""
-        self._add(_deleted_record(version_id, by, at))
+    def deleted(self, version_ids: Sequence[str], by: str, at: datetime) -> None:
+        """Add that this user deleted the versions."""
+        for version_id in version_ids:
+            self._add(_deleted_record(version_id, by, at))
 
     def begin(self) -> None:
         """Add the first entries, with all users and versions, unless there are entries."""
@@ -85,56 +94,69 @@ class Log:
 
     def restart(self) -> list[LogEntry]:
         """Replace all entries by new first ones and return these."""
-        self._connection.execute(delete(schema.log_entries))
-        self._last = None
+        self._connection.exec_driver_sql("DELETE FROM log_entries")
+        self._last, self.added = None, []
         self.begin()
-        return self.since(0)
+        return self.added
 
     def _snapshot(self) -> Iterator[Mapping[str, object]]:
         for user in self._connection.execute(select(schema.users)).all():
-            yield {log.USER: user.id, "name": user.name}
+            yield _user_record(User(user.id, user.name))
+            if user.removed_at:
+                yield _removed_record(user.id, user.removed_at)
         table = schema.versions
         for row in self._connection.execute(select(table).order_by(table.c.created_at)).all():
-            yield _version_record(row)
-            if row.finished_at:
-                yield _finished_record(row)
-            if row.deleted_at:
-                yield _deleted_record(row.id, row.deleted_by, row.deleted_at)
+            version = to_version(row)
+            yield _version_record(version)
+            if version.finished_at:
+                size, files = version.size_bytes, version.file_count
+                yield _finished_record(version.id, size, files, version.fingerprint, version.finished_at)
+            if version.deleted_at:
+                yield _deleted_record(version.id, version.deleted_by, version.deleted_at)
 
     def _add(self, record: Mapping[str, object]) -> None:
         self.begin()
         self._add_all([record])
 
     def _add_all(self, records: Sequence[Mapping[str, object]]) -> None:
-        entries: list[LogEntry] = []
-        last = self.last()
+        entries = []
         for record in records:
-            last = LogEntry.after(last, record)
-            entries.append(last)
-        self._connection.execute(insert(schema.log_entries), [_row(entry) for entry in entries])
-        if not self.changed:
-            logged = schema.log_entries.c.sequence < self._logged
-            self._connection.execute(delete(schema.log_entries).where(logged))
-        self._last, self.changed = last, True
+            self._last = LogEntry.after(self.last(), record)
+            entries.append(self._last)
+        rows = [(entry.sequence, entry.checksum, entry.text) for entry in entries]
+        self._connection.exec_driver_sql(_INSERT, rows)
+        if not self.added and self._logged:
+            self._connection.exec_driver_sql("DELETE FROM log_entries WHERE sequence < ?", (self._logged,))
+        self.added += entries
+
+    def _entries(self, condition: str, *values: object) -> list[LogEntry]:
+        query = f"SELECT sequence, checksum, text FROM log_entries {condition}"  # noqa: S608 - not from a user
+        return [LogEntry(*row) for row in self._connection.exec_driver_sql(query, values)]
 
 
-def _version_record(row: Row[tuple[object, ...]]) -> dict[str, object]:
-    columns = {name: getattr(row, name) for name in _VERSION_COLUMNS}
-    return {log.VERSION: row.id, **columns, "created_at": row.created_at.isoformat()}
+def _user_record(user: User) -> dict[str, object]:
+    return {log.USER: user.id, "name": user.name}
 
 
-def _finished_record(row: Row[tuple[object, ...]]) -> dict[str, object]:
-    values = {"size": row.size_bytes, "files": row.file_count, "fingerprint": row.fingerprint}
-    return {log.FINISHED: row.id, **values, "at": row.finished_at.isoformat()}
+def _version_record(version: Version) -> dict[str, object]:
+    return {
+        log.VERSION: version.id,
+        "owner_id": version.owner_id,
+        "name": version.ref.name,
+        "number": version.ref.number,
+        "source_kind": version.source.kind.value,
+        "source_location": version.source.location,
+        "created_at": version.created_at.isoformat(),
+    }
+
+
+def _finished_record(version_id: str, size: int, files: int, fingerprint: str, at: datetime) -> dict[str, object]:
+    return {log.FINISHED: version_id, "size": size, "files": files, "fingerprint": fingerprint, "at": at.isoformat()}
 
 
 def _deleted_record(version_id: str, by: str, at: datetime) -> dict[str, object]:
     return {log.DELETED: version_id, "by": by, "at": at.isoformat()}
 
 
-def _entry(row: Row[tuple[object, ...]]) -> LogEntry:
-    return LogEntry(row.sequence, row.checksum, row.text)
-
-
-def _row(entry: LogEntry) -> dict[str, object]:
-    return {"sequence": entry.sequence, "checksum": entry.checksum, "text": entry.text}
+def _removed_record(user_id: str, at: datetime) -> dict[str, object]:
+    return {log.REMOVED: user_id, "at": at.isoformat()}

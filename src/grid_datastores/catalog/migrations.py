@@ -180,6 +180,11 @@ def _keep_a_log(connection: Connection) -> None:
     )
 
 
+def _store_manifest_digests(connection: Connection) -> None:
+    """8: Versions store the SHA-256 of their manifest. Earlier ones have none and are checked by their fingerprint."""
+    connection.exec_driver_sql("ALTER TABLE versions ADD COLUMN manifest_sha256 VARCHAR(64) NOT NULL DEFAULT ''")
+
+
 _MIGRATIONS: Sequence[Callable[[Connection], None]] = (
     _separate_fetch_urls,
     _index_live_workloads,
@@ -188,4 +193,5 @@ _MIGRATIONS: Sequence[Callable[[Connection], None]] = (
     _prepare_lists,
     _describe_sign_ins_and_removed_users,
     _keep_a_log,
+    _store_manifest_digests,
 )

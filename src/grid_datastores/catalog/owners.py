@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, exists, insert, literal, select, update
 
 from grid_datastores.catalog import schema
+from grid_datastores.catalog.versions import to_version
 from grid_datastores.domain.model import EventKind, Phase, VersionRef, WorkloadKind, WorkloadState
 from grid_datastores.domain.naming import unique_name
 
@@ -73,7 +74,8 @@ class Owners:
         """
         table, queue, events = schema.versions, schema.removals, schema.events
         mine = (table.c.owner_id == user.id, table.c.phase != Phase.DELETED.value)
-        ids = select(table.c.id).where(*mine)
+        ids = list(self._connection.execute(select(table.c.id).where(*mine).order_by(table.c.created_at)).scalars())
+        self._log.deleted(ids, by, at)
         queued = select(queue.c.version_id)
         waiting = select(table.c.id, literal(at, queue.c.queued_at.type)).where(*mine, table.c.id.not_in(queued))
         event = (literal(by), literal(EventKind.DELETED.value), literal(""), literal(at, events.c.at.type))
@@ -84,7 +86,7 @@ class Owners:
             insert(events).from_select(
                 ["version_id", "actor", "kind", "message", "at"], select(table.c.id, *event).where(*mine)
             ),
-            delete(schema.uploads).where(schema.uploads.c.version_id.in_(ids)),
+            delete(schema.uploads).where(schema.uploads.c.version_id.in_(select(table.c.id).where(*mine))),
             update(table).where(*mine).values(phase=Phase.DELETED.value, deleted_at=at, deleted_by=by),
         ):
             self._connection.execute(statement)
@@ -119,7 +121,8 @@ class Owners:
         mine = table.c.datastore_id == datastore_id
         rows = self._connection.execute(select(table).where(mine).order_by(table.c.number)).all()
         self._connection.execute(update(table).where(mine).values(owner_id=new_owner.id, name=name))
-        self._log.versions(*(row.id for row in rows))
+        for row in self._connection.execute(select(table).where(mine).order_by(table.c.number)):
+            self._log.version(to_version(row))
         return [
             MovedVersion(
                 row.id,

@@ -119,6 +119,7 @@ versions = Table(
     Column("size_bytes", BigInteger, nullable=False, default=0),
     Column("file_count", BigInteger, nullable=False, default=0),
     Column("fingerprint", String(64), nullable=False, default=""),
+    Column("manifest_sha256", String(64), nullable=False, server_default=""),  # "" in versions of older releases
     Column("last_used_at", UtcDateTime),
     Column("last_used_by", String(128), nullable=False, default=""),
     Column("deleted_at", UtcDateTime),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, exists, insert, select, update
 
 from grid_datastores.catalog import schema
 from grid_datastores.domain.model import User
@@ -86,6 +86,10 @@ class SignIns:
         """End the user's sign-ins, except the one of this token."""
         others = _TABLE.token_hash != secret_digest(except_token)
         self._connection.execute(delete(schema.tokens).where(_TABLE.user_id == user.id, others))
+
+    def has_expired(self, now: datetime) -> bool:
+        """Return whether there are expired sign-ins, of any user."""
+        return bool(self._connection.execute(select(exists().where(_TABLE.expires_at <= now))).scalar())
 
     def delete_expired(self, now: datetime) -> None:
         """Delete the expired sign-ins of all users."""

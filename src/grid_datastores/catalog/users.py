@@ -45,6 +45,7 @@ class Users:
         """Remove the user and their key. Their row stays for their tombstones, and their name is free again."""
         removed = {"name": f"{user.name}{_MARK}{user.id}", "key_hash": "", "removed_at": at}
         self._connection.execute(update(schema.users).where(_TABLE.id == user.id).values(removed))
+        self._log.removed(user, at)
 
     def all(self) -> list[User]:
         """Return all users, sorted by name."""

@@ -105,6 +105,11 @@ class Workloads:
         lease = {"lease_until": now + timedelta(seconds=seconds), "lease_seconds": seconds}
         self._connection.execute(update(table).where(table.c.id == workload_id).values(lease))
 
+    def end_lease(self, workload_id: str) -> None:
+        """Take the lease of a workload that has ended, so that no heartbeat revives it. It keeps its length."""
+        table = schema.workloads
+        self._connection.execute(update(table).where(table.c.id == workload_id).values(lease_until=None))
+
     def renew_leases(self, now: datetime) -> None:
         """Restart the lease of every running workload that has one. Each keeps its length."""
         for workload_id, _until, seconds in self._leased():

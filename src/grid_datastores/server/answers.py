@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi.responses import JSONResponse
 
 from grid_datastores.domain.errors import CatalogFailed, Damaged, HostRefused, InternalError, InvalidInput, NoSpace
+from grid_datastores.server.shown import shown
 from grid_datastores.wire.common import Error
 
 if TYPE_CHECKING:
@@ -46,4 +47,4 @@ def json_error(status: int, code: int, message: str, reason: str, metadata: dict
 
 def json_refusal(refusal: Refusal) -> JSONResponse:
     """Return the API's response for a refusal."""
-    return json_error(refusal.status, refusal.code, refusal.message, refusal.reason, refusal.metadata)
+    return json_error(refusal.status, refusal.code, shown(refusal), refusal.reason, refusal.metadata)

@@ -6,11 +6,11 @@ import hmac
 import logging
 import secrets
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from grid_datastores.catalog.facts import LOCAL_OWNER, SIGNING_KEY
-from grid_datastores.domain.errors import CatalogFailed, NameTaken, NoSpace, NotFound, NotSignedIn, NotThatState
+from grid_datastores.domain.errors import Busy, CatalogFailed, NameTaken, NoSpace, NotFound, NotSignedIn, NotThatState
 from grid_datastores.domain.model import User
 from grid_datastores.domain.naming import check_name
 from grid_datastores.domain.sign_ins import Client
@@ -119,7 +119,7 @@ class Accounts:
     def new_token(self, user: User, lifetime: timedelta = TOKEN_LIFETIME, client: Client = _UNKNOWN) -> str:
         """Return a new token for the user, valid for this long. Raises `NotSignedIn` if the user was removed."""
         token = secrets.token_urlsafe(32)
-        now = self._context.clock()
+        now = self._context.leases.latest()
         with self._context.catalog.write() as tx:
             tx.users.lock(user.id)
             tx.sign_ins.delete_expired(now)
@@ -128,25 +128,26 @@ class Accounts:
 
     def of_token(self, token: str) -> User:
         """Return the user of a token, and record that it was used. Raises `NotSignedIn` if it is unknown or expired."""
-        now = self._context.clock()
+        now = self._context.leases.latest()
         with self._context.catalog.read() as tx:
             found = tx.sign_ins.of_token(token, now)
         if found is None:
             raise NotSignedIn("The token is invalid or has expired. Sign in again with: grid login")
         user, used_at = found
         if abs(now - used_at) >= _USE_INTERVAL:  # abs: the clock may have been set back
-            self._record_use(token)
+            self._record_use(token, now)
         return user
 
-    def _record_use(self, token: str) -> None:
+    def _record_use(self, token: str, now: datetime) -> None:
         """Best effort: a request must not wait or fail for this."""
-        with suppress(CatalogFailed, NoSpace), self._context.catalog.write_at_once() as tx:
-            tx.sign_ins.mark_used(token, self._context.clock())
+        with suppress(Busy, CatalogFailed, NoSpace), self._context.catalog.write_at_once() as tx:
+            tx.sign_ins.mark_used(token, now)
 
     def sign_ins(self, user: User, current_token: str = "") -> list[SignIn]:
         """Return the user's sign-ins, the last used first. That of `current_token` is marked as current."""
+        now = self._context.leases.latest()
         with self._context.catalog.read() as tx:
-            return tx.sign_ins.all(user, self._context.clock(), current_token)
+            return tx.sign_ins.all(user, now, current_token)
 
     def end_sign_in(self, user: User, sign_in_id: str) -> None:
         """End this sign-in of the user: its token is no longer valid. Idempotent."""
@@ -157,6 +158,15 @@ class Accounts:
         """End all sign-ins of the user, except the one of this token."""
         with self._context.catalog.write() as tx:
             tx.sign_ins.end_all(user, except_token=except_token)
+
+    def forget_expired_sign_ins(self) -> None:
+        """Delete expired sign-ins, with the addresses and browsers that they name."""
+        now = self._context.leases.latest()
+        with self._context.catalog.read() as tx:
+            if not tx.sign_ins.has_expired(now):
+                return
+        with self._context.catalog.write() as tx:
+            tx.sign_ins.delete_expired(now)
 
     def revoke_token(self, token: str) -> None:
         """Revoke the token, because its user signed out."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from grid_datastores.catalog.facts import LOCAL_OWNER, SIGNING_KEY
-from grid_datastores.domain.errors import InUse, Refusal, format_utc, release_command
+from grid_datastores.domain.commands import release_command
+from grid_datastores.domain.errors import InUse, Refusal, format_utc
 from grid_datastores.domain.text import counted
 from grid_datastores.service.accounts import find_user
 
@@ -47,7 +48,6 @@ class UserRemoval:
         Raises `NotFound`, `InUse` if a version is in use, and a `Refusal` if the user has versions, owns the data of
         the embedded commands, or is the only one.
         """
-        self._context.leases.renew_after_clock_jump()
         with self._context.catalog.write(frees_space=True) as tx:
             now = self._context.clock()
             user = find_user(tx, name)
@@ -55,7 +55,7 @@ class UserRemoval:
             versions = tx.versions.of_owner(user.id)
             if versions and not delete_versions:
                 raise _has_versions(user, len(versions))
-            holders = tx.workloads.holders_by_version(user.id, None, now)
+            holders = tx.workloads.holders_by_version(user.id, None, self._context.leases.now(tx))
             if holders:
                 raise _in_use(user, versions, holders)
             copies = tx.facts.get(SIGNING_KEY) is not None and tx.owners.has_run(user)

@@ -49,11 +49,13 @@ class LocalLog:
                 file.seek(end)
                 file.truncate()  # what a killed process wrote of a line
                 file.write(b"".join(entry.encode() for entry in entries))
-                file.flush()
-                os.fsync(descriptor)
         if is_new:
             sync_folder(self._path.parent)
         return entries[-1] if entries else last
+
+    def sync(self) -> None:
+        with self._path.open("rb") as file:
+            os.fsync(file.fileno())
 
     def entries(self) -> Iterator[LogEntry]:
         with self.last() as last:

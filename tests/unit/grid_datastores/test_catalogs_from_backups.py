@@ -13,7 +13,7 @@ import pytest
 from in_process import Terminal
 
 from grid_datastores.catalog import Catalog, database
-from grid_datastores.domain.errors import CatalogFailed
+from grid_datastores.domain.errors import CatalogFailed, NotSignedIn
 from grid_datastores.domain.model import Phase, Source, SourceKind, User
 from grid_datastores.service import Service, open_service
 from grid_datastores.service.repair import repair_catalog
@@ -215,7 +215,18 @@ def _fresh(path: Path) -> bool:
     return path.exists()
 
 
+def _forget_the_first_entry(folder: _Folder) -> None:
+    """As a later change does, when the log has it durably."""
+    with closing(sqlite3.connect(folder.settings.catalog)) as catalog, catalog:
+        catalog.execute("DELETE FROM log_entries WHERE sequence = 1")
+
+
 def test_a_lost_log_is_noticed_and_written_again(folder: _Folder, old: Path) -> None:
+    log = folder.log.read_bytes()
+    folder.log.unlink()
+    folder.open().close()  # the catalog still has all entries
+    assert folder.log.read_bytes() == log
+    _forget_the_first_entry(folder)
     folder.log.unlink()
     assert "its log is missing" in folder.refused()
     assert not repair_catalog(folder.settings)
@@ -237,7 +248,7 @@ def test_a_catalog_of_an_older_release_begins_the_log(folder: _Folder, old: Path
     with closing(folder.open()) as service:
         before = _known(service)
     folder.log.unlink()
-    without = "DROP TABLE log_entries; PRAGMA user_version = 6;"
+    without = "DROP TABLE log_entries; ALTER TABLE versions DROP COLUMN manifest_sha256; PRAGMA user_version = 6;"
     for path in (folder.settings.catalog, old):
         with closing(sqlite3.connect(path)) as catalog:
             catalog.executescript(without)
@@ -270,10 +281,41 @@ def test_what_a_killed_process_did_not_log_the_next_one_does(folder: _Folder, mo
     assert '"deleted"' not in folder.log.read_text()
     folder.open().close()
     assert f'{{"deleted":"{version_id}"' in folder.log.read_text()
+
+
+def test_entries_are_kept_only_until_they_are_durable_in_the_log(
+    folder: _Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with closing(folder.open()) as service:
+        ana = service.accounts.local("ana")
+        first = _create(service, ana)
         _create(service, ana)
         with service.context.catalog.read() as tx:
-            assert len(tx.log.since(0)) < 4  # logged entries are not kept
+            assert tx.log.first_sequence() == 1
+        service.deletion.delete(ana, first)
+        order: list[str] = []
+        _note(monkeypatch, LocalLog, "sync", order)
+        _note(monkeypatch, LocalStorage, "erase", order)
+        service.erase_deleted()
+        assert order == ["sync", "erase"]
+        last = _create(service, ana)
+        with service.context.catalog.read() as tx:
+            assert tx.log.first_sequence() == 7  # the deletion, after two entries a version, the user and the catalog
+    monkeypatch.setattr(database, "MAX_KEPT_ENTRIES", 1)
+    with closing(folder.open()) as service:
+        service.deletion.delete(ana, last)
+        with service.context.catalog.read() as tx:
+            assert len(tx.log.since(0)) == 2
+
+
+def _note(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, order: list[str]) -> None:
+    real = getattr(owner, name)
+
+    def noted(*given: object) -> object:
+        order.append(name)
+        return real(*given)
+
+    monkeypatch.setattr(owner, name, noted)
 
 
 def test_a_log_that_cannot_be_written_does_not_undo_a_deletion(
@@ -357,6 +399,7 @@ class TestCommand:
         data = terminal.home / ".grid" / "data"
         (data / "versions" / "unknown").mkdir()
         (data / "log").unlink()
+        _forget_the_first_entry(_Folder(data.parent))
         answer = terminal.type("admin", "check", "--repair")
         assert answer.out == "Wrote a new log of the data from the catalog.\n"
         assert answer.code == 1
@@ -377,3 +420,23 @@ def _replace(path: Path, old: bytes, new: bytes) -> None:
     assert old in content
     path.chmod(0o644)
     path.write_bytes(content.replace(old, new, 1))
+
+
+def test_a_removed_user_stays_removed(folder: _Folder) -> None:
+    """With all their versions, which were deleted with them."""
+    with closing(folder.open()) as service:
+        service.accounts.add("ana")
+        ben, key = service.accounts.add("ben")
+        theirs = [_create(service, ben) for _ in range(2)]
+        copy = folder.save()
+        service.user_removal.remove("ben", "operator", delete_versions=True)
+    folder.put_back(copy)
+    assert "it lacks 2 deletions and the removal of 1 user." in folder.refused()
+    repair_catalog(folder.settings)
+    with closing(folder.open()) as service:
+        assert [user.name for user in service.accounts.all()] == ["ana"]
+        with pytest.raises(NotSignedIn):
+            service.accounts.sign_in("ben", key)
+        with service.context.catalog.read() as tx:
+            found = [tx.versions.get(version_id) for version_id in theirs]
+        assert [(one.phase, one.deleted_by) for one in found if one] == [(Phase.DELETED, "operator")] * 2

@@ -43,6 +43,7 @@ ALTER TABLE datastores DROP COLUMN failed_count;
 ALTER TABLE datastores DROP COLUMN size_bytes;
 ALTER TABLE versions DROP COLUMN fetch_url;
 ALTER TABLE versions DROP COLUMN expiry_seconds;
+ALTER TABLE versions DROP COLUMN manifest_sha256;
 ALTER TABLE workloads DROP COLUMN lease_seconds;
 UPDATE versions SET source_location = '{url}' WHERE source_kind = 'archive';
 PRAGMA user_version = 0;

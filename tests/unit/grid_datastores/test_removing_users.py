@@ -117,6 +117,7 @@ def test_all_access_of_a_removed_user_ends(service: Service, eve: User, clock: C
         service.accounts.new_key("eve")
 
 
+@pytest.mark.proves("removal-ends-sessions-and-runs")
 def test_sessions_and_runs_of_a_removed_user_end(service: Service, eve: User, clock: Clock) -> None:
     version = _version(service, eve)
     run = service.workloads.start(eve, WorkloadKind.RUN, "train", {version: ""}, leased=True)

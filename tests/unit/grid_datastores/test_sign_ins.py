@@ -51,6 +51,7 @@ def test_the_page_lists_the_browsers_and_programs_that_are_signed_in(
     login = {"username": "bea", "apiKey": bea[1]}
     first.send("POST", "/v1/auth/login", json=login, headers={"user-agent": "curl/8.5.0 <b>"})
     clock.go(90)
+    assert '<a href="/sign-ins"><span class="who" title="bea">' in second.get("/")
     rows = _rows(second.get("/sign-ins"))
     time = "2026-01-01 {} UTC".format
     assert sorted(rows) == [
@@ -136,6 +137,19 @@ def test_the_use_of_a_token_is_recorded_once_a_minute_and_never_waits(
         assert used() == 120
     service.accounts.of_token(token)
     assert used() == 180
+
+
+def test_an_expired_sign_in_is_forgotten(service: Service, ana: User, clock: Clock) -> None:
+    def rows() -> int:
+        with service.context.catalog.read() as tx:
+            return len(tx.sign_ins.all(ana, clock() - timedelta(days=1)))
+
+    service.accounts.new_token(ana, timedelta(hours=1))
+    service.accounts.new_token(ana, timedelta(hours=2))
+    clock.go(3600)
+    assert (len(service.accounts.sign_ins(ana)), rows()) == (1, 2)
+    service.tidy()
+    assert rows() == 1
 
 
 @pytest.mark.parametrize(

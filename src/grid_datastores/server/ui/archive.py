@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from grid_datastores.domain.model import FileEntry
+    from grid_datastores.storage import Manifest
 
 
 def tar(files: Iterable[tuple[FileEntry, Iterator[bytes]]], folders: Iterable[str]) -> Iterator[bytes]:
@@ -20,3 +21,10 @@ def tar(files: Iterable[tuple[FileEntry, Iterator[bytes]]], folders: Iterable[st
         yield from content
         yield bytes(-file.size % BLOCK)
     yield bytes(2 * BLOCK)
+
+
+def tar_size(manifest: Manifest) -> int:
+    """Return the size in bytes of the tar file of this manifest."""
+    folders = sum(len(tar_folder(path)) for path in manifest.folders)
+    files = sum(len(tar_header(file)) + file.size + -file.size % BLOCK for file in manifest.files)
+    return folders + files + 2 * BLOCK
