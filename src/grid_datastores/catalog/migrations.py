@@ -151,10 +151,22 @@ def _prepare_lists(connection: Connection) -> None:
         connection.exec_driver_sql(f"CREATE INDEX {index} ON versions {columns}")
 
 
+def _prepare_lists_of_workloads(connection: Connection) -> None:
+    """6: A page of Sessions or Runs is found quickly, however many there are, and so is one by its name."""
+    live = "(state IN ('running', 'paused'))"
+    for index, columns in (
+        ("listed_workloads", "owner_id, kind, created_at, id"),
+        ("live_workloads", f"owner_id, kind, {live}, created_at, id"),
+        ("workloads_by_name", f"owner_id, kind, name, {live}, created_at"),
+    ):
+        connection.exec_driver_sql(f"CREATE INDEX {index} ON workloads ({columns}) WHERE state != 'deleted'")
+
+
 _MIGRATIONS: Sequence[Callable[[Connection], None]] = (
     _separate_fetch_urls,
     _index_live_workloads,
     _store_lease_and_expiry_lengths,
     _name_fetches,
     _prepare_lists,
+    _prepare_lists_of_workloads,
 )
