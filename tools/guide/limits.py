@@ -55,7 +55,7 @@ REQUESTS: tuple[tuple[str, str], ...] = (
     ("the parts that one request announces", f"{upload_routes.MAX_PART_URLS:,}"),
     ("the ids in one request for deletions", f"{wire.MAX_IDS}"),
     ("the Sessions or Runs in a page of the list", f"{workloads.MAX_PER_PAGE:,}"),
-    ("the files in a page of the list, without `pageSize`", f"{contents.DEFAULT_PAGE_SIZE:,}"),
+    ("the files in a page of the list", f"{contents.MAX_PER_PAGE:,}"),
 )
 TIMES: tuple[tuple[str, timedelta], ...] = (
     ("the address of a part", uploads.URL_LIFETIME),

@@ -38,18 +38,23 @@ class Refusal(Exception):
     """A request was refused or failed, and nothing has changed.
 
     If that is not certain, `doubt` says so. It is the end of `message`; `base_message` is the message without it.
+    `public_message` is for the users of a server: it has no path or address that only its operator should know.
     """
 
     reason: ClassVar[str] = "REFUSED"
     code: ClassVar[int] = FAILED_PRECONDITION
     status: ClassVar[int] = 400
     exit_code: ClassVar[int] = 1
+    public: ClassVar[str] = ""  # the default of `public_message`, in place of `message`
 
-    def __init__(self, message: str, metadata: Mapping[str, str] | None = None, doubt: str = "") -> None:
+    def __init__(
+        self, message: str, metadata: Mapping[str, str] | None = None, doubt: str = "", public: str = ""
+    ) -> None:
         super().__init__(message + doubt)
         self.base_message = message
         self.doubt = doubt
         self.message = message + doubt
+        self.public_message = public or self.public or self.message
         self.metadata = dict(metadata or {})
 
 
@@ -300,6 +305,7 @@ class CatalogFailed(Refusal):
     """The catalog cannot be opened, read or written."""
 
     reason = "CATALOG_FAILED"
+    public = "The server cannot use its catalog, so nothing was done. Try again. If it fails again, tell its operator."
     code = UNAVAILABLE
     status = 503
 

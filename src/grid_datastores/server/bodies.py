@@ -60,5 +60,5 @@ def _parse(body: bytes, max_values: int) -> object:
     """Parse the JSON. Its separators are counted first: parsing costs time and memory for each of them."""
     if sum(body.count(separator) for separator in _SEPARATORS) > max_values:
         # An HTTPException, because FastAPI would turn any other exception into its own.
-        raise HTTPException(TooLarge.status, TooLarge.than(max_values, "JSON values").message)
+        raise HTTPException(TooLarge.status, TooLarge.than(max_values, "JSON values").public_message)
     return json.loads(body)

@@ -109,7 +109,7 @@ def _limited(scope: Scope, receive: Receive) -> Receive:
         received += len(message.get("body", b""))
         if received > limit:
             # An HTTPException, because the code that reads bodies would turn any other exception into its own.
-            raise HTTPException(TooLarge.status, TooLarge.than(limit).message)
+            raise HTTPException(TooLarge.status, TooLarge.than(limit).public_message)
         return message
 
     return receive_limited

@@ -71,7 +71,8 @@ class Listing:
     def workloads(self, user: User, kind: WorkloadKind, page: int) -> WorkloadsPage:
         """Return one page of the user's workloads of this kind: the live ones, then the others, each newest first."""
         with self._context.catalog.read() as tx:
-            found = tx.workloads.newest(user.id, kind, _window(page, WORKLOADS_PER_PAGE))
+            newest = tx.workloads.newest(user.id, kind, _window(page, WORKLOADS_PER_PAGE))
+            found = self._context.leases.shown(tx, newest)
         return WorkloadsPage(tuple(found[:WORKLOADS_PER_PAGE]), len(found) > WORKLOADS_PER_PAGE)
 
     def kept(self, version: Version) -> Kept:
@@ -81,7 +82,7 @@ class Listing:
 
     def _with_holders(self, tx: Transaction, user: User, versions: Sequence[Version]) -> list[ListedVersion]:
         ids = [version.id for version in versions if version.phase is Phase.AVAILABLE]  # no other can be mounted
-        holders = tx.workloads.holders_by_version(user.id, ids, self._context.clock()) if ids else {}
+        holders = tx.workloads.holders_by_version(user.id, ids, self._context.leases.now(tx)) if ids else {}
         return [ListedVersion(version, holders.get(version.id, ())) for version in versions]
 
 

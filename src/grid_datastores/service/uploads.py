@@ -32,7 +32,7 @@ from grid_datastores.storage.space import NO_SPACE_TO_FETCH, raising_no_space
 from grid_datastores.system.files import temporary_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import BinaryIO
 
     from grid_datastores.catalog import Transaction
@@ -65,10 +65,13 @@ class Uploads:
             quota = self._context.quota(tx, user)
             check_quota(quota, self._unused_versions(tx, user) if quota.full else ())
 
-    def begin(self, user: User, name: str, source: Source) -> Version:
+    def begin(
+        self, user: User, name: str, source: Source, before: Callable[[Version], object] = lambda _version: None
+    ) -> Version:
         """Create a version under the name, with the next number, that accepts data.
 
-        Raises `QuotaReached` and `InvalidInput`. Enforces version-per-upload.
+        Calls `before` with the version before it exists. Raises `QuotaReached` and `InvalidInput`. Enforces
+        version-per-upload.
         """
         check_name(name)
         _check_source(source)
@@ -80,8 +83,12 @@ class Uploads:
             shown = replace(source, location=shown_location(source.location))
             fetch_url = source.location if source.kind is SourceKind.ARCHIVE else None
             expiry = self._context.limits.upload_expiry
-            version = tx.versions.create(user.id, name, shown, now, expiry_seconds=expiry, fetch_url=fetch_url)
+            active = self._context.leases.now(tx)
+            version = tx.versions.create(
+                user.id, name, shown, now, active_at=active, expiry_seconds=expiry, fetch_url=fetch_url
+            )
             tx.versions.record(version.id, EventKind.CREATED, user.name, shown.location, now)
+            before(version)
         with self._abandoning(user, version):
             self._context.storage.begin(version.id)
         return version
@@ -120,6 +127,7 @@ class Uploads:
     def sink(self, user: User, version_id: str) -> ObjectSink:
         """Return the sink into which a client on this machine writes the version's objects."""
         activity = self.activity(user, version_id)
+        self._ensure_begun(user, version_id)
         return Sink(self._context.storage, version_id, lambda: self._open(user, version_id), activity.record)
 
     def activity(self, user: User, version_id: str) -> Activity:
@@ -146,8 +154,14 @@ class Uploads:
         """
         with self._context.catalog.write() as tx:
             check_open(owned(tx, user, version_id, lock=True))
-            tx.versions.mark_active(version_id, self._context.clock())
+            tx.versions.mark_active(version_id, self._context.leases.now(tx))
             yield tx
+
+    def _ensure_begun(self, user: User, version_id: str) -> None:
+        """Prepare the version in storage, unless `begin` has: its process may have been killed in between."""
+        if not self._context.storage.begun(version_id):
+            with self._open(user, version_id):
+                self._context.storage.begin(version_id)
 
     def abandon(self, user: User, version_id: str) -> None:
         """Delete an unfinished version and erase its bytes. Its number stays used (rule version-number-unused)."""
@@ -157,7 +171,7 @@ class Uploads:
             abandoned = self._mark_abandoned(user, version_id, erase_first=True)
         if abandoned:
             with suppress(Busy, CatalogFailed, NoSpace):  # it stays queued for the removal
-                remove(abandoned, self._context.catalog, self._context.storage, self._context.clock)
+                remove(abandoned, self._context)
 
     def _mark_abandoned(self, user: User, version_id: str, *, erase_first: bool = False) -> Version | None:
         """Mark an unfinished version as deleted and return it, or return None if it is finished.
@@ -182,8 +196,9 @@ class Uploads:
             check_path(key)
             if not 1 <= parts <= MAX_PARTS:
                 raise InvalidInput(f"{key!r} has {parts} parts; 1 to {MAX_PARTS} are allowed.")
+        expires = self._context.leases.latest() + URL_LIFETIME
         with self._open(user, version_id) as tx:
-            return tx.versions.open_uploads(version_id, dict(parts_of), self._context.clock() + URL_LIFETIME)
+            return tx.versions.open_uploads(version_id, dict(parts_of), expires)
 
     def stored_parts(self, version_id: str, uploads: Sequence[Upload]) -> dict[tuple[str, int], str]:
         """Return the ETags of all completely stored parts, by upload id and part number (rule upload-resumed)."""
@@ -284,6 +299,7 @@ class Uploads:
 
         Raises `UploadInvalid` if an object is incomplete, or if there is none.
         """
+        self._ensure_begun(user, version_id)
         with self._open(user, version_id) as tx:
             version = owned(tx, user, version_id)
             uploads = tx.versions.uploads(version_id)
@@ -291,12 +307,13 @@ class Uploads:
                 raise UploadInvalid("Nothing was uploaded. A version needs at least one file.")
             if missing := [upload.key for upload in uploads if not upload.completed]:
                 raise UploadInvalid(_incomplete(missing, len(uploads)))
-            tx.versions.close(version, self._context.clock())
+            tx.versions.close(version, self._context.leases.now(tx))
         self._context.wake_workers()
 
     def _unused_versions(self, tx: Transaction, user: User) -> list[VersionRef]:
         """Return the versions that are not in use, unused longest first: one more than the refusal lists."""
-        unused = tx.versions.unused_longest(user.id, self._context.clock(), limit=QuotaReached.MAX_LISTED + 1)
+        now = self._context.leases.now(tx)
+        unused = tx.versions.unused_longest(user.id, now, limit=QuotaReached.MAX_LISTED + 1)
         return [version.ref for version in unused]
 
 

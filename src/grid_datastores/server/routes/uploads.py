@@ -8,11 +8,11 @@ from hashlib import md5
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from grid_datastores.domain.errors import InvalidInput, TooLarge
+from grid_datastores.domain.errors import AlreadyDeleted, Immutable, InvalidInput, NotSignedIn, QuotaReached, TooLarge
 from grid_datastores.domain.model import Source, SourceKind, Upload
 from grid_datastores.domain.naming import whole_number
 from grid_datastores.domain.rules import check_part_size
-from grid_datastores.server.answers import BYTES, REFUSED
+from grid_datastores.server.answers import BYTES, REFUSED, refused
 from grid_datastores.server.bodies import ObjectsRoute
 from grid_datastores.server.origin import origin
 from grid_datastores.server.state import CLUSTER, InCluster, Signer, State, TheState, TheUser
@@ -31,6 +31,8 @@ _MANIFEST = {
     "content": {"application/x-ndjson": {"schema": {"type": "string", "maxLength": MAX_MANIFEST, "title": "Body"}}},
 }
 
+_CLOSED = refused(AlreadyDeleted, Immutable)
+
 router = APIRouter(
     route_class=ObjectsRoute,
     prefix="/v1/core/{clusterId}/datastores",
@@ -41,7 +43,7 @@ router = APIRouter(
 parts = APIRouter(route_class=ObjectsRoute, tags=["uploads"], responses=REFUSED)
 
 
-@router.post("")
+@router.post("", responses=refused(QuotaReached))
 def create_datastore(state: TheState, user: TheUser, body: wire.CreateDatastoreRequest) -> wire.Datastore:
     """Create a version under the name, with the next number. It accepts data until it is completed."""
     spec = body.get("spec", {})
@@ -59,7 +61,7 @@ def _requested_kind(source_type: str) -> SourceKind:
     return kind
 
 
-@router.post("/{datastoreId}/presigned-urls")
+@router.post("/{datastoreId}/presigned-urls", responses=_CLOSED)
 def create_presigned_urls(
     state: TheState,
     user: TheUser,
@@ -85,7 +87,7 @@ def create_presigned_urls(
     return {"objects": [_object_out(signer, base, upload, arrived) for upload in uploads]}
 
 
-@router.post("/{datastoreId}/presigned-urls/completed")
+@router.post("/{datastoreId}/presigned-urls/completed", responses=_CLOSED)
 def complete_presigned_urls(
     state: TheState,
     user: TheUser,
@@ -108,7 +110,7 @@ def complete_presigned_urls(
     return {}
 
 
-@router.put("/{datastoreId}/manifest", openapi_extra={"requestBody": _MANIFEST})
+@router.put("/{datastoreId}/manifest", responses=_CLOSED, openapi_extra={"requestBody": _MANIFEST})
 async def put_manifest(state: TheState, user: TheUser, request: Request, datastoreId: str) -> Empty:
     """Store the manifest: which uploaded object holds each file. It is checked against the bytes before it is used."""
     activity = await run_in_threadpool(state.service.uploads.activity, user, datastoreId)
@@ -122,7 +124,7 @@ async def put_manifest(state: TheState, user: TheUser, request: Request, datasto
     return {}
 
 
-@router.post("/{datastoreId}/completed")
+@router.post("/{datastoreId}/completed", responses=_CLOSED)
 def complete_upload(state: TheState, user: TheUser, datastoreId: str) -> Empty:
     """Complete the version. It accepts no more data and becomes available after a check."""
     state.service.uploads.complete(user, datastoreId)
@@ -139,7 +141,7 @@ def abandon_upload(state: TheState, user: TheUser, datastoreId: str) -> Empty:
 @parts.put(
     "/v1/uploads/{uploadId}/{partNumber}",
     response_class=Response,
-    responses={200: {"headers": {"ETag": {"schema": {"type": "string"}}}}},
+    responses={200: {"headers": {"ETag": {"schema": {"type": "string"}}}}, **_CLOSED, **refused(NotSignedIn)},
     openapi_extra={"requestBody": {"required": True, "content": BYTES}},
 )
 async def put_part(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from grid_datastores.domain.errors import InvalidInput, NotFound
+from grid_datastores.domain.errors import AlreadyDeleted, InvalidInput, NameTaken, NotFound, NotMountable, NotThatState
 from grid_datastores.domain.lists import WorkloadsPage
 from grid_datastores.domain.model import User, WorkloadKind, WorkloadState
 from grid_datastores.domain.naming import whole_number
-from grid_datastores.server.answers import REFUSED
+from grid_datastores.server.answers import REFUSED, refused
 from grid_datastores.server.bodies import BodyRoute
 from grid_datastores.server.state import CLUSTER, InCluster, State, TheState, TheUser, check_cluster
 from grid_datastores.service.workloads import MAX_PER_PAGE
@@ -16,6 +16,9 @@ from grid_datastores.wire import workloads as wire
 from grid_datastores.wire.common import Empty
 
 SESSION, RUN = WorkloadKind.SESSION, WorkloadKind.RUN
+
+_NOT_STARTED = refused(NotFound, AlreadyDeleted, NameTaken, NotMountable)
+_NOT_CHANGED = refused(NotThatState)
 
 sessions = APIRouter(route_class=BodyRoute, prefix="/v1/core/sessions", tags=["sessions"], responses=REFUSED)
 runs = APIRouter(
@@ -27,7 +30,7 @@ runs = APIRouter(
 )
 
 
-@sessions.post("")
+@sessions.post("", responses=_NOT_STARTED)
 def create_session(state: TheState, user: TheUser, body: wire.SessionRequest) -> wire.Session:
     """Start a Session with versions mounted. They cannot be deleted until the Session ends."""
     spec = body.get("spec", {})
@@ -57,14 +60,14 @@ def get_session(state: TheState, user: TheUser, id: str) -> wire.Session:
     return wire.session_out(state.service.workloads.get(user, SESSION, id), CLUSTER)
 
 
-@sessions.put("/{id}")
+@sessions.put("/{id}", responses=_NOT_CHANGED)
 def update_session(state: TheState, user: TheUser, id: str, body: wire.SessionRequest) -> wire.Session:
     """Pause or resume a Session: set the desired state."""
     target = wire.requested_state(_desired(body.get("spec", {})), wire.SESSION_STATES)
     return wire.session_out(state.service.workloads.set_state(user, SESSION, id, target), CLUSTER)
 
 
-@sessions.delete("/{id}")
+@sessions.delete("/{id}", responses=_NOT_CHANGED)
 def delete_session(state: TheState, user: TheUser, id: str) -> Empty:
     """Delete a Session and release the versions that it mounts."""
     state.service.workloads.set_state(user, SESSION, id, WorkloadState.DELETED)
@@ -77,7 +80,7 @@ def list_session_events(state: TheState, user: TheUser, id: str) -> wire.ListSes
     return wire.session_events_out(state.service.workloads.get(user, SESSION, id))
 
 
-@runs.post("")
+@runs.post("", responses=_NOT_STARTED)
 def create_run(state: TheState, user: TheUser, body: wire.RunRequest) -> wire.Run:
     """Record a Run with versions mounted. They cannot be deleted until the Run ends."""
     spec = body.get("spec", {})
@@ -87,7 +90,7 @@ def create_run(state: TheState, user: TheUser, body: wire.RunRequest) -> wire.Ru
     return wire.run_out(started, CLUSTER)
 
 
-@runs.post("/{id}/heartbeat")
+@runs.post("/{id}/heartbeat", responses=_NOT_CHANGED)
 def heartbeat(state: TheState, user: TheUser, id: str) -> wire.Run:
     """Renew the lease of a Run, so that its versions stay in use. A Run without a lease needs no heartbeat."""
     return wire.run_out(state.service.workloads.heartbeat(user, id), CLUSTER)
@@ -117,14 +120,14 @@ def get_run(state: TheState, user: TheUser, id: str) -> wire.Run:
     return wire.run_out(state.service.workloads.get(user, RUN, id), CLUSTER)
 
 
-@runs.put("/{id}")
+@runs.put("/{id}", responses=_NOT_CHANGED)
 def update_run(state: TheState, user: TheUser, id: str, body: wire.RunRequest) -> wire.Run:
     """End a Run: set the state that it reached."""
     target = wire.requested_state(_desired(body.get("spec", {})), wire.RUN_STATES)
     return wire.run_out(state.service.workloads.set_state(user, RUN, id, target), CLUSTER)
 
 
-@runs.delete("/{id}")
+@runs.delete("/{id}", responses=_NOT_CHANGED)
 def delete_run(state: TheState, user: TheUser, id: str) -> Empty:
     """Delete a Run and release the versions that it mounts."""
     state.service.workloads.set_state(user, RUN, id, WorkloadState.DELETED)

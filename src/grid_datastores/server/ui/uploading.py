@@ -13,6 +13,7 @@ from grid_datastores.domain.errors import InvalidInput, QuotaReached, Refusal
 from grid_datastores.domain.model import Source, SourceKind, Version
 from grid_datastores.domain.naming import MAX_NAME_LENGTH, check_name, name_from_folder, name_from_source
 from grid_datastores.server.origin import SameOrigin
+from grid_datastores.server.shown import shown
 from grid_datastores.server.ui.pages import version_path
 from grid_datastores.server.ui.receiving import ReceivedFile, ReceivedForm, receive
 from grid_datastores.server.ui.web_session import TheForm, TheWebSession, WebSession, field, redirect
@@ -96,7 +97,7 @@ def _forms(
         name=name,
         location=location,
         refer=refer,
-        refusal=refusal.message if refusal else "",
+        refusal=shown(refusal) if refusal else "",
         quota=reading.quota(web_session.user),
         unused=reading.unused(web_session.user, limit=_OFFERED) if full else None,
         name_pattern=_NAME_PATTERN,

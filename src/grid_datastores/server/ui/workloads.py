@@ -11,6 +11,7 @@ from grid_datastores.domain.errors import InvalidInput, Refusal
 from grid_datastores.domain.model import WorkloadKind, WorkloadState
 from grid_datastores.domain.rules import check_mountable
 from grid_datastores.server.origin import SameOrigin
+from grid_datastores.server.shown import shown
 from grid_datastores.server.ui.datastores import find
 from grid_datastores.server.ui.ending import done
 from grid_datastores.server.ui.lists import Page
@@ -114,5 +115,5 @@ def change(web_session: TheWebSession, kind: str, workload_id: str, action: str)
 
 def _start_form(web_session: WebSession, draft: _Draft, refusal: Refusal | None = None) -> Response:
     versions, more = web_session.state.service.listing.mountable(web_session.user, draft.version)
-    status, message = (refusal.status, refusal.message) if refusal else (200, "")
+    status, message = (refusal.status, shown(refusal)) if refusal else (200, "")
     return web_session.page("start.html", status, versions=versions, more=more, draft=draft, refusal=message)
