@@ -13,7 +13,7 @@ from grid_datastores.domain.errors import Damaged, NotFound
 from grid_datastores.domain.model import ETAG, SINGLE_REFERENCE, Details, Unused
 from grid_datastores.domain.rules import check_not_deleted, check_readable
 from grid_datastores.service.context import Context, owned
-from grid_datastores.service.integrity import damaged_file, verified, verified_files, verify_manifest
+from grid_datastores.service.integrity import damaged_file, keep_lines, verified, verified_files, verify_manifest
 from grid_datastores.storage import Manifest, raising_damaged, read_files
 
 if TYPE_CHECKING:
@@ -100,6 +100,21 @@ class Reading:
     def listed_files(self, user: User, version_id: str) -> Iterator[FileEntry]:
         """Yield the version's files, sorted by path, while reading the manifest. Raises the same as `manifest`."""
         return read_files(self.encoded_manifest(user, version_id).chunks)
+
+    def page_of_files(self, user: User, version_id: str, start: int, size: int) -> tuple[list[FileEntry], bool]:
+        """Return at most `size` of the version's files, sorted by path, and whether more follow.
+
+        `start` counts the files before them. Only the lines of the page are decoded and kept. Raises the same as
+        `manifest`.
+        """
+        self._check_readable(user, version_id)
+        lines: list[bytes] = []
+        with self._explaining_damage(version_id):
+            chunks = self._context.storage.manifest_chunks(version_id)
+            self._verify(version_id, keep_lines(chunks, range(start, start + size + 1), lines))
+            with raising_damaged():
+                files = list(read_files(lines))
+        return files[:size], len(files) > size
 
     def _check_readable(self, user: User, version_id: str) -> None:
         with self._context.catalog.read() as tx:
