@@ -61,8 +61,8 @@ class Uploads:
     ) -> Version:
         """Create a version under the name, with the next number, that accepts data.
 
-        Calls `before` with the version before it exists. Raises `QuotaReached` and `InvalidInput`. Enforces
-        version-per-upload.
+        Calls `before` with the version before it exists. Raises `QuotaReached` and `InvalidInput`.
+        Enforces version-per-upload.
         """
         check_name(name)
         _check_source(source)
