@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 from grid_datastores.domain.errors import (
+    Busy,
     CrossOriginForm,
     HostRefused,
-    InternalError,
     InUse,
     NotFound,
     NotUnderstood,
@@ -33,7 +33,7 @@ from grid_datastores.gateway.credentials import find_server
 from grid_datastores.gateway.embedded import EmbeddedDatastores
 from grid_datastores.machine import uploads
 from grid_datastores.machine.restore import check_new
-from grid_datastores.server.app import UNEXPECTED, no_such_operation
+from grid_datastores.server.app import no_such_operation, unexpected
 from grid_datastores.service import open_service
 from grid_datastores.service.run_locks import RunLocks
 from grid_datastores.settings import QUOTA, Limits, Settings
@@ -214,7 +214,8 @@ _OF_VALUES: tuple[Callable[[_Home], object], ...] = (
     lambda _: QuotaReached.of(Quota(50, 50), [VersionRef("birds", 1), VersionRef(_NAME, 1)]),
     lambda _: QuotaReached.of(Quota(50, 50), []),
     lambda _: no_such_operation("GET", "/v1/core/datasets"),
-    lambda _: InternalError(UNEXPECTED),
+    lambda _: Busy.waited(),
+    lambda _: unexpected("7d1e09c4"),
     lambda _: NotUnderstood.of(_URL),
     lambda _: scan("/data/birds"),
     _without_server,

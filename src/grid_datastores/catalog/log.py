@@ -69,6 +69,10 @@ class Log:
         """Add that this user was added."""
         self._add(_user_record(user))
 
+    def removed(self, user: User, at: datetime) -> None:
+        """Add that this user was removed."""
+        self._add(_removed_record(user.id, at))
+
     def version(self, version: Version) -> None:
         """Add that the version was created or has moved to another name."""
         self._add(_version_record(version))
@@ -77,9 +81,10 @@ class Log:
         """Add that the version is available."""
         self._add(_finished_record(version_id, size, files, fingerprint, at))
 
-    def deleted(self, version_id: str, by: str, at: datetime) -> None:
-        """Add that this user deleted the version."""
-        self._add(_deleted_record(version_id, by, at))
+    def deleted(self, version_ids: Sequence[str], by: str, at: datetime) -> None:
+        """Add that this user deleted the versions."""
+        for version_id in version_ids:
+            self._add(_deleted_record(version_id, by, at))
 
     def begin(self) -> None:
         """Add the first entries, with all users and versions, unless there are entries."""
@@ -97,6 +102,8 @@ class Log:
     def _snapshot(self) -> Iterator[Mapping[str, object]]:
         for user in self._connection.execute(select(schema.users)).all():
             yield _user_record(User(user.id, user.name))
+            if user.removed_at:
+                yield _removed_record(user.id, user.removed_at)
         table = schema.versions
         for row in self._connection.execute(select(table).order_by(table.c.created_at)).all():
             version = to_version(row)
@@ -149,3 +156,7 @@ def _finished_record(version_id: str, size: int, files: int, fingerprint: str, a
 
 def _deleted_record(version_id: str, by: str, at: datetime) -> dict[str, object]:
     return {log.DELETED: version_id, "by": by, "at": at.isoformat()}
+
+
+def _removed_record(user_id: str, at: datetime) -> dict[str, object]:
+    return {log.REMOVED: user_id, "at": at.isoformat()}

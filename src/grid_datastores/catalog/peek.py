@@ -35,6 +35,11 @@ def user_ids(path: Path) -> set[str]:
     return {str(user_id) for (user_id,) in _rows(path, "SELECT id FROM users")}
 
 
+def removed_user_ids(path: Path) -> set[str]:
+    """Return the ids of the catalog's removed users. It has none in an older release."""
+    return {str(user_id) for (user_id,) in _rows(path, "SELECT id FROM users WHERE removed_at IS NOT NULL")}
+
+
 def phases(path: Path) -> dict[str, Phase]:
     """Return the phase of each version of the catalog, by its id."""
     return {str(version_id): Phase(str(phase)) for version_id, phase in _rows(path, "SELECT id, phase FROM versions")}

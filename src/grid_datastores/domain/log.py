@@ -1,4 +1,4 @@
-"""The entries of a storage's log: which versions were created, finished and deleted, and by whom.
+"""The entries of a storage's log: which users and versions there were, and who deleted which version.
 
 The log is stored beside the bytes, so that a catalog from a backup can be brought up to date. Each entry has a checksum
 that includes the one before it, so a log cannot be continued by another catalog, and a damaged line is noticed.
@@ -20,6 +20,7 @@ USER = "user"
 VERSION = "version"  # also of a version that has moved to another name
 FINISHED = "finished"
 DELETED = "deleted"
+REMOVED = "removed"  # a user
 
 
 @dataclass(frozen=True, slots=True)

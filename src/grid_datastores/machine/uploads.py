@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from grid_datastores.domain.commands import delete_command, show_command
 from grid_datastores.domain.errors import (
+    Busy,
     CatalogFailed,
     NotFound,
     NotReadable,
@@ -18,8 +20,6 @@ from grid_datastores.domain.errors import (
     SourceFailed,
     Unreachable,
     UploadInterrupted,
-    delete_command,
-    show_command,
 )
 from grid_datastores.domain.model import Phase
 from grid_datastores.domain.text import os_reason, os_sentence
@@ -31,6 +31,7 @@ from grid_datastores.system.signals import defer_interrupts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from grid_datastores.domain.model import Source, Version, VersionRef
     from grid_datastores.gateway.protocol import Datastores
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 _ACTIVITY_INTERVAL = 5.0  # seconds between reports of activity while files are verified
 
 # After these refusals, the upload itself is intact and can be resumed.
-_TRANSIENT = (Unreachable, NotUnderstood, CatalogFailed)
+_TRANSIENT = (Unreachable, NotUnderstood, CatalogFailed, Busy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +287,7 @@ def _check_unchanged(data: LocalSource) -> None:
     """Raise `SourceFailed` if a file's size or modification time has changed since it was scanned."""
     for file in data.files:
         try:
-            now = Path(file.location).lstat()
+            now = os.lstat(file.location)
         except OSError as error:
             raise SourceFailed(f"{file.location} cannot be read: {os_reason(error)}. Nothing was stored.") from error
         if (now.st_size, now.st_mtime_ns) != (file.size, file.modified):

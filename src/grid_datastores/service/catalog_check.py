@@ -43,20 +43,24 @@ class Lacking:
     versions: dict[str, Record] = field(default_factory=dict)
     finished: dict[str, Record] = field(default_factory=dict)
     deletions: dict[str, Record] = field(default_factory=dict)
+    removals: dict[str, Record] = field(default_factory=dict)
 
     @property
     def user_names(self) -> list[str]:
-        """The names of the users, sorted."""
-        return sorted(str(record["name"]) for record in self.users.values())
+        """The names of the users who were not removed, sorted."""
+        return sorted(str(record["name"]) for user_id, record in self.users.items() if user_id not in self.removals)
 
     def __bool__(self) -> bool:
         """Whether the catalog lacks anything."""
-        return bool(self.users or self.versions or self.finished or self.deletions)
+        return bool(self.users or self.versions or self.finished or self.deletions or self.removals)
 
     def __str__(self) -> str:
         versions = {*self.versions, *self.finished}
         counts = ((self.users, "user"), (versions, "version"), (self.deletions, "deletion"))
-        return " and ".join(counted(len(found), what) for found, what in counts if found)
+        counted_ones = [counted(len(found), what) for found, what in counts if found]
+        if self.removals:
+            counted_ones.append(f"the removal of {counted(len(self.removals), 'user')}")
+        return " and ".join(counted_ones)
 
 
 def check_catalog(settings: Settings, storage: Storage) -> None:
@@ -95,13 +99,16 @@ def lacking(catalog: Path, storage: Storage) -> Lacking:
 
     Raises `Damaged` if the log cannot be read.
     """
-    users, phases, found = peek.user_ids(catalog), peek.phases(catalog), Lacking()
+    users, removed = peek.user_ids(catalog), peek.removed_user_ids(catalog)
+    phases, found = peek.phases(catalog), Lacking()
     for record in (entry.record for entry in storage.log.entries()):
         kind = next(iter(record))
         record_id = str(record[kind])
         phase = phases.get(record_id)
         if kind == log.USER and record_id not in users:
             found.users[record_id] = record
+        elif kind == log.REMOVED and record_id not in removed:
+            found.removals[record_id] = record
         elif kind == log.VERSION and phase is None:
             found.versions[record_id] = record
         elif kind == log.FINISHED and (phase is None or phase.unfinished):

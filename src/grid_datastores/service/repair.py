@@ -71,10 +71,19 @@ def _add(tx: Transaction, added: Lacking, storage: Storage) -> None:
         if tx.versions.get(version_id):
             tx.versions.mark_deleted(version_id, str(record["by"]), _time(record))
             tx.versions.record(version_id, EventKind.DELETED, str(record["by"]), "", _time(record))
+    for user_id, record in added.removals.items():
+        _remove_user(tx, user_id, _time(record))
     for version_id in added.versions.keys() - added.finished.keys() - added.deletions.keys():
         if not storage.begun(version_id):
             tx.versions.fail(version_id, _LOST, now)
             tx.versions.record(version_id, EventKind.FAILED, _ACTOR, _LOST, now)
+
+
+def _remove_user(tx: Transaction, user_id: str, at: datetime) -> None:
+    if user := tx.users.get(user_id):
+        tx.owners.end_workloads(user, at)
+        tx.sign_ins.end_all(user)
+        tx.users.remove(user, at)
 
 
 def _add_version(tx: Transaction, version_id: str, record: Record, now: datetime) -> None:

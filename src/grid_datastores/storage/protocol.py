@@ -138,10 +138,10 @@ class Storage(Protocol):
         version_id: str,
         manifest: Manifest,
         guard: Guard = nullcontext,
-    ) -> None:
+    ) -> str:
         """Store the manifest durably and atomically, which completes the version (rule version-complete).
 
-        Erases all objects that the manifest does not list.
+        Erases all objects that the manifest does not list. Returns the SHA-256 of the stored manifest.
         """
 
     def published_manifest(self, version_id: str) -> Manifest | None:
@@ -156,5 +156,9 @@ class Storage(Protocol):
     def manifest_chunks(self, version_id: str) -> Iterator[bytes]:
         """Yield the encoded manifest in chunks of whole lines. Raises `Damaged` if it is missing."""
 
-    def erase(self, version_id: str) -> None:
-        """Erase every byte of the version (rule delete-removes-bytes). Does nothing if it is already erased."""
+    def erase(self, version_id: str, *, ignore_readers: bool = False) -> bool:
+        """Erase every byte of the version (rule delete-removes-bytes). Does nothing if it is already erased.
+
+        Readers of the version find its data shortened. Returns True while one still has a file open, unless they are to
+        be ignored: then no byte is left, but the version is not erased completely.
+        """

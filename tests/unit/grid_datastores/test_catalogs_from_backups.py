@@ -266,7 +266,7 @@ def test_a_catalog_of_an_older_release_begins_the_log(folder: _Folder, old: Path
     with closing(folder.open()) as service:
         before = _known(service)
     folder.log.unlink()
-    without = "DROP TABLE log_entries; PRAGMA user_version = 5;"
+    without = "DROP TABLE log_entries; ALTER TABLE versions DROP COLUMN manifest_sha256; PRAGMA user_version = 6;"
     for path in (folder.settings.catalog, old):
         with closing(sqlite3.connect(path)) as catalog:
             catalog.executescript(without)
@@ -439,3 +439,23 @@ def _replace(path: Path, old: bytes, new: bytes) -> None:
     assert old in content
     path.chmod(0o644)
     path.write_bytes(content.replace(old, new, 1))
+
+
+def test_a_removed_user_stays_removed(folder: _Folder) -> None:
+    """With all their versions, which were deleted with them."""
+    with closing(folder.open()) as service:
+        service.accounts.add("ana")
+        ben, key = service.accounts.add("ben")
+        theirs = [_create(service, ben) for _ in range(2)]
+        copy = folder.save()
+        service.user_removal.remove("ben", "operator", delete_versions=True)
+    folder.put_back(copy)
+    assert "it lacks 2 deletions and the removal of 1 user." in folder.refused()
+    repair_catalog(folder.settings)
+    with closing(folder.open()) as service:
+        assert [user.name for user in service.accounts.all()] == ["ana"]
+        with pytest.raises(NotSignedIn):
+            service.accounts.sign_in("ben", key)
+        with service.context.catalog.read() as tx:
+            found = [tx.versions.get(version_id) for version_id in theirs]
+        assert [(one.phase, one.deleted_by) for one in found if one] == [(Phase.DELETED, "operator")] * 2
