@@ -46,11 +46,11 @@ def phases(path: Path) -> dict[str, Phase]:
 
 
 def _rows(path: Path, query: str, *values: object) -> list[tuple[object, ...]]:
-    """Return the rows, or none if the catalog lacks the table. Raises `Unreadable`."""
+    """Return the rows, or none if the catalog lacks the table or column. Raises `Unreadable`."""
     try:
         with closing(connect_read_only(path)) as connection:
             return connection.execute(query, values).fetchall()
     except sqlite3.Error as error:
-        if "no such table" in str(error):
+        if "no such " in str(error):
             return []
         raise Unreadable from error
