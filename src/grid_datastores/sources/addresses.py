@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 import httpx
 
 from grid_datastores.domain.errors import SourceFailed
+from grid_datastores.domain.model import SourceKind
 from grid_datastores.sources.parse import split_bucket
 
 if TYPE_CHECKING:
     from grid_datastores.domain.buckets import AllowedBucket
+    from grid_datastores.domain.model import Source
 
 Resolve = Callable[[str, int], Sequence[str]]
 """Returns the IP addresses of a host for a port. Raises `OSError` if there are none."""
@@ -105,6 +107,38 @@ def check_bucket(location: str, user: str, allowed: Collection[AllowedBucket]) -
         )
 
 
+def check_allowed(source: Source, user: str, hosts: Collection[str], buckets: Collection[AllowedBucket]) -> None:
+    """Raise `SourceFailed` if it is known, without asking the network, that the user may not fetch this source.
+
+    This covers all buckets. Of hosts, it covers addresses, in every form that the system accepts, and names of this
+    machine.
+    """
+    if source.kind is not SourceKind.ARCHIVE:
+        return check_bucket(source.location, user, buckets)
+    try:
+        url = httpx.URL(source.location)
+    except httpx.InvalidURL:
+        return None  # the fetch says why
+    host = url.raw_host.decode("ascii")
+    if addresses := _known_addresses(host):
+        checked_addresses(host, _port(url), hosts, lambda _host, _port: addresses)
+    return None
+
+
+def _known_addresses(host: str) -> list[str]:
+    """Return the addresses that the host has everywhere, without a look-up; none for most names."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return ["127.0.0.1"]
+    try:
+        return [str(found[4][0]) for found in socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)]
+    except (OSError, UnicodeError):
+        return []
+
+
+def _port(url: httpx.URL) -> int:
+    return url.port or (443 if url.scheme == "https" else 80)
+
+
 class CheckedTransport(httpx.BaseTransport):
     """An HTTP transport that connects only to checked addresses.
 
@@ -124,8 +158,7 @@ class CheckedTransport(httpx.BaseTransport):
         Raises `SourceFailed` and httpx errors.
         """
         host = request.url.raw_host.decode("ascii")
-        port = request.url.port or (443 if request.url.scheme == "https" else 80)
-        addresses = checked_addresses(host, port, self._allowed, self._resolve)
+        addresses = checked_addresses(host, _port(request.url), self._allowed, self._resolve)
         for address in addresses[:-1]:
             try:
                 return self._send(request, host, address)
