@@ -9,7 +9,7 @@ STAGE := $(PYTHON) tests/timetable.py run
 # The tests start thousands of processes: let Python compile each module once, also where the environment forbids it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: site docs test test-fast checks evidence shipped defects mutation builders benchmarks setup lock clean
+.PHONY: site docs test test-fast checks evidence shipped defects mutation trust builders bench setup lock clean
 
 site: setup
 	PYTHONPATH=tools $(BIN)/python -m guide
@@ -68,7 +68,7 @@ builders: docs
 	build/builders/venv/bin/python -m pip install --quiet properdocs==1.6.7 zensical==0.0.73
 	PYTHONPATH=src:$(wildcard .venv/lib/python3*/site-packages) build/builders/venv/bin/python tools/builders.py
 
-setup: .venv/ready .venv/browser .venv/nginx
+setup: .venv/ready .venv/browser .venv/nginx .venv/faketime
 
 # The browser of the web UI's tests: found, downloaded or installed; says which. BROWSER=no does without one.
 .venv/browser: .venv/ready tests/browser.py tests/debian.py
@@ -80,15 +80,24 @@ setup: .venv/ready .venv/browser .venv/nginx
 	$(BIN)/python tests/nginx.py
 	@touch $@
 
+# The library that steps the clock of a process in the tests; the same way.
+.venv/faketime: .venv/ready tests/faketime.py tests/debian.py
+	$(BIN)/python tests/faketime.py
+	@touch $@
+
 .venv/ready: requirements.lock pyproject.toml tools/install.py
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; name one: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python tools/install.py
 	@touch $@
 
-# Speed, as ratios; wants a quiet machine.
-benchmarks: setup
-	$(BIN)/python tests/benchmarks/run.py
+# Attacks with the long budget; writes their figures for the page "How it is tested". Can be interrupted and go on later.
+trust: setup
+	cd tests && PYTHONPATH=.:../tools ../$(BIN)/python -m trust $(ATTACKS) $(if $(BUDGET),--budget $(BUDGET)) $(if $(SEED),--seed $(SEED))
+
+# Speed, as ratios to peers; wants a quiet machine, restic and borg. ROWS="create" measures some rows only.
+bench: setup
+	$(BIN)/python tests/benchmarks/run.py $(ROWS)
 
 # Hashes only: a lock that names download addresses does not belong here.
 lock: setup

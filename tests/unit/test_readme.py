@@ -14,6 +14,7 @@ import yaml
 
 import browser
 import debian
+import faketime
 import install
 import nginx
 from living_spec.config import find_config
@@ -43,7 +44,7 @@ def test_make_site_sets_up_serves_and_runs_the_spec() -> None:
         "make site    # sets everything up, serves the site at http://127.0.0.1:8000, and runs the spec on real input\n"
     )
     assert f"{site}make test    # checks the sources and runs the tests\n" in README
-    set_up = ("-m venv .venv", "tools/install.py", "tests/browser.py", "tests/nginx.py")
+    set_up = ("-m venv .venv", "tools/install.py", "tests/browser.py", "tests/nginx.py", "tests/faketime.py")
     assert _in_order(_made("site"), *set_up, "-m guide", "living-spec serve --address 127.0.0.1:8000 --numprocesses")
     assert "data/penguins" in (ROOT / "tests/acceptance/penguins.py").read_text("utf-8").replace('" / "', "/")
     checks = ("ruff check .", "mypy", "lint-imports", "living-spec lint")
@@ -77,12 +78,13 @@ def test_packages_are_installed_into_the_virtual_environment(monkeypatch: pytest
 def test_as_root_on_debian_missing_programs_are_installed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """nginx, and Chromium where Playwright could not download it; nothing without the powers of root."""
+    """nginx, libfaketime, and Chromium where Playwright could not download it; nothing without the powers of root."""
     programs = tmp_path / "bin"
     programs.mkdir()
     script = f'#!/bin/sh\nfor name; do :; done\necho "$name" >> {tmp_path}/asked\n'
     script += f"case $name in nginx|chromium*) printf '#!/bin/sh\\n' > {programs}/$name"
-    script += f"; /bin/chmod +x {programs}/$name;; esac\n"
+    script += f"; /bin/chmod +x {programs}/$name;; libfaketime) /bin/mkdir -p {tmp_path}/lib/faketime"
+    script += f"; printf '' > {tmp_path}/lib/faketime/libfaketimeMT.so.1;; esac\n"
     (programs / "apt-get").write_text(script)
     (programs / "apt-get").chmod(0o755)
     for name in ("CI", "BROWSER", "PWDEBUG"):
@@ -90,14 +92,15 @@ def test_as_root_on_debian_missing_programs_are_installed(
     monkeypatch.setenv("PATH", str(programs))
     monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path / "downloads"))
     monkeypatch.setattr(nginx, "_PLACES", "")
+    monkeypatch.setattr(faketime, "_PLACES", (f"{tmp_path}/lib",))
     monkeypatch.setenv("PLAYWRIGHT_DOWNLOAD_HOST", "http://127.0.0.1:9")  # where nobody listens
     monkeypatch.setattr(debian.os, "geteuid", lambda: 1000)
-    assert (browser.main(), nginx.main()) == (0, 0)
+    assert (browser.main(), nginx.main(), faketime.main()) == (0, 0, 0)
     assert not (tmp_path / "asked").exists()
     monkeypatch.setattr(debian.os, "geteuid", lambda: 0)
-    assert (browser.main(), nginx.main()) == (0, 0)
+    assert (browser.main(), nginx.main(), faketime.main()) == (0, 0, 0)
     asked = (tmp_path / "asked").read_text().split()
-    assert [name for name in asked if name != "update"] == ["chromium-headless-shell", "nginx"]
+    assert [name for name in asked if name != "update"] == ["chromium-headless-shell", "nginx", "libfaketime"]
     assert (browser.find_browser(), nginx.find_nginx()) == (
         str(programs / "chromium-headless-shell"),
         str(programs / "nginx"),

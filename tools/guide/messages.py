@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 from grid_datastores.domain.errors import (
+    Busy,
     CrossOriginForm,
     HostRefused,
     InUse,
@@ -198,6 +199,7 @@ _OF_VALUES: tuple[Callable[[_Home], object], ...] = (
     lambda _: QuotaReached.of(Quota(50, 50), [VersionRef("birds", 1), VersionRef(_NAME, 1)]),
     lambda _: QuotaReached.of(Quota(50, 50), []),
     lambda _: no_such_operation("GET", "/v1/core/datasets"),
+    lambda _: Busy.waited(),
     lambda _: unexpected("7d1e09c4"),
     lambda _: NotUnderstood.of(_URL),
     lambda _: scan("/data/birds"),

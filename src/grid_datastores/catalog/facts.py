@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 PLACE = "place-id"  # identifies this catalog in journals and copies, wherever it is stored
 SIGNING_KEY = "signing-key"  # signs a server's URLs; exists if a server ever ran on this catalog
-CLOCK = "clock"  # the boot id, and the wall clock's offset from the monotonic clock
+LEASE_CLOCK = "lease-clock"  # a reading of the clock of leases, see `service/leases.py`
 LOCAL_OWNER = "local-owner"  # the id of the user whose versions embedded commands use
 
 

@@ -66,13 +66,21 @@ users = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("version_count", Integer, nullable=False, server_default="0"),  # see `totals.py`
     Column("failed_count", Integer, nullable=False, server_default="0"),
+    Column("removed_at", UtcDateTime),  # the row of a removed user stays for their tombstones, under another name
 )
 
+# The sign-ins of users, each with a token.
 tokens = Table(
     "tokens",
     metadata,
     Column("token_hash", String(64), primary_key=True),
+    Column("id", String(64), nullable=False, server_default=""),
     Column("user_id", ForeignKey("users.id"), nullable=False),
+    Column("kind", String(16), nullable=False, server_default="browser"),
+    Column("address", String(64), nullable=False, server_default=""),
+    Column("user_agent", Text, nullable=False, server_default=""),
+    Column("created_at", UtcDateTime),
+    Column("last_used_at", UtcDateTime),
     Column("expires_at", UtcDateTime, nullable=False),
 )
 
@@ -111,6 +119,7 @@ versions = Table(
     Column("size_bytes", BigInteger, nullable=False, default=0),
     Column("file_count", BigInteger, nullable=False, default=0),
     Column("fingerprint", String(64), nullable=False, default=""),
+    Column("manifest_sha256", String(64), nullable=False, server_default=""),  # "" in versions of older releases
     Column("last_used_at", UtcDateTime),
     Column("last_used_by", String(128), nullable=False, default=""),
     Column("deleted_at", UtcDateTime),
@@ -181,4 +190,13 @@ events = Table(
     Column("kind", String(16), nullable=False),
     Column("message", Text, nullable=False),
     Index("events_of_version", "version_id"),
+)
+
+# The newest entries of storage's log; see `log.py`.
+log_entries = Table(
+    "log_entries",
+    metadata,
+    Column("sequence", Integer, primary_key=True),
+    Column("checksum", String(64), nullable=False),
+    Column("text", Text, nullable=False),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import exists, insert, select, update
+from sqlalchemy import exists, insert, select, true, update
 
 from grid_datastores.catalog import schema
 from grid_datastores.domain.model import Holder, Mount, VersionRef, Workload, WorkloadKind, WorkloadState
@@ -64,15 +64,15 @@ class Workloads:
         return [_holder(row) for row in self._connection.execute(query)]
 
     def holders_by_version(
-        self, owner_id: str, version_ids: Collection[str], now: datetime
+        self, owner_id: str, version_ids: Collection[str] | None, now: datetime
     ) -> dict[str, tuple[Holder, ...]]:
-        """Return the owner's workloads that hold these versions now, oldest first, by version id."""
+        """Return the owner's workloads that hold these versions now (None: any), oldest first, by version id."""
         table, mounts = schema.workloads, schema.mounts
         query = (
             select(table, mounts.c.version_id)
             .join(mounts, mounts.c.workload_id == table.c.id)
             .where(table.c.owner_id == owner_id, table.c.kind.in_([kind.value for kind in WorkloadKind]))
-            .where(holding(now), mounts.c.version_id.in_(version_ids))
+            .where(holding(now), true() if version_ids is None else mounts.c.version_id.in_(version_ids))
             .order_by(table.c.created_at, table.c.id)
         )
         found: dict[str, tuple[Holder, ...]] = {}
@@ -104,6 +104,11 @@ class Workloads:
         table = schema.workloads
         lease = {"lease_until": now + timedelta(seconds=seconds), "lease_seconds": seconds}
         self._connection.execute(update(table).where(table.c.id == workload_id).values(lease))
+
+    def end_lease(self, workload_id: str) -> None:
+        """Take the lease of a workload that has ended, so that no heartbeat revives it. It keeps its length."""
+        table = schema.workloads
+        self._connection.execute(update(table).where(table.c.id == workload_id).values(lease_until=None))
 
     def renew_leases(self, now: datetime) -> None:
         """Restart the lease of every running workload that has one. Each keeps its length."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from shlex import quote
 from typing import TYPE_CHECKING, ClassVar
 
+from grid_datastores.domain.commands import delete_command, end_command, release_command
 from grid_datastores.domain.model import SourceKind
 
 if TYPE_CHECKING:
@@ -309,6 +310,25 @@ class CatalogFailed(Refusal):
     status = 503
 
 
+class Busy(Refusal):
+    """Other changes to the catalog did not end in time, so this change was not begun. Reading goes on."""
+
+    TIMEOUT: ClassVar[int] = 10  # seconds for which a change waits; others take only milliseconds
+    RETRY_AFTER: ClassVar[int] = 5  # seconds
+    reason = "BUSY"
+    code = UNAVAILABLE
+    status = 503
+
+    @classmethod
+    def waited(cls) -> Busy:
+        """State how long the change waited, and when to try again."""
+        return cls(
+            f"Other changes did not end within {cls.TIMEOUT} seconds, so this change was not made."
+            " Try again in a few seconds.",
+            {"retryAfter": str(cls.RETRY_AFTER)},
+        )
+
+
 class Damaged(Refusal):
     """The stored bytes are not the uploaded ones."""
 
@@ -357,26 +377,6 @@ class NotUnderstood(Refusal):
 def format_utc(at: datetime) -> str:
     """Format a time in UTC, to the second."""
     return at.strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def release_command(holder: Holder) -> str:
-    """Return the command that ends this holder."""
-    return end_command(holder.kind, holder.name)
-
-
-def end_command(kind: WorkloadKind, name: str) -> str:
-    """Return the command that ends the workload of this kind and name."""
-    return f"grid session delete {name}" if kind.value == "Session" else f"grid cancel {name}"
-
-
-def delete_command(ref: VersionRef) -> str:
-    """Return the command that deletes this version."""
-    return f"grid datastore delete --name {ref.name} --version {ref.number}"
-
-
-def show_command(ref: VersionRef) -> str:
-    """Return the command that shows this version's details."""
-    return f"grid datastore show --name {ref.name} --version {ref.number}"
 
 
 def refusal_of_reason(reason: str, message: str) -> Refusal:

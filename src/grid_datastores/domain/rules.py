@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import (
     AlreadyDeleted,
+    Busy,
     CatalogFailed,
     Immutable,
     InUse,
@@ -147,7 +148,7 @@ def can_finish_later(version: Version, trouble: Refusal) -> bool:
     If the disk is full, a fetched version fails instead: its source still has the data. Rule version-complete.
     """
     full = isinstance(trouble, NoSpace) and version.source.kind is SourceKind.FILES
-    return full or isinstance(trouble, CatalogFailed)
+    return full or isinstance(trouble, (Busy, CatalogFailed))
 
 
 def holds(workload: Workload, now: datetime) -> bool:
@@ -158,13 +159,12 @@ def holds(workload: Workload, now: datetime) -> bool:
     return workload.state.live and (workload.lease_until is None or workload.lease_until > now)
 
 
-def check_revivable(run: Workload, mounted: Sequence[Version], now: datetime) -> None:
-    """Raise `NotThatState` unless the Run's lease merely expired and all its versions are still available."""
-    until = run.lease_until
-    expired_at = now if run.state is WorkloadState.RUNNING else run.state_since
-    lease_expired = (
-        run.state in (WorkloadState.RUNNING, WorkloadState.FAILED) and until is not None and until <= expired_at
-    )
+def check_revivable(run: Workload, mounted: Sequence[Version]) -> None:
+    """Raise `NotThatState` unless the Run's lease merely expired and all its versions are still available.
+
+    A Run that was ended has no lease any more.
+    """
+    lease_expired = run.state in (WorkloadState.RUNNING, WorkloadState.FAILED) and run.lease_until is not None
     if not lease_expired or any(version.phase is not Phase.AVAILABLE for version in mounted):
         raise NotThatState(f"Run {run.name} no longer holds its versions: it has ended, or its lease has expired.")
 

@@ -6,7 +6,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, cast
 
-from grid_datastores.domain.errors import InvalidInput, NotFound, NotThatState, NotUnderstood, Refusal
+from grid_datastores.domain.errors import Damaged, InvalidInput, NotFound, NotThatState, NotUnderstood, Refusal
 from grid_datastores.domain.model import Place, Quota, Version, WorkloadKind, WorkloadState
 from grid_datastores.domain.rules import pick_by_name, require_available
 from grid_datastores.gateway.connection import Connection, raising_not_understood
@@ -34,7 +34,9 @@ def sign_in(url: str, name: str, key: str) -> Server:
     connection = Connection(url, None)
     try:
         with _explaining_not_found(url):
-            connection.call("POST", "/v1/auth/login", json={"username": name, "apiKey": key})
+            # Commands send the key with every request, so they do not need the token for longer.
+            login = {"username": name, "apiKey": key, "duration": "1s"}
+            connection.call("POST", "/v1/auth/login", json=login)
         signed = Connection(url, (name, key))
         try:
             user = cast("accounts.UserResponse", signed.call("GET", "/v1/auth/user"))
@@ -125,9 +127,15 @@ class HttpDatastores:
     def manifest(self, version: Version) -> Manifest:
         data = self._connection.read(f"{self._path_of(version)}/manifest")
         try:
-            return Manifest.decode(data)
+            manifest = Manifest.decode(data)
         except InvalidInput as error:
             raise NotUnderstood.of(self.place_name) from error
+        if version.fingerprint and manifest.fingerprint != version.fingerprint:  # an older server compares nothing
+            raise Damaged(
+                f"The list of files that {self.place_name} sent is not that of {version.ref}. Nothing was done."
+                " Ask its operator to restore the version."
+            )
+        return manifest
 
     def files(self, version: Version) -> Iterator[FileEntry]:
         try:
@@ -141,7 +149,7 @@ class HttpDatastores:
     def local_object(self, _version: Version, _name: str) -> Path | None:
         return None
 
-    def begin(self, name: str, source: Source) -> Version:
+    def begin(self, name: str, source: Source, before: Callable[[Version], object] = lambda _version: None) -> Version:
         spec = {
             "version": 0,
             "source": source.location,
@@ -150,7 +158,9 @@ class HttpDatastores:
         }
         created = self._connection.call("POST", self._versions_path(), json={"name": name, "spec": spec})
         with raising_not_understood(self.place_name):
-            return wire.version_in(cast("wire.Datastore", created))
+            version = wire.version_in(cast("wire.Datastore", created))
+        before(version)
+        return version
 
     def sink(self, version: Version, on_skipped: Callable[[int], object]) -> ObjectSink:
         return HttpSink(self._connection, self._path_of(version), on_skipped)

@@ -66,6 +66,7 @@ def create_app(service: Service, hosts: Hosts | None = None, public_url: str = "
         redirect_slashes=False,
     )
     service.accounts.ensure_signing_key()
+    service.copies.place_id()  # stored now, so that no request which reads has to wait for changes
     app.state.grid = State(service, guide_url)
     for router in (
         accounts.router,
@@ -141,9 +142,15 @@ def _client_disconnected(_request: Request, _error: Exception) -> Response:
     return Response(status_code=HTTPStatus.BAD_REQUEST)
 
 
+def is_cut_short(error: Exception) -> bool:
+    """Return whether an answer was refused after it had begun, for example because a file is damaged."""
+    return isinstance(error, RuntimeError) and isinstance(error.__cause__, Refusal)  # Starlette's RuntimeError
+
+
 def _unexpected_error(request: Request, error: Exception) -> Response:
     incident = new_incident(error)
-    _log.error("%s %s failed: incident %s", request.method, request.url.path, incident)
+    if not is_cut_short(error):
+        _log.error("%s %s failed: incident %s", request.method, request.url.path, incident)
     refusal = unexpected(incident)
     return ui.unexpected_error(request, refusal.public_message) if _is_page(request) else json_refusal(refusal)
 

@@ -24,12 +24,13 @@ class Activity:
         self._context = context
         self._version_id = version_id
         with context.catalog.read() as tx:
-            self._interval = tx.versions.expiry(version_id) / MAX_REFRESHES
-            self._written = tx.versions.active_at(version_id)
+            self._interval = tx.versions.expiry(version_id).total_seconds() / MAX_REFRESHES
+            inactive = context.leases.now(tx) - tx.versions.active_at(version_id)
+        self._written = context.leases.running() - inactive.total_seconds()
 
     def record(self) -> None:
         """Record that bytes have arrived. Cheap enough to call for every chunk."""
-        if abs(self._context.clock() - self._written) >= self._interval:  # abs: the clock may have been set back
+        if abs(self._context.leases.running() - self._written) >= self._interval:  # abs: see `mark_active`
             self._write()
 
     @contextmanager
@@ -38,7 +39,7 @@ class Activity:
         ended = threading.Event()
 
         def refresh() -> None:
-            while not ended.wait(self._interval.total_seconds()):
+            while not ended.wait(self._interval):
                 self._write()
 
         self.record()
@@ -52,10 +53,10 @@ class Activity:
 
     def _write(self) -> None:
         """Best effort: if the catalog cannot be written now, the next refresh may succeed."""
-        now = self._context.clock()
+        running = self._context.leases.running()
         with suppress(Refusal), self._context.catalog.write() as tx:
-            tx.versions.mark_active(self._version_id, now)
-        self._written = now
+            tx.versions.mark_active(self._version_id, self._context.leases.now(tx))
+        self._written = running
 
 
 @dataclass(frozen=True, slots=True)

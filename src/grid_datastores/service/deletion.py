@@ -33,12 +33,11 @@ class Deletion:
         Enforces delete-exactly-one, delete-immediate and delete-irreversible.
         Enforces in-use-at-request, as mounting does.
         """
-        self._context.leases.renew_after_clock_jump()
         refusal: InUse | None = None
         with self._context.catalog.write(frees_space=True) as tx:
             now = self._context.clock()
             version = owned(tx, user, version_id, lock=True)
-            holders = tx.workloads.holders(version.id, now)
+            holders = tx.workloads.holders(version.id, self._context.leases.now(tx))
             try:
                 check_deletable(version, holders)
             except InUse as error:
@@ -59,7 +58,8 @@ class Deletion:
         with self._context.catalog.read() as tx:
             now = self._context.clock()
             version = owned(tx, user, version_id)
-            return Verdict(_refusal(tx, version, now), self._receipt(tx, user, version, now))
+            refusal = _refusal(tx, version, self._context.leases.now(tx))
+            return Verdict(refusal, self._receipt(tx, user, version, now))
 
     def refusal(self, user: User, version_id: str) -> str:
         """Return the message with which `delete` would refuse now ("" for none), without changing anything.
@@ -67,7 +67,7 @@ class Deletion:
         Unlike `verdict`, this does not read the other versions under the name.
         """
         with self._context.catalog.read() as tx:
-            return _refusal(tx, owned(tx, user, version_id), self._context.clock())
+            return _refusal(tx, owned(tx, user, version_id), self._context.leases.now(tx))
 
     def _receipt(self, tx: Transaction, user: User, version: Version, now: datetime) -> Receipt:
         before = self._context.quota(tx, user)

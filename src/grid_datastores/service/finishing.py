@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -16,10 +17,11 @@ from grid_datastores.domain.text import counted
 from grid_datastores.service.activity import NotifyingWriter
 from grid_datastores.service.cancellation import CancellationToken, Cancelled
 from grid_datastores.service.incidents import new_incident
+from grid_datastores.service.turns import Turns
 from grid_datastores.storage import Manifest, WithoutAttributes, pack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Generator, Iterator
     from contextlib import AbstractContextManager
 
     from grid_datastores.domain.model import Upload, Version
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 FETCHED_KINDS = frozenset(kind for kind in SourceKind if kind.is_fetched)  # which can take hours
 UPLOADED_KINDS = frozenset(SourceKind) - FETCHED_KINDS
 _IN_BACKGROUND = [phase for phase in Phase if phase.in_background]
-MAX_FETCHES_PER_USER = 2  # at once; fewer than there are workers, so that one user cannot occupy them all
 CLIENT_MANIFEST = "announced.jsonl"  # the object with the client's manifest, until it is verified
 
 
@@ -39,8 +40,7 @@ class Finishing:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._lock = threading.Lock()
-        self._in_progress: dict[str, Version] = {}
+        self._turns = Turns()
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -61,22 +61,41 @@ class Finishing:
         Several threads and processes can run this at once: each claims versions that no other has claimed. Raises the
         first error after it has tried all versions.
         """
-        with self._context.catalog.read() as tx:
-            versions = [version for phase in _IN_BACKGROUND for version in tx.versions.in_phase(phase)]
-            wanted = [version for version in versions if version.source.kind in kinds and only in (None, version.id)]
-            waiting = [(version, tx.users.get(version.owner_id)) for version in wanted]
         errors: list[BaseException] = []
-        for version, user in waiting:
-            if self._stopping.is_set():
-                break
-            try:
-                self._claim_and_finish(version, actor or (user.name if user else ""))
-            except (KeyboardInterrupt, SystemExit):
-                raise
-            except BaseException as error:  # one broken version must not block the next ones
-                errors.append(error)
+        with closing(self._to_finish(kinds, only)) as versions:
+            for version in versions:
+                if self._stopping.is_set():
+                    break
+                try:
+                    self._claim_and_finish(version, actor or self._owner_of(version))
+                except (KeyboardInterrupt, SystemExit):
+                    raise
+                except BaseException as error:  # one broken version must not block the next ones
+                    errors.append(error)
         if errors:
             raise errors[0]
+
+    def _to_finish(self, kinds: Collection[SourceKind], only: str | None) -> Generator[Version]:
+        """Yield each version to finish: the uploaded ones, oldest first, then the fetches, each when it has a place."""
+        yield from self._unfinished(UPLOADED_KINDS.intersection(kinds), only)
+        fetched, tried = FETCHED_KINDS.intersection(kinds), set[str]()
+        while fetched and (version := self._turns.take(self._unfinished(fetched, only), tried)):
+            tried.add(version.id)
+            try:
+                yield version
+            finally:
+                if self._turns.end(version):
+                    tried.remove(version.id)
+
+    def _unfinished(self, kinds: Collection[SourceKind], only: str | None = None) -> list[Version]:
+        with self._context.catalog.read() as tx:
+            versions = [version for phase in _IN_BACKGROUND for version in tx.versions.in_phase(phase)]
+        return [version for version in versions if version.source.kind in kinds and only in (None, version.id)]
+
+    def _owner_of(self, version: Version) -> str:
+        with self._context.catalog.read() as tx:
+            user = tx.users.get(version.owner_id)
+        return user.name if user else ""
 
     def publish(self, version: Version, manifest: Manifest, actor: str, note: str = "") -> Version:
         """Make the version available with the contents of the manifest, and return it.
@@ -84,8 +103,9 @@ class Finishing:
         If the version was deleted meanwhile, this queues its removal and returns it as it is. The history records
         `note`: a remark for the user on how the source was read.
         """
+        digest = ""
         with suppress(Cancelled):
-            self._context.storage.publish(version.id, manifest, lambda: self._locked(version.id))
+            digest = self._context.storage.publish(version.id, manifest, lambda: self._locked(version.id))
         with self._context.catalog.write() as tx:
             now = self._context.clock()
             current = tx.versions.get(version.id, lock=True)
@@ -95,7 +115,14 @@ class Finishing:
                 tx.versions.queue_removal(version.id, now)
                 return current or version
             size, count = manifest.size_bytes, len(manifest.files)
-            tx.versions.finish(version.id, size=size, files=count, fingerprint=manifest.fingerprint, at=now)
+            tx.versions.finish(
+                version.id,
+                size=size,
+                files=count,
+                fingerprint=manifest.fingerprint,
+                manifest_sha256=digest,
+                at=now,
+            )
             contents = f"{counted(count, 'file')}, {counted(size, 'byte')}"
             tx.versions.record(version.id, EventKind.UPLOADED, actor, f"{contents}; {note}" if note else contents, now)
             return tx.versions.get(version.id) or version
@@ -111,14 +138,13 @@ class Finishing:
 
     def expire(self) -> None:
         """Mark uploads and fetches as failed that were inactive longer than their expiry. Enforces upload-resumed."""
-        self._context.leases.renew_after_clock_jump()
         with self._context.catalog.read() as tx:
-            expired = tx.versions.expired(self._context.clock())
+            expired = tx.versions.expired(self._context.leases.now(tx))
         for version in expired:
             if version.phase is Phase.UPLOADING:
                 self._fail(version, "the upload was not finished in time", expired=True)
                 continue
-            with self._claim(version) as claimed:
+            with self._context.storage.claim(version.id) as claimed:
                 if claimed:
                     self._fail(version, "it was not fetched in time", expired=True)
 
@@ -126,9 +152,11 @@ class Finishing:
         if not self._context.storage.begun(version.id):
             self._fail(version, "its data is missing from storage")
             return
-        with self._claim(version) as claimed:
+        with self._context.storage.claim(version.id) as claimed:  # False if another thread or process has it
             if claimed:
                 self._finish(version, actor)
+            elif version.source.kind in FETCHED_KINDS:
+                self._turns.is_elsewhere(version)
 
     def _finish(self, version: Version, actor: str) -> None:
         with self._context.catalog.write() as tx:
@@ -136,7 +164,7 @@ class Finishing:
             if current is None or not current.phase.in_background:
                 return
             if current.phase is Phase.FETCHING:
-                tx.versions.mark_active(version.id, self._context.clock())
+                tx.versions.mark_active(version.id, self._context.leases.now(tx))
         try:
             published = self._context.storage.published_manifest(version.id)
             manifest, note = (published, "") if published else self._build_manifest(version)
@@ -188,8 +216,8 @@ class Finishing:
 
         storage = self._context.storage
         hosts = self._context.limits.allowed_hosts
-        token = CancellationToken(self._context, version, self._stopping)
-        limits = FetchLimits(check_cancelled=token.check)
+        token = CancellationToken(self._context, version, self._stopping, self._gives_way)
+        limits = FetchLimits(check_cancelled=token.check, on_progress=partial(self._turns.add, version))
         with self._context.catalog.read() as tx:
             source = replace(version.source, location=tx.versions.fetch_url(version.id) or version.source.location)
             user = tx.users.get(version.owner_id)
@@ -199,7 +227,7 @@ class Finishing:
             if version.source.kind is SourceKind.REFERENCE:
                 listed = [file for file in remote.files if isinstance(file, BucketFile)]
                 return Manifest.of(_reference_entry(file, number) for number, file in enumerate(listed, 1)), remote.note
-            packed = pack(remote.files, Sink(storage, version.id), lambda _: token.check())
+            packed = pack(remote.files, Sink(storage, version.id), limits.progress)
             manifest = Manifest.of((entry for _name, entries in packed for entry in entries), remote.folders)
         if not manifest.files:
             raise SourceFailed(f"{version.source.location} contains no file. A version needs at least one.")
@@ -212,32 +240,29 @@ class Finishing:
             current = tx.versions.get(version.id, lock=True)
             if current is None or current.phase is not version.phase:
                 return
-            if expired and not tx.versions.has_expired(version.id, now):
+            if expired and not tx.versions.has_expired(version.id, self._context.leases.now(tx)):
                 return
             tx.versions.fail(version.id, why, now)
             tx.versions.record(version.id, EventKind.FAILED, "", why, now)
         self._context.wake_workers()
 
-    @contextmanager
-    def _claim(self, version: Version) -> Iterator[bool]:
-        with self._lock:
-            free = version.id not in self._in_progress and self._may_claim(version)
-            if free:
-                self._in_progress[version.id] = version
-        if not free:
-            yield False
-            return
-        try:
-            with self._context.storage.claim(version.id) as claimed:  # False if another process finishes it
-                yield claimed
-        finally:
-            with self._lock:
-                del self._in_progress[version.id]
+    def _gives_way(self, version: Version) -> bool:
+        """Return whether the fetch must give its place to another user's."""
+        if self._turns.must_judge():
+            self._turns.list(self._unfinished(FETCHED_KINDS))
+            self._put_back_slowest()
+        return self._turns.gives_way(version)
 
-    def _may_claim(self, version: Version) -> bool:
-        fetches = [taken for taken in self._in_progress.values() if taken.source.kind in FETCHED_KINDS]
-        theirs = [taken for taken in fetches if taken.owner_id == version.owner_id]
-        return version.source.kind in UPLOADED_KINDS or len(theirs) < MAX_FETCHES_PER_USER
+    def _put_back_slowest(self) -> None:
+        held_up = self._turns.held_up()
+        if held_up is None:
+            return
+        slowest, waiter = held_up
+        with self._context.storage.claim(waiter.id) as free:
+            if free:
+                self._turns.put_back(slowest)
+            else:
+                self._turns.is_elsewhere(waiter)
 
 
 def verify_contents(storage: Storage, version_id: str, manifest: Manifest) -> None:

@@ -1,89 +1,147 @@
-"""Extend leases and uploads after periods in which no heartbeat could arrive: clock jumps and server downtime."""
+"""The clock of leases and expiries: it only counts time in which this machine was seen running.
+
+| What | Its clock |
+| --- | --- |
+| leases of Runs, expiry of uploads and fetches | `Leases.now`, whatever happens to the wall clock |
+| tokens, signed URLs | `Leases.latest`: the wall clock, but never earlier than it has been |
+| times that are only shown or sorted by | the wall clock |
+"""
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING
 
-from grid_datastores.catalog.facts import CLOCK
+from grid_datastores.catalog.facts import LEASE_CLOCK
+from grid_datastores.domain.errors import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from contextlib import AbstractContextManager
 
     from grid_datastores.catalog import Catalog, Transaction
+    from grid_datastores.domain.model import Workload
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MIN_JUMP = timedelta(seconds=1)  # a smaller change between two measurements is a clock correction, not a jump
-_MIN_STORED_CHANGE = timedelta(seconds=0.1)  # larger changes are stored, so that corrections do not add up to a jump
+_MAX_UNSTORED_TIME = 15 * 60.0  # seconds of running time that a reboot can take back
+_MAX_UNSTORED_LEAD = 1.0  # seconds by which the wall clock can be set back without notice
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """The clock of leases and the wall clock at one moment, in seconds since 1970, and the running time of `boot`.
+
+    `lead` is how far the wall clock has been ahead of the clock of leases at most.
+    """
+
+    boot: str
+    running: float
+    wall: float
+    time: float
+    lead: float
 
 
 class Leases:
-    """Protects Runs and uploads from clock jumps (rules in-use-dead-holder, upload-resumed).
+    """Runs and uploads live by a clock that cannot jump (rules in-use-dead-holder, upload-resumed).
 
-    It compares the wall clock with the monotonic clock, which nobody sets and which stops while the machine sleeps. A
-    jump changes their offset. All processes of one boot share the monotonic clock, so the catalog stores the offset: a
-    command that starts after a jump still detects it. If `boot` is unknown (""), each process knows only its own
-    offset.
+    It began at the time of the wall clock. Since then it counts the running time of the machine, which nobody sets and
+    which all processes share. The catalog stores a reading, so that all processes on it agree.
+
+    After a reboot, the clock continues from the stored reading plus the time since the reboot. The time in between does
+    not count, because only the wall clock knows it. Nor does more than passed on the wall clock: the catalog can come
+    from another machine, which was rebooted later.
+
+    If `boot` is unknown (""), a smaller running time shows a reboot. A larger one can follow a reboot, too. Then less
+    time is counted than has passed.
     """
 
     def __init__(
-        self, catalog: Catalog, clock: Callable[[], datetime], steady: Callable[[], float], boot: str = ""
+        self, catalog: Catalog, clock: Callable[[], datetime], running: Callable[[], float], boot: str
     ) -> None:
         self._catalog = catalog
         self._clock = clock
-        self._steady = steady
         self._boot = boot
-        self._lock = Lock()
-        self._offset = self._current_offset()
+        self.running = running
+
+    def now(self, tx: Transaction) -> datetime:
+        """Return the time by the clock of leases."""
+        return _time(self._read(_stored(tx)).time)
+
+    def latest(self) -> datetime:
+        """Return the time of the wall clock or, if it was set back, the time that it would show otherwise.
+
+        Best effort if the catalog cannot be written: then only the time that it has stored counts.
+        """
+        with suppress(Refusal):
+            self._keep_time(self._catalog.write_at_once)
+        with self._catalog.read() as tx:
+            reading = self._read(_stored(tx))
+        return _time(reading.time + reading.lead)
+
+    def shown(self, tx: Transaction, workloads: Iterable[Workload]) -> list[Workload]:
+        """Return the workloads with the ends of their leases as times of the wall clock."""
+        ahead = self._clock() - self.now(tx)
+        return [replace(each, lease_until=each.lease_until and each.lease_until + ahead) for each in workloads]
+
+    def keep_time(self) -> None:
+        """Store a reading if the stored one is old. If there is none, restart all leases and expiries.
+
+        Without one, their times are those of a release that used the wall clock.
+        """
+        self._keep_time(lambda: self._catalog.write(frees_space=True))
+
+    def _keep_time(self, write: Callable[[], AbstractContextManager[Transaction]]) -> None:
+        with self._catalog.read() as tx:
+            stored = _stored(tx)
+        if stored is None:
+            self.renew()
+        elif self._is_old(stored):
+            with write() as tx:
+                self._store(tx)
 
     def renew(self) -> None:
-        """Restart the lease of every running Run and the expiry of every upload."""
-        with self._catalog.write() as tx:
-            _renew(tx, self._clock())
+        """Restart the lease of every running Run and the expiry of every upload, and store a reading."""
+        with self._catalog.write(frees_space=True) as tx:
+            now = _time(self._store(tx).time)
+            tx.workloads.renew_leases(now)
+            tx.versions.mark_all_active(now)
 
-    def renew_after_clock_jump(self) -> None:
-        """Restart the lease of every running Run and the expiry of every upload if the clock has jumped."""
-        with self._lock:
-            offset = self._current_offset()
-            before = self._stored_offset()
-            moved = abs(offset - (self._offset if before is None else before))
-            if moved > _MIN_JUMP or (self._boot and (before is None or moved > _MIN_STORED_CHANGE)):
-                self._store(offset, jumped=moved > _MIN_JUMP)
-            self._offset = offset
+    def _store(self, tx: Transaction) -> _Reading:
+        reading = self._read(_stored(tx))
+        tx.facts.put(LEASE_CLOCK, json.dumps(asdict(reading)))
+        return reading
 
-    def _stored_offset(self) -> timedelta | None:
-        """Return the offset that a process of this boot stored last, or None."""
-        if not self._boot:
-            return None
-        with self._catalog.read() as tx:
-            boot, _, offset = (tx.facts.get(CLOCK) or "").partition(" ")
-        return timedelta(seconds=float(offset)) if boot == self._boot else None
+    def _is_old(self, stored: _Reading) -> bool:
+        reading = self._read(stored)
+        return (
+            not self._is_same_boot(stored)
+            or reading.running - stored.running > _MAX_UNSTORED_TIME
+            or reading.lead - stored.lead > _MAX_UNSTORED_LEAD
+        )
 
-    def _store(self, offset: timedelta, *, jumped: bool) -> None:
-        with self._catalog.write() as tx:
-            if jumped:
-                _renew(tx, self._clock())
-            if self._boot:
-                tx.facts.put(CLOCK, f"{self._boot} {offset.total_seconds():.6f}")
+    def _read(self, stored: _Reading | None) -> _Reading:
+        running, wall = self.running(), (self._clock() - _EPOCH).total_seconds()
+        if stored is None:
+            return _Reading(self._boot, running, wall, wall, 0.0)
+        if self._is_same_boot(stored):
+            running = max(running, stored.running)
+            passed = running - stored.running
+        else:
+            passed = max(0.0, min(running, wall - stored.wall))
+        time = stored.time + passed
+        return _Reading(self._boot, running, wall, time, max(stored.lead, wall - time))
 
-    def _current_offset(self) -> timedelta:
-        return self._clock() - _EPOCH - timedelta(seconds=self._steady())
-
-
-def _renew(tx: Transaction, now: datetime) -> None:
-    tx.workloads.renew_leases(now)
-    tx.versions.mark_all_active(now)
+    def _is_same_boot(self, stored: _Reading) -> bool:
+        return stored.boot == self._boot and bool(self._boot or self.running() >= stored.running)
 
 
-def boot_id() -> str:
-    """Return an id shared by all processes that share the monotonic clock, or "" if the system has none."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-    except (OSError, ValueError):
-        return ""
-    with suppress(OSError):  # a container can have its own monotonic clock
-        boot += f"-{Path('/proc/self/ns/time').readlink()}"
-    return boot
+def _stored(tx: Transaction) -> _Reading | None:
+    text = tx.facts.get(LEASE_CLOCK)
+    return _Reading(**json.loads(text)) if text else None
+
+
+def _time(seconds: float) -> datetime:
+    return _EPOCH + timedelta(seconds=seconds)

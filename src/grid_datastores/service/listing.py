@@ -74,7 +74,7 @@ class Listing:
 
     def _with_holders(self, tx: Transaction, user: User, versions: Sequence[Version]) -> list[ListedVersion]:
         ids = [version.id for version in versions if version.phase is Phase.AVAILABLE]  # no other can be mounted
-        holders = tx.workloads.holders_by_version(user.id, ids, self._context.clock()) if ids else {}
+        holders = tx.workloads.holders_by_version(user.id, ids, self._context.leases.now(tx)) if ids else {}
         return [ListedVersion(version, holders.get(version.id, ())) for version in versions]
 
 

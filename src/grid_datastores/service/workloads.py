@@ -46,9 +46,9 @@ class Workloads:
         check_name(name, kind.lower())
         lease = self._context.limits.lease
         with self._context.catalog.write() as tx:
-            now = self._context.clock()
+            now, leased_from = self._context.clock(), self._context.leases.now(tx)
             tx.users.lock(user.id)
-            if tx.workloads.holds_name(user.id, kind, name, now):
+            if tx.workloads.holds_name(user.id, kind, name, leased_from):
                 raise NameTaken.workload(kind, name)
             mounts = tuple(_mount(tx, user, version_id, paths[version_id]) for version_id in sorted(paths))
             if len({mount.path for mount in mounts}) != len(mounts):
@@ -62,24 +62,24 @@ class Workloads:
                 now,
                 now,
                 mounts,
-                now + timedelta(seconds=lease) if leased else None,
+                leased_from + timedelta(seconds=lease) if leased else None,
                 lease if leased else None,
             )
             tx.workloads.add(workload)
             for mount in mounts:
                 tx.versions.mark_used(mount.version_id, f"{kind} {name}", now)
             self._record(tx, workload, EventKind.MOUNTED, user, now)
-        return workload
+            return self._shown(tx, workload)
 
     def list(self, user: User, kind: WorkloadKind) -> list[Workload]:
         """Return the user's workloads of this kind that are not deleted, oldest first."""
         with self._context.catalog.read() as tx:
-            return tx.workloads.of_owner(user.id, kind)
+            return self._context.leases.shown(tx, tx.workloads.of_owner(user.id, kind))
 
     def get(self, user: User, kind: WorkloadKind, workload_id: str) -> Workload:
         """Return the user's workload with this id. Raises `NotFound`, also if it is deleted or another user's."""
         with self._context.catalog.read() as tx:
-            return _owned_workload(tx, user, kind, workload_id)
+            return self._shown(tx, _owned_workload(tx, user, kind, workload_id))
 
     def named(self, user: User, kind: WorkloadKind, name: str) -> Workload:
         """Return the user's workload of this name: the live one if there are several, else the newest."""
@@ -103,8 +103,9 @@ class Workloads:
             if state is not workload.state:
                 tx.workloads.set_state(workload.id, state, now)
                 if workload.state.live and not state.live:
+                    tx.workloads.end_lease(workload.id)
                     self._record(tx, workload, EventKind.RELEASED, user, now)
-            return tx.workloads.get(workload.id) or workload
+            return self._shown(tx, tx.workloads.get(workload.id) or workload)
 
     def heartbeat(self, user: User, workload_id: str) -> Workload:
         """Renew the Run's lease and return the Run. Revives it if its lease expired and its versions still exist.
@@ -112,39 +113,43 @@ class Workloads:
         A Run without a lease gets none: it holds its versions until it is ended.
         """
         with self._context.catalog.write() as tx:
-            now = self._context.clock()
+            now = self._context.leases.now(tx)
             run = _owned_workload(tx, user, WorkloadKind.RUN, workload_id)
             if not holds(run, now):
-                self._revive(tx, user, run, now)
+                self._revive(tx, user, run)
             if run.lease_until is not None:
                 tx.workloads.renew_lease(run.id, run.lease_seconds or self._context.limits.lease, now)
-            return tx.workloads.get(run.id) or run
+            return self._shown(tx, tx.workloads.get(run.id) or run)
 
     def end_expired_runs(self, is_alive: Callable[[Workload], bool]) -> None:
         """End the Runs with an expired lease, and renew those that `is_alive` confirms. Enforces in-use-dead-holder."""
-        self._context.leases.renew_after_clock_jump()
         with self._context.catalog.read() as tx:
-            now = self._context.clock()
+            now = self._context.leases.now(tx)
             if not tx.workloads.with_expired_lease(now) and not tx.workloads.has_overlong_lease(now):
                 return
         with self._context.catalog.write() as tx:
-            now = self._context.clock()
+            now = self._context.leases.now(tx)
             tx.workloads.shorten_leases(now)
             for run in tx.workloads.with_expired_lease(now):
                 if is_alive(run):
                     tx.workloads.renew_lease(run.id, run.lease_seconds or self._context.limits.lease, now)
                     continue
-                tx.workloads.set_state(run.id, WorkloadState.FAILED, now)
+                ended = self._context.clock()
+                tx.workloads.set_state(run.id, WorkloadState.FAILED, ended)
                 owner = tx.users.get(run.owner_id)
                 if owner:
-                    self._record(tx, run, EventKind.RELEASED, owner, now, " died")
+                    self._record(tx, run, EventKind.RELEASED, owner, ended, " died")
 
-    def _revive(self, tx: Transaction, user: User, run: Workload, now: datetime) -> None:
+    def _shown(self, tx: Transaction, workload: Workload) -> Workload:
+        return self._context.leases.shown(tx, [workload])[0]
+
+    def _revive(self, tx: Transaction, user: User, run: Workload) -> None:
         """Make the Run hold its versions again, under the locks that mounting takes (rule in-use-at-request)."""
         tx.users.lock(user.id)
         version_ids = sorted(mount.version_id for mount in run.mounts)
-        check_revivable(run, [owned(tx, user, version_id, lock=True) for version_id in version_ids], now)
+        check_revivable(run, [owned(tx, user, version_id, lock=True) for version_id in version_ids])
         if not run.state.live:
+            now = self._context.clock()
             tx.workloads.set_state(run.id, WorkloadState.RUNNING, now)
             self._record(tx, run, EventKind.MOUNTED, user, now, " came back")
 

@@ -86,7 +86,7 @@ def _gunzip(file: BinaryIO, size: int, plain: BinaryIO, limits: FetchLimits) -> 
     file.seek(0)
     with gzip.GzipFile(fileobj=file) as source:
         while chunk := _next_chunk(source):
-            limits.check_cancelled()
+            limits.progress(len(chunk))
             unpacked += len(chunk)
             limits.check_unpacked(unpacked, size)
             with raising_no_space(NO_SPACE_TO_FETCH):

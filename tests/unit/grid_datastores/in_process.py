@@ -69,11 +69,15 @@ class Terminal:
 
 @dataclass
 class Browser:
-    """A person at the pages of a server; signed in, if there is a user. Its pages link to the guide, if given."""
+    """A person at the pages of a server; signed in, if there is a user. Its pages link to the guide, if given.
+
+    Without a token of its own, each request signs in anew.
+    """
 
     service: Service
     user: User | None = None
     guide: str = ""
+    token: str = ""
 
     def __post_init__(self) -> None:
         """Make the server."""
@@ -95,7 +99,7 @@ class Browser:
 
     def send(self, method: str, path: str, **how: Any) -> httpx.Response:
         """The answer to a request."""
-        cookies = {COOKIE: self.service.accounts.new_token(self.user)} if self.user else {}
+        cookies = {COOKIE: self.token or self.service.accounts.new_token(self.user)} if self.user else {}
         return asyncio.run(self._sent(method, path, cookies, how))
 
     async def _sent(self, method: str, path: str, cookies: dict[str, str], how: dict[str, Any]) -> httpx.Response:

@@ -29,7 +29,7 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
 def version(catalog: Catalog) -> Version:
     with catalog.write() as tx:
         tx.users.add(User("ana", "ana"), "key", NOW)
-        return tx.versions.create("ana", "data", Source(SourceKind.FILES, ""), NOW, expiry_seconds=60)
+        return tx.versions.create("ana", "data", Source(SourceKind.FILES, ""), NOW, active_at=NOW, expiry_seconds=60)
 
 
 def _workload(name: str, version: Version, state: WorkloadState, lease: datetime | None = None) -> Workload:

@@ -144,7 +144,6 @@ def test_a_jump_of_the_clock_before_a_command_starts_ends_nothing(
     later.tidy()
     later.context.catalog.close()
     assert server.reading.get(ana, upload.id).phase is Phase.UPLOADING
-    assert _active_at(server, upload) == clock()
     assert _until(server, ana, run) == clock() + timedelta(seconds=600)
 
 
@@ -161,16 +160,32 @@ def test_a_jump_is_forgiven_once(tmp_path: Path, server: Service, ana: User, upl
     assert server.reading.get(ana, upload.id).phase is Phase.FAILED
 
 
-def test_the_steady_clocks_of_two_boots_are_not_compared(
+@pytest.mark.proves("time-off-does-not-count")
+def test_after_a_reboot_the_time_counts_in_which_the_machine_runs(
     tmp_path: Path, server: Service, ana: User, upload: Version, clock: Clock
 ) -> None:
+    """How long it was off, only the wall clock says."""
+    clock.go(0.5 * 86400)
     server.tidy()
-    clock.go(2 * 86400)
-    clock.steady = 5
-    rebooted = _opened(tmp_path, clock, SHORT, "another boot")
-    rebooted.tidy()
-    rebooted.context.catalog.close()
-    assert server.reading.get(ana, upload.id).phase is Phase.FAILED
+    clock.jump(365 * 86400)
+    clock.steady = 0.4 * 86400
+    for seconds, phase in ((0, Phase.UPLOADING), (0.2 * 86400, Phase.FAILED)):
+        clock.go(seconds)
+        rebooted = _opened(tmp_path, clock, SHORT, "another boot")
+        rebooted.tidy()
+        rebooted.context.catalog.close()
+        assert server.reading.get(ana, upload.id).phase is phase
+
+
+def test_a_folder_from_another_machine_has_not_lived_as_long_as_this_one_runs(
+    tmp_path: Path, server: Service, ana: User, upload: Version, clock: Clock
+) -> None:
+    clock.go(600)
+    clock.steady = 300 * 86400
+    moved = _opened(tmp_path, clock, SHORT, "another machine")
+    moved.tidy()
+    moved.context.catalog.close()
+    assert server.reading.get(ana, upload.id).phase is Phase.UPLOADING
 
 
 def test_without_a_boot_a_process_notices_what_it_sees(tmp_path: Path, clock: Clock) -> None:

@@ -47,7 +47,7 @@ def _create(service: Service, user: User, clock: Clock, *sizes: int, source: Sou
     with service.context.catalog.write() as tx:
         for size in sizes:
             clock.go(1)
-            made.append(tx.versions.create(user.id, "data", source, clock(), expiry_seconds=100))
+            made.append(tx.versions.create(user.id, "data", source, clock(), active_at=clock(), expiry_seconds=100))
             tx.versions.finish(made[-1].id, size=size, files=1, fingerprint="", at=clock())
     return made
 

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Request
 
 from grid_datastores.domain.errors import NotSignedIn, TooManyAttempts
 from grid_datastores.domain.naming import whole_number
+from grid_datastores.domain.sign_ins import SignInKind
 from grid_datastores.server.answers import REFUSED, refused
 from grid_datastores.server.bodies import BodyRoute
-from grid_datastores.server.state import CLUSTER, InCluster, TheState, TheUser
+from grid_datastores.server.state import CLUSTER, InCluster, TheState, TheUser, client_of
 from grid_datastores.service.accounts import TOKEN_LIFETIME
 from grid_datastores.wire import accounts as wire
 from grid_datastores.wire.datastores import quota_out
@@ -23,7 +24,7 @@ def login(state: TheState, request: Request, body: wire.LoginRequest) -> wire.Lo
     """Sign in with a user's id or name and API key. Return a token."""
     lifetime = _token_lifetime(body.get("duration", ""))
     user = state.sign_in(request, body.get("username", ""), body.get("apiKey", ""))
-    return {"token": state.service.accounts.new_token(user, lifetime)}
+    return {"token": state.service.accounts.new_token(user, lifetime, client_of(request, SignInKind.TOKEN))}
 
 
 def _token_lifetime(duration: str) -> timedelta:

@@ -16,6 +16,7 @@ from grid_datastores.server.answers import BYTES, REFUSED, refused
 from grid_datastores.server.bodies import ObjectsRoute
 from grid_datastores.server.origin import origin
 from grid_datastores.server.state import CLUSTER, InCluster, Signer, State, TheState, TheUser
+from grid_datastores.server.writers import run_in_writer_thread
 from grid_datastores.service.uploads import CompletedObject
 from grid_datastores.wire import datastores as wire
 from grid_datastores.wire import uploads as objects_wire
@@ -119,7 +120,7 @@ async def put_manifest(state: TheState, user: TheUser, request: Request, id: str
         await run_in_threadpool(activity.record)
         if len(body) > MAX_MANIFEST:
             raise TooLarge.than(MAX_MANIFEST)
-    await run_in_threadpool(state.service.uploads.announce_manifest, user, id, bytes(body))
+    await run_in_writer_thread(state.service.uploads.announce_manifest, user, id, bytes(body))
     return {}
 
 
@@ -162,17 +163,17 @@ async def _receive(state: State, request: Request, upload_id: str, number: int) 
     check_part_size(int(request.headers.get("Content-Length", "0")))
     digest, size = md5(usedforsecurity=False), 0
     part = state.service.uploads.part(upload_id, number)
-    target = await run_in_threadpool(part.__enter__)
+    target = await run_in_writer_thread(part.__enter__)
     try:
         async for chunk in request.stream():
             size += len(chunk)
             check_part_size(size)
             digest.update(chunk)
             await run_in_threadpool(target.write, chunk)
+        await run_in_writer_thread(part.__exit__, None, None, None)
     except BaseException as error:
         await run_in_threadpool(part.__exit__, type(error), error, error.__traceback__)
         raise
-    await run_in_threadpool(part.__exit__, None, None, None)
     return digest.hexdigest()
 
 

@@ -16,13 +16,19 @@ from grid_datastores.server.ui.datastores import find
 from grid_datastores.server.ui.ending import done
 from grid_datastores.server.ui.pages import version_path
 from grid_datastores.server.ui.web_session import TheWebSession, WebSession, redirect
+from grid_datastores.server.writers import WriterRoute
 
 if TYPE_CHECKING:
     from grid_datastores.domain.model import Receipt
 
 RECEIPT_LIFETIME = timedelta(hours=1)
 
-router = APIRouter(prefix="/datastores/{name}/versions/{number}", include_in_schema=False, dependencies=[SameOrigin])
+router = APIRouter(
+    prefix="/datastores/{name}/versions/{number}",
+    include_in_schema=False,
+    dependencies=[SameOrigin],
+    route_class=WriterRoute,
+)
 
 
 @router.get("/delete")
@@ -67,7 +73,7 @@ def show_receipt(
 
 def _receipt_path(web_session: WebSession, receipt: Receipt) -> str:
     """Return the path of the receipt. For an hour it also shows how many versions there were before."""
-    expires = receipt.deleted_at + RECEIPT_LIFETIME
+    expires = web_session.state.service.now() + RECEIPT_LIFETIME
     return web_session.state.signer(web_session.user.id).sign(
         f"{version_path(receipt.ref)}/receipt", {"before": str(receipt.quota_before.used)}, expires
     )

@@ -18,10 +18,11 @@ from grid_datastores.server.ui.web_session import (
     redirect,
     start_web_session,
 )
+from grid_datastores.server.writers import WriterRoute
 
 ENDED = "Your session has ended. Nothing was done. Sign in and try again."
 
-router = APIRouter(include_in_schema=False, dependencies=[SameOrigin])
+router = APIRouter(include_in_schema=False, dependencies=[SameOrigin], route_class=WriterRoute)
 
 
 def link_path(secret: str) -> str:

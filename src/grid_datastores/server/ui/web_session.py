@@ -17,8 +17,9 @@ from starlette.datastructures import FormData
 
 from grid_datastores.domain.errors import NotSignedIn, Refusal
 from grid_datastores.domain.model import User
+from grid_datastores.domain.sign_ins import SignInKind
 from grid_datastores.server.origin import is_own, is_secure
-from grid_datastores.server.state import State, TheState
+from grid_datastores.server.state import State, TheState, client_of
 from grid_datastores.server.ui.pages import page
 from grid_datastores.service.accounts import TOKEN_LIFETIME
 
@@ -46,7 +47,7 @@ def start_web_session(state: State, request: Request, user: User) -> Response:
     answer = redirect("/")
     answer.set_cookie(
         COOKIE,
-        state.service.accounts.new_token(user),
+        state.service.accounts.new_token(user, client=client_of(request, SignInKind.BROWSER)),
         max_age=int(TOKEN_LIFETIME.total_seconds()),
         secure=is_secure(request),
         httponly=True,

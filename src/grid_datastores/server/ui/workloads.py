@@ -14,8 +14,9 @@ from grid_datastores.server.shown import shown
 from grid_datastores.server.ui.datastores import find
 from grid_datastores.server.ui.ending import done
 from grid_datastores.server.ui.web_session import TheForm, TheWebSession, WebSession, field, redirect
+from grid_datastores.server.writers import WriterRoute
 
-router = APIRouter(include_in_schema=False, dependencies=[SameOrigin])
+router = APIRouter(include_in_schema=False, dependencies=[SameOrigin], route_class=WriterRoute)
 
 
 @dataclass(frozen=True, slots=True)
