@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from trust import access, contract, flips, kills, operations
+from trust import access, contract, disks, flips, kills, operations, slow, sources
 
-ATTACKS = (kills.ATTACK, operations.IN_PROCESS, operations.ON_SERVER, access.ATTACK, contract.ATTACK, flips.ATTACK)
+ATTACKS = (
+    kills.ATTACK,
+    operations.IN_PROCESS,
+    operations.ON_SERVER,
+    contract.ATTACK,
+    access.ATTACK,
+    sources.ATTACK,
+    disks.ATTACK,
+    flips.ATTACK,
+    slow.ATTACK,
+)
 BY_NAME = {attack.name: attack for attack in ATTACKS}

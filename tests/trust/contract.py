@@ -46,7 +46,7 @@ def _round(figures: Figures, folder: Path, server: ServerProcess, seed: int, *, 
     (folder / "hooks.py").write_text(_HOOKS)
     program = Path(sys.executable).with_name("schemathesis")
     command = [str(program), "run", f"{server.url}/openapi.json", "--auth", f"{user.user_id}:{user.api_key}"]
-    command += ["--seed", str(seed), "--max-examples", "30" if whole else "2", "--no-shrink", "--continue-on-failure"]
+    command += ["--seed", str(seed), "--max-examples", "10" if whole else "2", "--no-shrink", "--continue-on-failure"]
     command += ["--checks", "all", "--exclude-checks", _EXCLUDED, "--suppress-health-check", "all"]
     command += ["--report", "ndjson", "--report-ndjson-path", str(events)]
     if not whole:

@@ -14,10 +14,9 @@ from random import Random
 import httpx
 
 from acceptance.waiting import wait_until
-from grid_datastores.gateway.embedded import open_read_only
-from grid_datastores.settings import Limits, Settings
 from reliability.hostile import Client
 from reliability.machine import Said, finished, folder_of
+from trust import embedded_state
 from trust.acknowledged import AVAILABLE, NEVER, ORPHANED, Acknowledged, Files, Ref, Seen
 from trust.attack import Attack, Figures
 from trust.machines import embedded, scratch, server_in
@@ -92,7 +91,7 @@ class _Command:
         why = f"after `grid {' '.join(words)}` was killed {how} ({said})"
         listed = self._listed(why)
         known.compare(listed, self._read, why, creating, deleting)
-        self._check_storage(listed, why)
+        embedded_state.check_storage(self._figures, self._machine, listed, why)
 
     def _killed(self, words: tuple[str, ...]) -> tuple[Said, str]:
         """What a command said before it was killed, or if it was quicker, and how it was killed."""
@@ -135,33 +134,10 @@ class _Command:
         """The versions, by a command that lives; it also cleans up."""
         with self._figures.checking("wrong answers", why):
             self._machine.run("datastore").done()
-        return {
-            (item["name"], item["spec"]["version"]): Seen(
-                item["id"], item["status"]["phase"].removeprefix("DATASTORE_OPTIMIZATION_STATUS_")
-            )
-            for item in self._machine.listing()
-        }
+        return embedded_state.listed(self._machine)
 
     def _read(self, ref: Ref, seen: Seen) -> Files:
-        directory = self._machine.directory
-        datastores = open_read_only(Settings(directory, directory / "data" / "catalog.sqlite", Limits()))
-        assert datastores
-        with closing(datastores):
-            version = next(one for one in datastores.versions() if one.id == seen.id)
-            manifest = datastores.manifest(version)
-            objects = {file.object: b"" for file in manifest.files}
-            for name in objects:
-                objects[name] = b"".join(datastores.read_object(version, name))
-        return {file.path: objects[file.object][file.offset : file.offset + file.size] for file in manifest.files}
-
-    def _check_storage(self, listed: Mapping[Ref, Seen], why: str) -> None:
-        storage, ids = self._machine.storage, {seen.id: seen for seen in listed.values()}
-        folders = {path.name for path in storage.iterdir() if path.is_dir()} if storage.is_dir() else set()
-        self._figures.check(folders <= set(ids), ORPHANED, f"folders {folders - set(ids)}, {why}")
-        for name in folders & set(ids):
-            if ids[name].phase == AVAILABLE:
-                new = [path.name for path in (storage / name).iterdir() if path.name.endswith(".new")]
-                self._figures.check(not new, ORPHANED, f"{new} in {name}, {why}")
+        return embedded_state.files_of(self._machine, seen)
 
 
 class _Server:

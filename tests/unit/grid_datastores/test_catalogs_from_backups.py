@@ -14,7 +14,7 @@ from in_process import Terminal
 
 from grid_datastores.catalog import Catalog, database
 from grid_datastores.domain.errors import CatalogFailed, NotSignedIn
-from grid_datastores.domain.model import Phase, Source, SourceKind, User
+from grid_datastores.domain.model import Phase, Source, SourceKind, User, WorkloadKind
 from grid_datastores.service import Service, open_service
 from grid_datastores.service.repair import repair_catalog
 from grid_datastores.settings import Limits, Settings
@@ -87,7 +87,11 @@ def old(folder: _Folder) -> Path:
         ana = service.accounts.local("ana")
         first = _create(service, ana)
         second = service.uploads.begin(ana, "birds", FILES)
+        _zoe, key = service.accounts.add("zoe")
+        (folder.home / "key").write_text(key)
         copy = folder.save()
+        service.accounts.new_key("zoe")
+        service.workloads.start(ana, WorkloadKind.SESSION, "since", {})
         service.deletion.delete(ana, first)
         _finish(service, ana, second.id)
         _create(service, ana)
@@ -126,8 +130,22 @@ def test_a_repaired_catalog_has_all_versions_deletions_and_numbers(folder: _Fold
         deleted = [each for each in service.reading.versions(ana, with_deleted=True) if each.phase is Phase.DELETED]
         assert [(each.ref.number, each.deleted_by) for each in deleted] == [(1, "ana"), (4, "ana")]
         service.erase_deleted()
-        service.accounts.new_key("ben")
     assert repair_catalog(folder.settings) is None
+
+
+@pytest.mark.proves("keys-are-those-of-the-backup")
+def test_keys_and_sessions_are_those_of_the_backup(folder: _Folder, old: Path) -> None:
+    folder.put_back(old)
+    repair_catalog(folder.settings)
+    with closing(folder.open()) as service:
+        assert service.accounts.sign_in("zoe", (folder.home / "key").read_text()).name == "zoe"
+        assert service.workloads.list(service.accounts.local("ana"), WorkloadKind.SESSION) == []
+        ben = next(user for user in service.accounts.all() if user.name == "ben")
+        assert service.accounts.url_key(ben.id) is None
+        with pytest.raises(NotSignedIn):
+            service.accounts.sign_in("ben", "")
+        _ben, key = service.accounts.new_key("ben")
+        assert service.accounts.sign_in("ben", key) == ben
 
 
 def _known(service: Service) -> list[tuple[object, ...]]:
@@ -262,12 +280,13 @@ def test_a_catalog_of_an_older_release_begins_the_log(folder: _Folder, old: Path
         assert _known(service) == before
 
 
-@pytest.mark.proves("a-deletion-is-logged-before-it-is-reported")
+@pytest.mark.proves("the-log-has-versions-and-deletions")
 def test_a_deletion_is_in_the_log_when_it_is_reported(folder: _Folder) -> None:
     with closing(folder.open()) as service:
         ana = service.accounts.local("ana")
         version_id = _create(service, ana)
-        assert f'{{"version":"{version_id}"' in folder.log.read_text()
+        for kind in ("version", "finished"):
+            assert f'{{"{kind}":"{version_id}"' in folder.log.read_text()
         service.deletion.delete(ana, version_id)
         assert f'{{"deleted":"{version_id}","by":"ana"' in folder.log.read_text()
 

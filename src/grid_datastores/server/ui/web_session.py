@@ -42,12 +42,12 @@ class WebSession:
         return page(template, status, user=self.user, guide=self.state.guide_url, **values)
 
 
-def start_web_session(state: State, request: Request, user: User) -> Response:
-    """Sign the user in with a new cookie, and redirect to the list of their datastores."""
+def start_web_session(state: State, request: Request, user: User, key: str | None = None) -> Response:
+    """Sign the user in with a new cookie, and redirect to the list of their datastores. See `Accounts.new_token`."""
     answer = redirect("/")
     answer.set_cookie(
         COOKIE,
-        state.service.accounts.new_token(user, client=client_of(request, SignInKind.BROWSER)),
+        state.service.accounts.new_token(user, client=client_of(request, SignInKind.BROWSER), key=key),
         max_age=int(TOKEN_LIFETIME.total_seconds()),
         secure=is_secure(request),
         httponly=True,
