@@ -8,7 +8,8 @@ differently a moment later (DNS rebinding) gains nothing. Each redirect is check
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
@@ -60,8 +61,8 @@ def checked_addresses(host: str, port: int, allowed: Collection[str], resolve: R
     """Return the addresses of a host, if the server may connect to them.
 
     Entries of `allowed` are "host" or "host:port" ("[::1]:80"). Raises `SourceFailed` if an allowed host is not found.
-    For any other host, raises the same `SourceFailed` if it is not found and if one of its addresses is not public,
-    after the same time: the names in the server's network are nobody's business.
+    For any other host, raises the same `SourceFailed` if it is not found and if one of its addresses is not public:
+    users must not learn which names exist in the server's network.
     """
     name = f"[{host}]" if ":" in host else host
     entries = {entry.lower() for entry in allowed}
@@ -69,12 +70,9 @@ def checked_addresses(host: str, port: int, allowed: Collection[str], resolve: R
         if addresses := _resolved(host, port, resolve):
             return addresses
         raise SourceFailed(f"The host {name} cannot be found.")
-    refused_at = monotonic() + REFUSAL_TIME
     addresses = _resolved(host, port, resolve)
     if addresses and all(map(is_public, addresses)):
         return addresses
-    if not _is_address(host):
-        sleep(max(0.0, refused_at - monotonic()))
     raise SourceFailed(
         f"{name} is not a public address, or it does not exist, so nothing was fetched. To allow it, set"
         " GRID_ALLOW_SOURCE_HOSTS on the server (without a server, on this machine)."
@@ -87,14 +85,6 @@ def _resolved(host: str, port: int, resolve: Resolve) -> Sequence[str]:
         return resolve(host, port)
     except (OSError, UnicodeError):
         return ()
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def check_bucket(location: str, user: str, allowed: Collection[AllowedBucket]) -> None:
@@ -158,7 +148,8 @@ class CheckedTransport(httpx.BaseTransport):
         Raises `SourceFailed` and httpx errors.
         """
         host = request.url.raw_host.decode("ascii")
-        addresses = checked_addresses(host, _port(request.url), self._allowed, self._resolve)
+        with _refusing_late():
+            addresses = checked_addresses(host, _port(request.url), self._allowed, self._resolve)
         for address in addresses[:-1]:
             try:
                 return self._send(request, host, address)
@@ -180,6 +171,17 @@ class CheckedTransport(httpx.BaseTransport):
                 extensions={**request.extensions, "sni_hostname": host},
             )
         )
+
+
+@contextmanager
+def _refusing_late() -> Iterator[None]:
+    """Delay a refusal, so that its time does not tell whether a name exists in the server's network."""
+    refused_at = monotonic() + REFUSAL_TIME
+    try:
+        yield
+    except SourceFailed:
+        sleep(max(0.0, refused_at - monotonic()))
+        raise
 
 
 def _is_special(ip: IPv4Address | IPv6Address) -> bool:
