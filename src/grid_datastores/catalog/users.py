@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select, text, update
 
 from grid_datastores.catalog import schema
 from grid_datastores.domain.model import User
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy import Connection
+
+_ADDED = text("users.rowid")  # the order in which users were added, even if the clock was set back meanwhile
 
 
 class Users:
@@ -40,7 +42,7 @@ class Users:
 
     def by_age(self) -> list[User]:
         """Return all users, the one who was added first at the beginning."""
-        rows = self._connection.execute(select(schema.users).order_by(schema.users.c.created_at, schema.users.c.id))
+        rows = self._connection.execute(select(schema.users).order_by(_ADDED))
         return [User(row.id, row.name) for row in rows]
 
     def count(self) -> int:
@@ -49,7 +51,7 @@ class Users:
 
     def oldest(self) -> User | None:
         """Return the user who was added first, or None."""
-        row = self._connection.execute(select(schema.users).order_by(schema.users.c.created_at).limit(1)).one_or_none()
+        row = self._connection.execute(select(schema.users).order_by(_ADDED).limit(1)).one_or_none()
         return User(row.id, row.name) if row else None
 
     def get(self, user_id: str) -> User | None:

@@ -111,6 +111,7 @@ class Accounts:
     def new_token(self, user: User, lifetime: timedelta = TOKEN_LIFETIME) -> str:
         """Return a new token for the user, valid for this long."""
         token = secrets.token_urlsafe(32)
+        self._context.leases.keep_time()
         now = self._context.leases.latest()
         with self._context.catalog.write() as tx:
             tx.users.delete_expired_tokens(now)
