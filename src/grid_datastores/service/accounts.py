@@ -124,6 +124,7 @@ class Accounts:
         Raises `NotSignedIn` if the user was removed, or if the `key` that they signed in with was replaced meanwhile.
         """
         token = secrets.token_urlsafe(32)
+        self._context.leases.keep_time()
         now = self._context.leases.latest()
         with self._context.catalog.write() as tx:
             tx.users.lock(user.id)
