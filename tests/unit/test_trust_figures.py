@@ -87,3 +87,16 @@ def test_every_attack_has_a_bounded_test() -> None:
     for attack in ATTACKS:
         assert f'"{attack.name}"' in source
         assert 0 < attack.bounded < attack.long
+
+
+@pytest.mark.proves("make-trust-runs-all", reads=["Makefile"])
+def test_make_trust_runs_all_attacks_with_the_long_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = (ROOT / "Makefile").read_text().partition("\ntrust: setup\n")[2].partition("\n\n")[0]
+    assert "-m trust $(ATTACKS)" in recipe
+    ran: list[Attack] = []
+    monkeypatch.setattr(runner, "_run_all", lambda attacks, _processes: ran.extend(attacks))
+    runner.main([])
+    assert ran == list(ATTACKS)
+    assert sum(attack.long for attack in ATTACKS if attack.unit == "kills") >= 500
+    assert sum(attack.long for attack in ATTACKS if attack.unit == "operations") >= 100_000
+    assert sum(attack.long for attack in ATTACKS if attack.unit == "cases") >= 10_000
