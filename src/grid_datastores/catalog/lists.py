@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, or_, select, true
 
 from grid_datastores.catalog import schema
-from grid_datastores.catalog.versions import to_version
+from grid_datastores.catalog.rows import to_version
 from grid_datastores.domain.lists import Datastore, Kept, KeptVersion, SortColumn, SortOrder, VersionList
 from grid_datastores.domain.model import Phase
 from grid_datastores.domain.naming import MAX_NUMBER

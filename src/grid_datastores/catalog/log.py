@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from grid_datastores.catalog import schema
 from grid_datastores.catalog.facts import PLACE, Facts
-from grid_datastores.catalog.versions import to_version
+from grid_datastores.catalog.rows import to_version
 from grid_datastores.domain import log
 from grid_datastores.domain.log import LogEntry
 from grid_datastores.domain.model import User

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, exists, insert, literal, select, update
 
 from grid_datastores.catalog import schema
-from grid_datastores.catalog.versions import to_version
+from grid_datastores.catalog.rows import to_version
 from grid_datastores.domain.model import EventKind, Phase, VersionRef, WorkloadKind, WorkloadState
 from grid_datastores.domain.naming import unique_name
 

@@ -9,6 +9,7 @@ from uuid import uuid4
 from sqlalchemy import case, delete, func, insert, select, update
 
 from grid_datastores.catalog import schema
+from grid_datastores.catalog.rows import to_version
 from grid_datastores.catalog.workloads import holding
 from grid_datastores.domain.errors import Immutable, NotFound
 from grid_datastores.domain.model import (
@@ -361,29 +362,6 @@ def _unused(owner_id: str, now: datetime) -> tuple[ColumnElement[bool] | TextCla
     table, mounts, workloads = schema.versions, schema.mounts, schema.workloads
     held = select(mounts.c.version_id).join(workloads, workloads.c.id == mounts.c.workload_id).where(holding(now))
     return table.c.owner_id == owner_id, schema.CURRENT, table.c.id.not_in(held)
-
-
-def to_version(row: Row[tuple[object, ...]]) -> Version:
-    """Return the row of the table as a version."""
-    return Version(
-        id=row.id,
-        owner_id=row.owner_id,
-        ref=VersionRef(row.name, row.number),
-        source=Source(SourceKind(row.source_kind), row.source_location),
-        phase=Phase(row.phase),
-        message=row.message,
-        created_at=row.created_at,
-        finished_at=row.finished_at,
-        size_bytes=row.size_bytes,
-        file_count=row.file_count,
-        fingerprint=row.fingerprint,
-        manifest_sha256=row.manifest_sha256,
-        last_used_at=row.last_used_at,
-        last_used_by=row.last_used_by,
-        deleted_at=row.deleted_at,
-        deleted_by=row.deleted_by,
-        bytes_gone_at=row.bytes_gone_at,
-    )
 
 
 def _upload(row: Row[tuple[object, ...]]) -> Upload:

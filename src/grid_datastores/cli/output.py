@@ -130,6 +130,6 @@ def _printable(text: str) -> str:
 
 def format_time(at: datetime | None) -> str:
     """Return the time in UTC, to the second, or a dash for None."""
-    from grid_datastores.domain.errors import format_utc
+    from grid_datastores.domain.text import format_utc
 
     return format_utc(at) if at else "-"

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
 # After a deletion of a version that a Run has used (rule delete-removes-bytes).
 COPIES = (
     "A Run has used it. A copy on another machine is erased by the next grid command there"
@@ -43,3 +48,8 @@ def os_sentence(error: OSError) -> str:
     reason = os_reason(error)
     where = f": {error.filename}" if error.filename else ""
     return f"{reason[:1].upper()}{reason[1:]}{where}."
+
+
+def format_utc(at: datetime) -> str:
+    """Format a time in UTC, to the second."""
+    return at.strftime("%Y-%m-%d %H:%M:%S UTC")

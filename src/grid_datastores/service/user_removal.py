@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from grid_datastores.catalog.facts import LOCAL_OWNER, SIGNING_KEY
 from grid_datastores.domain.commands import release_command
-from grid_datastores.domain.errors import InUse, Refusal, format_utc
-from grid_datastores.domain.text import counted
+from grid_datastores.domain.errors import InUse, Refusal
+from grid_datastores.domain.text import counted, format_utc
 from grid_datastores.service.accounts import find_user
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from in_process import Terminal
 
 from grid_datastores.catalog import Catalog, database
 from grid_datastores.domain.errors import CatalogFailed, NotSignedIn
@@ -369,81 +368,6 @@ def test_a_copy_of_the_whole_folder_works(folder: _Folder, old: Path, tmp_path: 
         with closing(each.open()) as service:
             ana = service.accounts.local("ana")
             assert service.uploads.begin(ana, "birds", FILES).ref.number == 5
-
-
-class TestCommand:
-    """`grid admin check`."""
-
-    def test_it_says_that_all_is_well(self, terminal: Terminal) -> None:
-        assert terminal.type("admin", "check").err.startswith("Error: There is nothing to check in ")
-        assert not (terminal.home / ".grid" / "data").exists()
-        terminal.create({"a": b"hi"})
-        assert terminal.done("admin", "check") == "Checked 1 version with 2 bytes. No problem found.\n"
-
-    @pytest.mark.proves("check-reads-every-file")
-    @pytest.mark.parametrize("spoil", ["pack", "manifest", "missing"])
-    def test_it_finds_damaged_files(self, terminal: Terminal, spoil: str) -> None:
-        terminal.create({"a": b"hi", "b": b"ho"})
-        terminal.create({"c": b"more"})
-        (first, _second) = terminal.json("datastore")
-        stored = terminal.home / ".grid" / "data" / "versions" / first["id"]
-        if spoil == "missing":
-            shutil.rmtree(stored)
-            wrong = "The data of this version is missing from storage."
-        elif spoil == "manifest":
-            _replace(stored / "manifest.jsonl", b'["a"', b'["z"')
-            wrong = "The list of its files does not match its fingerprint."
-        else:
-            _replace(stored / "pack-00001.tar", b"ho", b"hi")
-            wrong = "'b' cannot be read, or does not match its SHA-256."
-        answer = terminal.type("admin", "check")
-        assert answer.code == 1
-        assert answer.err == (
-            f"Error: Checked 2 versions with 12 bytes. 1 problem found:\n  version 1 of data (user local): {wrong}\n"
-        )
-
-    @pytest.mark.proves("check-finds-unowned-data")
-    def test_it_erases_only_what_no_version_owns(self, terminal: Terminal) -> None:
-        terminal.create({"a": b"hi"})
-        versions = terminal.home / ".grid" / "data" / "versions"
-        (owned,) = versions.iterdir()
-        (versions / "unknown").mkdir()
-        (versions / "unknown" / "pack-00001.tar").write_bytes(b"?")
-        answer = terminal.type("admin", "check")
-        assert answer.code == 1
-        assert "data of 1 version that the catalog does not have" in answer.err
-        assert terminal.done("admin", "check", "--repair") == (
-            "Erased the data of 1 version that the catalog does not have.\n"
-            "Checked 1 version with 2 bytes. No problem found.\n"
-        )
-        assert list(versions.iterdir()) == [owned]
-
-    def test_a_new_log_erases_nothing(self, terminal: Terminal) -> None:
-        terminal.create({"a": b"hi"})
-        data = terminal.home / ".grid" / "data"
-        (data / "versions" / "unknown").mkdir()
-        (data / "log").unlink()
-        _forget_the_first_entry(_Folder(data.parent))
-        answer = terminal.type("admin", "check", "--repair")
-        assert answer.out == "Wrote a new log of the data from the catalog.\n"
-        assert answer.code == 1
-        assert (data / "versions" / "unknown").exists()
-
-    def test_it_finds_a_damaged_log(self, terminal: Terminal) -> None:
-        terminal.create({"a": b"hi"})
-        log = terminal.home / ".grid" / "data" / "log"
-        _replace(log, b"local", b"loCal")
-        answer = terminal.type("admin", "check")
-        assert "The log of the data is damaged. To write a new one: grid admin check --repair" in answer.err
-        assert terminal.type("admin", "check", "--repair").code == 0
-        assert terminal.type("admin", "check").code == 0
-
-
-def _replace(path: Path, old: bytes, new: bytes) -> None:
-    content = path.read_bytes()
-    assert old in content
-    path.chmod(0o644)
-    path.write_bytes(content.replace(old, new, 1))
 
 
 def test_a_removed_user_stays_removed(folder: _Folder) -> None:

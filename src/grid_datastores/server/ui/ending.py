@@ -8,9 +8,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from fastapi import APIRouter, Response
 
-from grid_datastores.domain.errors import NotFound, Refusal, format_utc
+from grid_datastores.domain.errors import NotFound, Refusal
 from grid_datastores.domain.model import WorkloadKind, WorkloadState
-from grid_datastores.domain.text import counted
+from grid_datastores.domain.text import counted, format_utc
 from grid_datastores.server.origin import SameOrigin
 from grid_datastores.server.ui.web_session import TheForm, TheWebSession, WebSession, field, is_own_page, redirect
 from grid_datastores.server.writers import WriterRoute

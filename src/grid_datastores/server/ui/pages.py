@@ -9,8 +9,7 @@ from urllib.parse import quote
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from grid_datastores.domain.errors import format_utc
-from grid_datastores.domain.text import counted, escape_control, format_size
+from grid_datastores.domain.text import counted, escape_control, format_size, format_utc
 from grid_datastores.server.ui.assets import STYLES, asset_path
 
 if TYPE_CHECKING:
