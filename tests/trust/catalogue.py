@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trust import access, contract, disks, flips, kills, operations, slow, sources
+from trust import access, clocks, contract, disks, flips, kills, operations, slow, sources
 
 ATTACKS = (
     kills.ATTACK,
@@ -12,6 +12,7 @@ ATTACKS = (
     access.ATTACK,
     sources.ATTACK,
     disks.ATTACK,
+    clocks.ATTACK,
     flips.ATTACK,
     slow.ATTACK,
 )

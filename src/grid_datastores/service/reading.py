@@ -122,10 +122,10 @@ class Reading:
 
     def _decode(self, version_id: str) -> Manifest:
         with self._explaining_damage(version_id):
-            data = b"".join(self._context.storage.manifest_chunks(version_id))
-            self._verify(version_id, [data])
+            _size, digest = self._verify(version_id, self._context.storage.manifest_chunks(version_id))
+            chunks = verified(self._context.storage.manifest_chunks(version_id), digest)
             with raising_damaged():
-                return Manifest.decode(data)
+                return Manifest.decode_chunks(chunks)
 
     def _verify(self, version_id: str, chunks: Iterable[bytes]) -> tuple[int, str]:
         with self._context.catalog.read() as tx:

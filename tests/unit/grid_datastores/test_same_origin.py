@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import httpx
+import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
@@ -79,6 +80,7 @@ def _sent(app: FastAPI, path: str, headers: dict[str, str]) -> httpx.Response:
     return asyncio.run(send())
 
 
+@pytest.mark.proves("forms-of-other-sites-refused")
 def test_a_form_from_elsewhere_is_refused(service: Service, ana: User) -> None:
     app, version = _app(service), _new_version(service, ana)
     for headers in REFUSED:
@@ -115,6 +117,7 @@ def test_the_public_address_is_the_origin_of_the_pages(service: Service, ana: Us
             version = _new_version(service, ana)
 
 
+@pytest.mark.proves("forms-of-other-sites-refused")
 def test_every_form_of_the_pages_is_checked(service: Service, ana: User) -> None:
     """Also for somebody who is not signed in."""
     app = create_app(service)
@@ -127,7 +130,8 @@ def test_every_form_of_the_pages_is_checked(service: Service, ana: User) -> None
     ]
     assert len(forms) == 12
     for path in forms:
-        filled = path.format(name="data", number=1, secret="x", kind="run", workload_id="x", action="cancel")
+        given = {"secret": "x", "workload_id": "x", "sign_in_id": "x"}
+        filled = path.format(name="data", number=1, kind="run", action="cancel", **given)
         answer = _sent(app, filled, {})
         assert answer.status_code == CrossOriginForm.status, path
         assert "was not sent from a page of this server" in answer.text, path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import re
 import sqlite3
@@ -179,3 +180,17 @@ def test_the_server_shows_no_message_that_is_not_for_users() -> None:
         if whole.search(line)
     ]
     assert found == []
+
+
+@pytest.mark.proves("no-paths-for-users-of-a-server")
+def test_a_refusal_with_a_path_of_the_catalog_or_storage_has_other_words_for_users() -> None:
+    package = Path(shown.__code__.co_filename).parents[1]
+    calls = [
+        (path.name, node)
+        for path in (*(package / "catalog").glob("*.py"), *(package / "storage").glob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("Damaged", "NoSpace")
+    ]
+    with_path = [(name, node) for name, node in calls if re.search(r"\{(self\.)?_?path\}", ast.unparse(node))]
+    assert len(with_path) >= 2
+    assert [name for name, node in with_path if "public" not in {keyword.arg for keyword in node.keywords}] == []
