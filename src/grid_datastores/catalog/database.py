@@ -180,7 +180,7 @@ class Catalog:
         except OSError as error:
             _warn_once(os_reason(error))
         else:
-            self._appended = last.sequence if last else 0
+            self._appended = max(self._appended, last.sequence if last else 0)
 
     def _entries_after(self, added: Sequence[LogEntry], last: LogEntry | None) -> Sequence[LogEntry]:
         if added and added[0].follows(last):
@@ -188,7 +188,7 @@ class Catalog:
         with self.read() as tx:
             entries = continuation(last, tx.log.since(last.sequence if last else 0))
         if entries is None:
-            raise CatalogFailed(f"The catalog {self._path} and the log of the data differ. Restart this program.")
+            raise CatalogFailed(f"The catalog {self._path} and the log of the data differ: one was replaced.")
         return entries
 
     def erase_secrets(self) -> None:
