@@ -9,7 +9,7 @@ STAGE := $(PYTHON) tests/timetable.py run
 # The tests start thousands of processes: let Python compile each module once, also where the environment forbids it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: site docs test test-fast checks evidence shipped defects mutation builders benchmarks setup lock clean
+.PHONY: site docs test test-fast checks evidence shipped defects mutation trust builders bench setup lock clean
 
 site: setup
 	PYTHONPATH=tools $(BIN)/python -m guide
@@ -91,9 +91,13 @@ setup: .venv/ready .venv/browser .venv/nginx .venv/faketime
 	$(BIN)/python tools/install.py
 	@touch $@
 
-# Speed, as ratios; wants a quiet machine.
-benchmarks: setup
-	$(BIN)/python tests/benchmarks/run.py
+# Attacks with the long budget; writes their figures for the page "How it is tested". Can be interrupted and go on later.
+trust: setup
+	cd tests && PYTHONPATH=.:../tools ../$(BIN)/python -m trust $(ATTACKS) $(if $(BUDGET),--budget $(BUDGET)) $(if $(SEED),--seed $(SEED))
+
+# Speed, as ratios to peers; wants a quiet machine, restic and borg. ROWS="create" measures some rows only.
+bench: setup
+	$(BIN)/python tests/benchmarks/run.py $(ROWS)
 
 # Hashes only: a lock that names download addresses does not belong here.
 lock: setup

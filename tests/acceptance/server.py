@@ -99,7 +99,14 @@ class ServerProcess:
 
     def add_user(self, name: str) -> Credentials:
         """A new user, added on the server's machine."""
-        done = warm.run(self.grid, ("user", "add", name, "-o", "json"), self._environment(), self.folder)
+        return self._user("add", name)
+
+    def new_key(self, name: str) -> Credentials:
+        """A user with a new key, made on the server's machine."""
+        return self._user("key", name)
+
+    def _user(self, command: str, name: str) -> Credentials:
+        done = warm.run(self.grid, ("user", command, name, "-o", "json"), self._environment(), self.folder)
         assert done.returncode == 0, done.stderr
         added = json.loads(done.stdout)
         return Credentials(added["id"], added["apiKey"])

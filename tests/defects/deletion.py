@@ -197,7 +197,7 @@ def address_outlives() -> Iterator[Change]:
 
     yield expose(READING, "context")
     yield wrap(f"{READING}.file", file)
-    yield put(f"{STORAGE}.erase", lambda self, version_id: None)
+    yield put(f"{STORAGE}.erase", lambda self, version_id, **how: False)
 
 
 @defect("delete-irreversible", "a deletion that was reported is not carried on after a restart")
@@ -221,19 +221,19 @@ def deleted_takes_data() -> Iterator[Change]:
 
 @defect("delete-removes-bytes", "the removal records that the bytes are gone, and leaves them")
 def bytes_left() -> Iterator[Change]:
-    yield put(f"{STORAGE}.erase", lambda self, version_id: None)
+    yield put(f"{STORAGE}.erase", lambda self, version_id, **how: False)
 
 
 @defect("delete-removes-bytes", "the removal moves the bytes to another folder")
 def bytes_moved() -> Iterator[Change]:
     def erase(original: Any) -> Any:
-        def moving(self: Any, version_id: str) -> None:
+        def moving(self: Any, version_id: str, **how: Any) -> Any:
             trash = self.root / "trash"
             trash.mkdir(exist_ok=True)
             manifest = self.published_manifest(version_id) if self.begun(version_id) else None
             for name in {file.object for file in manifest.files} if manifest else ():
                 self.local_path(version_id, name).rename(trash / uuid4().hex)
-            original(self, version_id)
+            return original(self, version_id, **how)
 
         return moving
 

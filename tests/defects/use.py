@@ -15,6 +15,7 @@ from defects.deletion import after_refusal
 from defects.registry import WITHOUT_PAGES, Change, defect, expose, put, wrap
 from defects.versions import siblings
 from grid_datastores.catalog import schema
+from grid_datastores.catalog.log import Log
 from grid_datastores.catalog.versions import Versions
 from grid_datastores.domain.model import WorkloadKind, WorkloadState
 
@@ -55,7 +56,7 @@ def refusal_cancels_runs() -> Iterator[Change]:
 def siblings_held() -> Iterator[Change]:
     def holders(original: Any) -> Any:
         def all_holders(self: Any, version_id: str, now: Any) -> Any:
-            versions = Versions(self.connection)
+            versions = Versions(self.connection, Log(self.connection, 0))
             version = versions.get(version_id)
             ids = [version_id, *(other.id for other in siblings(versions, version))] if version else []
             return [holder for i in ids for holder in original(self, i, now)]

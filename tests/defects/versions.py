@@ -111,13 +111,14 @@ def finished_versions_change() -> Iterator[Change]:
 @defect("version-independent", "erasing a version erases a byte of each sibling")
 def siblings_share_bytes() -> Iterator[Change]:
     def remove(original: Any) -> Any:
-        def removing(version: Any, catalog: Any, storage: Any, *rest: Any) -> Any:
-            with catalog.read() as tx:
+        def removing(version: Any, context: Any) -> Any:
+            storage = context.storage
+            with context.catalog.read() as tx:
                 others = [other.id for other in siblings(tx.versions, version) if other.phase is Phase.AVAILABLE]
             for other in others:
                 for name in {file.object for file in storage.manifest(other).files}:
                     copy_object(storage, name, other, other, lambda content: content[:600] + b"\0" + content[601:])
-            return original(version, catalog, storage, *rest)
+            return original(version, context)
 
         return removing
 

@@ -82,9 +82,9 @@ def dying(folder: Path, *calls: str, after: bool, also: str = "") -> str:
     return prepared(folder, _DIES.format(calls=calls, after=after), also)
 
 
-def waiting(folder: Path, gate: Path, *calls: str) -> str:
+def waiting(folder: Path, gate: Path, *calls: str, also: str = "") -> str:
     """A `grid` that makes a file at these calls, and goes on when it is gone."""
-    return prepared(folder, _WAITS.format(calls=calls, gate=str(gate)))
+    return prepared(folder, _WAITS.format(calls=calls, gate=str(gate)), also)
 
 
 def reading(folder: Path, gate: Path, *, also: str = "") -> str:

@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import httpx
 
 from acceptance.server import Credentials, ServerProcess, trusted
 from acceptance.waiting import wait_until
+from described import check_described
 
 HALF = '"\\ud800"'  # JSON of half a character
+
+
+@cache
+def _description(origin: str) -> dict[str, Any]:
+    return dict(httpx.get(f"{origin}/openapi.json", timeout=30, verify=trusted()).raise_for_status().json())
+
+
+def _described(answer: httpx.Response) -> None:
+    """Fail unless the server's own description has this answer."""
+    url = answer.request.url
+    if url.path.startswith(("/v1/", "/graphql")):
+        origin = str(url.copy_with(path="/", query=None)).rstrip("/")
+        check_described(_description(origin), answer.request.method, url.path, answer.status_code)
 
 
 class Client:
@@ -19,7 +34,8 @@ class Client:
     def __init__(self, server: ServerProcess, user: Credentials) -> None:
         self.server = server
         self.user = user
-        self.http = httpx.Client(base_url=server.url, auth=user, timeout=30, verify=trusted())
+        hooks = {"response": [_described]}
+        self.http = httpx.Client(base_url=server.url, auth=user, timeout=30, verify=trusted(), event_hooks=hooks)
         self.versions = "/v1/core/local/datastores"
 
     def begin(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from acceptance.server import Credentials, ServerProcess
 from living_spec.prose.sentences import sentences
 from reliability.machine import Machine, folder_of
 
@@ -22,6 +24,7 @@ SCRIPTS = "docs/how-to/scripts.md"
 MISTAKE = "docs/how-to/after-a-mistake.md"
 GET_STARTED = "docs/get-started.md"
 API = "docs/reference/api.md"
+USERS = "docs/how-to/manage-users.md"
 # What the pages use of curl, for machines without it.
 _LIKE_CURL = f"""#!{sys.executable}
 import argparse, sys, httpx
@@ -157,3 +160,50 @@ def test_after_the_set_up_the_shell_finds_grid() -> None:
     script = f"{activated}\ncommand -v grid"
     found = subprocess.run(["bash", "-ec", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert Path(found.stdout.strip()) == ROOT / ".venv/bin/grid"
+
+
+@pytest.mark.proves("operators-commands-of-the-page", reads=["docs/how-to/manage-users.md"])
+def test_the_commands_for_users_work_beside_the_running_server(own_server: ServerProcess, tmp_path: Path) -> None:
+    machine = Machine(own_server.grid, tmp_path, extra={"GRID_DIR": str(own_server.folder)})
+    add, key, sign_ins, remove, with_versions, rotate = (shlex.split(block)[1:] for block in _blocks(USERS))
+    assert "The key is shown only once: " in machine.run(*add).done()
+    machine.run(*key).done()
+    user = Credentials("alice", json.loads(machine.run(*key, "-o", "json").done())["apiKey"])
+    login = {"username": "alice", "apiKey": user.api_key}
+    agent = {"user-agent": "example/1"}
+    httpx.post(f"{own_server.url}/v1/auth/login", json=login, headers=agent).raise_for_status()
+    assert "example/1 (API token)" in machine.run(*sign_ins).done()
+    assert "1 sign-in of user alice ended." in machine.run(*sign_ins, "--end").done()
+    home = tmp_path / "alice"
+    home.mkdir()
+    Machine(own_server.grid, home, own_server, user).create(folder_of(home, {"a.csv": b"1"}))
+    machine.run(*remove).refused("User alice has 1 version", " ".join(["grid", *with_versions]))
+    assert "User alice is removed." in machine.run(*with_versions).done()
+    assert "The signing key is replaced." in machine.run(*rotate).done()
+    assert httpx.get(f"{own_server.url}/v1/auth/user", auth=user).status_code == 401
+
+
+@pytest.mark.proves("backup-page-as-it-stands", reads=["docs/how-to/back-up.md"])
+@pytest.mark.proves("a-backup-is-restored-whole")
+def test_a_backup_of_the_page_is_restored_whole_and_as_a_catalog_only(embedded: Machine) -> None:
+    first = ("datastore", "delete", "--name", NAME, "--version", "1")
+    copy, restore, catalog, check = _blocks("docs/how-to/back-up.md")
+    folder = folder_of(embedded.home, {"a.csv": b"1"})
+    embedded.create(folder, NAME)
+
+    def typed(code: str) -> str:
+        done = _typed(embedded, code)
+        assert (done.returncode, done.stderr) == (0, ""), done
+        return done.stdout
+
+    typed(copy)
+    embedded.run(*first).done()
+    assert embedded.create(folder, NAME) == 2
+    typed(restore)
+    assert embedded.phases() == [(1, "SUCCEEDED")]
+    assert embedded.create(folder, NAME) == 2
+    embedded.run(*first).done()
+    assert typed(catalog).startswith("Brought the catalog up to date: it lacked 1 version and 1 deletion.\n")
+    assert embedded.phases() == [(2, "SUCCEEDED")]
+    assert embedded.create(folder, NAME) == 3
+    assert typed(check) == "Checked 2 versions with 2 bytes. No problem found.\n"

@@ -9,7 +9,9 @@ import httpx
 import pytest
 
 from acceptance.server import ServerProcess
-from reliability.machine import Machine, folder_of
+from acceptance.waiting import wait_until
+from reliability.faults import SMALL_PART, SMALL_PARTS, let_through, waiting
+from reliability.machine import Machine, finished, folder_of
 
 
 def _signed_in(server: ServerProcess, name: str, key: str) -> httpx.Response:
@@ -70,3 +72,39 @@ def test_who_the_users_are_is_listed(embedded: Machine) -> None:
     assert [line.split()[0] for line in embedded.run("user", "list").done().splitlines()] == ["NAME", "ana", "ben"]
     listed = json.loads(embedded.run("user", "list", "-o", "json").done())
     assert [(user["name"], user["id"]) for user in listed] == [("ana", ids[1]), ("ben", ids[0])]
+
+
+@pytest.mark.proves("uploads-survive-a-rotation", "rotation-without-restart")
+def test_an_upload_goes_on_when_the_signing_key_is_rotated(own_server: ServerProcess, tmp_path: Path) -> None:
+    gate, home = tmp_path / "gate", tmp_path / "ana"
+    home.mkdir()
+    folder_of(home, {"large.bin": bytes(5 * SMALL_PART // 2)})
+    put = "grid_datastores.gateway.connection:Connection.put_part"
+    grid = waiting(tmp_path, gate, put, also=SMALL_PARTS)
+    ana = Machine(grid, home, own_server, own_server.add_user("ana"))
+    with ana.execute("datastore", "create", "source", "--name=data") as upload:
+        wait_until(lambda: gate.exists() or upload.poll() is not None, "the upload is about to send a part")
+        said = _on_its_machine(own_server, tmp_path).run("admin", "rotate-signing-key").done()
+        assert said.startswith("The signing key is replaced. All URLs that were signed before are invalid.")
+        let_through(gate, upload)
+        finished(upload)
+    assert upload.returncode == 0
+    ana.grid = own_server.grid
+    assert ana.phases() == [(1, "SUCCEEDED")]
+
+
+@pytest.mark.proves("commands-need-no-sign-in")
+def test_commands_that_are_signed_in_are_no_sign_ins(own_server: ServerProcess, tmp_path: Path) -> None:
+    home = tmp_path / "ana"
+    home.mkdir()
+    ana = Machine(own_server.grid, home)
+    user, key = own_server.add_user("ana")
+    ana.run("login", "--url", own_server.url, "--username", user, "--key", key).done()
+    operator = _on_its_machine(own_server, tmp_path)
+
+    def sign_ins() -> list[object]:
+        return list(json.loads(operator.run("user", "sign-ins", "ana", "-o", "json").done()))
+
+    wait_until(lambda: sign_ins() == [], "the token of `grid login` has expired")
+    ana.run("datastore").done()
+    assert sign_ins() == []

@@ -207,3 +207,53 @@ def test_a_fetch_killed_without_a_server_can_be_gone_on_with(
     else:
         said.refused("404")
         assert embedded.phases() == [(1, "FAILED")]
+
+
+# The steps of a `create` before it sends anything: each is a call, and whether it is killed after it.
+_BEGINNINGS = (
+    ("grid_datastores.catalog.versions.Versions.create", True),
+    ("grid_datastores.machine.uploads.begin_journal", True),
+    ("grid_datastores.storage.LocalStorage.begin", False),
+    ("grid_datastores.service.uploads.Uploads.begin", True),
+)
+
+
+@pytest.mark.proves("killed-before-its-journal")
+@pytest.mark.parametrize("command", ["resume", "clearcache"])
+@pytest.mark.parametrize(("call", "after"), _BEGINNINGS, ids=lambda given: str(given).rpartition(".")[2])
+def test_a_create_killed_as_it_begins_can_be_gone_on_with_or_forgotten(
+    embedded: Machine, grid: str, tmp_path: Path, *, call: str, after: bool, command: str
+) -> None:
+    folder_of(embedded.home, {"a.bin": CONTENT})
+    embedded.grid = dying(tmp_path, call, after=after)
+    assert finished(embedded.start("datastore", "create", "source", "--name", "data")).code == -9
+    embedded.grid = grid
+    existed = embedded.phases() != []
+    said = embedded.run("datastore", command)
+    assert said.code == (1 if "no longer exists" in said.err else 0), said
+    if command == "resume" and existed:
+        assert embedded.phases() == [(1, "SUCCEEDED")]
+        embedded.run("datastore", "download", "--name", "data", "--version", "1", "--to", "back").done()
+        assert (embedded.home / "back" / "a.bin").read_bytes() == CONTENT
+    else:
+        assert embedded.phases() == []
+        assert list(embedded.storage.iterdir()) == []
+    assert embedded.run("datastore", "resume").done().startswith("There is no interrupted upload to resume")
+
+
+@pytest.mark.parametrize("call", ["storage.LocalStorage.begin", "service.uploads.Uploads.complete"])
+def test_a_fetch_killed_before_it_began_can_be_gone_on_with(
+    embedded: Machine, grid: str, tmp_path: Path, call: str
+) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a.bin", CONTENT)
+    with _archive_server() as server:
+        url = server.serve("/data.zip", buffer.getvalue())
+        embedded.extra["GRID_ALLOW_SOURCE_HOSTS"] = f"127.0.0.1:{server.port}"
+        embedded.grid = dying(tmp_path, f"grid_datastores.{call}", after=False)
+        assert finished(embedded.start("datastore", "create", url, "--name=data")).code == -9
+        embedded.grid = grid
+        assert embedded.phases() == [(1, "UNSPECIFIED")]
+        assert embedded.run("datastore", "resume").done() == "Finished version 1 of data.\n"
+    assert embedded.phases() == [(1, "SUCCEEDED")]

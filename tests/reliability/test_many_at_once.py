@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+
+import pytest
 
 from acceptance.waiting import wait_until
 from reliability.machine import Machine, Said, finished, folder_of
@@ -106,3 +110,17 @@ def test_creating_deleting_and_mounting_at_once_keeps_storage_and_catalog_in_ste
     (machine.home / "data-3" / "a.csv").read_bytes()
     machine.run(*delete, "--version=3").refused("in use by Session tuning")
     _sound(machine, [3, 4, 5, 6])
+
+
+@pytest.mark.proves("readers-wait-for-no-change")
+def test_who_reads_does_not_wait_for_a_change_that_does_not_end(stocked: Machine) -> None:
+    catalog = stocked.storage.parent / "catalog.sqlite"
+    mount = ("--datastore_name=data", "--datastore_version=1")
+    with closing(sqlite3.connect(catalog, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        changes = [stocked.start("session", "create", f"s{n}", *mount) for n in range(3)]
+        assert "data" in stocked.run("datastore").done()
+        assert json.loads(stocked.run("session", "list", "-o", "json").done()) == []
+        assert [change.poll() for change in changes] == [None] * 3
+    assert [finished(change).code for change in changes] == [0] * 3
+    assert len(json.loads(stocked.run("session", "list", "-o", "json").done())) == 3

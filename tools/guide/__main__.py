@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from guide import architecture, diagrams, limits, mutations, operations, phases, refusals, values, variables
+from guide import architecture, diagrams, limits, mutations, operations, phases, refusals, tested, values, variables
 
 ROOT = Path(__file__).parents[2]
 PARTS = {
     "architecture.svg.html": architecture.picture,
     "can-i-delete.svg.html": diagrams.can_i_delete,
     "life-of-a-version.svg.html": diagrams.life_of_a_version,
+    "attacks.md": tested.attacks,
     "limits.md": limits.write,
     "mutations.md": mutations.write,
     "operations.md": operations.write,
@@ -18,6 +19,7 @@ PARTS = {
     "reasons.md": refusals.table,
     "refusals.md": refusals.write,
     "rooms.md": architecture.table,
+    "sizes-of-tests.md": tested.sizes,
     "variables.md": variables.write,
 }
 

@@ -9,7 +9,7 @@ from grid_datastores.domain.text import counted
 from grid_datastores.server import bodies, guard, signing_in
 from grid_datastores.server.routes import contents, graphql
 from grid_datastores.server.routes import uploads as upload_routes
-from grid_datastores.service import uploads
+from grid_datastores.service import uploads, workloads
 from grid_datastores.service.accounts import TOKEN_LIFETIME
 from grid_datastores.storage import manifest
 from grid_datastores.wire import datastores as wire
@@ -54,7 +54,8 @@ REQUESTS: tuple[tuple[str, str], ...] = (
     ("the objects that one request announces", f"{upload_routes.MAX_OBJECTS:,}"),
     ("the parts that one request announces", f"{upload_routes.MAX_PART_URLS:,}"),
     ("the ids in one request for deletions", f"{wire.MAX_IDS}"),
-    ("the files in a page of the list, without `pageSize`", f"{contents.DEFAULT_PAGE_SIZE:,}"),
+    ("the Sessions or Runs in a page of the list", f"{workloads.MAX_PER_PAGE:,}"),
+    ("the files in a page of the list", f"{contents.MAX_PER_PAGE:,}"),
 )
 TIMES: tuple[tuple[str, timedelta], ...] = (
     ("the address of a part", uploads.URL_LIFETIME),

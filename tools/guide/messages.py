@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sqlite3
 from collections import defaultdict
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -14,9 +15,9 @@ from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 from grid_datastores.domain.errors import (
+    Busy,
     CrossOriginForm,
     HostRefused,
-    InternalError,
     InUse,
     NotFound,
     NotUnderstood,
@@ -32,7 +33,7 @@ from grid_datastores.gateway.credentials import find_server
 from grid_datastores.gateway.embedded import EmbeddedDatastores
 from grid_datastores.machine import uploads
 from grid_datastores.machine.restore import check_new
-from grid_datastores.server.app import UNEXPECTED, no_such_operation
+from grid_datastores.server.app import no_such_operation, unexpected
 from grid_datastores.service import open_service
 from grid_datastores.service.run_locks import RunLocks
 from grid_datastores.settings import QUOTA, Limits, Settings
@@ -182,6 +183,20 @@ def _no_catalog(home: _Home) -> object:
     return open_service(replace(home.settings, catalog=folder), wake_workers=lambda: None)
 
 
+def _empty_catalog(home: _Home) -> object:
+    catalog = home.folder / "empty.sqlite"
+    catalog.touch()
+    return open_service(replace(home.settings, catalog=catalog), wake_workers=lambda: None)
+
+
+def _older_catalog(home: _Home) -> object:
+    catalog = home.folder / "older.sqlite"
+    with closing(sqlite3.connect(home.settings.catalog)) as newer:
+        newer.execute("VACUUM INTO ?", (str(catalog),))
+    home.datastores.begin("trees", Source(SourceKind.FILES, str(home.folder / "data")))
+    return open_service(replace(home.settings, catalog=catalog), wake_workers=lambda: None)
+
+
 _OF_VALUES: tuple[Callable[[_Home], object], ...] = (
     lambda _: check_name("My Training Data"),
     lambda _: parse_number("latest"),
@@ -199,7 +214,8 @@ _OF_VALUES: tuple[Callable[[_Home], object], ...] = (
     lambda _: QuotaReached.of(Quota(50, 50), [VersionRef("birds", 1), VersionRef(_NAME, 1)]),
     lambda _: QuotaReached.of(Quota(50, 50), []),
     lambda _: no_such_operation("GET", "/v1/core/datasets"),
-    lambda _: InternalError(UNEXPECTED),
+    lambda _: Busy.waited(),
+    lambda _: unexpected("7d1e09c4"),
     lambda _: NotUnderstood.of(_URL),
     lambda _: scan("/data/birds"),
     _without_server,
@@ -225,4 +241,6 @@ _AT_HOME: tuple[Callable[[_Home], object], ...] = (
     _deleted_twice,
     _without_bytes,
     _no_catalog,
+    _empty_catalog,
+    _older_catalog,
 )

@@ -58,10 +58,11 @@ def _operation(method: str, path: str, operation: dict[str, Any], described: dic
     body = operation.get("requestBody", {}).get("content", {})
     for media, content in body.items():
         lines += [f"**Body** (`{media}`): {_fields(content.get('schema', {}), described)}", ""]
-    for status, answer in operation.get("responses", {}).items():
-        if status != "default":
-            what = _answer(answer, described) if status.startswith("2") else "the refusal"
-            lines += [f"**Answer** {status}: {what}", ""]
+    answers = operation.get("responses", {})
+    for status, answer in answers.items():
+        if status.startswith("2"):
+            lines += [f"**Answer** {status}: {_answer(answer, described)}", ""]
+    lines += [f"**Refusals**: {', '.join(status for status in answers if not status.startswith('2'))}", ""]
     return "\n".join(lines)
 
 

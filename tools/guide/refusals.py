@@ -47,6 +47,8 @@ TO_DO: dict[type[Refusal], str] = {
     errors.NoSpace: "Free space on the disk of the server or, without a server, of this machine.",
     errors.CatalogFailed: "The operator of the server checks the file that the message names. Without a server, you"
     " do.",
+    errors.Busy: "Try again after a few seconds. If the message stays, the operator looks for a process that uses the"
+    " catalog, for example a backup, and for a full or slow disk.",
     errors.Damaged: "Try again. If the message stays, restore the data folder from a backup, or upload the data again"
     " as a new version.",
     errors.Unreachable: "Check the address with `grid status`, and try again later.",

@@ -16,10 +16,13 @@ from grid_datastores import settings
 from grid_datastores.cli import server as serving
 from grid_datastores.cli.output import EXIT_UNPRINTED
 from grid_datastores.domain import errors, naming
-from grid_datastores.gateway import http_uploads
+from grid_datastores.gateway import http_uploads, repeating
 from grid_datastores.server import serve, signing_in
 from grid_datastores.server.connections import CLIENT_TIMEOUT
+from grid_datastores.service import turns
 from grid_datastores.service.accounts import TOKEN_LIFETIME
+from grid_datastores.service.reading import MAX_CHECKED
+from grid_datastores.service.removal import READERS_TIMEOUT
 from grid_datastores.sources.limits import FetchLimits
 from grid_datastores.storage import manifest, packing
 from grid_datastores.system.signals import Terminated
@@ -39,6 +42,8 @@ _SIZES = ((1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB"), (1, "bytes"))
 def values() -> Mapping[str, str]:
     """All values, by name."""
     return {
+        "busy-timeout": duration(errors.Busy.TIMEOUT),
+        "checked-for-part": size(MAX_CHECKED),
         "client-timeout": duration(int(CLIENT_TIMEOUT)),
         "default-address": _default_address(),
         "exit-not-begun": str(int(NOT_BEGUN)),
@@ -47,9 +52,14 @@ def values() -> Mapping[str, str]:
         "exit-sigterm": str(Terminated(signal.SIGTERM).exit_code),
         "exit-unprinted": str(EXIT_UNPRINTED),
         "exit-usage": str(errors.InvalidInput.exit_code),
+        "fetch-floor": size(turns.FLOOR),
+        "fetch-floor-doubles": duration(int(turns.FLOOR_DOUBLES)),
+        "fetch-turn": duration(int(turns.TURN)),
         "first-user": serve.FIRST_USER,
         "large-file": size(packing.LARGE_FILE),
         "link-lifetime": duration(int(signing_in.LINK_LIFETIME)),
+        "max-fetches": number(turns.MAX_FETCHES),
+        "max-fetches-per-user": number(turns.MAX_FETCHES_PER_USER),
         "max-ids": number(MAX_IDS),
         "max-name": str(naming.MAX_NAME_LENGTH),
         "max-path-bytes": number(manifest.MAX_PATH_LENGTH),
@@ -61,7 +71,9 @@ def values() -> Mapping[str, str]:
         "pack-size": size(packing.PACK_SIZE),
         "part-size": size(http_uploads.PART_SIZE),
         "ratio-from": size(FetchLimits().ratio_from),
+        "repeating-time": duration(int(repeating.MAX_TIME)),
         "token-lifetime": duration(int(TOKEN_LIFETIME.total_seconds())),
+        "readers-timeout": duration(int(READERS_TIMEOUT.total_seconds())),
         "upload-expiry": duration(settings.UPLOAD_EXPIRY.default),
         "wrong-key-period": duration(int(signing_in.PERIOD)),
     }

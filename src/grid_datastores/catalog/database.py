@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache, partial
+from threading import Lock
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, NullPool, create_engine, event
@@ -13,24 +17,33 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from grid_datastores.catalog.facts import Facts
 from grid_datastores.catalog.lists import Lists
+from grid_datastores.catalog.log import Log
 from grid_datastores.catalog.migrations import check_migrated, migrate
 from grid_datastores.catalog.owners import Owners
 from grid_datastores.catalog.reserved_space import ReservedSpace
+from grid_datastores.catalog.restoring import Restoring
+from grid_datastores.catalog.sign_ins import SignIns
 from grid_datastores.catalog.users import Users
 from grid_datastores.catalog.versions import Versions
 from grid_datastores.catalog.workloads import Workloads
-from grid_datastores.domain.errors import CatalogFailed, Damaged, NoSpace
+from grid_datastores.domain.errors import Busy, CatalogFailed, Damaged, NoSpace
+from grid_datastores.domain.log import continuation
+from grid_datastores.domain.text import os_reason
 from grid_datastores.system.files import make_private
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from sqlalchemy import Connection, Engine
 
-# How long a writer waits for another one, in seconds. Transactions take only milliseconds.
-BUSY_TIMEOUT = 30
+    from grid_datastores.catalog.log import LogFile
+    from grid_datastores.domain.log import LogEntry
+
+_log = logging.getLogger(__name__)
+
 _ERASURE_TIMEOUT = 1  # second
+MAX_KEPT_ENTRIES = 256  # of earlier processes; a start with more makes the log durable, so that they can be removed
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +52,10 @@ class Transaction:
 
     facts: Facts
     lists: Lists
+    log: Log
     owners: Owners
+    restoring: Restoring
+    sign_ins: SignIns
     users: Users
     versions: Versions
     workloads: Workloads
@@ -54,8 +70,11 @@ class Catalog:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.read_only = read_only or (path.exists() and not _can_be_written(path))
         self._path = path
+        self._writing = Lock()  # one writer of this process at a time waits for those of other processes
         self._reserved_space = ReservedSpace(path.resolve())
         self._log_has_secret = not self.read_only and _has_log(path)  # another process may have left one
+        self._log_file: LogFile | None = None
+        self._appended = self._logged = 0  # the numbers of the last entry that the log has, and has durably
         self._engine = _read_only_engine(path) if self.read_only else _writable_engine(path)
         if self.read_only:
             with self._catalog_errors():
@@ -75,8 +94,8 @@ class Catalog:
     def write(self, *, frees_space: bool = False) -> Iterator[Transaction]:
         """Yield a transaction that can change the catalog. It is the only writer from its start.
 
-        A transaction that `frees_space` can use the reserved space if the disk is full. Raises `CatalogFailed` and
-        `NoSpace`.
+        A transaction that `frees_space` can use the reserved space if the disk is full. Raises `Busy` before the
+        transaction begins, `CatalogFailed` and `NoSpace`.
         """
         if self.read_only:
             raise CatalogFailed(
@@ -85,9 +104,11 @@ class Catalog:
             )
         if frees_space:
             self._reserved_space.release()
-        with self._catalog_errors(), self._engine.begin() as connection:
-            transaction = _transaction(connection)
+        with self._catalog_errors(), self._write_connection() as connection, connection.begin():
+            transaction = _transaction(connection, self._logged)
             yield transaction
+        if transaction.log.added:
+            self._extend_log(transaction.log.added)
         if frees_space:
             self._reserved_space.reserve()
         if transaction.versions.erased_secret:
@@ -95,10 +116,80 @@ class Catalog:
             self.erase_secrets()
 
     @contextmanager
+    def write_at_once(self) -> Iterator[Transaction]:
+        """Yield a transaction that can change the catalog, or raise `Busy` if another writer is at work."""
+        with self._catalog_errors(), self._write_connection(timeout=0) as connection, connection.begin():
+            yield _transaction(connection, self._logged)
+
+    @contextmanager
+    def _write_connection(self, timeout: float = Busy.TIMEOUT) -> Iterator[Connection]:
+        """Yield a connection when no other thread writes. Raises `Busy` if that takes longer than this, in seconds."""
+        until = monotonic() + timeout
+        if not self._writing.acquire(timeout=timeout):
+            raise Busy.waited()
+        try:
+            with self._engine.connect().execution_options(until=until) as connection:
+                yield connection
+        finally:
+            self._writing.release()
+
+    @contextmanager
     def read(self) -> Iterator[Transaction]:
         """Yield a read-only transaction on a snapshot of the catalog. It never waits for writers."""
         with self._catalog_errors(), self._engine.connect().execution_options(read=True) as connection:
-            yield _transaction(connection)
+            yield _transaction(connection, self._logged)
+
+    def keep_log(self, log: LogFile) -> None:
+        """Append to this log what the catalog has and the log lacks: now, and after each later commit.
+
+        Raises `CatalogFailed` if the log is not this catalog's.
+        """
+        self._log_file = log
+        with self.read() as tx:
+            first = tx.log.first_sequence()
+        if not first:
+            with self.write() as tx:
+                tx.log.begin()
+            return
+        self._extend_log()
+        if self._appended - first > MAX_KEPT_ENTRIES:
+            self.sync_log()
+
+    def sync_log(self) -> None:
+        """Make the entries durable that this process has appended to the log. After a failure, a later call retries it.
+
+        This is not done before a change is acknowledged: the catalog has the entries durably until then.
+        """
+        if self._log_file is None or self._logged == self._appended:
+            return
+        appended = self._appended
+        try:
+            self._log_file.sync()
+        except OSError as error:
+            _warn_once(os_reason(error))
+        else:
+            self._logged = appended
+
+    def _extend_log(self, added: Sequence[LogEntry] = ()) -> None:
+        """Append the `added` entries, and all others that the log lacks. After a failure, the next change retries it.
+
+        The change has been committed, so that it counts even if the disk fails now.
+        """
+        try:
+            last = self._log_file.extend(partial(self._entries_after, added)) if self._log_file else None
+        except OSError as error:
+            _warn_once(os_reason(error))
+        else:
+            self._appended = last.sequence if last else 0
+
+    def _entries_after(self, added: Sequence[LogEntry], last: LogEntry | None) -> Sequence[LogEntry]:
+        if added and added[0].follows(last):
+            return added
+        with self.read() as tx:
+            entries = continuation(last, tx.log.since(last.sequence if last else 0))
+        if entries is None:
+            raise CatalogFailed(f"The catalog {self._path} and the log of the data differ. Restart this program.")
+        return entries
 
     def erase_secrets(self) -> None:
         """Empty the write-ahead log if it still has a secret that a transaction erased. The log has the earlier values.
@@ -123,12 +214,15 @@ class Catalog:
         except DatabaseError as error:
             if type(error) not in (DatabaseError, OperationalError):
                 raise
+            if _is_busy(error.orig):
+                raise Busy.waited() from error
             path, cause = self._engine.url.database, str(error.orig)
             # SQLite reports some failures of a full disk as "I/O error".
             if "is full" in cause or ("I/O error" in cause and self._reserved_space.disk_is_full()):
                 raise NoSpace(
                     f"There is no space left for the catalog, {path}. Nothing was done."
-                    " Free some space on that disk, then try again."
+                    " Free some space on that disk, then try again.",
+                    public="There is no space left for the catalog. Nothing was done. Free some space, then try again.",
                 ) from error
             if self.read_only and "unable to open" in cause and _log_lacks_index(self._path):
                 raise CatalogFailed(
@@ -136,19 +230,37 @@ class Catalog:
                     " Nothing was changed. Run this as a user who can write to the folder or to a copy: grid datastore"
                 ) from error
             if "not a database" in cause or "malformed" in cause:
-                raise Damaged(f"The catalog {path} is damaged: {cause}. Restore it from a backup.") from error
+                raise Damaged(
+                    f"The catalog {path} is damaged: {cause}. Restore it from a backup.", public=CatalogFailed.public
+                ) from error
             raise CatalogFailed(f"The catalog {path} cannot be used: {cause.strip()}.") from error
 
 
-def _transaction(connection: Connection) -> Transaction:
+def _transaction(connection: Connection, logged: int) -> Transaction:
+    log = Log(connection, logged)
     return Transaction(
         Facts(connection),
         Lists(connection),
-        Owners(connection),
-        Users(connection),
-        Versions(connection),
+        log,
+        Owners(connection, log),
+        Restoring(connection),
+        SignIns(connection),
+        Users(connection, log),
+        Versions(connection, log),
         Workloads(connection),
     )
+
+
+@lru_cache(maxsize=100)
+def _warn_once(why: str) -> None:
+    """Log once per process and cause, because every later change would log the same warning."""
+    _log.warning("the log of the data could not be written: %s. The next change retries it.", why)
+
+
+def _is_busy(error: BaseException | None) -> bool:
+    """Return whether another process held a lock for too long. After its begin, a transaction never waits."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF == sqlite3.SQLITE_BUSY  # the low byte of an extended code
 
 
 def _can_be_written(path: Path) -> bool:
@@ -179,7 +291,7 @@ def _read_only_engine(path: Path) -> Engine:
     If a log exists, SQLite locks parts of its index, as it does for every reader.
     """
     url = URL.create("sqlite", database=str(path))
-    engine = create_engine(url, creator=lambda: _connect_read_only(path), poolclass=NullPool)
+    engine = create_engine(url, creator=lambda: connect_read_only(path), poolclass=NullPool)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -188,7 +300,7 @@ def _read_only_engine(path: Path) -> Engine:
     return engine
 
 
-def _connect_read_only(path: Path) -> sqlite3.Connection:
+def connect_read_only(path: Path) -> sqlite3.Connection:
     """Return a read-only connection.
 
     If there is a log, another process works on the catalog or was killed, and the log's content counts. SQLite needs
@@ -200,7 +312,7 @@ def _connect_read_only(path: Path) -> sqlite3.Connection:
     """
     how = "mode=ro" if _logs(path)[0].exists() else "immutable=1"
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?{how}", uri=True, timeout=BUSY_TIMEOUT, check_same_thread=False
+        f"{path.absolute().as_uri()}?{how}", uri=True, timeout=Busy.TIMEOUT, check_same_thread=False
     )
     connection.isolation_level = None  # the driver must not begin transactions itself
     return connection
@@ -221,9 +333,12 @@ def _log_lacks_index(path: Path) -> bool:
 
 
 def _writable_engine(path: Path) -> Engine:
-    """Return an engine with BEGIN IMMEDIATE, WAL and synchronous=FULL, so that a commit survives a power failure."""
+    """Return an engine with BEGIN IMMEDIATE, WAL and synchronous=FULL, so that a commit survives a power failure.
+
+    The number of connections has no limit: a reader would wait for one while writers that wait have them all.
+    """
     url = URL.create("sqlite", database=str(path))  # not a string: a path can contain URL syntax
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False})
+    engine = create_engine(url, connect_args={"check_same_thread": False}, max_overflow=-1)
 
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: object) -> None:
@@ -235,7 +350,10 @@ def _writable_engine(path: Path) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        reading = connection.get_execution_options().get("read", False)
+        options = connection.get_execution_options()
+        reading, wait = options.get("read", False), options.get("until", monotonic() + Busy.TIMEOUT) - monotonic()
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {max(0, round(1000 * wait))}")
+        connection.exec_driver_sql(f"PRAGMA query_only = {reading}")
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine

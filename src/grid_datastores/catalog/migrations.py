@@ -151,10 +151,59 @@ def _prepare_lists(connection: Connection) -> None:
         connection.exec_driver_sql(f"CREATE INDEX {index} ON versions {columns}")
 
 
+def _describe_sign_ins_and_removed_users(connection: Connection) -> None:
+    """6: A token has an id and says who uses it since when, and a user can be removed.
+
+    Old tokens do not say what uses them. They began at most twelve hours before they expire.
+    """
+    connection.exec_driver_sql("ALTER TABLE users ADD COLUMN removed_at DATETIME")
+    for column in (
+        "id VARCHAR(64) NOT NULL DEFAULT ''",
+        "kind VARCHAR(16) NOT NULL DEFAULT 'browser'",
+        "address VARCHAR(64) NOT NULL DEFAULT ''",
+        "user_agent TEXT NOT NULL DEFAULT ''",
+        "created_at DATETIME",
+        "last_used_at DATETIME",
+    ):
+        connection.exec_driver_sql(f"ALTER TABLE tokens ADD COLUMN {column}")
+    since = "strftime('%Y-%m-%d %H:%M:%S.000000', expires_at, '-12 hours')"
+    connection.exec_driver_sql(
+        f"UPDATE tokens SET id = lower(hex(randomblob(8))), created_at = {since}, last_used_at = {since}"  # noqa: S608
+    )
+
+
+def _keep_a_log(connection: Connection) -> None:
+    """7: Storage has a log, whose newest entries the catalog keeps. The service begins it."""
+    connection.exec_driver_sql(
+        "CREATE TABLE IF NOT EXISTS log_entries"
+        " (sequence INTEGER PRIMARY KEY NOT NULL, checksum VARCHAR(64) NOT NULL, text TEXT NOT NULL)"
+    )
+
+
+def _store_manifest_digests(connection: Connection) -> None:
+    """8: Versions store the SHA-256 of their manifest. Earlier ones have none and are checked by their fingerprint."""
+    connection.exec_driver_sql("ALTER TABLE versions ADD COLUMN manifest_sha256 VARCHAR(64) NOT NULL DEFAULT ''")
+
+
+def _prepare_lists_of_workloads(connection: Connection) -> None:
+    """9: A page of Sessions or Runs is found quickly, however many there are, and so is one by its name."""
+    live = "(state IN ('running', 'paused'))"
+    for index, columns in (
+        ("listed_workloads", "owner_id, kind, created_at, id"),
+        ("live_workloads", f"owner_id, kind, {live}, created_at, id"),
+        ("workloads_by_name", f"owner_id, kind, name, {live}, created_at"),
+    ):
+        connection.exec_driver_sql(f"CREATE INDEX {index} ON workloads ({columns}) WHERE state != 'deleted'")
+
+
 _MIGRATIONS: Sequence[Callable[[Connection], None]] = (
     _separate_fetch_urls,
     _index_live_workloads,
     _store_lease_and_expiry_lengths,
     _name_fetches,
     _prepare_lists,
+    _describe_sign_ins_and_removed_users,
+    _keep_a_log,
+    _store_manifest_digests,
+    _prepare_lists_of_workloads,
 )

@@ -49,6 +49,10 @@ metadata = MetaData()
 CURRENT = text("phase NOT IN ('failed', 'deleted')")
 WITH_VERSIONS = text("version_count > 0")
 
+# The workloads that are listed. The live ones come first in lists that begin with the newest; see `WorkloadState.live`.
+LISTED = text("state != 'deleted'")
+LIVE = "(state IN ('running', 'paused'))"
+
 # Facts about the whole catalog, by name; see `facts.py`.
 settings = Table(
     "settings",
@@ -66,13 +70,21 @@ users = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("version_count", Integer, nullable=False, server_default="0"),  # see `totals.py`
     Column("failed_count", Integer, nullable=False, server_default="0"),
+    Column("removed_at", UtcDateTime),  # the row of a removed user stays for their tombstones, under another name
 )
 
+# The sign-ins of users, each with a token.
 tokens = Table(
     "tokens",
     metadata,
     Column("token_hash", String(64), primary_key=True),
+    Column("id", String(64), nullable=False, server_default=""),
     Column("user_id", ForeignKey("users.id"), nullable=False),
+    Column("kind", String(16), nullable=False, server_default="browser"),
+    Column("address", String(64), nullable=False, server_default=""),
+    Column("user_agent", Text, nullable=False, server_default=""),
+    Column("created_at", UtcDateTime),
+    Column("last_used_at", UtcDateTime),
     Column("expires_at", UtcDateTime, nullable=False),
 )
 
@@ -111,6 +123,7 @@ versions = Table(
     Column("size_bytes", BigInteger, nullable=False, default=0),
     Column("file_count", BigInteger, nullable=False, default=0),
     Column("fingerprint", String(64), nullable=False, default=""),
+    Column("manifest_sha256", String(64), nullable=False, server_default=""),  # "" in versions of older releases
     Column("last_used_at", UtcDateTime),
     Column("last_used_by", String(128), nullable=False, default=""),
     Column("deleted_at", UtcDateTime),
@@ -151,6 +164,9 @@ workloads = Table(
     Column("lease_until", UtcDateTime),
     Column("lease_seconds", Integer),  # NULL for a workload without a lease
     Index("workloads_of_owner", "owner_id", "kind", "state"),
+    Index("listed_workloads", "owner_id", "kind", "created_at", "id", sqlite_where=LISTED),
+    Index("live_workloads", "owner_id", "kind", text(LIVE), "created_at", "id", sqlite_where=LISTED),
+    Index("workloads_by_name", "owner_id", "kind", "name", text(LIVE), "created_at", sqlite_where=LISTED),
     Index("workloads_in_state", "state"),  # few workloads are live, however many have ended
 )
 
@@ -181,4 +197,13 @@ events = Table(
     Column("kind", String(16), nullable=False),
     Column("message", Text, nullable=False),
     Index("events_of_version", "version_id"),
+)
+
+# The newest entries of storage's log; see `log.py`.
+log_entries = Table(
+    "log_entries",
+    metadata,
+    Column("sequence", Integer, primary_key=True),
+    Column("checksum", String(64), nullable=False),
+    Column("text", Text, nullable=False),
 )

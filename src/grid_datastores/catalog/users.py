@@ -1,19 +1,26 @@
-"""Users, their keys and tokens. Only digests of keys and tokens are stored."""
+"""Users and their keys. Only digests of keys are stored. A removed user is found by nothing here."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy import func, insert, select, text, update
 
 from grid_datastores.catalog import schema
+from grid_datastores.domain.errors import NotSignedIn
 from grid_datastores.domain.model import User
 from grid_datastores.domain.secrets import secret_digest
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row
+
+    from grid_datastores.catalog.log import Log
+
+_TABLE = schema.users.c
+_PRESENT = _TABLE.removed_at.is_(None)
+_MARK = ":"  # between the name and the id of a removed user; no name contains it
 
 _ADDED = text("users.rowid")  # the order in which users were added, even if the clock was set back meanwhile
 
@@ -21,88 +28,74 @@ _ADDED = text("users.rowid")  # the order in which users were added, even if the
 class Users:
     """The operations on users in one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, log: Log) -> None:
         self._connection = connection
+        self._log = log
 
     def add(self, user: User, key: str, at: datetime) -> None:
         """Add a user with this API key."""
         row = {"id": user.id, "name": user.name, "key_hash": secret_digest(key), "created_at": at}
         self._connection.execute(insert(schema.users).values(row))
+        self._log.user(user)
 
     def set_key(self, user: User, key: str) -> None:
-        """Replace the user's API key and delete all their tokens."""
-        users, tokens = schema.users, schema.tokens
-        self._connection.execute(update(users).where(users.c.id == user.id).values(key_hash=secret_digest(key)))
-        self._connection.execute(delete(tokens).where(tokens.c.user_id == user.id))
+        """Replace the user's API key."""
+        changed = update(schema.users).where(_TABLE.id == user.id, _PRESENT)
+        self._connection.execute(changed.values(key_hash=secret_digest(key)))
+
+    def remove(self, user: User, at: datetime) -> None:
+        """Remove the user and their key. Their row stays for their tombstones, and their name is free again."""
+        removed = {"name": f"{user.name}{_MARK}{user.id}", "key_hash": "", "removed_at": at}
+        self._connection.execute(update(schema.users).where(_TABLE.id == user.id).values(removed))
+        self._log.removed(user, at)
 
     def all(self) -> list[User]:
         """Return all users, sorted by name."""
-        rows = self._connection.execute(select(schema.users).order_by(schema.users.c.name))
+        rows = self._connection.execute(select(schema.users).where(_PRESENT).order_by(_TABLE.name))
         return [User(row.id, row.name) for row in rows]
 
     def by_age(self) -> list[User]:
         """Return all users, the one who was added first at the beginning."""
-        rows = self._connection.execute(select(schema.users).order_by(_ADDED))
+        rows = self._connection.execute(select(schema.users).where(_PRESENT).order_by(_ADDED))
         return [User(row.id, row.name) for row in rows]
 
     def count(self) -> int:
         """Return the number of users."""
-        return len(self._connection.execute(select(schema.users.c.id)).all())
+        return int(self._connection.execute(select(func.count()).where(_PRESENT)).scalar_one())
 
     def oldest(self) -> User | None:
         """Return the user who was added first, or None."""
-        row = self._connection.execute(select(schema.users).order_by(_ADDED).limit(1)).one_or_none()
-        return User(row.id, row.name) if row else None
+        query = select(schema.users).where(_PRESENT).order_by(_ADDED).limit(1)
+        return _user(self._connection.execute(query).one_or_none())
 
     def get(self, user_id: str) -> User | None:
         """Return the user with this id, or None."""
-        row = self._connection.execute(select(schema.users).where(schema.users.c.id == user_id)).one_or_none()
-        return User(row.id, row.name) if row else None
+        return _user(self._connection.execute(select(schema.users).where(_TABLE.id == user_id, _PRESENT)).one_or_none())
 
     def key_hash(self, user_id: str) -> str | None:
         """Return the digest of the user's API key, or None if there is no such user."""
-        users = schema.users
-        return self._connection.execute(select(users.c.key_hash).where(users.c.id == user_id)).scalar_one_or_none()
+        query = select(_TABLE.key_hash).where(_TABLE.id == user_id, _PRESENT)
+        return self._connection.execute(query).scalar_one_or_none()
 
     def named(self, name: str) -> User | None:
         """Return the user with this name, or None."""
-        row = self._connection.execute(select(schema.users).where(schema.users.c.name == name)).one_or_none()
-        return User(row.id, row.name) if row else None
+        return _user(self._connection.execute(select(schema.users).where(_TABLE.name == name, _PRESENT)).one_or_none())
 
     def of_key(self, id_or_name: str, key: str) -> User | None:
         """Return the user with this id or name, or None if the key is not theirs."""
-        users = schema.users
-        row = self._connection.execute(
-            select(users).where(
-                (users.c.id == id_or_name) | (users.c.name == id_or_name), users.c.key_hash == secret_digest(key)
-            )
-        ).one_or_none()
-        return User(row.id, row.name) if row else None
-
-    def add_token(self, token: str, user: User, expires_at: datetime) -> None:
-        """Add a token for the user, valid until it expires."""
-        row = {"token_hash": secret_digest(token), "user_id": user.id, "expires_at": expires_at}
-        self._connection.execute(insert(schema.tokens).values(row))
-
-    def of_token(self, token: str, now: datetime) -> User | None:
-        """Return the user of this token, or None if it is unknown or expired."""
-        tokens, users = schema.tokens, schema.users
-        row = self._connection.execute(
-            select(users)
-            .join(tokens, tokens.c.user_id == users.c.id)
-            .where(tokens.c.token_hash == secret_digest(token), tokens.c.expires_at > now)
-        ).one_or_none()
-        return User(row.id, row.name) if row else None
-
-    def delete_expired_tokens(self, now: datetime) -> None:
-        """Delete all expired tokens."""
-        self._connection.execute(delete(schema.tokens).where(schema.tokens.c.expires_at <= now))
-
-    def delete_token(self, token: str) -> None:
-        """Delete the token, so that it is no longer valid."""
-        self._connection.execute(delete(schema.tokens).where(schema.tokens.c.token_hash == secret_digest(token)))
+        named = (_TABLE.id == id_or_name) | (_TABLE.name == id_or_name)
+        query = select(schema.users).where(named, _PRESENT, _TABLE.key_hash == secret_digest(key))
+        return _user(self._connection.execute(query).one_or_none())
 
     def lock(self, user_id: str) -> None:
-        """Wait for the exclusive right to change this user's versions and workloads in this transaction."""
-        query = select(schema.users.c.id).where(schema.users.c.id == user_id).with_for_update()
-        self._connection.execute(query)
+        """Wait for the exclusive right to change this user's versions and workloads in this transaction.
+
+        Raises `NotSignedIn` if the user was removed.
+        """
+        query = select(_TABLE.id).where(_TABLE.id == user_id, _PRESENT).with_for_update()
+        if self._connection.execute(query).one_or_none() is None:
+            raise NotSignedIn("This user was removed. Nothing was done.")
+
+
+def _user(row: Row[tuple[object, ...]] | None) -> User | None:
+    return User(row.id, row.name) if row else None

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Row, Select, TextClause
 
+    from grid_datastores.catalog.log import Log
+
 MAX_REFRESHES = 4  # of an upload's activity per expiry period
 _UNFINISHED = [phase.value for phase in Phase if phase.unfinished]
 
@@ -37,8 +39,9 @@ _UNFINISHED = [phase.value for phase in Phase if phase.unfinished]
 class Versions:
     """The operations on versions in one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, log: Log) -> None:
         self._connection = connection
+        self._log = log
         self.erased_secret = False  # whether this transaction has erased a URL that can contain a secret
 
     def create(
@@ -75,6 +78,7 @@ class Versions:
                 expiry_seconds=expiry_seconds,
             )
         )
+        self._log.version(version)
         return version
 
     def _take_number(self, owner_id: str, name: str) -> tuple[str, int]:
@@ -184,7 +188,9 @@ class Versions:
         self._change_phase(version_id, Phase.FAILED, message=why)
         self.queue_removal(version_id, at)
 
-    def finish(self, version_id: str, *, size: int, files: int, fingerprint: str, at: datetime) -> None:
+    def finish(
+        self, version_id: str, *, size: int, files: int, fingerprint: str, at: datetime, manifest_sha256: str = ""
+    ) -> None:
         """Mark the version as available, with `size` bytes in `files` files."""
         self._erase_fetch_url(version_id)
         self._change_phase(
@@ -195,13 +201,16 @@ class Versions:
             size_bytes=size,
             file_count=files,
             fingerprint=fingerprint,
+            manifest_sha256=manifest_sha256,
         )
+        self._log.finished(version_id, size, files, fingerprint, at)
         self._connection.execute(delete(schema.uploads).where(schema.uploads.c.version_id == version_id))
 
     def mark_deleted(self, version_id: str, by: str, at: datetime) -> None:
         """Mark the version as deleted by this user ("" for an abandoned upload) and queue the removal of its bytes."""
         self._erase_fetch_url(version_id)
         self._change_phase(version_id, Phase.DELETED, deleted_at=at, deleted_by=by)
+        self._log.deleted([version_id], by, at)
         self.queue_removal(version_id, at)
 
     def mark_used(self, version_id: str, by: str, at: datetime) -> None:
@@ -266,12 +275,11 @@ class Versions:
         return self._all(select(table).where(table.c.phase == phase.value).order_by(table.c.created_at))
 
     def mark_bytes_gone(self, version_id: str, at: datetime) -> bool:
-        """Record that the version's bytes are erased. Return False if another process has recorded it already."""
-        query = delete(schema.removals).where(schema.removals.c.version_id == version_id)
-        if not self._connection.execute(query).rowcount:
-            return False
-        self._set(version_id, bytes_gone_at=at)
-        return True
+        """Record that the version's bytes are erased. Return False if that was recorded before."""
+        table, queue = schema.versions, schema.removals
+        self._connection.execute(delete(queue).where(queue.c.version_id == version_id))
+        unrecorded = update(table).where(table.c.id == version_id, table.c.bytes_gone_at.is_(None))
+        return bool(self._connection.execute(unrecorded.values(bytes_gone_at=at)).rowcount)
 
     def open_uploads(self, version_id: str, keys: dict[str, int], expires_at: datetime) -> list[Upload]:
         """Return the uploads of these keys, in order. `keys` maps each key to its number of parts.
@@ -369,6 +377,7 @@ def to_version(row: Row[tuple[object, ...]]) -> Version:
         size_bytes=row.size_bytes,
         file_count=row.file_count,
         fingerprint=row.fingerprint,
+        manifest_sha256=row.manifest_sha256,
         last_used_at=row.last_used_at,
         last_used_by=row.last_used_by,
         deleted_at=row.deleted_at,

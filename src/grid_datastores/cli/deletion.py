@@ -17,7 +17,7 @@ from grid_datastores.domain.text import COPIES, counted, format_size
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from grid_datastores.domain.model import Quota, Receipt, VersionRef
+    from grid_datastores.domain.model import Quota, Receipt, Version, VersionRef
     from grid_datastores.gateway.protocol import Datastores
 
 
@@ -177,11 +177,11 @@ def _print_result(result: _Result, dry_run: bool) -> None:
         echo(f"Deleted {ref}. This cannot be undone. The server gave no receipt.")
         return
     if dry_run:
-        echo(f"V{str(ref)[1:]} can be deleted: {_content_text(receipt)}. Nothing was deleted.")
+        echo(f"V{str(ref)[1:]} can be deleted: {content_text(receipt)}. Nothing was deleted.")
         echo(f"Deleting it would keep {_kept_text(receipt)}.")
         return
     before, after = receipt.quota_before, receipt.quota_after
-    echo(f"Deleted {ref}: {_content_text(receipt)}. This cannot be undone.")
+    echo(f"Deleted {ref}: {content_text(receipt)}. This cannot be undone.")
     echo(f"Kept {_kept_text(receipt)}.")
     echo(f"You have {after.used} of {after.limit} versions now, {before.used} before.")
     if receipt.may_have_copies:
@@ -238,7 +238,7 @@ def _holders(datastores: Datastores, ref: VersionRef) -> list[object]:
         return []
 
 
-def _content_text(receipt: Receipt) -> str:
+def content_text(receipt: Receipt | Version) -> str:
     content = f"{counted(receipt.file_count, 'file')}, {format_size(receipt.size_bytes)}"
     if receipt.source.kind.value == "reference":
         return f"a reference to {content} in {receipt.source.location}, which stay there"

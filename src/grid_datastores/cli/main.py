@@ -10,6 +10,7 @@ from typing import IO
 
 import click
 
+from grid_datastores.cli.admin import admin
 from grid_datastores.cli.datastore import datastore
 from grid_datastores.cli.deletion import delete
 from grid_datastores.cli.output import redirect_to_devnull
@@ -18,6 +19,7 @@ from grid_datastores.cli.server import serve, user
 from grid_datastores.cli.session import cancel, session
 from grid_datastores.cli.signing import login, logout
 from grid_datastores.cli.status import status
+from grid_datastores.cli.users import remove, sign_ins
 from grid_datastores.domain.errors import OutcomeUnknown, Refusal
 from grid_datastores.domain.text import escape_control, os_sentence
 from grid_datastores.system.signals import raise_on_termination, signal_exit_code
@@ -60,7 +62,9 @@ def cli() -> None:
 
 
 datastore.add_command(delete)
-for command in (datastore, session, run, cancel, serve, login, logout, status, user):
+user.add_command(remove)
+user.add_command(sign_ins)
+for command in (datastore, session, run, cancel, serve, login, logout, status, user, admin):
     cli.add_command(command)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from shlex import quote
 from typing import TYPE_CHECKING, ClassVar
 
+from grid_datastores.domain.commands import delete_command, end_command, release_command
 from grid_datastores.domain.model import SourceKind
 
 if TYPE_CHECKING:
@@ -37,18 +38,23 @@ class Refusal(Exception):
     """A request was refused or failed, and nothing has changed.
 
     If that is not certain, `doubt` says so. It is the end of `message`; `base_message` is the message without it.
+    `public_message` is for the users of a server: it has no path or address that only its operator should know.
     """
 
     reason: ClassVar[str] = "REFUSED"
     code: ClassVar[int] = FAILED_PRECONDITION
     status: ClassVar[int] = 400
     exit_code: ClassVar[int] = 1
+    public: ClassVar[str] = ""  # the default of `public_message`, in place of `message`
 
-    def __init__(self, message: str, metadata: Mapping[str, str] | None = None, doubt: str = "") -> None:
+    def __init__(
+        self, message: str, metadata: Mapping[str, str] | None = None, doubt: str = "", public: str = ""
+    ) -> None:
         super().__init__(message + doubt)
         self.base_message = message
         self.doubt = doubt
         self.message = message + doubt
+        self.public_message = public or self.public or self.message
         self.metadata = dict(metadata or {})
 
 
@@ -299,8 +305,28 @@ class CatalogFailed(Refusal):
     """The catalog cannot be opened, read or written."""
 
     reason = "CATALOG_FAILED"
+    public = "The server cannot use its catalog, so nothing was done. Try again. If it fails again, tell its operator."
     code = UNAVAILABLE
     status = 503
+
+
+class Busy(Refusal):
+    """Other changes to the catalog did not end in time, so this change was not begun. Reading goes on."""
+
+    TIMEOUT: ClassVar[int] = 10  # seconds for which a change waits; others take only milliseconds
+    RETRY_AFTER: ClassVar[int] = 5  # seconds
+    reason = "BUSY"
+    code = UNAVAILABLE
+    status = 503
+
+    @classmethod
+    def waited(cls) -> Busy:
+        """State how long the change waited, and when to try again."""
+        return cls(
+            f"Other changes did not end within {cls.TIMEOUT} seconds, so this change was not made."
+            " Try again in a few seconds.",
+            {"retryAfter": str(cls.RETRY_AFTER)},
+        )
 
 
 class Damaged(Refusal):
@@ -351,26 +377,6 @@ class NotUnderstood(Refusal):
 def format_utc(at: datetime) -> str:
     """Format a time in UTC, to the second."""
     return at.strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def release_command(holder: Holder) -> str:
-    """Return the command that ends this holder."""
-    return end_command(holder.kind, holder.name)
-
-
-def end_command(kind: WorkloadKind, name: str) -> str:
-    """Return the command that ends the workload of this kind and name."""
-    return f"grid session delete {name}" if kind.value == "Session" else f"grid cancel {name}"
-
-
-def delete_command(ref: VersionRef) -> str:
-    """Return the command that deletes this version."""
-    return f"grid datastore delete --name {ref.name} --version {ref.number}"
-
-
-def show_command(ref: VersionRef) -> str:
-    """Return the command that shows this version's details."""
-    return f"grid datastore show --name {ref.name} --version {ref.number}"
 
 
 def refusal_of_reason(reason: str, message: str) -> Refusal:

@@ -115,6 +115,7 @@ class Version:
     size_bytes: int = 0
     file_count: int = 0
     fingerprint: str = ""
+    manifest_sha256: str = ""  # "" if an older release or another machine stored the version
     last_used_at: datetime | None = None
     last_used_by: str = ""
     deleted_at: datetime | None = None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import (
     AlreadyDeleted,
+    Busy,
     CatalogFailed,
     Immutable,
     InUse,
@@ -147,7 +148,7 @@ def can_finish_later(version: Version, trouble: Refusal) -> bool:
     If the disk is full, a fetched version fails instead: its source still has the data. Rule version-complete.
     """
     full = isinstance(trouble, NoSpace) and version.source.kind is SourceKind.FILES
-    return full or isinstance(trouble, CatalogFailed)
+    return full or isinstance(trouble, (Busy, CatalogFailed))
 
 
 def holds(workload: Workload, now: datetime) -> bool:

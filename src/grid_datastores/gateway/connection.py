@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, cast
 
 import httpx
 
-from grid_datastores.domain.errors import NotUnderstood, OutcomeUnknown, Refusal, Unreachable, refusal_of_reason
+from grid_datastores.domain.errors import (
+    NotUnderstood,
+    OutcomeUnknown,
+    Refusal,
+    Unreachable,
+    refusal_of_reason,
+)
+from grid_datastores.gateway.repeating import MAX_TIME, send_patiently
 from grid_datastores.gateway.transport import Transport, is_untrusted
 
 if TYPE_CHECKING:
@@ -27,6 +34,10 @@ class _Trace:
     def __init__(self) -> None:
         self.sent = False
 
+    def reset(self) -> None:
+        """Forget what was sent, because the server has not begun it."""
+        self.sent = False
+
     def __call__(self, event: str, info: Mapping[str, object]) -> None:
         if event.startswith(_SENDING) and event.endswith(".started"):
             self.sent = self.sent or getattr(info["request"], "method", b"") != b"CONNECT"
@@ -38,6 +49,7 @@ class Connection:
     def __init__(self, url: str, credentials: tuple[str, str] | None, timeout: float | None = None) -> None:
         """Open the connection. With a `timeout` in seconds, requests are not retried."""
         self.url = url
+        self._max_repeating = MAX_TIME if timeout is None else 0.0
         limit, retries = (TIMEOUT, 1) if timeout is None else (httpx.Timeout(timeout), 0)
         transport = Transport(retries)
         self._http = httpx.Client(base_url=url, auth=credentials, timeout=limit, transport=transport)
@@ -56,32 +68,42 @@ class Connection:
         """Send a request and return the JSON of the response. Raises the refusal that the server sent."""
         doubt = _doubt(method, path)
         with self._failures(doubt) as trace:
-            answer = self._http.request(
+            request = self._http.build_request(
                 method, path, json=json, content=content, params=query, extensions={"trace": trace}
             )
+            answer = self._send(request, trace)
             _check(answer, self.url, doubt)
             with raising_not_understood(self.url, doubt):
                 return answer.json() if answer.content else {}
 
     def read(self, path: str) -> bytes:
         """Return the bytes of the response."""
-        with self._failures():
-            answer = self._http.get(path)
+        with self._failures() as trace:
+            answer = self._send(self._http.build_request("GET", path), trace)
         _check(answer, self.url)
         return answer.content
 
     def stream(self, path: str) -> Iterator[bytes]:
-        """Yield the bytes of the response as they arrive."""
-        with self._failures(), self._http.stream("GET", path) as answer:
-            if not answer.is_success:
-                answer.read()
-            _check(answer, self.url)
-            yield from answer.iter_bytes()
+        """Yield the bytes of the response as they arrive. Raises `Unreachable` if it ends before its length."""
+        with self._failures() as trace:
+            answer = self._send(self._http.build_request("GET", path), trace, stream=True)
+            with closing(answer):
+                if not answer.is_success:
+                    answer.read()
+                _check(answer, self.url)
+                try:
+                    yield from answer.iter_bytes()
+                except (httpx.RemoteProtocolError, httpx.ReadError) as error:
+                    raise Unreachable(
+                        f"The server at {self.url} stopped answering before the data was complete. Try again. If this"
+                        " repeats, ask its operator: if the data is damaged, the server's log says so."
+                    ) from error
 
     def put_part(self, address: str, data: bytes) -> str:
         """Send one part to its presigned address and return its ETag."""
-        with self._failures():
-            answer = self._http_without_credentials.put(address, content=data)
+        http = self._http_without_credentials
+        with self._failures() as trace:
+            answer = self._send(http.build_request("PUT", address, content=data), trace, http=http)
         _check(answer, self.url)
         return str(answer.headers.get("etag", ""))
 
@@ -89,6 +111,13 @@ class Connection:
         """Close all connections."""
         self._http.close()
         self._http_without_credentials.close()
+
+    def _send(
+        self, request: httpx.Request, trace: _Trace, *, stream: bool = False, http: httpx.Client | None = None
+    ) -> httpx.Response:
+        """Send the request, again if the server is busy, and return the response."""
+        client = http or self._http
+        return send_patiently(lambda: client.send(request, stream=stream), self._max_repeating, trace.reset)
 
     @contextmanager
     def _failures(self, doubt: str = "") -> Iterator[_Trace]:

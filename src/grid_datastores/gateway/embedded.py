@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from grid_datastores.domain.buckets import ANY_BUCKET
-from grid_datastores.domain.errors import NotFound, NotThatState, Refusal
+from grid_datastores.domain.errors import Busy, Immutable, NotFound, NotThatState, Refusal
 from grid_datastores.domain.model import Place
 from grid_datastores.domain.rules import require_available
 from grid_datastores.domain.text import os_sentence
@@ -54,8 +54,9 @@ def open_embedded(settings: Settings) -> EmbeddedDatastores:
     runs = RunLocks(settings.data / "runs")
     writable = not service.read_only
     if writable:
-        service.tidy(runs.is_alive)
-    return EmbeddedDatastores(service, service.accounts.local(_user_name()), settings.data, runs, writable=writable)
+        with suppress(Busy):  # the next command tidies; this one may only read
+            service.tidy(runs.is_alive)
+    return EmbeddedDatastores(service, service.accounts.local(person()), settings.data, runs, writable=writable)
 
 
 def open_read_only(settings: Settings) -> EmbeddedDatastores | None:
@@ -63,7 +64,7 @@ def open_read_only(settings: Settings) -> EmbeddedDatastores | None:
     if not settings.catalog.is_file() or not (LocalStorage.exists_in(settings.data) and settings.scratch.is_dir()):
         return None
     service = open_service(_with_own_buckets(settings), wake_workers=lambda: None, read_only=True)
-    if user := service.accounts.find_local(_user_name()):
+    if user := service.accounts.find_local(person()):
         return EmbeddedDatastores(service, user, settings.data, RunLocks(settings.data / "runs"), writable=False)
     service.close()
     return None
@@ -117,8 +118,8 @@ class EmbeddedDatastores:
     def local_object(self, version: Version, name: str) -> Path | None:
         return self._service.reading.local_path(version.id, name)
 
-    def begin(self, name: str, source: Source) -> Version:
-        return self._service.uploads.begin(self._user, name, source)
+    def begin(self, name: str, source: Source, before: Callable[[Version], object] = lambda _version: None) -> Version:
+        return self._service.uploads.begin(self._user, name, source, before)
 
     def sink(self, version: Version, _on_skipped: Callable[[int], object]) -> ObjectSink:
         return self._service.uploads.sink(self._user, version.id)
@@ -135,10 +136,12 @@ class EmbeddedDatastores:
         return require_available(self._service.reading.get(self._user, version.id))
 
     def start_fetch(self, version: Version) -> None:
-        self._service.uploads.complete(self._user, version.id)
+        with suppress(Immutable):  # another process has started it
+            self._service.uploads.complete(self._user, version.id)
 
     def interrupted_fetches(self) -> Sequence[Version]:
-        return [version for version in self.versions() if version.phase.in_background]
+        unfinished = [version for version in self.versions() if version.phase.unfinished]
+        return [version for version in unfinished if version.phase.in_background or version.source.kind.is_fetched]
 
     def abandon(self, version: Version) -> None:
         self._service.uploads.abandon(self._user, version.id)
@@ -165,8 +168,8 @@ class EmbeddedDatastores:
         with suppress(NotThatState, NotFound):
             self._service.workloads.set_state(self._user, run.kind, run.id, state)
 
-    def workloads(self, kind: WorkloadKind) -> Sequence[Workload]:
-        return self._service.workloads.list(self._user, kind)
+    def workloads(self, kind: WorkloadKind, *, live: bool = False) -> Iterator[Workload]:
+        return self._service.workloads.list(self._user, kind, live=live)
 
     def set_state(self, kind: WorkloadKind, name: str, state: WorkloadState) -> Workload:
         workload = self._service.workloads.named(self._user, kind, name)
@@ -189,7 +192,7 @@ class EmbeddedDatastores:
         return self._service.reading.find(self._user, ref).id
 
 
-def _user_name() -> str:
+def person() -> str:
     """Return the name of the operating system's user, which the history of a version shows."""
     try:
         name = getpass.getuser()

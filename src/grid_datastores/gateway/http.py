@@ -6,7 +6,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, cast
 
-from grid_datastores.domain.errors import InvalidInput, NotFound, NotThatState, NotUnderstood, Refusal
+from grid_datastores.domain.errors import Damaged, InvalidInput, NotFound, NotThatState, NotUnderstood, Refusal
 from grid_datastores.domain.model import Place, Quota, Version, WorkloadKind, WorkloadState
 from grid_datastores.domain.rules import pick_by_name, require_available
 from grid_datastores.gateway.connection import Connection, raising_not_understood
@@ -34,7 +34,9 @@ def sign_in(url: str, name: str, key: str) -> Server:
     connection = Connection(url, None)
     try:
         with _explaining_not_found(url):
-            connection.call("POST", "/v1/auth/login", json={"username": name, "apiKey": key})
+            # Commands send the key with every request, so they do not need the token for longer.
+            login = {"username": name, "apiKey": key, "duration": "1s"}
+            connection.call("POST", "/v1/auth/login", json=login)
         signed = Connection(url, (name, key))
         try:
             user = cast("accounts.UserResponse", signed.call("GET", "/v1/auth/user"))
@@ -125,9 +127,15 @@ class HttpDatastores:
     def manifest(self, version: Version) -> Manifest:
         data = self._connection.read(f"{self._path_of(version)}/manifest")
         try:
-            return Manifest.decode(data)
+            manifest = Manifest.decode(data)
         except InvalidInput as error:
             raise NotUnderstood.of(self.place_name) from error
+        if version.fingerprint and manifest.fingerprint != version.fingerprint:  # an older server compares nothing
+            raise Damaged(
+                f"The list of files that {self.place_name} sent is not that of {version.ref}. Nothing was done."
+                " Ask its operator to restore the version."
+            )
+        return manifest
 
     def files(self, version: Version) -> Iterator[FileEntry]:
         try:
@@ -141,7 +149,7 @@ class HttpDatastores:
     def local_object(self, _version: Version, _name: str) -> Path | None:
         return None
 
-    def begin(self, name: str, source: Source) -> Version:
+    def begin(self, name: str, source: Source, before: Callable[[Version], object] = lambda _version: None) -> Version:
         spec = {
             "version": 0,
             "source": source.location,
@@ -150,7 +158,9 @@ class HttpDatastores:
         }
         created = self._connection.call("POST", self._versions_path(), json={"name": name, "spec": spec})
         with raising_not_understood(self.place_name):
-            return wire.version_in(cast("wire.Datastore", created))
+            version = wire.version_in(cast("wire.Datastore", created))
+        before(version)
+        return version
 
     def sink(self, version: Version, on_skipped: Callable[[int], object]) -> ObjectSink:
         return HttpSink(self._connection, self._path_of(version), on_skipped)
@@ -215,14 +225,29 @@ class HttpDatastores:
         with suppress(NotThatState, NotFound):
             self._change_state(run, state)
 
-    def workloads(self, kind: WorkloadKind) -> Sequence[Workload]:
-        answer = self._connection.call("GET", self._workloads_path(kind))
-        with raising_not_understood(self.place_name):
-            listed = cast("dict[str, list[workload_wire.Session | workload_wire.Run]]", answer)
-            return [workload_wire.workload_in(item, kind) for item in listed[f"{kind.lower()}s"]]
+    def workloads(self, kind: WorkloadKind, *, live: bool = False) -> Iterator[Workload]:
+        """See `Datastores`. Filters the response, because some servers ignore the query."""
+        listed = self._pages(kind, {"live": "true"} if live else {})
+        return (workload for workload in listed if workload.state.live or not live)
+
+    def _pages(self, kind: WorkloadKind, query: Mapping[str, str]) -> Iterator[Workload]:
+        token, seen = "", set[str]()
+        while True:
+            asked = {**query, "pageToken": token} if token else query
+            answer = self._connection.call("GET", self._workloads_path(kind), query=asked)
+            with raising_not_understood(self.place_name):
+                page = cast("dict[str, list[workload_wire.Session | workload_wire.Run]]", answer)
+                workloads = [workload_wire.workload_in(item, kind) for item in page[f"{kind.lower()}s"]]
+                token = str(page.get("nextPageToken") or "")
+                if token in seen:
+                    raise ValueError("the server sends the same page again")
+            yield from workloads
+            if not token:
+                return
+            seen.add(token)
 
     def set_state(self, kind: WorkloadKind, name: str, state: WorkloadState) -> Workload:
-        workload = pick_by_name(self.workloads(kind), kind, name)
+        workload = pick_by_name(list(self._pages(kind, {"name": name})), kind, name)
         if state is WorkloadState.DELETED:
             self._connection.call("DELETE", f"{self._workloads_path(kind)}/{workload.id}")
             return workload

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from hashlib import md5
 from typing import TYPE_CHECKING, cast
 
+from grid_datastores.domain.errors import NotSignedIn, Refusal
 from grid_datastores.gateway.connection import raising_not_understood
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from grid_datastores.wire.uploads import UploadObjects
 
 PART_SIZE = 50 * 1024 * 1024  # bytes, the same as in Grid's own client
+_REFUSED = ("401", "403")  # the statuses with which other servers refuse an address that is no longer valid
 
 
 class HttpSink:
@@ -47,13 +49,18 @@ class _Object:
         self._on_skipped = on_skipped
         self._buffer = bytearray()
         self._upload_id: str | None = None
+        self._parts = 1
         self._urls: dict[str, str] = {}
         self._stored: dict[str, str] = {}
         self._etags: list[str] = []
 
     def announce(self, size: int) -> None:
         """Request the addresses of the parts. An empty object has one part."""
-        request = {"key": self._name, "partCount": str(max(1, -(-size // PART_SIZE)))}
+        self._parts = max(1, -(-size // PART_SIZE))
+        self._request_addresses()
+
+    def _request_addresses(self) -> None:
+        request = {"key": self._name, "partCount": str(self._parts)}
         answer = self._connection.call("POST", f"{self._path}/presigned-urls", json={"objects": [request]})
         with raising_not_understood(self._connection.url):
             announced = cast("UploadObjects", answer)["objects"][0]
@@ -89,11 +96,23 @@ class _Object:
 
     def _send(self, part: bytes) -> None:
         number = str(len(self._etags) + 1)
-        with raising_not_understood(self._connection.url):
-            address = self._urls[number]
         etag = self._stored.get(number)
         if etag is not None and etag == f'"{md5(part, usedforsecurity=False).hexdigest()}"':
             self._on_skipped(len(part))
         else:
-            etag = self._connection.put_part(address, part)
+            etag = self._put(number, part)
         self._etags.append(etag)
+
+    def _put(self, number: str, part: bytes) -> str:
+        """Send a part and return its ETag. If its address is no longer valid, request new addresses, once."""
+        try:
+            return self._connection.put_part(self._address(number), part)
+        except Refusal as error:
+            if not isinstance(error, NotSignedIn) and error.metadata.get("status") not in _REFUSED:
+                raise
+        self._request_addresses()
+        return self._connection.put_part(self._address(number), part)
+
+    def _address(self, number: str) -> str:
+        with raising_not_understood(self._connection.url):
+            return self._urls[number]

@@ -66,8 +66,11 @@ class Datastores(Protocol):
     def local_object(self, version: Version, name: str) -> Path | None:
         """Return the object's path, or None if it is not on this machine."""
 
-    def begin(self, name: str, source: Source) -> Version:
-        """Create a version that accepts objects. It counts against the quota."""
+    def begin(self, name: str, source: Source, before: Callable[[Version], object] = ...) -> Version:
+        """Create a version that accepts objects. It counts against the quota.
+
+        Calls `before` with the version once: before it exists, or, if a server makes it, directly after its answer.
+        """
 
     def sink(self, version: Version, on_skipped: Callable[[int], object]) -> ObjectSink:
         """Return the sink for the version's objects. Calls `on_skipped` with the bytes that need not be sent again."""
@@ -85,7 +88,10 @@ class Datastores(Protocol):
         """Return the version once it is available. Raises `SourceFailed` if it cannot be finished or fetched."""
 
     def interrupted_fetches(self) -> Sequence[Version]:
-        """Return the versions whose fetch was interrupted. A server has none, because it resumes fetches itself."""
+        """Return the versions whose fetch was interrupted, also before it began.
+
+        A server has none, because it resumes fetches itself.
+        """
 
     def abandon(self, version: Version) -> None:
         """Erase an unfinished version. Does nothing to a finished one.
@@ -113,8 +119,8 @@ class Datastores(Protocol):
     def end(self, run: Workload, state: WorkloadState) -> None:
         """Record that this Run, identified by its id, has ended. Does nothing if it has already ended."""
 
-    def workloads(self, kind: WorkloadKind) -> Sequence[Workload]:
-        """Return the workloads of this kind, oldest first."""
+    def workloads(self, kind: WorkloadKind, *, live: bool = False) -> Iterator[Workload]:
+        """Yield the workloads of this kind, oldest first, page by page. With `live`, only those that have not ended."""
 
     def set_state(self, kind: WorkloadKind, name: str, state: WorkloadState) -> Workload:
         """Pause, resume or end the workload with this name, and return it."""

@@ -22,7 +22,6 @@ from grid_datastores.system.files import clone
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
-    from typing import BinaryIO
 
     from grid_datastores.domain.model import FileEntry
     from grid_datastores.storage.manifest import Manifest
@@ -99,26 +98,29 @@ def _write_all(
     local_object: Callable[[str], Path | None],
 ) -> dict[str, str]:
     rejected: dict[str, str] = {}
+    folders = _Folders(folder)
     for path in manifest.folders:
         with _collecting_rejected(path, rejected):
-            _make_folder(folder / path)
+            folders.make(path)
     by_position = sorted(manifest.files, key=lambda file: (file.object, file.offset))
     for name, files in groupby(by_position, key=lambda file: file.object):
         stream, stored = None, local_object(name)
         for file in files:
-            target, descriptor = folder / file.path, None
+            descriptor = None
             with _collecting_rejected(file.path, rejected):
-                _make_folder(target.parent)
-                descriptor = _create(target, executable=file.executable)
+                folders.make(file.path.rpartition("/")[0])
+                descriptor = _create(folders.location(file.path), executable=file.executable)
             if descriptor is None:
                 continue
-            with os.fdopen(descriptor, "r+b") as out:
-                if _cloned(file, stored, out):
-                    _verify(file, _chunks(out), progress)
+            try:
+                if _cloned(file, stored, descriptor):
+                    _verify(file, _chunks(descriptor), progress)
                 else:
                     stream = stream or _ForwardReader(iter(read_object(name)))
-                    _verify(file, _written(stream.read(file.offset, file.size), out), progress)
-                _restore_time(file, out)
+                    _verify(file, _written(stream.read(file.offset, file.size), descriptor), progress)
+                _restore_time(file, descriptor)
+            finally:
+                os.close(descriptor)
     return rejected
 
 
@@ -133,40 +135,56 @@ def _collecting_rejected(path: str, rejected: dict[str, str]) -> Iterator[None]:
         rejected[path] = os_reason(error)
 
 
-def _make_folder(folder: Path) -> None:
-    """Create the folder and its parents. Iterates, because a path can be deeper than Python's recursion limit."""
-    missing: list[Path] = []
-    while not folder.is_dir():
-        missing.append(folder)
-        folder = folder.parent
-    for path in reversed(missing):
-        path.mkdir()
+class _Folders:
+    """Makes the folders of a version below `root`, each once."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._text = str(root)
+        self._made = {""}
+
+    def location(self, path: str) -> str:
+        return f"{self._text}/{path}"  # a `Path` would take longer than the file
+
+    def make(self, path: str) -> None:
+        """Make the folder and its parents. Iterates, because a path can be deeper than Python's recursion limit."""
+        missing: list[str] = []
+        while path not in self._made:
+            missing.append(path)
+            path = path.rpartition("/")[0]
+        for folder in reversed(missing):
+            target = self._root / folder
+            if not target.is_dir():  # it is there if the file system equates two names
+                target.mkdir()
+            self._made.add(folder)
 
 
-def _create(target: Path, *, executable: bool) -> int:
+def _create(target: str, *, executable: bool) -> int:
     """Create the file and return its descriptor, open for reading and writing."""
     return os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o777 if executable else 0o666)
 
 
-def _cloned(file: FileEntry, stored: Path | None, out: BinaryIO) -> bool:
-    """Return whether `out` became a copy-on-write copy of the stored object, which must have the file's size."""
+def _cloned(file: FileEntry, stored: Path | None, descriptor: int) -> bool:
+    """Return whether the new file became a copy-on-write copy of the stored object, which must have its size."""
     is_whole = stored is not None and not file.offset and stored.is_file() and stored.stat().st_size == file.size
-    return stored is not None and is_whole and clone(stored, out.fileno())
+    return stored is not None and is_whole and clone(stored, descriptor)
 
 
-def _chunks(out: BinaryIO) -> Iterator[bytes]:
-    while chunk := out.read(_CHUNK_SIZE):
+def _chunks(descriptor: int) -> Iterator[bytes]:
+    while chunk := os.read(descriptor, _CHUNK_SIZE):
         yield chunk
 
 
-def _written(chunks: Iterator[bytes], out: BinaryIO) -> Iterator[bytes]:
+def _written(chunks: Iterator[memoryview], descriptor: int) -> Iterator[memoryview]:
     """Write the chunks and yield them."""
     for chunk in chunks:
-        out.write(chunk)
+        left = chunk
+        while left:
+            left = left[os.write(descriptor, left) :]
         yield chunk
 
 
-def _verify(file: FileEntry, chunks: Iterator[bytes], progress: Callable[[int], object]) -> None:
+def _verify(file: FileEntry, chunks: Iterator[bytes] | Iterator[memoryview], progress: Callable[[int], object]) -> None:
     """Raise `Damaged` if the chunks do not have the file's SHA-256. A file in a referenced bucket has none."""
     digest = sha256()
     for chunk in chunks:
@@ -176,11 +194,10 @@ def _verify(file: FileEntry, chunks: Iterator[bytes], progress: Callable[[int], 
         raise Damaged(f"{file.path} does not match its SHA-256. Nothing was written. Try again.")
 
 
-def _restore_time(file: FileEntry, out: BinaryIO) -> None:
+def _restore_time(file: FileEntry, descriptor: int) -> None:
     if file.modified is not None:
-        out.flush()
         with suppress(OSError, OverflowError):  # some file systems cannot store every timestamp
-            os.utime(out.fileno(), ns=(file.modified, file.modified))
+            os.utime(descriptor, ns=(file.modified, file.modified))
 
 
 class _ForwardReader:
@@ -188,19 +205,19 @@ class _ForwardReader:
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
-        self._buffer = b""
+        self._buffer = memoryview(b"")
         self._position = 0
 
-    def read(self, offset: int, size: int) -> Iterator[bytes]:
+    def read(self, offset: int, size: int) -> Iterator[memoryview]:
         """Yield `size` bytes from `offset`, which must not be before the current position. Raises `Damaged`."""
         for _ in self._read_next(offset - self._position):
             pass
         yield from self._read_next(size)
 
-    def _read_next(self, size: int) -> Iterator[bytes]:
+    def _read_next(self, size: int) -> Iterator[memoryview]:
         while size > 0:
             if not self._buffer:
-                self._buffer = next(self._chunks, b"")
+                self._buffer = memoryview(next(self._chunks, b""))
                 if not self._buffer:
                     raise Damaged("The data arrived incomplete. Nothing was written. Try again.")
             piece, self._buffer = self._buffer[:size], self._buffer[size:]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from grid_datastores.domain.commands import delete_command, show_command
 from grid_datastores.domain.errors import (
+    Busy,
     CatalogFailed,
     NotFound,
     NotReadable,
@@ -17,8 +20,6 @@ from grid_datastores.domain.errors import (
     SourceFailed,
     Unreachable,
     UploadInterrupted,
-    delete_command,
-    show_command,
 )
 from grid_datastores.domain.model import Phase
 from grid_datastores.domain.text import os_reason, os_sentence
@@ -30,6 +31,7 @@ from grid_datastores.system.signals import defer_interrupts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from grid_datastores.domain.model import Source, Version, VersionRef
     from grid_datastores.gateway.protocol import Datastores
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 _ACTIVITY_INTERVAL = 5.0  # seconds between reports of activity while files are verified
 
 # After these refusals, the upload itself is intact and can be resumed.
-_TRANSIENT = (Unreachable, NotUnderstood, CatalogFailed)
+_TRANSIENT = (Unreachable, NotUnderstood, CatalogFailed, Busy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +61,29 @@ def create(
     Raises `UploadInterrupted` if the upload can be resumed. After any other failure, nothing of it remains.
     """
     version: Version | None = None
+    begun: list[tuple[Version, Journal | None]] = []
     place = datastores.identity()
+
+    def keep_journal(new: Version) -> None:
+        begun.append((new, None))
+        begun[0] = new, begin_journal(directory, place, new, data)
+
     try:
         with defer_interrupts():
-            version = datastores.begin(name, data.source)
             try:
-                journal = begin_journal(directory, place, version, data)
+                version = datastores.begin(name, data.source, keep_journal)
             except BaseException as error:
-                _abandon(datastores, version, error, delete_command(version.ref))
-                version = None
+                for new, journal in begun:
+                    _abandon(datastores, new, error, delete_command(new.ref))
+                    if journal:
+                        journal.delete()
                 raise
     except KeyboardInterrupt as error:
         if version is None:
             raise
         raise _interrupted("Interrupted.", version) from error
+    ((_version, journal),) = begun
+    assert journal
     return _send(datastores, journal, version, data, progress).version
 
 
@@ -149,6 +160,8 @@ def _start_fetch(datastores: Datastores, name: str, source: Source) -> Version:
 def resume_fetch(datastores: Datastores, version: Version) -> Version | None:
     """Fetch a version whose fetch was interrupted. Return None if another process is fetching it."""
     try:
+        if version.phase is Phase.UPLOADING:  # the command was killed before the fetch began
+            datastores.start_fetch(version)
         return datastores.wait(version)
     except NotReadable:
         return None
@@ -274,7 +287,7 @@ def _check_unchanged(data: LocalSource) -> None:
     """Raise `SourceFailed` if a file's size or modification time has changed since it was scanned."""
     for file in data.files:
         try:
-            now = Path(file.location).lstat()
+            now = os.lstat(file.location)
         except OSError as error:
             raise SourceFailed(f"{file.location} cannot be read: {os_reason(error)}. Nothing was stored.") from error
         if (now.st_size, now.st_mtime_ns) != (file.size, file.modified):
@@ -284,7 +297,8 @@ def _check_unchanged(data: LocalSource) -> None:
 def _abandon(datastores: Datastores, version: Version, error: BaseException, command: str) -> None:
     """Abandon a version that failed with this error. Raises a `Refusal` with both reasons if that fails, too."""
     try:
-        datastores.abandon(version)
+        with suppress(NotFound):  # it failed before it existed
+            datastores.abandon(version)
     except Refusal as second:
         raise Refusal(
             f"The upload of {version.ref} failed: {_why(error)} It could not be discarded: {second.base_message}"

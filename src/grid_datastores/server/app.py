@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -21,10 +21,12 @@ from grid_datastores.domain.errors import (
 )
 from grid_datastores.server import ui
 from grid_datastores.server.answers import json_error, json_refusal
+from grid_datastores.server.description import with_all_refusals
 from grid_datastores.server.guard import Guard, Hosts
 from grid_datastores.server.head import allowed_methods
 from grid_datastores.server.routes import accounts, contents, datastores, graphql, uploads, workloads
 from grid_datastores.server.state import State
+from grid_datastores.service.incidents import new_incident
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -33,11 +35,15 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-UNEXPECTED = "The server failed unexpectedly. Its log has the details. It is safe to retry."
-
 
 class _GuardedApp(FastAPI):
     """An app whose outermost middleware is the guard, so that it also sees requests that fail."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the description of the API, with every answer that it gives."""
+        if not self.openapi_schema:
+            self.openapi_schema = with_all_refusals(super().openapi())
+        return self.openapi_schema
 
     def build_middleware_stack(self) -> ASGIApp:
         """Return the middleware stack, wrapped in the guard."""
@@ -60,6 +66,7 @@ def create_app(service: Service, hosts: Hosts | None = None, public_url: str = "
         redirect_slashes=False,
     )
     service.accounts.ensure_signing_key()
+    service.copies.place_id()  # stored now, so that no request which reads has to wait for changes
     app.state.grid = State(service, guide_url)
     for router in (
         accounts.router,
@@ -117,7 +124,7 @@ def _api_error(request: Request, error: HTTPException) -> Response:
         return json_error(error.status_code, INVALID_ARGUMENT, message, InvalidInput.reason, {})
     refusal = no_such_operation(request.method, request.url.path)
     code = refusal.code if error.status_code == refusal.status else INVALID_ARGUMENT
-    return json_error(error.status_code, code, refusal.message, refusal.reason, {})
+    return json_error(error.status_code, code, refusal.public_message, refusal.reason, {})
 
 
 def no_such_operation(method: str, path: str) -> NoSuchOperation:
@@ -135,10 +142,26 @@ def _client_disconnected(_request: Request, _error: Exception) -> Response:
     return Response(status_code=HTTPStatus.BAD_REQUEST)
 
 
-def _unexpected_error(request: Request, _error: Exception) -> Response:
-    _log.error("%s %s failed", request.method, request.url.path)
-    refusal = InternalError(UNEXPECTED)
-    return ui.unexpected_error(request, refusal.message) if _is_page(request) else json_refusal(refusal)
+def is_cut_short(error: Exception) -> bool:
+    """Return whether an answer was refused after it had begun, for example because a file is damaged."""
+    return isinstance(error, RuntimeError) and isinstance(error.__cause__, Refusal)  # Starlette's RuntimeError
+
+
+def _unexpected_error(request: Request, error: Exception) -> Response:
+    incident = new_incident(error)
+    if not is_cut_short(error):
+        _log.error("%s %s failed: incident %s", request.method, request.url.path, incident)
+    refusal = unexpected(incident)
+    return ui.unexpected_error(request, refusal.public_message) if _is_page(request) else json_refusal(refusal)
+
+
+def unexpected(incident: str) -> InternalError:
+    """Return the refusal for an unexpected error, of which the log has the details under this id."""
+    return InternalError(
+        f"The server failed unexpectedly: incident {incident}. Its log has the details under this id."
+        " It is safe to retry.",
+        {"incident": incident},
+    )
 
 
 def _is_page(request: Request) -> bool:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.routing import APIRoute
 
 from grid_datastores.domain.errors import TooLarge
 from grid_datastores.server.state import find_user, uses_user
+from grid_datastores.server.writers import WriterRoute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -22,7 +22,7 @@ MAX_VALUES_OF_OBJECTS = 1_000_000  # in bodies that list objects with their part
 _SEPARATORS = b"[{,:"  # there is at least one for each value
 
 
-class BodyRoute(APIRoute):
+class BodyRoute(WriterRoute):
     """A route whose body is read after the user is known, parsed off the event loop, and bounded in its values."""
 
     max_values = MAX_VALUES
@@ -60,5 +60,5 @@ def _parse(body: bytes, max_values: int) -> object:
     """Parse the JSON. Its separators are counted first: parsing costs time and memory for each of them."""
     if sum(body.count(separator) for separator in _SEPARATORS) > max_values:
         # An HTTPException, because FastAPI would turn any other exception into its own.
-        raise HTTPException(TooLarge.status, TooLarge.than(max_values, "JSON values").message)
+        raise HTTPException(TooLarge.status, TooLarge.than(max_values, "JSON values").public_message)
     return json.loads(body)

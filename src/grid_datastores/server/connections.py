@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
+    from starlette.types import Receive, Scope, Send
     from uvicorn import Config
     from uvicorn.server import ServerState
 
@@ -25,6 +26,7 @@ MAX_CONNECTIONS = 1000
 _DESCRIPTORS_PER_CONNECTION = 3  # its socket, and the files that its request reads and writes
 _OTHER_DESCRIPTORS = 64  # of the catalog, the workers and the process itself
 _FRESH = 1.0  # seconds; a connection that made progress since then is not closed to make room
+_TRANSPORT = "grid.transport"  # in the scope of a request
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
@@ -46,6 +48,20 @@ class ConnectionLimits:
         if soft != resource.RLIM_INFINITY:
             room = (soft - _OTHER_DESCRIPTORS) // _DESCRIPTORS_PER_CONNECTION
         return cls(maximum=max(1, min(MAX_CONNECTIONS, room)))
+
+
+async def close_connection(scope: Scope, receive: Receive) -> None:
+    """Send what is written already, then close the connection of the request, whose response is incomplete."""
+    if transport := scope.get(_TRANSPORT):
+        transport.close()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+
+def abort_connection(scope: Scope) -> None:
+    """Close the connection of the request at once. Must be called in its event loop."""
+    if transport := scope.get(_TRANSPORT):
+        transport.abort()
 
 
 class _Flow(FlowControl):
@@ -85,6 +101,12 @@ class TimedProtocol(H11Protocol):
         self._unread = 0  # when it was last counted
         self._reads_body = False  # whether the app waits for a piece of the body
         self._timer: asyncio.TimerHandle | None = None
+        app = self.app
+
+        async def app_with_transport(scope: Scope, receive: Receive, send: Send) -> None:
+            await app({**scope, _TRANSPORT: self.transport}, receive, send)
+
+        self.app = app_with_transport
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start waiting for the headers of a request."""
@@ -127,6 +149,10 @@ class TimedProtocol(H11Protocol):
             return self._progress_at
         sends = self._reads_body and self.cycle.more_body
         return self._progress_at if sends or self.flow.write_paused else None
+
+    def _should_upgrade(self) -> bool:
+        """Answer a request for another protocol, such as WebSocket, as the plain request that it also is."""
+        return False
 
     def _begin_reading(self) -> None:
         self._reads_body = True

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 
-from grid_datastores.domain.errors import HostRefused, TooLarge
+from grid_datastores.domain.errors import Busy, HostRefused, TooLarge
 from grid_datastores.server.answers import json_refusal
 from grid_datastores.server.head import answer_head
 
@@ -85,6 +85,8 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)  # a route can set a stricter policy of its own
+                if message["status"] == Busy.status:
+                    headers.setdefault("Retry-After", str(Busy.RETRY_AFTER))
             await send(message)
 
         host = Headers(scope=scope).get("host", "")
@@ -107,7 +109,7 @@ def _limited(scope: Scope, receive: Receive) -> Receive:
         received += len(message.get("body", b""))
         if received > limit:
             # An HTTPException, because the code that reads bodies would turn any other exception into its own.
-            raise HTTPException(TooLarge.status, TooLarge.than(limit).message)
+            raise HTTPException(TooLarge.status, TooLarge.than(limit).public_message)
         return message
 
     return receive_limited

@@ -30,7 +30,8 @@ async def answer_head(app: ASGIApp, scope: Scope, receive: Receive, send: Send) 
             await send({"type": "http.response.body", "body": b"", "more_body": False})
             started.set()
 
-    await app({**scope, "method": "GET"}, receive_once, send_headers)
+    headers = [(name, value) for name, value in scope["headers"] if name != b"range"]  # only GET has ranges
+    await app({**scope, "method": "GET", "headers": headers}, receive_once, send_headers)
 
 
 def allowed_methods(app: FastAPI, scope: Scope) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import logging
 import signal
 import socket
 import time
 from asyncio import CancelledError
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -17,14 +18,15 @@ import uvicorn
 
 from grid_datastores.domain.errors import InvalidInput, Refusal
 from grid_datastores.domain.text import os_reason
-from grid_datastores.server.app import create_app
-from grid_datastores.server.connections import ConnectionLimits, TimedProtocol
+from grid_datastores.server.app import create_app, is_cut_short
+from grid_datastores.server.connections import ConnectionLimits, TimedProtocol, close_connection
 from grid_datastores.server.guard import Hosts
 from grid_datastores.server.ui import link_path
 from grid_datastores.service import Service, open_service
-from grid_datastores.service.finishing import FETCHED_KINDS, MAX_FETCHES_PER_USER, UPLOADED_KINDS
+from grid_datastores.service.finishing import FETCHED_KINDS, UPLOADED_KINDS
 from grid_datastores.service.removal import Worker
 from grid_datastores.service.run_locks import RunLocks
+from grid_datastores.service.turns import MAX_FETCHES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -39,12 +41,15 @@ if TYPE_CHECKING:
 
 FIRST_USER = "admin"
 MAX_FINISHING = 3  # uploaded versions that are checked or packed at the same time
-MAX_FETCHING = 3 * MAX_FETCHES_PER_USER  # versions that are fetched at the same time
 WORKER_STOP_TIMEOUT = 3.0  # seconds; the next start continues work that has not finished by then
 REQUEST_STOP_TIMEOUT = 5  # seconds that open requests have to finish when the server stops
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - browsers cannot open a wildcard address
 _PORT_ERRORS = (errno.EADDRINUSE, errno.EACCES)  # errors that another port can avoid
+TRANSFERS_INTERVAL = 1.0  # seconds after which transfers end of a version that another process deleted
 MAX_POLL_INTERVAL = 30.0  # seconds after which a worker looks for work without being woken
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[Welcome], o
     """Serve until SIGINT, SIGTERM or SIGHUP. Call `ready` once, when the server listens."""
     listener = _listen(host, port)
     workers: list[Worker] = []
-    service = open_service(settings, wake_workers=lambda: _wake(workers))
+    service = open_service(settings, wake_workers=lambda: _wake(workers), on_damage=_log_damage)
     service.renew_leases()
     interval = max(1.0, min(settings.limits.lease, settings.limits.upload_expiry, 2 * MAX_POLL_INTERVAL) / 2)
     runs = RunLocks(settings.data / "runs")  # `grid run` can also work on this folder without the server
@@ -78,13 +83,20 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[Welcome], o
         listener.close()
 
 
+@lru_cache(maxsize=1000)
+def _log_damage(what: str) -> None:
+    """Tell the operator once for each damaged file, however often it is requested."""
+    _log.error("%s and is not sent. Restore it from a backup.", what)
+
+
 def _workers(service: Service, runs: RunLocks, interval: float) -> list[Worker]:
     """Return the workers. Fetches have their own, because they can take a day and must not delay other work."""
     finish = service.finishing.finish_waiting
     return [
         *(Worker(f"finishing {n}", partial(finish, UPLOADED_KINDS), interval) for n in range(1, MAX_FINISHING + 1)),
-        *(Worker(f"fetching {n}", partial(finish, FETCHED_KINDS), interval) for n in range(1, MAX_FETCHING + 1)),
+        *(Worker(f"fetching {n}", partial(finish, FETCHED_KINDS), interval) for n in range(1, MAX_FETCHES + 1)),
         Worker("tidying", partial(service.tidy, runs.is_alive), interval),
+        Worker("ending transfers", service.end_readers_of_deleted, TRANSFERS_INTERVAL),
     ]
 
 
@@ -107,6 +119,7 @@ def _run(
     config = uvicorn.Config(
         _stoppable(app),
         http=partial(TimedProtocol, limits=ConnectionLimits.of_this_process()),  # type: ignore[arg-type]
+        ws="none",
         log_config=None,  # uvicorn then uses the log configuration of this process
         log_level="warning",
         access_log=False,
@@ -149,7 +162,7 @@ def _stoppable(app: FastAPI) -> Callable[[Scope, Receive, Send], Awaitable[None]
     """Return the app, without tracebacks in the log for requests that end early for a reason that is known.
 
     Those are cancelled when the server stops, or refused after their answer has begun, for example because a file is
-    damaged. uvicorn then closes the connection, so that the client sees that the answer is incomplete.
+    damaged. The connection is closed, so that the client sees that the answer is incomplete.
     """
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
@@ -157,9 +170,10 @@ def _stoppable(app: FastAPI) -> Callable[[Scope, Receive, Send], Awaitable[None]
             await app(scope, receive, send)
         except CancelledError:
             pass
-        except RuntimeError as error:  # of Starlette, whose answer had begun
-            if not isinstance(error.__cause__, Refusal):
+        except RuntimeError as error:
+            if not is_cut_short(error):
                 raise
+            await close_connection(scope, receive)
 
     return call
 

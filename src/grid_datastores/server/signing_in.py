@@ -59,25 +59,30 @@ class Attempts:
 
 
 class Links:
-    """Links that sign in once, within an hour. Only their digests are stored, in memory."""
+    """Links that sign in once, within an hour. Only their digests are stored, in memory.
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    A link also ends when `mark` of its user's id changes.
+    """
+
+    def __init__(self, clock: Callable[[], float], mark: Callable[[str], object] = lambda _user_id: None) -> None:
         self._clock = clock
-        self._users: dict[str, tuple[User, float]] = {}
+        self._mark = mark
+        self._users: dict[str, tuple[User, float, object]] = {}
         self._lock = Lock()
 
     def new(self, user: User) -> str:
         """Return the secret of a new link."""
         secret = secrets.token_urlsafe(32)
+        mark = self._mark(user.id)
         with self._lock:
-            self._users[secret_digest(secret)] = (user, self._clock() + LINK_LIFETIME)
+            self._users[secret_digest(secret)] = (user, self._clock() + LINK_LIFETIME, mark)
         return secret
 
     def user(self, secret: str) -> User:
         """Return the user whom the link signs in. Raises `NotSignedIn` if it was used or has expired."""
         with self._lock:
-            user, expires = self._users.get(secret_digest(secret), (None, 0.0))
-        if user is None or expires <= self._clock():
+            user, expires, mark = self._users.get(secret_digest(secret), (None, 0.0, None))
+        if user is None or expires <= self._clock() or self._mark(user.id) != mark:
             raise NotSignedIn("This link was already used or has expired. Sign in with your user name and key.")
         return user
 

@@ -19,6 +19,7 @@ from fastapi.security.base import SecurityBase
 
 from grid_datastores.domain.errors import NotFound, NotSignedIn
 from grid_datastores.domain.model import User
+from grid_datastores.domain.sign_ins import Client, SignInKind
 from grid_datastores.server.signing_in import Attempts, Links
 from grid_datastores.service import Service
 
@@ -28,7 +29,7 @@ _USER = "grid.user"  # in the scope of one request
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Signs the URLs of one user's parts and contents. A new API key of the user invalidates them."""
+    """Signs the URLs of one user's parts and contents. A new API key or signing key invalidates them."""
 
     key: bytes
 
@@ -51,7 +52,11 @@ class State:
     service: Service
     guide_url: str = ""
     attempts: Attempts = field(default_factory=lambda: Attempts(monotonic))
-    links: Links = field(default_factory=lambda: Links(monotonic))
+    links: Links = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the sign-in links, which end with a new key of their user, like signed URLs."""
+        object.__setattr__(self, "links", Links(monotonic, self.service.accounts.url_key))
 
     def signer(self, user_id: str) -> Signer:
         """Return what signs the user's URLs. For an unknown user, no signature is valid."""
@@ -125,6 +130,12 @@ def _signed_in(request: Request, state: State) -> User:
     if not name or not key:
         raise NotSignedIn("The user or the key is missing. Sign in with: grid login")
     return state.sign_in(request, name, key)
+
+
+def client_of(request: Request, kind: SignInKind) -> Client:
+    """Return what sends the request, for the list of sign-ins."""
+    address = request.client.host if request.client else ""
+    return Client(kind, address, request.headers.get("user-agent", ""))
 
 
 def check_cluster(cluster: str) -> None:

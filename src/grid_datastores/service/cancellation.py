@@ -1,4 +1,4 @@
-"""Cancels the fetch of a version that is deleted, fails, or outlives the process that fetches it."""
+"""Cancels the fetch of a version that is deleted, fails, gives way, or outlives the process that fetches it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from grid_datastores.domain.model import Phase
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable
 
     from grid_datastores.domain.model import Version
     from grid_datastores.service.context import Context
@@ -23,12 +24,22 @@ class Cancelled(Exception):
 
 
 class CancellationToken:
-    """Cancels the fetch of one version when the version is deleted or has failed, or when the process stops."""
+    """Cancels the fetch of one version when the version is deleted or has failed, or when the process stops.
 
-    def __init__(self, context: Context, version: Version, stopping: threading.Event) -> None:
+    It also cancels the fetch when `gives_way` says that another one needs its place.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        version: Version,
+        stopping: threading.Event,
+        gives_way: Callable[[Version], bool],
+    ) -> None:
         self._context = context
         self._version = version
         self._stopping = stopping
+        self._gives_way = gives_way
         self._next_poll = 0.0
 
     def check(self) -> None:
@@ -43,5 +54,5 @@ class CancellationToken:
         with suppress(Refusal):  # an unreadable catalog does not cancel anything: the next poll may succeed
             with self._context.catalog.read() as tx:
                 current = tx.versions.get(self._version.id)
-            if current is None or current.phase is not Phase.FETCHING:
+            if current is None or current.phase is not Phase.FETCHING or self._gives_way(self._version):
                 raise Cancelled

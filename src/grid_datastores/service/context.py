@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import NotFound
 from grid_datastores.domain.model import Quota
+from grid_datastores.service.readers import Readers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +37,8 @@ class Context:
     wake_workers: Callable[[], object]
     leases: Leases
     clock: Callable[[], datetime] = utc_now
+    readers: Readers = field(default_factory=Readers)
+    on_damage: Callable[[str], object] = lambda _what: None  # called whenever stored bytes are found damaged
 
     def quota(self, tx: Transaction, user: User) -> Quota:
         """Return how many versions the user has and how many they may have."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -15,10 +16,12 @@ from grid_datastores.domain.rules import can_become, can_finish_later
 from grid_datastores.domain.text import counted
 from grid_datastores.service.activity import NotifyingWriter
 from grid_datastores.service.cancellation import CancellationToken, Cancelled
+from grid_datastores.service.incidents import new_incident
+from grid_datastores.service.turns import Turns
 from grid_datastores.storage import Manifest, WithoutAttributes, pack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Generator, Iterator
     from contextlib import AbstractContextManager
 
     from grid_datastores.domain.model import Upload, Version
@@ -29,7 +32,6 @@ if TYPE_CHECKING:
 FETCHED_KINDS = frozenset(kind for kind in SourceKind if kind.is_fetched)  # which can take hours
 UPLOADED_KINDS = frozenset(SourceKind) - FETCHED_KINDS
 _IN_BACKGROUND = [phase for phase in Phase if phase.in_background]
-MAX_FETCHES_PER_USER = 2  # at once; fewer than there are workers, so that one user cannot occupy them all
 CLIENT_MANIFEST = "announced.jsonl"  # the object with the client's manifest, until it is verified
 
 
@@ -38,8 +40,7 @@ class Finishing:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._lock = threading.Lock()
-        self._in_progress: dict[str, Version] = {}
+        self._turns = Turns()
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -60,22 +61,41 @@ class Finishing:
         Several threads and processes can run this at once: each claims versions that no other has claimed. Raises the
         first error after it has tried all versions.
         """
-        with self._context.catalog.read() as tx:
-            versions = [version for phase in _IN_BACKGROUND for version in tx.versions.in_phase(phase)]
-            wanted = [version for version in versions if version.source.kind in kinds and only in (None, version.id)]
-            waiting = [(version, tx.users.get(version.owner_id)) for version in wanted]
         errors: list[BaseException] = []
-        for version, user in waiting:
-            if self._stopping.is_set():
-                break
-            try:
-                self._claim_and_finish(version, actor or (user.name if user else ""))
-            except (KeyboardInterrupt, SystemExit):
-                raise
-            except BaseException as error:  # one broken version must not block the next ones
-                errors.append(error)
+        with closing(self._to_finish(kinds, only)) as versions:
+            for version in versions:
+                if self._stopping.is_set():
+                    break
+                try:
+                    self._claim_and_finish(version, actor or self._owner_of(version))
+                except (KeyboardInterrupt, SystemExit):
+                    raise
+                except BaseException as error:  # one broken version must not block the next ones
+                    errors.append(error)
         if errors:
             raise errors[0]
+
+    def _to_finish(self, kinds: Collection[SourceKind], only: str | None) -> Generator[Version]:
+        """Yield each version to finish: the uploaded ones, oldest first, then the fetches, each when it has a place."""
+        yield from self._unfinished(UPLOADED_KINDS.intersection(kinds), only)
+        fetched, tried = FETCHED_KINDS.intersection(kinds), set[str]()
+        while fetched and (version := self._turns.take(self._unfinished(fetched, only), tried)):
+            tried.add(version.id)
+            try:
+                yield version
+            finally:
+                if self._turns.end(version):
+                    tried.remove(version.id)
+
+    def _unfinished(self, kinds: Collection[SourceKind], only: str | None = None) -> list[Version]:
+        with self._context.catalog.read() as tx:
+            versions = [version for phase in _IN_BACKGROUND for version in tx.versions.in_phase(phase)]
+        return [version for version in versions if version.source.kind in kinds and only in (None, version.id)]
+
+    def _owner_of(self, version: Version) -> str:
+        with self._context.catalog.read() as tx:
+            user = tx.users.get(version.owner_id)
+        return user.name if user else ""
 
     def publish(self, version: Version, manifest: Manifest, actor: str, note: str = "") -> Version:
         """Make the version available with the contents of the manifest, and return it.
@@ -83,8 +103,9 @@ class Finishing:
         If the version was deleted meanwhile, this queues its removal and returns it as it is. The history records
         `note`: a remark for the user on how the source was read.
         """
+        digest = ""
         with suppress(Cancelled):
-            self._context.storage.publish(version.id, manifest, lambda: self._locked(version.id))
+            digest = self._context.storage.publish(version.id, manifest, lambda: self._locked(version.id))
         with self._context.catalog.write() as tx:
             now = self._context.clock()
             current = tx.versions.get(version.id, lock=True)
@@ -94,7 +115,14 @@ class Finishing:
                 tx.versions.queue_removal(version.id, now)
                 return current or version
             size, count = manifest.size_bytes, len(manifest.files)
-            tx.versions.finish(version.id, size=size, files=count, fingerprint=manifest.fingerprint, at=now)
+            tx.versions.finish(
+                version.id,
+                size=size,
+                files=count,
+                fingerprint=manifest.fingerprint,
+                manifest_sha256=digest,
+                at=now,
+            )
             contents = f"{counted(count, 'file')}, {counted(size, 'byte')}"
             tx.versions.record(version.id, EventKind.UPLOADED, actor, f"{contents}; {note}" if note else contents, now)
             return tx.versions.get(version.id) or version
@@ -116,7 +144,7 @@ class Finishing:
             if version.phase is Phase.UPLOADING:
                 self._fail(version, "the upload was not finished in time", expired=True)
                 continue
-            with self._claim(version) as claimed:
+            with self._context.storage.claim(version.id) as claimed:
                 if claimed:
                     self._fail(version, "it was not fetched in time", expired=True)
 
@@ -124,9 +152,11 @@ class Finishing:
         if not self._context.storage.begun(version.id):
             self._fail(version, "its data is missing from storage")
             return
-        with self._claim(version) as claimed:
+        with self._context.storage.claim(version.id) as claimed:  # False if another thread or process has it
             if claimed:
                 self._finish(version, actor)
+            elif version.source.kind in FETCHED_KINDS:
+                self._turns.is_elsewhere(version)
 
     def _finish(self, version: Version, actor: str) -> None:
         with self._context.catalog.write() as tx:
@@ -144,11 +174,11 @@ class Finishing:
         except Refusal as error:
             if can_finish_later(version, error):
                 raise
-            self._fail(version, error.message)
+            self._fail(version, error.public_message)
         except (KeyboardInterrupt, SystemExit):
             raise
-        except BaseException:  # the version must not stay in its phase for ever
-            self._fail(version, "an internal error occurred; see the server's log")
+        except BaseException as error:  # the version must not stay in its phase for ever
+            self._fail(version, f"an internal error occurred: incident {new_incident(error)} in the server's log")
             raise
 
     def _build_manifest(self, version: Version) -> tuple[Manifest, str]:
@@ -186,8 +216,8 @@ class Finishing:
 
         storage = self._context.storage
         hosts = self._context.limits.allowed_hosts
-        token = CancellationToken(self._context, version, self._stopping)
-        limits = FetchLimits(check_cancelled=token.check)
+        token = CancellationToken(self._context, version, self._stopping, self._gives_way)
+        limits = FetchLimits(check_cancelled=token.check, on_progress=partial(self._turns.add, version))
         with self._context.catalog.read() as tx:
             source = replace(version.source, location=tx.versions.fetch_url(version.id) or version.source.location)
             user = tx.users.get(version.owner_id)
@@ -197,7 +227,7 @@ class Finishing:
             if version.source.kind is SourceKind.REFERENCE:
                 listed = [file for file in remote.files if isinstance(file, BucketFile)]
                 return Manifest.of(_reference_entry(file, number) for number, file in enumerate(listed, 1)), remote.note
-            packed = pack(remote.files, Sink(storage, version.id), lambda _: token.check())
+            packed = pack(remote.files, Sink(storage, version.id), limits.progress)
             manifest = Manifest.of((entry for _name, entries in packed for entry in entries), remote.folders)
         if not manifest.files:
             raise SourceFailed(f"{version.source.location} contains no file. A version needs at least one.")
@@ -216,26 +246,23 @@ class Finishing:
             tx.versions.record(version.id, EventKind.FAILED, "", why, now)
         self._context.wake_workers()
 
-    @contextmanager
-    def _claim(self, version: Version) -> Iterator[bool]:
-        with self._lock:
-            free = version.id not in self._in_progress and self._may_claim(version)
-            if free:
-                self._in_progress[version.id] = version
-        if not free:
-            yield False
-            return
-        try:
-            with self._context.storage.claim(version.id) as claimed:  # False if another process finishes it
-                yield claimed
-        finally:
-            with self._lock:
-                del self._in_progress[version.id]
+    def _gives_way(self, version: Version) -> bool:
+        """Return whether the fetch must give its place to another user's."""
+        if self._turns.must_judge():
+            self._turns.list(self._unfinished(FETCHED_KINDS))
+            self._put_back_slowest()
+        return self._turns.gives_way(version)
 
-    def _may_claim(self, version: Version) -> bool:
-        fetches = [taken for taken in self._in_progress.values() if taken.source.kind in FETCHED_KINDS]
-        theirs = [taken for taken in fetches if taken.owner_id == version.owner_id]
-        return version.source.kind in UPLOADED_KINDS or len(theirs) < MAX_FETCHES_PER_USER
+    def _put_back_slowest(self) -> None:
+        held_up = self._turns.held_up()
+        if held_up is None:
+            return
+        slowest, waiter = held_up
+        with self._context.storage.claim(waiter.id) as free:
+            if free:
+                self._turns.put_back(slowest)
+            else:
+                self._turns.is_elsewhere(waiter)
 
 
 def verify_contents(storage: Storage, version_id: str, manifest: Manifest) -> None:

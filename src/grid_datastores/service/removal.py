@@ -1,13 +1,15 @@
 """The removal: erases the bytes of deleted versions, then records the time (rule delete-removes-bytes).
 
 It works through the queue in the catalog, so the next process finishes the work of a killed one. Erasing is idempotent:
-two processes can erase the same version.
+two processes can erase the same version. It ends the readers of the version. While one still has a file open, the
+version stays queued: its bytes are erased, but this is not recorded yet.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -17,35 +19,44 @@ from grid_datastores.domain.text import os_reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
-    from grid_datastores.catalog import Catalog
     from grid_datastores.domain.model import Version, VersionRef
-    from grid_datastores.storage import Storage
+    from grid_datastores.service.context import Context
 
 _log = logging.getLogger(__name__)
 
 
-def run_removals(catalog: Catalog, storage: Storage, clock: Callable[[], datetime]) -> int:
-    """Erase all queued versions and return how many were erased. A version that cannot be erased stays queued."""
-    with catalog.read() as tx:
+_RETRY_INTERVAL = 1.0  # seconds, of a job that is not finished
+READERS_TIMEOUT = timedelta(minutes=2)  # after a deletion; then a reader that is stuck no longer delays the record
+
+
+def run_removals(context: Context) -> bool:
+    """Erase all queued versions. Return whether some stay queued, because they have readers or cannot be erased."""
+    with context.catalog.read() as tx:
         queued = tx.versions.queued_removals()
-    return sum(remove(version, catalog, storage, clock) for version in queued)
+    removed = [remove(version, context) for version in queued]
+    return not all(removed)
 
 
-def remove(version: Version, catalog: Catalog, storage: Storage, clock: Callable[[], datetime]) -> bool:
-    """Erase the bytes of a queued version. Return False if this failed and it stays queued.
+def remove(version: Version, context: Context) -> bool:
+    """Erase the bytes of a queued version. Return False if it stays queued: it has readers, or this failed.
 
     Enforces delete-removes-bytes.
     """
+    context.readers.end(version.id)
+    readable_until = version.deleted_at and version.deleted_at + READERS_TIMEOUT
     try:
-        storage.erase(version.id)
+        has_readers = context.storage.erase(
+            version.id, ignore_readers=not readable_until or context.clock() >= readable_until
+        )
     except OSError as error:
         _warn_once(version.ref, os_reason(error))
         return False
-    with catalog.write(frees_space=True) as tx:
-        if tx.versions.mark_bytes_gone(version.id, clock()):
-            tx.versions.record(version.id, EventKind.BYTES_GONE, "removal", "no byte is left", clock())
+    if has_readers:
+        return False
+    with context.catalog.write(frees_space=True) as tx:
+        if tx.versions.mark_bytes_gone(version.id, context.clock()):
+            tx.versions.record(version.id, EventKind.BYTES_GONE, "removal", "no byte is left", context.clock())
     return True
 
 
@@ -56,7 +67,10 @@ def _warn_once(ref: VersionRef, why: str) -> None:
 
 
 class Worker:
-    """A thread that runs a job at its start, whenever it is woken, and again after each interval (seconds)."""
+    """A thread that runs a job at its start, whenever it is woken, and again after each interval (seconds).
+
+    A job that returns True is not finished and runs again after at most a second.
+    """
 
     def __init__(self, name: str, job: Callable[[], object], interval: float) -> None:
         self._job = job
@@ -84,11 +98,12 @@ class Worker:
         self._thread.join(seconds)
 
     def _run(self) -> None:
+        unfinished = False
         while not self._stop.is_set():
-            self._work.wait(self._interval)
+            self._work.wait(min(_RETRY_INTERVAL, self._interval) if unfinished else self._interval)
             self._work.clear()
             try:
-                self._job()
+                unfinished = self._job() is True
             except Refusal as error:
                 _log.warning("%s failed and will be retried: %s", self._thread.name, error.message)
             except (KeyboardInterrupt, SystemExit):

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from grid_datastores.catalog import Catalog
+from grid_datastores.domain.errors import CatalogFailed
+from grid_datastores.domain.model import Phase
 from grid_datastores.service.accounts import Accounts
+from grid_datastores.service.catalog_check import check_catalog
 from grid_datastores.service.context import Context, utc_now
 from grid_datastores.service.copies import Copies
 from grid_datastores.service.deletion import Deletion
@@ -16,6 +19,7 @@ from grid_datastores.service.listing import Listing
 from grid_datastores.service.reading import Reading
 from grid_datastores.service.removal import run_removals
 from grid_datastores.service.uploads import Uploads
+from grid_datastores.service.user_removal import UserRemoval
 from grid_datastores.service.workloads import Workloads
 from grid_datastores.storage import LocalStorage
 from grid_datastores.system.clock import boot_id, running_time
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 
     from grid_datastores.domain.model import Workload
     from grid_datastores.settings import Settings
+    from grid_datastores.storage import Storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,7 @@ class Service:
 
     context: Context
     accounts: Accounts
+    user_removal: UserRemoval
     uploads: Uploads
     finishing: Finishing
     reading: Reading
@@ -57,23 +63,40 @@ class Service:
         self.context.leases.renew()
 
     def close(self) -> None:
-        """Close the catalog."""
+        """Close the catalog and release the storage."""
+        self.context.catalog.sync_log()
         self.context.catalog.close()
+        self.context.storage.release()
 
-    def tidy(self, is_alive: Callable[[Workload], bool] = lambda _run: False) -> None:
-        """End Runs and uploads that nobody continues, then erase secrets and the bytes of deleted versions.
+    def tidy(self, is_alive: Callable[[Workload], bool] = lambda _run: False) -> bool:
+        """End what has expired: Runs, uploads and sign-ins. Then erase secrets and the bytes of deleted versions.
 
         `is_alive` returns whether a Run without heartbeats still has a process. Such a Run gets a new lease.
+        Returns whether the removal of a version is not finished and should be retried soon.
         """
         self.context.leases.keep_time()
         self.workloads.end_expired_runs(is_alive)
         self.finishing.expire()
+        self.accounts.forget_expired_sign_ins()
         self.context.catalog.erase_secrets()
-        self.erase_deleted()
+        return self.erase_deleted()
 
-    def erase_deleted(self) -> None:
-        """Erase the bytes of every deleted version that still has some (rule delete-removes-bytes)."""
-        run_removals(self.context.catalog, self.context.storage, self.context.clock)
+    def erase_deleted(self) -> bool:
+        """Erase the bytes of every deleted version that still has some (rule delete-removes-bytes).
+
+        Before, the deletions become durable in the log: a catalog from a backup must not list a version without bytes.
+        Returns whether the removal of a version is not finished and should be retried soon.
+        """
+        self.context.catalog.sync_log()
+        return run_removals(self.context)
+
+    def end_readers_of_deleted(self) -> None:
+        """End this process's transfers of versions that any process has deleted."""
+        for version_id in self.context.readers.version_ids():
+            with self.context.catalog.read() as tx:
+                version = tx.versions.get(version_id)
+            if version is None or version.phase is Phase.DELETED:
+                self.context.readers.end(version_id)
 
 
 def open_service(
@@ -84,26 +107,34 @@ def open_service(
     boot: str | None = None,
     *,
     read_only: bool = False,
+    on_damage: Callable[[str], object] = lambda _what: None,
 ) -> Service:
     """Return the service on the settings' catalog and storage.
 
     The service calls `wake_workers` when `tidy` or `finishing.finish_waiting` has work. `running` returns the running
     time since `boot`, by default of this machine since its current boot. With `read_only`, nothing is changed and the
-    catalog must exist.
+    catalog must exist. It calls `on_damage` with a sentence whenever it finds stored bytes damaged. Raises
+    `CatalogFailed` if the catalog does not belong to the data, or is older.
     """
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not read_only:
         make_private(settings.data)
-    settings.scratch.mkdir(exist_ok=True)
-    catalog, limits = Catalog(settings.catalog, read_only=read_only), settings.limits
+    storage = open_storage(settings)
+    try:
+        catalog = _open_catalog(settings, storage, read_only=read_only)
+    except BaseException:
+        storage.release()
+        raise
+    limits = settings.limits
     leases = Leases(catalog, clock, running, boot_id() if boot is None else boot)
     if not catalog.read_only:
         leases.keep_time()
-    context = Context(catalog, LocalStorage(settings.data), settings.scratch, limits, wake_workers, leases, clock)
+    context = Context(catalog, storage, settings.scratch, limits, wake_workers, leases, clock, on_damage=on_damage)
     finishing = Finishing(context)
     return Service(
         context,
         Accounts(context),
+        UserRemoval(context),
         Uploads(context, finishing),
         finishing,
         Reading(context),
@@ -112,3 +143,28 @@ def open_service(
         Workloads(context),
         Copies(context),
     )
+
+
+def _open_catalog(settings: Settings, storage: Storage, *, read_only: bool) -> Catalog:
+    check_catalog(settings, storage)
+    settings.scratch.mkdir(exist_ok=True)
+    catalog = Catalog(settings.catalog, read_only=read_only)
+    try:
+        if not catalog.read_only:
+            catalog.keep_log(storage.log)
+    except BaseException:
+        catalog.close()
+        raise
+    return catalog
+
+
+def open_storage(settings: Settings, *, alone: bool = False) -> Storage:
+    """Return the settings' storage, in use until it is released. Raises a refusal if it is being repaired.
+
+    With `alone`, it raises a refusal if any other process uses it.
+    """
+    storage = LocalStorage(settings.data)
+    if not storage.hold(alone=alone):
+        user = "a server or another command uses" if alone else "grid admin check --repair works on"
+        raise CatalogFailed(f"Nothing was done, because {user} {settings.data}. Try again when it has ended.")
+    return storage

@@ -8,7 +8,16 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from grid_datastores.domain.errors import CatalogFailed, InvalidInput, NoSpace, NotFound, QuotaReached, UploadInvalid
+from grid_datastores.domain.errors import (
+    Busy,
+    CatalogFailed,
+    InvalidInput,
+    NoSpace,
+    NotFound,
+    QuotaReached,
+    Refusal,
+    UploadInvalid,
+)
 from grid_datastores.domain.model import EventKind, Source, SourceKind
 from grid_datastores.domain.naming import check_location, check_name, shown_location
 from grid_datastores.domain.rules import check_open, check_quota
@@ -23,7 +32,7 @@ from grid_datastores.storage.space import NO_SPACE_TO_FETCH, raising_no_space
 from grid_datastores.system.files import temporary_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import BinaryIO
 
     from grid_datastores.catalog import Transaction
@@ -56,10 +65,13 @@ class Uploads:
             quota = self._context.quota(tx, user)
             check_quota(quota, self._unused_versions(tx, user) if quota.full else ())
 
-    def begin(self, user: User, name: str, source: Source) -> Version:
+    def begin(
+        self, user: User, name: str, source: Source, before: Callable[[Version], object] = lambda _version: None
+    ) -> Version:
         """Create a version under the name, with the next number, that accepts data.
 
-        Raises `QuotaReached` and `InvalidInput`. Enforces version-per-upload.
+        Calls `before` with the version before it exists. Raises `QuotaReached` and `InvalidInput`. Enforces
+        version-per-upload.
         """
         check_name(name)
         _check_source(source)
@@ -76,28 +88,34 @@ class Uploads:
                 user.id, name, shown, now, active_at=active, expiry_seconds=expiry, fetch_url=fetch_url
             )
             tx.versions.record(version.id, EventKind.CREATED, user.name, shown.location, now)
-        try:
+            before(version)
+        with self._abandoning(user, version):
             self._context.storage.begin(version.id)
-        except BaseException:
-            self.abandon(user, version.id)
-            raise
         return version
+
+    @contextmanager
+    def _abandoning(self, user: User, version: Version) -> Iterator[None]:
+        """Abandon the version if the block fails. If the catalog refuses that, the version expires later."""
+        try:
+            yield
+        except BaseException:
+            with suppress(Refusal):
+                self.abandon(user, version.id)
+            raise
 
     def create(self, user: User, name: str, source: Source, files: Iterable[FileToPack]) -> Version:
         """Create an available version of these files and return it. If this fails, the version is abandoned."""
         version = self.begin(user, name, source)
-        try:
+        with self._abandoning(user, version):
             packed = pack(files, self.sink(user, version.id), lambda _count: None)
             manifest = Manifest.of(entry for _name, entries in packed for entry in entries)
             return self.publish(user, version.id, manifest)
-        except BaseException:
-            self.abandon(user, version.id)
-            raise
 
     def fetch(self, user: User, name: str, source: Source) -> Version:
         """Create a version whose data the server fetches in the background, and return it as it is now."""
         version = self.begin(user, name, source)
-        self.complete(user, version.id)
+        with self._abandoning(user, version):
+            self.complete(user, version.id)
         return version
 
     @contextmanager
@@ -109,6 +127,7 @@ class Uploads:
     def sink(self, user: User, version_id: str) -> ObjectSink:
         """Return the sink into which a client on this machine writes the version's objects."""
         activity = self.activity(user, version_id)
+        self._ensure_begun(user, version_id)
         return Sink(self._context.storage, version_id, lambda: self._open(user, version_id), activity.record)
 
     def activity(self, user: User, version_id: str) -> Activity:
@@ -138,6 +157,12 @@ class Uploads:
             tx.versions.mark_active(version_id, self._context.leases.now(tx))
             yield tx
 
+    def _ensure_begun(self, user: User, version_id: str) -> None:
+        """Prepare the version in storage, unless `begin` has: its process may have been killed in between."""
+        if not self._context.storage.begun(version_id):
+            with self._open(user, version_id):
+                self._context.storage.begin(version_id)
+
     def abandon(self, user: User, version_id: str) -> None:
         """Delete an unfinished version and erase its bytes. Its number stays used (rule version-number-unused)."""
         try:
@@ -145,8 +170,8 @@ class Uploads:
         except NoSpace:
             abandoned = self._mark_abandoned(user, version_id, erase_first=True)
         if abandoned:
-            with suppress(CatalogFailed, NoSpace):  # it stays queued for the removal
-                remove(abandoned, self._context.catalog, self._context.storage, self._context.clock)
+            with suppress(Busy, CatalogFailed, NoSpace):  # it stays queued for the removal
+                remove(abandoned, self._context)
 
     def _mark_abandoned(self, user: User, version_id: str, *, erase_first: bool = False) -> Version | None:
         """Mark an unfinished version as deleted and return it, or return None if it is finished.
@@ -274,6 +299,7 @@ class Uploads:
 
         Raises `UploadInvalid` if an object is incomplete, or if there is none.
         """
+        self._ensure_begun(user, version_id)
         with self._open(user, version_id) as tx:
             version = owned(tx, user, version_id)
             uploads = tx.versions.uploads(version_id)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Collection, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 import httpx
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 Resolve = Callable[[str, int], Sequence[str]]
 """Returns the IP addresses of a host for a port. Raises `OSError` if there are none."""
 
+REFUSAL_TIME = 0.5  # seconds after which a name is refused, whether it exists or not; most look-ups take less
 _GLOBAL_IPV6 = ip_network("2000::/3")
 # Blocks that Python 3.11 treats as global, but that IANA's registries list as special or that embed an IPv4 address.
 _NOT_PUBLIC = tuple(
@@ -55,23 +57,42 @@ def look_up(host: str, port: int) -> list[str]:
 def checked_addresses(host: str, port: int, allowed: Collection[str], resolve: Resolve) -> Sequence[str]:
     """Return the addresses of a host, if the server may connect to them.
 
-    Entries of `allowed` are "host" or "host:port" ("[::1]:80"). Raises `SourceFailed` if the host is not found, or if
-    any of its addresses is not public and the host is not allowed.
+    Entries of `allowed` are "host" or "host:port" ("[::1]:80"). Raises `SourceFailed` if an allowed host is not found.
+    For any other host, raises the same `SourceFailed` if it is not found and if one of its addresses is not public,
+    after the same time: the names in the server's network are nobody's business.
     """
     name = f"[{host}]" if ":" in host else host
-    try:
-        addresses = resolve(host, port)
-    except (OSError, UnicodeError) as error:
-        raise SourceFailed(f"The host {name} cannot be found.") from error
-    if not addresses:
-        raise SourceFailed(f"The host {name} cannot be found.")
     entries = {entry.lower() for entry in allowed}
-    if entries.isdisjoint({name.lower(), f"{name.lower()}:{port}"}) and not all(map(is_public, addresses)):
-        raise SourceFailed(
-            f"{name} is not a public address, so nothing was fetched. To allow it, set GRID_ALLOW_SOURCE_HOSTS"
-            " on the server (without a server, on this machine)."
-        )
-    return addresses
+    if not entries.isdisjoint({name.lower(), f"{name.lower()}:{port}"}):
+        if addresses := _resolved(host, port, resolve):
+            return addresses
+        raise SourceFailed(f"The host {name} cannot be found.")
+    refused_at = monotonic() + REFUSAL_TIME
+    addresses = _resolved(host, port, resolve)
+    if addresses and all(map(is_public, addresses)):
+        return addresses
+    if not _is_address(host):
+        sleep(max(0.0, refused_at - monotonic()))
+    raise SourceFailed(
+        f"{name} is not a public address, or it does not exist, so nothing was fetched. To allow it, set"
+        " GRID_ALLOW_SOURCE_HOSTS on the server (without a server, on this machine)."
+    )
+
+
+def _resolved(host: str, port: int, resolve: Resolve) -> Sequence[str]:
+    """Return the addresses, or none if the host is not found."""
+    try:
+        return resolve(host, port)
+    except (OSError, UnicodeError):
+        return ()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def check_bucket(location: str, user: str, allowed: Collection[AllowedBucket]) -> None:

@@ -18,8 +18,9 @@ from obstore.exceptions import BaseError, InvalidPathError, PreconditionError
 
 from grid_datastores.domain.errors import InvalidInput, SourceFailed
 from grid_datastores.sources.abort import abandon_on
+from grid_datastores.sources.limits import OBJECT_PROGRESS
 from grid_datastores.sources.parse import split_bucket
-from grid_datastores.sources.s3 import endpoint_host, open_store
+from grid_datastores.sources.s3 import open_store
 from grid_datastores.storage.manifest import check_path
 from grid_datastores.storage.packing import WithoutAttributes
 
@@ -119,6 +120,7 @@ class Bucket:
                 raise SourceFailed(f"{self._shown(file)} no longer exists.") from error
         if not _is_unchanged(meta, file) or len(data) != end - start:
             raise self._changed(file)
+        self._limits.on_progress(OBJECT_PROGRESS)
         if data:
             yield data
 
@@ -157,7 +159,7 @@ class Bucket:
         with self._bucket_errors():
             batches = iter(obstore.list(self._store, self._prefix or None, chunk_size=1000))
             while batch := self._waiting(lambda: next(batches, None)):
-                self._limits.check_cancelled()
+                self._limits.progress(len(batch) * OBJECT_PROGRESS)
                 for meta in batch:
                     count, size = count + 1, size + meta["size"]
                     self._limits.check_count(count)
@@ -185,6 +187,7 @@ class Bucket:
                 self._waiting(lambda: obstore.head(self._store, self._key(file)))
             except FileNotFoundError:
                 return True
+        self._limits.on_progress(OBJECT_PROGRESS)
         return False
 
     def _key(self, file: BucketFile) -> str:
@@ -236,7 +239,7 @@ def _describe(error: Exception, bucket: str, location: str) -> str:
     if status:
         return f"{bucket[0].upper()}{bucket[1:]} answered {status}{f' ({code})' if code else ''}."
     return (
-        f"{bucket[0].upper()}{bucket[1:]} cannot be reached at {endpoint_host()}."
+        f"{bucket[0].upper()}{bucket[1:]} cannot be reached."
         " Check AWS_ENDPOINT_URL, AWS_REGION and the network of the machine that fetches it."
     )
 

@@ -84,6 +84,7 @@ def _save(
     size = 0
     for chunk in response.iter_raw():
         check()
+        limits.on_progress(len(chunk))
         size += len(chunk)
         if size > limits.download_bytes:
             raise _too_large(shown, limits)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from grid_datastores.domain.errors import InvalidInput, SourceFailed
+from grid_datastores.domain.errors import InvalidInput, Refusal, SourceFailed
 from grid_datastores.storage.manifest import check_path
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from grid_datastores.sources.limits import FetchLimits
     from grid_datastores.storage.packing import FileToPack
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 _ABSOLUTE = re.compile(r"/|\\|[A-Za-z]:[/\\]")
 _TIMES = range(2**63)  # nanoseconds since the epoch that a file system can store
 _MAX_SHOWN = 60  # characters of a path in a message
+_ERRORS_OF_DATA = (None, errno.EINVAL)  # of an `OSError`: raised by Python, or for a position that no file has
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class ArchiveNames:
     def add_file(self, name: str) -> str:
         """Return the path, inside a version, of the file that the archive calls `name`. Raises `SourceFailed`."""
         path = self._path(name)
+        if name.endswith("/"):
+            raise SourceFailed(f"The archive contains {quoted(name)} as a file and as a folder.")
         if path in self._files:
             raise SourceFailed(f"The archive contains {quoted(path)} twice.")
         self._files.add(path)
@@ -75,6 +80,8 @@ class ArchiveNames:
         if _ABSOLUTE.match(name):
             raise SourceFailed(f"The archive contains an absolute path, {quoted(name)}.")
         path = normalized_path(name)
+        if not path:
+            raise SourceFailed(f"The archive contains {quoted(name)}, which is not the name of a file.")
         if ".." in path.split("/"):
             raise SourceFailed(f"The archive contains a path that leads outside it, {quoted(name)}.")
         try:
@@ -95,6 +102,22 @@ class ArchiveNames:
     def _check_one_kind(self, path: str) -> None:
         if path in self._files and (path in self._folders or path in self._parents):
             raise SourceFailed(f"The archive contains {quoted(path)} as a file and as a folder.")
+
+
+@contextmanager
+def reading_archive(refusal: Callable[[], SourceFailed]) -> Iterator[None]:
+    """Raise this refusal for whatever Python's readers of archives raise because of the bytes in the block.
+
+    They raise exceptions of many kinds for bytes that they do not expect. The disk's errors stay what they are.
+    """
+    try:
+        yield
+    except Refusal:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno not in _ERRORS_OF_DATA:
+            raise
+        raise refusal() from error
 
 
 def storable_time(nanoseconds: int) -> int | None:

@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 
 _MIB = 1024 * 1024
 _GIB = 1024 * _MIB
+OBJECT_PROGRESS = 4096  # bytes that each object of a bucket counts for, because small ones take a request, too
 
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
     """The maximums: sizes in bytes, times in seconds.
 
-    `check_cancelled` is called for every chunk; its error ends the fetch.
+    `check_cancelled` is called for every chunk; its error ends the fetch. `on_progress` gets the number of bytes that
+    arrived or were unpacked.
     """
 
     download_bytes: int = 100 * _GIB
@@ -35,6 +37,12 @@ class FetchLimits:
     ratio: int = 1000  # unpacked bytes per packed byte; deflate reaches at most 1032
     ratio_from: int = 10 * _GIB  # unpacked bytes; smaller archives may have any ratio
     check_cancelled: Callable[[], object] = lambda: None
+    on_progress: Callable[[int], object] = lambda _: None
+
+    def progress(self, size: int) -> None:
+        """Record that so many bytes arrived or were unpacked. Raises the error of `check_cancelled`."""
+        self.on_progress(size)
+        self.check_cancelled()
 
     def check_total(self, size: int) -> None:
         """Raise `SourceFailed` if the files are too large together."""

@@ -38,10 +38,12 @@ class LocalFile:
         except OSError as error:
             raise _unreadable(self.location, error) from error
         try:
-            read = 0
-            while chunk := os.read(descriptor, min(_CHUNK, self.size - read + 1)):
+            read, asked, chunk = 0, 0, b""
+            while len(chunk) == asked or read < self.size:  # fewer bytes than asked for, at its size: the file's end
+                asked = min(_CHUNK, self.size - read + 1)
+                chunk = os.read(descriptor, asked)
                 read += len(chunk)
-                if read > self.size:
+                if not chunk or read > self.size:
                     break
                 yield chunk
             now = os.fstat(descriptor)

@@ -69,12 +69,6 @@ def open_store(bucket: str, limits: FetchLimits) -> S3Store:
         raise SourceFailed(f"{names} is invalid. Correct it {_WHERE}.") from error
 
 
-def endpoint_host() -> str:
-    """Return the host of the service, without credentials in its address."""
-    endpoint = urlsplit(_first_set(_ENDPOINTS))
-    return endpoint.netloc.rpartition("@")[2] or "AWS"
-
-
 def _check_endpoints() -> None:
     for name in _ENDPOINTS:
         if name in os.environ and not _is_address(os.environ[name]):

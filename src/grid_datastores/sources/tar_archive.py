@@ -5,14 +5,20 @@ from __future__ import annotations
 import gzip
 import os
 import tarfile
-import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from grid_datastores.domain.errors import SourceFailed
-from grid_datastores.sources.entries import ArchiveContents, ArchiveNames, normalized_path, quoted, storable_time
+from grid_datastores.sources.entries import (
+    ArchiveContents,
+    ArchiveNames,
+    normalized_path,
+    quoted,
+    reading_archive,
+    storable_time,
+)
 from grid_datastores.storage.packing import CHUNK
 from grid_datastores.storage.space import NO_SPACE_TO_FETCH, raising_no_space
 from grid_datastores.system.files import temporary_file
@@ -27,7 +33,6 @@ _MAX_HEADER_BYTES = 256 * 1024  # of all headers of one file together; tarfile r
 _MAX_GLOBAL_HEADERS = 100
 _EXECUTE = 0o111
 _MAX_SECONDS = 2**40  # since the epoch: beyond the range of file systems, and small enough to multiply
-_DAMAGE = (tarfile.TarError, EOFError, ValueError, ArithmeticError, LookupError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,29 +84,33 @@ def open_tar_gz(file: BinaryIO, size: int, scratch: Path, limits: FetchLimits) -
 def _gunzip(file: BinaryIO, size: int, plain: BinaryIO, limits: FetchLimits) -> None:
     unpacked = 0
     file.seek(0)
-    try:
-        with gzip.GzipFile(fileobj=file) as source:
-            while chunk := source.read(CHUNK):
-                limits.check_cancelled()
-                unpacked += len(chunk)
-                limits.check_unpacked(unpacked, size)
-                with raising_no_space(NO_SPACE_TO_FETCH):
-                    plain.write(chunk)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise SourceFailed("The .tar.gz is truncated or damaged and cannot be unpacked.") from error
+    with gzip.GzipFile(fileobj=file) as source:
+        while chunk := _next_chunk(source):
+            limits.progress(len(chunk))
+            unpacked += len(chunk)
+            limits.check_unpacked(unpacked, size)
+            with raising_no_space(NO_SPACE_TO_FETCH):
+                plain.write(chunk)
     with raising_no_space(NO_SPACE_TO_FETCH):
         plain.flush()
+
+
+def _next_chunk(source: gzip.GzipFile) -> bytes:
+    with reading_archive(
+        lambda: SourceFailed("The .tar.gz is truncated or damaged and cannot be unpacked."),
+    ):
+        return source.read(CHUNK)
 
 
 def _files(plain: BinaryIO, names: ArchiveNames, limits: FetchLimits) -> Iterator[TarredFile]:
     bounded, last, pieces = _BoundedHeaders(plain), -1, 0
     earlier: dict[str, TarredFile] = {}
-    with _tar_errors():
+    with reading_archive(_damaged):
         archive = tarfile.open(fileobj=cast("BinaryIO", bounded), mode="r:", encoding="utf-8", errors="surrogateescape")  # noqa: SIM115
     while True:
         end = archive.offset
         bounded.bytes_left = _MAX_HEADER_BYTES
-        with _tar_errors():
+        with reading_archive(_damaged):
             member = archive.next()
         if member is None:
             break
@@ -110,7 +119,7 @@ def _files(plain: BinaryIO, names: ArchiveNames, limits: FetchLimits) -> Iterato
             raise _damaged()
         last = member.offset
         archive.members.clear()  # type: ignore[attr-defined]  # tarfile would collect them all
-        if member.isdir():
+        if member.isdir() or (member.isreg() and member.name.endswith("/") and not member.size):
             names.add_folder(member.name)
         else:
             file = _file(member, names, plain, earlier)
@@ -195,14 +204,6 @@ class _BoundedHeaders:
         if self.bytes_left < 0:
             raise _damaged()
         return self._file.read(size)
-
-
-@contextmanager
-def _tar_errors() -> Iterator[None]:
-    try:
-        yield
-    except _DAMAGE as error:
-        raise _damaged() from error
 
 
 def _damaged() -> SourceFailed:

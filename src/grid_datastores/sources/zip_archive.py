@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import stat
-import struct
 import zipfile
-import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from grid_datastores.domain.errors import SourceFailed
-from grid_datastores.sources.entries import ArchiveContents, ArchiveNames, quoted
+from grid_datastores.sources.entries import ArchiveContents, ArchiveNames, quoted, reading_archive
 from grid_datastores.sources.zip_fields import is_executable, modified
 from grid_datastores.sources.zip_names import read_names
 from grid_datastores.storage.packing import CHUNK
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
 _ENCRYPTED = 0x1 | 0x40
 # Python limits how much these two unpack at a time. bzip2 and LZMA unpack a whole block of any size into memory.
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, NotImplementedError, RuntimeError)
 _MAX_DIRECTORY_BYTES = 256 * 1024 * 1024  # of the table of contents, which zipfile reads into memory
 _LOCAL_HEADER_SIZE = 30
 
@@ -43,13 +40,10 @@ class ZippedFile:
     def chunks(self) -> Iterator[bytes]:
         """Yield the content, checked against its CRC. Raises `SourceFailed` if it is damaged."""
         left = self.size
-        try:
-            with self.archive.open(self.info) as file:
-                while chunk := file.read(CHUNK):
-                    left -= len(chunk)
-                    yield chunk
-        except _DAMAGE as error:
-            raise _damaged(self.path) from error
+        with reading_archive(lambda: _damaged(self.path)), self.archive.open(self.info) as file:
+            while chunk := file.read(CHUNK):
+                left -= len(chunk)
+                yield chunk
         if left:
             raise _damaged(self.path)
 
@@ -61,22 +55,28 @@ def open_zip(file: BinaryIO, size: int, limits: FetchLimits) -> Iterator[Archive
     The sizes are those in the zip. Reading yields exactly that many bytes, or raises `SourceFailed`.
     """
     bounded = _BoundedZip(file, limits)
-    try:
+    with reading_archive(_unreadable):
         archive = zipfile.ZipFile(bounded)
-    except _DAMAGE as error:
-        raise SourceFailed("The zip is truncated or damaged: its table of contents cannot be read.") from error
     bounded.opening = False
     with archive:
-        names, read = ArchiveNames(limits), read_names(archive.infolist())
-        files: list[ZippedFile] = []
-        for info, name in zip(archive.infolist(), read.names, strict=True):
-            info.filename = name
-            if not _is_folder(info, names):
-                path = names.add_file(name)
-                files.append(ZippedFile(path, info.file_size, is_executable(info), modified(info), archive, info))
-        limits.check_unpacked(sum(found.size for found in files), size)
-        _check_no_overlap([found.info for found in files])
-        yield ArchiveContents(files, names.empty_folders(), read.note)
+        names = ArchiveNames(limits)
+        with reading_archive(_unreadable):
+            files, note = _files(archive, names)
+            limits.check_unpacked(sum(found.size for found in files), size)
+            _check_no_overlap([found.info for found in files])
+        yield ArchiveContents(files, names.empty_folders(), note)
+
+
+def _files(archive: zipfile.ZipFile, names: ArchiveNames) -> tuple[list[ZippedFile], str]:
+    """Return the files, and the note on how their names were decoded."""
+    read = read_names(archive.infolist())
+    files: list[ZippedFile] = []
+    for info, name in zip(archive.infolist(), read.names, strict=True):
+        info.filename = name
+        if not _is_folder(info, names):
+            path = names.add_file(name)
+            files.append(ZippedFile(path, info.file_size, is_executable(info), modified(info), archive, info))
+    return files, read.note
 
 
 class _BoundedZip:
@@ -108,7 +108,7 @@ def _is_folder(info: zipfile.ZipInfo, names: ArchiveNames) -> bool:
         )
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise SourceFailed(f"The archive contains {quoted(info.filename)}, which is neither a file nor a folder.")
-    if info.is_dir() or kind == stat.S_IFDIR:
+    if info.filename.endswith("/") or kind == stat.S_IFDIR:
         if info.file_size:
             raise SourceFailed(f"The archive contains {quoted(info.filename)} as a file and as a folder.")
         names.add_folder(info.filename)
@@ -129,6 +129,10 @@ def _check_no_overlap(infos: list[zipfile.ZipInfo]) -> None:
         if info.header_offset < end:
             raise SourceFailed(f"The zip stores {quoted(previous)} and {quoted(info.filename)} in the same bytes.")
         end, previous = info.header_offset + _LOCAL_HEADER_SIZE + info.compress_size, info.filename
+
+
+def _unreadable() -> SourceFailed:
+    return SourceFailed("The zip is truncated or damaged: its table of contents cannot be read.")
 
 
 def _damaged(path: str) -> SourceFailed:

@@ -1,7 +1,7 @@
 """Store the bytes of versions as objects. Each object belongs to exactly one version."""
 
 from grid_datastores.storage.local import LocalStorage, raising_damaged
-from grid_datastores.storage.manifest import Manifest, check_path, read_files
+from grid_datastores.storage.manifest import Manifest, check_path, fingerprint_of, read_files
 from grid_datastores.storage.packing import (
     CHUNK,
     FileToPack,
@@ -9,12 +9,12 @@ from grid_datastores.storage.packing import (
     WithoutAttributes,
     Writer,
     pack,
-    tar_folder,
-    tar_header,
 )
 from grid_datastores.storage.protocol import Assembled, Storage
+from grid_datastores.storage.tar_headers import BLOCK, tar_folder, tar_header
 
 __all__ = [
+    "BLOCK",
     "CHUNK",
     "Assembled",
     "FileToPack",
@@ -25,6 +25,7 @@ __all__ = [
     "WithoutAttributes",
     "Writer",
     "check_path",
+    "fingerprint_of",
     "pack",
     "raising_damaged",
     "read_files",

@@ -9,29 +9,33 @@ import errno
 import os
 import re
 import shutil
+import stat
 from collections import Counter
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from hashlib import md5
+from hashlib import md5, sha256
 from typing import TYPE_CHECKING, BinaryIO
+from weakref import finalize
 
 from grid_datastores.domain.errors import Damaged, InvalidInput, NotFound
 from grid_datastores.domain.model import ETAG
+from grid_datastores.storage.log import LocalLog
 from grid_datastores.storage.manifest import Manifest
 from grid_datastores.storage.packing import CHUNK
 from grid_datastores.storage.space import NO_SPACE_TO_STORE, raising_no_space
-from grid_datastores.system.file_locks import try_lock
+from grid_datastores.system.file_locks import try_lock, try_shared_lock
 from grid_datastores.system.files import atomic_write, sync_folder, temporary_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from grid_datastores.storage.protocol import Guard
+    from grid_datastores.storage.protocol import Guard, Log
 
 _MANIFEST = "manifest.jsonl"
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,99}")
 _READ_ONLY = 0o444
+_WRITABLE = 0o600
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +63,31 @@ class LocalStorage:
     def __init__(self, root: Path) -> None:
         self._root = _versions_folder(root)
         self._root.mkdir(parents=True, exist_ok=True)
+        self._release: Callable[[], object] = lambda: None
+        self.log: Log = LocalLog(root / "log")
 
     @staticmethod
     def exists_in(root: Path) -> bool:
         """Return whether the storage exists, so that opening it creates nothing."""
         return _versions_folder(root).is_dir()
+
+    def hold(self, *, alone: bool = False) -> bool:
+        """See `Storage`. Best effort: some network file systems have no locks for folders."""
+        folder = os.open(self._root, os.O_RDONLY)
+        self._release = finalize(self, os.close, folder)
+        try:
+            held = try_lock(folder) if alone else try_shared_lock(folder)
+        except OSError:
+            return True
+        if not held:
+            self.release()
+        return held
+
+    def release(self) -> None:
+        self._release()
+
+    def begun_versions(self) -> set[str]:
+        return {path.name for path in self._root.iterdir()}
 
     def begin(self, version_id: str) -> None:
         with raising_no_space(NO_SPACE_TO_STORE):
@@ -146,16 +170,17 @@ class LocalStorage:
         version_id: str,
         manifest: Manifest,
         guard: Guard = nullcontext,
-    ) -> None:
-        listed = {file.object for file in manifest.files} | {_MANIFEST}
+    ) -> str:
+        listed, encoded = {file.object for file in manifest.files} | {_MANIFEST}, manifest.encode()
         self._set_attributes(version_id, manifest)
         self.sync(version_id)  # before the manifest, which must not list an object that a crash can lose
         with self.new_object(version_id, _MANIFEST, guard) as target:
-            target.write(manifest.encode())
+            target.write(encoded)
         for path in self._folder(version_id).iterdir():
             if path.name not in listed:
                 path.unlink(missing_ok=True)
         sync_folder(self._folder(version_id))
+        return sha256(encoded).hexdigest()
 
     def _set_attributes(self, version_id: str, manifest: Manifest) -> None:
         """Set the time and permissions of each object that is exactly one file, because Runs link to it."""
@@ -183,10 +208,12 @@ class LocalStorage:
 
     def manifest_chunks(self, version_id: str) -> Iterator[bytes]:
         try:
-            file = (self._folder(version_id) / _MANIFEST).open("rb")
+            file = _open(self._folder(version_id) / _MANIFEST)
         except FileNotFoundError as error:
             raise Damaged("The data of this version is missing from storage.") from error
-        return _chunks_of_lines(file)
+        with file:
+            while lines := file.readlines(CHUNK):
+                yield b"".join(lines)
 
     def local_path(self, version_id: str, name: str) -> Path:
         return self._folder(version_id) / _checked_name(name)
@@ -200,7 +227,7 @@ class LocalStorage:
     def read(self, version_id: str, name: str, offset: int = 0, size: int | None = None) -> Iterator[bytes]:
         left = self.size(version_id, name) - offset if size is None else size
         try:
-            file = (self._folder(version_id) / _checked_name(name)).open("rb")
+            file = _open(self._folder(version_id) / _checked_name(name))
         except FileNotFoundError as error:
             raise Damaged(f"The stored object {name} is missing.") from error
         with file:
@@ -212,10 +239,13 @@ class LocalStorage:
                 left -= len(chunk)
                 yield chunk
 
-    def erase(self, version_id: str) -> None:
+    def erase(self, version_id: str, *, ignore_readers: bool = False) -> bool:
         folder = self._folder(version_id)
         while folder.exists():  # an upload may add a part at the same time
             try:
+                erased = [_erase_file(path, ignore_readers=ignore_readers) for path in folder.iterdir()]
+                if not all(erased):
+                    return True
                 shutil.rmtree(folder)
             except FileNotFoundError:
                 continue
@@ -223,6 +253,7 @@ class LocalStorage:
                 if error.errno != errno.ENOTEMPTY:
                     raise
         sync_folder(self._root)
+        return False
 
     def _folder(self, version_id: str) -> Path:
         return self._root / _checked_name(version_id)
@@ -237,10 +268,55 @@ def raising_damaged() -> Iterator[None]:
         raise Damaged("The list of files of this version is damaged in storage.") from error
 
 
-def _chunks_of_lines(file: BinaryIO) -> Iterator[bytes]:
-    with file:
-        while lines := file.readlines(CHUNK):
-            yield b"".join(lines)
+def _open(path: Path) -> BinaryIO:
+    """Open a stored file for reading. The lock, which lasts until it is closed, tells `_erase_file` of its reader.
+
+    Raises `FileNotFoundError` also while the file is being erased.
+    """
+    file = path.open("rb")
+    if not try_shared_lock(file.fileno()):
+        file.close()
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    return file
+
+
+def _erase_file(path: Path, *, ignore_readers: bool) -> bool:
+    """Erase the bytes of a file, so that also processes that have it open cannot read them, then unlink it.
+
+    Returns False, and leaves the empty file, while it has readers. They are recognized by their locks. A file that has
+    another name, for example in a backup made of hard links, keeps its bytes. What is no file stays.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:  # what cannot be opened has to be unlinked as it is
+        return True
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            return True
+        if status.st_nlink == 1:
+            _truncate(path, descriptor)
+        if not ignore_readers and _has_readers(descriptor):
+            return False
+        path.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _truncate(path: Path, descriptor: int) -> None:
+    with suppress(OSError):  # for example because the file belongs to another user; then it is only unlinked
+        os.fchmod(descriptor, _WRITABLE)
+        with path.open("r+b") as file:
+            file.truncate(0)
+
+
+def _has_readers(descriptor: int) -> bool:
+    """Return whether a reader has locked the open file. Where the file system has no locks, nothing is known."""
+    try:
+        return not try_lock(descriptor)
+    except OSError:
+        return False
 
 
 def _size(path: Path) -> int:

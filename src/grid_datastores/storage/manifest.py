@@ -73,10 +73,7 @@ class Manifest:
     @property
     def fingerprint(self) -> str:
         """Return the SHA-256 of the sorted paths, sizes and contents in hexadecimal. Attributes are not included."""
-        digest = sha256()
-        for file in self.files:
-            digest.update(f"{json.dumps(file.path)} {file.size} {file.sha256}\n".encode())
-        return digest.hexdigest()
+        return fingerprint_of(self.files)
 
     def encode(self) -> bytes:
         """Return the manifest in its stored format. See this module's docstring."""
@@ -93,6 +90,14 @@ class Manifest:
         rows = list(_parse_lines(data.splitlines()))
         folders = [row for row in rows if isinstance(row, str)]
         return cls._sorted((row for row in rows if isinstance(row, FileEntry)), folders)
+
+
+def fingerprint_of(files: Iterable[FileEntry]) -> str:
+    """Return the fingerprint of these files, which must be sorted by path. See `Manifest.fingerprint`."""
+    digest = sha256()
+    for file in files:
+        digest.update(f"{json.dumps(file.path)} {file.size} {file.sha256}\n".encode())
+    return digest.hexdigest()
 
 
 def read_files(chunks: Iterable[bytes]) -> Iterator[FileEntry]:

@@ -6,12 +6,12 @@ client packs before it uploads; an embedded upload packs directly into storage.
 
 from __future__ import annotations
 
-import tarfile
 from hashlib import sha256
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
 from grid_datastores.domain.model import FileEntry
+from grid_datastores.storage.tar_headers import BLOCK, RECORD, tar_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 LARGE_FILE = 1024 * 1024  # bytes; a file of this size or more becomes an object of its own
 PACK_SIZE = 64 * 1024 * 1024  # bytes; a pack of this size or more takes no further file
 CHUNK = 1024 * 1024  # bytes read at a time
-_BLOCK = tarfile.BLOCKSIZE
 
 
 class Writer(Protocol):
@@ -113,7 +112,7 @@ def _objects(files: Iterable[FileToPack]) -> Iterator[tuple[str, list[FileToPack
             yield next(singles), [file], file.size
             continue
         small.append(file)
-        pack_size += file.size + 2 * _BLOCK
+        pack_size += file.size + 2 * BLOCK
         if pack_size >= PACK_SIZE:
             yield next(packs), small, None
             small, pack_size = [], 0
@@ -130,16 +129,38 @@ def _write_pack(
 ) -> list[FileEntry]:
     entries: list[FileEntry] = []
     offset = 0
+    batches = _BatchWriter(target)
     for file in files:
         header = tar_header(file)
-        target.write(header)
+        batches.write(header)
         offset += len(header)
-        entries.append(_copy(file, name, offset, target, progress))
-        padding = -file.size % _BLOCK
-        target.write(bytes(padding))
+        entries.append(_copy(file, name, offset, batches, progress))
+        if padding := -file.size % BLOCK:
+            batches.write(bytes(padding))
         offset += file.size + padding
-    target.write(bytes(-(offset + 2 * _BLOCK) % tarfile.RECORDSIZE + 2 * _BLOCK))
+    batches.write(bytes(-(offset + 2 * BLOCK) % RECORD + 2 * BLOCK))
+    batches.flush()
     return entries
+
+
+class _BatchWriter:
+    """Passes on many small pieces in one write."""
+
+    def __init__(self, target: Writer) -> None:
+        self._target = target
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def write(self, data: bytes, /) -> None:
+        self._pieces.append(data)
+        self._size += len(data)
+        if self._size >= CHUNK:
+            self.flush()
+
+    def flush(self) -> None:
+        self._target.write(b"".join(self._pieces))
+        self._pieces.clear()
+        self._size = 0
 
 
 def _copy(file: FileToPack, name: str, offset: int, target: Writer, progress: Callable[[int], object]) -> FileEntry:
@@ -149,20 +170,3 @@ def _copy(file: FileToPack, name: str, offset: int, target: Writer, progress: Ca
         target.write(chunk)
         progress(len(chunk))
     return FileEntry(file.path, file.size, digest.hexdigest(), name, offset, file.executable, file.modified)
-
-
-def tar_header(file: FileToPack | FileEntry) -> bytes:
-    """Return the tar header of a file. The time is in whole seconds and not before 1970."""
-    info = tarfile.TarInfo(file.path)
-    info.size = file.size
-    info.mode = 0o755 if file.executable else 0o644
-    info.mtime = max(0, (file.modified or 0) // 10**9)
-    return info.tobuf(tarfile.PAX_FORMAT)
-
-
-def tar_folder(path: str) -> bytes:
-    """Return the tar header of an empty folder."""
-    info = tarfile.TarInfo(path)
-    info.type = tarfile.DIRTYPE
-    info.mode = 0o755
-    return info.tobuf(tarfile.PAX_FORMAT)

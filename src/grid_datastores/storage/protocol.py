@@ -9,10 +9,11 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from grid_datastores.domain.log import LogEntry
     from grid_datastores.storage.manifest import Manifest
     from grid_datastores.storage.packing import Writer
 
@@ -33,6 +34,28 @@ class Assembled(Protocol):
         """Erase the object, unless it was committed."""
 
 
+class Log(Protocol):
+    """The storage's log, which only its catalog continues. See `domain.log`."""
+
+    def last(self) -> AbstractContextManager[LogEntry | None]:
+        """Yield the last entry, or None if there is no log. No process can continue the log until the context ends."""
+
+    def extend(self, entries_after: Callable[[LogEntry | None], Sequence[LogEntry]]) -> LogEntry | None:
+        """Append the entries that follow the last one, and return the last entry. They are durable after `sync`.
+
+        Calls `entries_after` with the last entry. No other process can continue the log meanwhile.
+        """
+
+    def sync(self) -> None:
+        """Make all entries durable."""
+
+    def entries(self) -> Iterator[LogEntry]:
+        """Yield all entries. Raises `Damaged` if one is damaged that is not the last."""
+
+    def replace(self, entries: Iterable[LogEntry]) -> None:
+        """Replace the log by these entries, durably and atomically."""
+
+
 class Storage(Protocol):
     """Stores the objects of versions. Users cannot choose the names of objects.
 
@@ -40,6 +63,22 @@ class Storage(Protocol):
     `NoSpace` and store nothing. Writers enter `guard` while they name the object. If `guard` raises an exception,
     nothing changes.
     """
+
+    @property
+    def log(self) -> Log:
+        """The log of versions that were created and deleted."""
+
+    def hold(self, *, alone: bool = False) -> bool:
+        """Mark the storage as in use until `release`. Return False if another process repairs it.
+
+        With `alone`, nothing else may use it: return False if another process does.
+        """
+
+    def release(self) -> None:
+        """End `hold`. Does nothing if the storage is not held."""
+
+    def begun_versions(self) -> set[str]:
+        """Return the ids of all versions that were begun and not erased."""
 
     def begin(self, version_id: str) -> None:
         """Prepare the version durably, so that objects can be written until the version is erased."""
@@ -99,10 +138,10 @@ class Storage(Protocol):
         version_id: str,
         manifest: Manifest,
         guard: Guard = nullcontext,
-    ) -> None:
+    ) -> str:
         """Store the manifest durably and atomically, which completes the version (rule version-complete).
 
-        Erases all objects that the manifest does not list.
+        Erases all objects that the manifest does not list. Returns the SHA-256 of the stored manifest.
         """
 
     def published_manifest(self, version_id: str) -> Manifest | None:
@@ -117,5 +156,9 @@ class Storage(Protocol):
     def manifest_chunks(self, version_id: str) -> Iterator[bytes]:
         """Yield the encoded manifest in chunks of whole lines. Raises `Damaged` if it is missing."""
 
-    def erase(self, version_id: str) -> None:
-        """Erase every byte of the version (rule delete-removes-bytes). Does nothing if it is already erased."""
+    def erase(self, version_id: str, *, ignore_readers: bool = False) -> bool:
+        """Erase every byte of the version (rule delete-removes-bytes). Does nothing if it is already erased.
+
+        Readers of the version find its data shortened. Returns True while one still has a file open, unless they are to
+        be ignored: then no byte is left, but the version is not erased completely.
+        """

@@ -38,9 +38,28 @@ def try_lock(descriptor: int) -> bool:
     return True
 
 
+def try_shared_lock(descriptor: int) -> bool:
+    """Hold a shared lock on an open file until it is closed. Return False if another holds an exclusive one.
+
+    Where the file system has no locks, this does nothing and returns True.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def wait_for_lock(descriptor: int) -> None:
     """Lock an open file exclusively, until it is closed. Waits while another process has locked it."""
     fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
+def wait_for_shared_lock(descriptor: int) -> None:
+    """Lock an open file or folder as shared, until it is closed. Waits while another process has locked it."""
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
 
 
 @contextmanager

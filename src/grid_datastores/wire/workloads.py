@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -163,11 +163,11 @@ class RunRequest(TypedDict, total=False):
 
 
 class ListRunsResponse(TypedDict):
-    """Runs, oldest first."""
+    """Runs, oldest first. Only the first page has `totalSize`: how many Runs there are."""
 
     runs: list[Run]
     nextPageToken: str
-    totalSize: str
+    totalSize: NotRequired[str]
 
 
 def session_out(workload: Workload, cluster: str) -> Session:

@@ -9,9 +9,16 @@ from pathlib import Path
 import pytest
 import trustme
 
+from grid_datastores.sources import addresses
 from reliability.sources.archive_server import ArchiveServer
 
 CERTIFIED = "files.example"
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse names at once."""
+    monkeypatch.setattr(addresses, "REFUSAL_TIME", 0.0)
 
 
 @pytest.fixture

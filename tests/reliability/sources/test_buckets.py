@@ -358,9 +358,10 @@ def test_a_bucket_that_cannot_be_reached_is_told(s3: S3, web: ArchiveServer, mon
     web.stop()
     address = web.url("").removeprefix("http://")
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://someone:hidden@{address}")
-    with pytest.raises(SourceFailed, match=rf"^The bucket birds cannot be reached at {address}\. Check ") as refused:
+    with pytest.raises(SourceFailed, match=r"^The bucket birds cannot be reached\. Check ") as refused:
         read("s3://birds")
     assert "hidden" not in refused.value.message
+    assert address not in refused.value.message, "the users of a server need not know where its buckets are"
 
 
 @pytest.mark.proves("most-files-and-bytes-of-a-bucket")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from reliability.sources.archives import FILES, fetch, zipped
 def test_this_machine_is_refused_unless_its_operator_allows_it(web: ArchiveServer, tmp_path: Path) -> None:
     url = web.serve("/data.zip", zipped())
     for allowed in ((), (f"127.0.0.1:{web.port + 1}",), ("localhost",)):
-        with pytest.raises(SourceFailed, match=r"127.0.0.1 is not a public address, so nothing was fetched"):
+        with pytest.raises(SourceFailed, match=r"127.0.0.1 is not a public address, or it does not exist, so nothing"):
             fetch(url, tmp_path, allowed)
     assert web.seen == []
     assert fetch(url, tmp_path, (f"127.0.0.1:{web.port}",)) == FILES
@@ -28,6 +29,27 @@ def test_a_name_for_this_machine_is_refused_unless_its_operator_allows_it(web: A
         fetch(web.url("/data.zip", "inside.example"), tmp_path)
     assert web.seen == []
     assert fetch(web.url("/data.zip", "inside.example"), tmp_path, ("inside.example",)) == FILES
+
+
+@pytest.mark.proves("hosts-inside-cannot-be-probed")
+def test_ports_of_a_host_inside_cannot_be_told_apart(web: ArchiveServer, tmp_path: Path) -> None:
+    web.serve("/data.zip", zipped())
+    with socket.create_server(("127.0.0.1", 0)) as silent, socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        ports = [web.port, silent.getsockname()[1], closed.getsockname()[1]]
+        said = {_refusal(f"http://inside.example:{port}/data.zip", tmp_path) for port in ports}
+        said.add(_refusal(f"http://inside.example:{web.port}/data.zip", tmp_path, exists=False))
+        silent.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            silent.accept()
+    assert len(said) == 1
+    assert web.seen == []
+
+
+def _refusal(url: str, scratch: Path, *, exists: bool = True) -> str:
+    with pytest.raises(SourceFailed) as refused:
+        fetch(url, scratch, (), resolve=lambda host, port: ["127.0.0.1"] if exists else [])
+    return refused.value.message
 
 
 @pytest.mark.proves("archives-fetched-directly")

@@ -19,14 +19,14 @@ from acceptance.server import ServerProcess
 from acceptance.waiting import wait_until
 from grid_datastores.domain.errors import SourceFailed
 from grid_datastores.domain.model import Source, SourceKind
-from grid_datastores.service.finishing import MAX_FETCHES_PER_USER
+from grid_datastores.service.turns import MAX_FETCHES_PER_USER
 from grid_datastores.sources.limits import FetchLimits
 from grid_datastores.sources.remote import open_remote
 from reliability.machine import Machine, finished
-from reliability.sources.archive_server import ArchiveServer, Handler
+from reliability.sources.archive_server import ArchiveServer
 from reliability.sources.conftest import CERTIFIED
+from reliability.sources.slow import Slow
 
-BEAT = 0.1  # seconds between two bytes
 PROMPTLY = 10  # seconds in which a server or a command ends: service managers kill it not much later
 MANY = 6  # fetches of one user
 WAYS = ["drip", "drip header", "silent"]
@@ -36,56 +36,6 @@ DATASTORES = "/v1/core/local/datastores"
 
 class Unwanted(Exception):
     """Why a fetch ends."""
-
-
-class Slow:
-    """Sources on a web server that never end; `left` are the paths whose fetch was given up."""
-
-    def __init__(self, web: ArchiveServer) -> None:
-        self.web = web
-        self.left: set[str] = set()
-
-    def drip(self, path: str) -> str:
-        """A byte now and then; returns the URL."""
-
-        return self._endless(path, b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b"P")
-
-    def drip_header(self, path: str) -> str:
-        """A header that does not end; returns the URL."""
-        return self._endless(path, b"HTTP/1.1 200 OK\r\nX-Long: ", b"x")
-
-    def silent(self, path: str) -> str:
-        """Nothing at all; returns the URL."""
-        return self._endless(path, b"", b"")
-
-    def _endless(self, path: str, first: bytes, beat: bytes) -> str:
-        def answer(handler: Handler) -> None:
-            handler.connection.settimeout(BEAT)
-            with suppress(OSError):
-                handler.wfile.write(first)
-                while not self.web.released.is_set() and not _gone(handler):
-                    handler.wfile.write(beat)
-            self.left.add(path)
-
-        self.web.answers[path] = answer
-        return self.web.url(path)
-
-    def start(self, way: str, path: str = "/slow.zip") -> str:
-        """By the name of one of these ways; returns the URL."""
-        return {"drip": self.drip, "drip header": self.drip_header, "silent": self.silent}[way](path)
-
-    def asked(self) -> list[str]:
-        """The paths that were asked for so far, in order."""
-        return [path for path, _host in self.web.seen]
-
-
-def _gone(handler: Handler) -> bool:
-    """Whether who asked has closed the connection, after a beat in which they could have."""
-    try:
-        return not handler.rfile.read(1)
-    except TimeoutError:
-        handler.rfile = handler.connection.makefile("rb")  # one that timed out is not read again
-        return False
 
 
 class Person:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from grid_datastores.catalog import Catalog
-from grid_datastores.domain.errors import CatalogFailed
+from grid_datastores.domain.errors import CatalogFailed, NotSignedIn
 from grid_datastores.domain.model import Phase, Source, SourceKind, WorkloadKind
+from grid_datastores.domain.secrets import secret_digest
 from grid_datastores.service import Service, open_service
 from grid_datastores.settings import Limits, Settings
 
@@ -22,12 +23,22 @@ _VERSION_0 = """
 DROP TRIGGER totals_after_insert;
 DROP TRIGGER totals_after_update;
 DROP TRIGGER totals_after_delete;
+DROP INDEX listed_workloads;
+DROP INDEX live_workloads;
+DROP INDEX workloads_by_name;
 DROP INDEX current_datastores;
 DROP INDEX versions_of_name;
 DROP INDEX versions_by_number;
 DROP INDEX versions_by_size;
 DROP INDEX versions_by_files;
 DROP INDEX versions_by_use;
+ALTER TABLE users DROP COLUMN removed_at;
+ALTER TABLE tokens DROP COLUMN id;
+ALTER TABLE tokens DROP COLUMN kind;
+ALTER TABLE tokens DROP COLUMN address;
+ALTER TABLE tokens DROP COLUMN user_agent;
+ALTER TABLE tokens DROP COLUMN created_at;
+ALTER TABLE tokens DROP COLUMN last_used_at;
 ALTER TABLE users DROP COLUMN version_count;
 ALTER TABLE users DROP COLUMN failed_count;
 ALTER TABLE datastores DROP COLUMN version_count;
@@ -35,6 +46,7 @@ ALTER TABLE datastores DROP COLUMN failed_count;
 ALTER TABLE datastores DROP COLUMN size_bytes;
 ALTER TABLE versions DROP COLUMN fetch_url;
 ALTER TABLE versions DROP COLUMN expiry_seconds;
+ALTER TABLE versions DROP COLUMN manifest_sha256;
 ALTER TABLE workloads DROP COLUMN lease_seconds;
 UPDATE versions SET source_location = '{url}' WHERE source_kind = 'archive';
 PRAGMA user_version = 0;
@@ -90,6 +102,24 @@ def test_an_older_catalog_is_brought_up_to_date(old: Path) -> None:
     ]
     service.context.catalog.close()
     assert _version(old) == _version_of_a_new_one(old.parent)
+
+
+def test_a_sign_in_of_an_older_release_is_listed_and_can_be_ended(old: Path) -> None:
+    expires = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=2)
+    _done(
+        old,
+        "INSERT INTO tokens (token_hash, user_id, expires_at)"
+        f" SELECT '{secret_digest('token')}', id, '{expires:%Y-%m-%d %H:%M:%S}.000000' FROM users",
+    )
+    service = _service(old)
+    ana = service.accounts.of_token("token")
+    (sign_in,) = service.accounts.sign_ins(ana)
+    assert (sign_in.since, sign_in.expires_at) == (expires - timedelta(hours=12), expires)
+    assert str(sign_in.client) == "unknown browser"
+    service.accounts.end_sign_in(ana, sign_in.id)
+    with pytest.raises(NotSignedIn):
+        service.accounts.of_token("token")
+    service.close()
 
 
 def test_a_fetch_of_an_older_release_is_in_a_phase_of_its_own(old: Path) -> None:

@@ -193,3 +193,16 @@ def test_there_are_fewer_connections_than_descriptors(monkeypatch: pytest.Monkey
     assert ConnectionLimits.of_this_process().maximum == (256 - 64) // 3
     monkeypatch.setattr(resource, "getrlimit", lambda kind: (1024, resource.RLIM_INFINITY))
     assert ConnectionLimits.of_this_process().maximum == 1000
+
+
+@pytest.mark.parametrize("protocol", ["websocket", "WebSocket", "h2c"])
+def test_a_request_for_another_protocol_is_answered_as_a_plain_one(
+    address: tuple[str, int], caplog: pytest.LogCaptureFixture, protocol: str
+) -> None:
+    wanted = (
+        f"Upgrade: {protocol}\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AA==\r\n\r\n"
+    )
+    with socket.create_connection(address, timeout=_PATIENT) as client:
+        client.sendall(_GET.removesuffix(b"\r\n") + wanted.encode())
+        assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+    assert caplog.text == ""

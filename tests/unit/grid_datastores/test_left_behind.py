@@ -21,10 +21,10 @@ def test_dropping_an_upload_holds_nobody_up(service: Service, ana: User, monkeyp
     erase = LocalStorage.erase
     seen: list[object] = []
 
-    def slow(storage: LocalStorage, version_id: str) -> None:
+    def slow(storage: LocalStorage, version_id: str, *, ignore_readers: bool) -> bool:
         seen.append(service.reading.versions(ana))
         service.workloads.start(ana, WorkloadKind.SESSION, "meanwhile", {})
-        erase(storage, version_id)
+        return erase(storage, version_id, ignore_readers=ignore_readers)
 
     monkeypatch.setattr(LocalStorage, "erase", slow)
     service.uploads.abandon(ana, version.id)
@@ -38,7 +38,7 @@ def test_a_drop_that_is_killed_before_the_bytes_are_erased_is_done(
 ) -> None:
     version = service.uploads.begin(ana, "data", FILES)
 
-    def dies(*_given: object) -> None:
+    def dies(*_given: object, **_how: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

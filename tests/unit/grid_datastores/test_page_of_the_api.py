@@ -14,6 +14,7 @@ import pytest
 from fastapi import FastAPI
 from manual_clock import Clock
 
+from described import check_described
 from grid_datastores.domain.model import Source, SourceKind, Version
 from grid_datastores.server.app import create_app
 from grid_datastores.service import Service, open_service
@@ -76,7 +77,9 @@ class Server:
             async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
                 return await http.request(method, path, json=body, **how)
 
-        return asyncio.run(send())
+        answer = asyncio.run(send())
+        check_described(self._app.openapi(), method, answer.url.path, answer.status_code)
+        return answer
 
     def version(self, name: str) -> Version:
         """A new version with one file."""

@@ -125,7 +125,7 @@ def test_every_form_of_the_pages_is_checked(service: Service, ana: User) -> None
         and not route.path.startswith(("/v1/", "/graphql"))
         and route.methods & {"POST", "PUT", "PATCH", "DELETE"}
     ]
-    assert len(forms) == 10
+    assert len(forms) == 12
     for path in forms:
         filled = path.format(name="data", number=1, secret="x", kind="run", workload_id="x", action="cancel")
         answer = _sent(app, filled, {})

@@ -188,7 +188,7 @@ def test_a_removal_erases_and_records_the_time_or_stays_in_the_queue(
     folder = tmp_path / "data" / "versions" / version.id
     assert folder.is_dir()
 
-    def busy(_id: str) -> None:
+    def busy(_id: str, **_how: object) -> bool:
         raise OSError("the disk is busy")
 
     with monkeypatch.context() as patch:

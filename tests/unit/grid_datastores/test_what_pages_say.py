@@ -225,11 +225,14 @@ def _all_versions(service: Service) -> list[Version]:
     return [version for user in service.accounts.all() for version in service.reading.versions(user)]
 
 
-@pytest.mark.proves("a-backup-is-restored-whole")
+@pytest.mark.proves("a-backup-is-restored-whole", "a-backup-has-its-users")
 def test_a_restored_folder_has_the_versions_and_numbers_of_its_backup(machine: Machine) -> None:
     machine.data()
     machine("datastore", "create", "birds")
+    key = machine.json("user", "add", "eve")["apiKey"]  # type: ignore[index]
     subprocess.run(["cp", "-a", machine.home, machine.folder / "backup"], check=True)
+    machine("user", "key", "eve")
+    machine("user", "remove", "eve")
     machine("datastore", "delete", "--name", "birds", "--version", "1")
     machine("datastore", "create", "birds")
     shutil.rmtree(machine.home)
@@ -238,6 +241,8 @@ def test_a_restored_folder_has_the_versions_and_numbers_of_its_backup(machine: M
     machine("datastore", "download", "--name", "birds", "--version", "1", "--to", "out")
     assert (machine.folder / "out" / "birds.csv").read_text("utf-8") == "a,b\n"
     assert "version 2 of birds" in machine("datastore", "create", "birds").output
+    with server(machine.home) as (service, _state):
+        assert service.accounts.sign_in("eve", key).name == "eve"
 
 
 @pytest.mark.proves("the-catalog-can-be-elsewhere")
@@ -316,9 +321,9 @@ def test_these_commands_print_json() -> None:
 
     assert isinstance(cli, click.Group)
     with_json = {path for path, command in commands(cli) if any("-o" in option.opts for option in command.params)}
-    changing = {"datastore create", "datastore delete", "user add", "user key"}
+    changing = {"datastore create", "datastore delete", "user add", "user key", "user remove"}
     showing = {"datastore", "datastore list", "datastore show", "datastore files", "session", "session list"}
-    assert with_json == changing | showing | {"status", "user list"}
+    assert with_json == changing | showing | {"status", "user list", "user sign-ins"}
     reading = {path for path, command in commands(cli) if (command.help or "").startswith(("List ", "Show "))}
     assert reading - with_json == set()
 

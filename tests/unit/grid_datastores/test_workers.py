@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from threading import Event
 
+import pytest
+
+from grid_datastores.service import removal
 from grid_datastores.service.removal import Worker
 
 
@@ -28,3 +31,20 @@ def test_a_worker_outlives_what_is_no_exception() -> None:
     assert second.wait(30), "it is dead"
     worker.stop()
     worker.join(30)
+
+
+def test_a_job_that_is_not_finished_runs_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(removal, "_RETRY_INTERVAL", 0.01)
+    left, done = [True, True, None], Event()
+
+    def job() -> object:
+        if len(left) == 1:
+            done.set()
+        return left.pop(0) if left else None
+
+    worker = Worker("job", job, 3600.0)
+    worker.start()
+    assert done.wait(30)
+    worker.stop()
+    worker.join(30)
+    assert left == []

@@ -6,10 +6,12 @@ from datetime import timedelta
 
 from fastapi import APIRouter, Request
 
+from grid_datastores.domain.errors import NotSignedIn, TooManyAttempts
 from grid_datastores.domain.naming import whole_number
-from grid_datastores.server.answers import REFUSED
+from grid_datastores.domain.sign_ins import SignInKind
+from grid_datastores.server.answers import REFUSED, refused
 from grid_datastores.server.bodies import BodyRoute
-from grid_datastores.server.state import CLUSTER, InCluster, TheState, TheUser
+from grid_datastores.server.state import CLUSTER, InCluster, TheState, TheUser, client_of
 from grid_datastores.service.accounts import TOKEN_LIFETIME
 from grid_datastores.wire import accounts as wire
 from grid_datastores.wire.datastores import quota_out
@@ -17,12 +19,13 @@ from grid_datastores.wire.datastores import quota_out
 router = APIRouter(route_class=BodyRoute, tags=["accounts"], responses=REFUSED)
 
 
-@router.post("/v1/auth/login")
+@router.post("/v1/auth/login", responses=refused(NotSignedIn, TooManyAttempts))
 def login(state: TheState, request: Request, body: wire.LoginRequest) -> wire.LoginResponse:
     """Sign in with a user's id or name and API key. Return a token."""
     lifetime = _token_lifetime(body.get("duration", ""))
-    user = state.sign_in(request, body.get("username", ""), body.get("apiKey", ""))
-    return {"token": state.service.accounts.new_token(user, lifetime)}
+    key, client = body.get("apiKey", ""), client_of(request, SignInKind.TOKEN)
+    user = state.sign_in(request, body.get("username", ""), key)
+    return {"token": state.service.accounts.new_token(user, lifetime, client, key)}
 
 
 def _token_lifetime(duration: str) -> timedelta:

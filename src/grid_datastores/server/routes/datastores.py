@@ -6,10 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from grid_datastores.domain.errors import Immutable, InvalidInput, NotFound
+from grid_datastores.domain.errors import AlreadyDeleted, Immutable, InUse, InvalidInput, NotFound
 from grid_datastores.domain.model import Phase, User, Version, VersionRef
 from grid_datastores.domain.naming import MAX_NUMBER
-from grid_datastores.server.answers import REFUSED
+from grid_datastores.server.answers import REFUSED, refused
 from grid_datastores.server.bodies import BodyRoute
 from grid_datastores.server.state import CLUSTER, InCluster, State, TheState, TheUser
 from grid_datastores.wire import datastores as wire
@@ -71,26 +71,26 @@ def delete_without_version(_user: TheUser) -> None:
     raise InvalidInput('Give the id of the version to delete. There is no "latest" or "all". Nothing was deleted.')
 
 
-@router.get("/{id}")
+@router.get("/{id}", responses=refused(AlreadyDeleted))
 def get_datastore(state: TheState, user: TheUser, id: str) -> wire.Datastore:
     """Return one version that is not deleted."""
     return wire.version_out(state.service.reading.get(user, id), CLUSTER)
 
 
-@router.put("/{id}", status_code=Immutable.status)
+@router.put("/{id}", status_code=Immutable.status, responses=refused(Immutable, AlreadyDeleted))
 def update_datastore(state: TheState, user: TheUser, id: str) -> None:
     """Always refuse: a version never changes (rule version-immutable)."""
     version = state.service.reading.get(user, id)
     raise Immutable.of(version.ref, version.phase)
 
 
-@router.delete("/{id}")
+@router.delete("/{id}", responses=refused(InUse, AlreadyDeleted))
 def delete_datastore(state: TheState, user: TheUser, id: str) -> wire.DeleteDatastoreResponse:
     """Delete exactly this version, permanently. Refused while a Session or Run uses it."""
     return {"receipt": wire.receipt_out(state.service.deletion.delete(user, id))}
 
 
-@router.get("/{id}/deletion")
+@router.get("/{id}/deletion", responses=refused(AlreadyDeleted))
 def get_deletion_verdict(state: TheState, user: TheUser, id: str) -> wire.VerdictResponse:
     """Return what deleting the version would answer now. This has its own path, so that a typo in it never deletes."""
     return wire.verdict_out(state.service.deletion.verdict(user, id))

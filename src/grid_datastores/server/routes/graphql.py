@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Header, Request
 from typing_extensions import TypedDict
 
-from grid_datastores.domain.errors import InvalidInput
-from grid_datastores.server.answers import REFUSED
+from grid_datastores.domain.errors import InvalidInput, NotSignedIn, TooManyAttempts
+from grid_datastores.server.answers import REFUSED, refused
 from grid_datastores.server.bodies import BodyRoute
 from grid_datastores.server.state import TheState
 
@@ -51,7 +51,7 @@ class GraphQLRequest(TypedDict, total=False):
     operationName: str | None
 
 
-@router.post("/graphql")
+@router.post("/graphql", responses=refused(NotSignedIn, TooManyAttempts))
 def graphql(
     state: TheState,
     request: Request,

@@ -8,14 +8,15 @@ from hashlib import md5
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from grid_datastores.domain.errors import InvalidInput, TooLarge
+from grid_datastores.domain.errors import AlreadyDeleted, Immutable, InvalidInput, NotSignedIn, QuotaReached, TooLarge
 from grid_datastores.domain.model import Source, SourceKind, Upload
 from grid_datastores.domain.naming import whole_number
 from grid_datastores.domain.rules import check_part_size
-from grid_datastores.server.answers import BYTES, REFUSED
+from grid_datastores.server.answers import BYTES, REFUSED, refused
 from grid_datastores.server.bodies import ObjectsRoute
 from grid_datastores.server.origin import origin
 from grid_datastores.server.state import CLUSTER, InCluster, Signer, State, TheState, TheUser
+from grid_datastores.server.writers import run_in_writer_thread
 from grid_datastores.service.uploads import CompletedObject
 from grid_datastores.wire import datastores as wire
 from grid_datastores.wire import uploads as objects_wire
@@ -30,6 +31,8 @@ _MANIFEST = {
     "content": {"application/x-ndjson": {"schema": {"type": "string", "maxLength": MAX_MANIFEST, "title": "Body"}}},
 }
 
+_CLOSED = refused(AlreadyDeleted, Immutable)
+
 router = APIRouter(
     route_class=ObjectsRoute,
     prefix="/v1/core/{clusterId}/datastores",
@@ -40,7 +43,7 @@ router = APIRouter(
 parts = APIRouter(route_class=ObjectsRoute, tags=["uploads"], responses=REFUSED)
 
 
-@router.post("")
+@router.post("", responses=refused(QuotaReached))
 def create_datastore(state: TheState, user: TheUser, body: wire.CreateDatastoreRequest) -> wire.Datastore:
     """Create a version under the name, with the next number. It accepts data until it is completed."""
     spec = body.get("spec", {})
@@ -58,7 +61,7 @@ def _requested_kind(source_type: str) -> SourceKind:
     return kind
 
 
-@router.post("/{datastoreId}/presigned-urls")
+@router.post("/{datastoreId}/presigned-urls", responses=_CLOSED)
 def create_presigned_urls(
     state: TheState,
     user: TheUser,
@@ -84,7 +87,7 @@ def create_presigned_urls(
     return {"objects": [_object_out(signer, base, upload, arrived) for upload in uploads]}
 
 
-@router.post("/{datastoreId}/presigned-urls/completed")
+@router.post("/{datastoreId}/presigned-urls/completed", responses=_CLOSED)
 def complete_presigned_urls(
     state: TheState,
     user: TheUser,
@@ -107,21 +110,21 @@ def complete_presigned_urls(
     return {}
 
 
-@router.put("/{datastoreId}/manifest", openapi_extra={"requestBody": _MANIFEST})
-async def put_manifest(state: TheState, user: TheUser, request: Request, datastoreId: str) -> Empty:
+@router.put("/{id}/manifest", responses=_CLOSED, openapi_extra={"requestBody": _MANIFEST})
+async def put_manifest(state: TheState, user: TheUser, request: Request, id: str) -> Empty:
     """Store the manifest: which uploaded object holds each file. It is checked against the bytes before it is used."""
-    activity = await run_in_threadpool(state.service.uploads.activity, user, datastoreId)
+    activity = await run_in_threadpool(state.service.uploads.activity, user, id)
     body = bytearray()  # not a parameter, so that the body is only read after the user is known
     async for chunk in request.stream():
         body += chunk
         await run_in_threadpool(activity.record)
         if len(body) > MAX_MANIFEST:
             raise TooLarge.than(MAX_MANIFEST)
-    await run_in_threadpool(state.service.uploads.announce_manifest, user, datastoreId, bytes(body))
+    await run_in_writer_thread(state.service.uploads.announce_manifest, user, id, bytes(body))
     return {}
 
 
-@router.post("/{datastoreId}/completed")
+@router.post("/{datastoreId}/completed", responses=_CLOSED)
 def complete_upload(state: TheState, user: TheUser, datastoreId: str) -> Empty:
     """Complete the version. It accepts no more data and becomes available after a check."""
     state.service.uploads.complete(user, datastoreId)
@@ -138,7 +141,7 @@ def abandon_upload(state: TheState, user: TheUser, datastoreId: str) -> Empty:
 @parts.put(
     "/v1/uploads/{uploadId}/{partNumber}",
     response_class=Response,
-    responses={200: {"headers": {"ETag": {"schema": {"type": "string"}}}}},
+    responses={200: {"headers": {"ETag": {"schema": {"type": "string"}}}}, **_CLOSED, **refused(NotSignedIn)},
     openapi_extra={"requestBody": {"required": True, "content": BYTES}},
 )
 async def put_part(
@@ -160,17 +163,17 @@ async def _receive(state: State, request: Request, upload_id: str, number: int) 
     check_part_size(int(request.headers.get("Content-Length", "0")))
     digest, size = md5(usedforsecurity=False), 0
     part = state.service.uploads.part(upload_id, number)
-    target = await run_in_threadpool(part.__enter__)
+    target = await run_in_writer_thread(part.__enter__)
     try:
         async for chunk in request.stream():
             size += len(chunk)
             check_part_size(size)
             digest.update(chunk)
             await run_in_threadpool(target.write, chunk)
+        await run_in_writer_thread(part.__exit__, None, None, None)
     except BaseException as error:
         await run_in_threadpool(part.__exit__, type(error), error, error.__traceback__)
         raise
-    await run_in_threadpool(part.__exit__, None, None, None)
     return digest.hexdigest()
 
 

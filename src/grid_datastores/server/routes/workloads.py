@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from grid_datastores.domain.errors import InvalidInput
-from grid_datastores.domain.model import WorkloadKind, WorkloadState
-from grid_datastores.server.answers import REFUSED
+from grid_datastores.domain.errors import AlreadyDeleted, InvalidInput, NameTaken, NotFound, NotMountable, NotThatState
+from grid_datastores.domain.lists import WorkloadsPage
+from grid_datastores.domain.model import User, WorkloadKind, WorkloadState
+from grid_datastores.domain.naming import whole_number
+from grid_datastores.server.answers import REFUSED, refused
 from grid_datastores.server.bodies import BodyRoute
-from grid_datastores.server.state import CLUSTER, InCluster, TheState, TheUser, check_cluster
+from grid_datastores.server.state import CLUSTER, InCluster, State, TheState, TheUser, check_cluster
+from grid_datastores.service.workloads import MAX_PER_PAGE
 from grid_datastores.wire import workloads as wire
 from grid_datastores.wire.common import Empty
 
 SESSION, RUN = WorkloadKind.SESSION, WorkloadKind.RUN
+
+_NOT_STARTED = refused(NotFound, AlreadyDeleted, NameTaken, NotMountable)
+_NOT_CHANGED = refused(NotThatState)
 
 sessions = APIRouter(route_class=BodyRoute, prefix="/v1/core/sessions", tags=["sessions"], responses=REFUSED)
 runs = APIRouter(
@@ -24,7 +30,7 @@ runs = APIRouter(
 )
 
 
-@sessions.post("")
+@sessions.post("", responses=_NOT_STARTED)
 def create_session(state: TheState, user: TheUser, body: wire.SessionRequest) -> wire.Session:
     """Start a Session with versions mounted. They cannot be deleted until the Session ends."""
     spec = body.get("spec", {})
@@ -34,10 +40,18 @@ def create_session(state: TheState, user: TheUser, body: wire.SessionRequest) ->
 
 
 @sessions.get("")
-def list_sessions(state: TheState, user: TheUser) -> wire.ListSessionsResponse:
-    """List the user's Sessions, oldest first."""
-    workloads = state.service.workloads.list(user, SESSION)
-    return {"sessions": [wire.session_out(item, CLUSTER) for item in workloads], "nextPageToken": ""}
+def list_sessions(
+    state: TheState, user: TheUser, pageToken: str = "", limit: str = "", name: str = "", live: bool = False
+) -> wire.ListSessionsResponse:
+    """List the user's Sessions, oldest first, one page at a time.
+
+    `live` leaves out those that have ended. With `name`, list only the live Session of this name, or else the newest.
+    """
+    page = _page(state, user, SESSION, pageToken, limit, "limit", name, live=live)
+    return {
+        "sessions": [wire.session_out(item, CLUSTER) for item in page.workloads],
+        "nextPageToken": _next_token(page),
+    }
 
 
 @sessions.get("/{id}")
@@ -46,14 +60,14 @@ def get_session(state: TheState, user: TheUser, id: str) -> wire.Session:
     return wire.session_out(state.service.workloads.get(user, SESSION, id), CLUSTER)
 
 
-@sessions.put("/{id}")
+@sessions.put("/{id}", responses=_NOT_CHANGED)
 def update_session(state: TheState, user: TheUser, id: str, body: wire.SessionRequest) -> wire.Session:
     """Pause or resume a Session: set the desired state."""
     target = wire.requested_state(_desired(body.get("spec", {})), wire.SESSION_STATES)
     return wire.session_out(state.service.workloads.set_state(user, SESSION, id, target), CLUSTER)
 
 
-@sessions.delete("/{id}")
+@sessions.delete("/{id}", responses=_NOT_CHANGED)
 def delete_session(state: TheState, user: TheUser, id: str) -> Empty:
     """Delete a Session and release the versions that it mounts."""
     state.service.workloads.set_state(user, SESSION, id, WorkloadState.DELETED)
@@ -66,7 +80,7 @@ def list_session_events(state: TheState, user: TheUser, id: str) -> wire.ListSes
     return wire.session_events_out(state.service.workloads.get(user, SESSION, id))
 
 
-@runs.post("")
+@runs.post("", responses=_NOT_STARTED)
 def create_run(state: TheState, user: TheUser, body: wire.RunRequest) -> wire.Run:
     """Record a Run with versions mounted. They cannot be deleted until the Run ends."""
     spec = body.get("spec", {})
@@ -76,21 +90,28 @@ def create_run(state: TheState, user: TheUser, body: wire.RunRequest) -> wire.Ru
     return wire.run_out(started, CLUSTER)
 
 
-@runs.post("/{id}/heartbeat")
+@runs.post("/{id}/heartbeat", responses=_NOT_CHANGED)
 def heartbeat(state: TheState, user: TheUser, id: str) -> wire.Run:
     """Renew the lease of a Run, so that its versions stay in use. A Run without a lease needs no heartbeat."""
     return wire.run_out(state.service.workloads.heartbeat(user, id), CLUSTER)
 
 
 @runs.get("")
-def list_runs(state: TheState, user: TheUser) -> wire.ListRunsResponse:
-    """List the user's Runs, oldest first."""
-    workloads = state.service.workloads.list(user, RUN)
-    return {
-        "runs": [wire.run_out(item, CLUSTER) for item in workloads],
-        "nextPageToken": "",
-        "totalSize": str(len(workloads)),
+def list_runs(
+    state: TheState, user: TheUser, pageToken: str = "", pageSize: str = "", name: str = "", live: bool = False
+) -> wire.ListRunsResponse:
+    """List the user's Runs, oldest first, one page at a time.
+
+    `live` leaves out those that have ended. With `name`, list only the live Run of this name, or else the newest.
+    """
+    page = _page(state, user, RUN, pageToken, pageSize, "pageSize", name, live=live)
+    answer: wire.ListRunsResponse = {
+        "runs": [wire.run_out(item, CLUSTER) for item in page.workloads],
+        "nextPageToken": _next_token(page),
     }
+    if not pageToken:
+        answer["totalSize"] = str(state.service.workloads.count(user, RUN))
+    return answer
 
 
 @runs.get("/{id}")
@@ -99,18 +120,36 @@ def get_run(state: TheState, user: TheUser, id: str) -> wire.Run:
     return wire.run_out(state.service.workloads.get(user, RUN, id), CLUSTER)
 
 
-@runs.put("/{id}")
+@runs.put("/{id}", responses=_NOT_CHANGED)
 def update_run(state: TheState, user: TheUser, id: str, body: wire.RunRequest) -> wire.Run:
     """End a Run: set the state that it reached."""
     target = wire.requested_state(_desired(body.get("spec", {})), wire.RUN_STATES)
     return wire.run_out(state.service.workloads.set_state(user, RUN, id, target), CLUSTER)
 
 
-@runs.delete("/{id}")
+@runs.delete("/{id}", responses=_NOT_CHANGED)
 def delete_run(state: TheState, user: TheUser, id: str) -> Empty:
     """Delete a Run and release the versions that it mounts."""
     state.service.workloads.set_state(user, RUN, id, WorkloadState.DELETED)
     return {}
+
+
+def _page(
+    state: State, user: User, kind: WorkloadKind, token: str, size: str, field: str, name: str, *, live: bool
+) -> WorkloadsPage:
+    workloads = state.service.workloads
+    if not name:
+        length = (whole_number(size, field) if size else 0) or MAX_PER_PAGE
+        return workloads.page(user, kind, after=token, size=length, live=live)
+    try:
+        found = workloads.named(user, kind, name)
+    except NotFound:
+        return WorkloadsPage((), more=False)
+    return WorkloadsPage((found,) if found.state.live or not live else (), more=False)
+
+
+def _next_token(page: WorkloadsPage) -> str:
+    return page.workloads[-1].id if page.more else ""
 
 
 def _desired(spec: wire.SessionSpec | wire.RunSpec) -> str:

@@ -12,6 +12,7 @@ from grid_datastores.server.ui import (
     preview,
     room,
     sign_in,
+    sign_ins,
     uploading,
     workloads,
 )
@@ -28,7 +29,7 @@ __all__ = ["add_to", "link_path", "no_such_page", "refused", "unexpected_error"]
 
 def add_to(app: FastAPI) -> None:
     """Add the pages and the static files."""
-    for part in (sign_in, lists, datastores, preview, deletion, uploading, room, ending, workloads):
+    for part in (sign_in, sign_ins, lists, datastores, preview, deletion, uploading, room, ending, workloads):
         app.router.routes.extend(part.router.routes)
     app.add_exception_handler(SignInRequired, sign_in_required)
     app.mount("/static", Assets())

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from fastapi import APIRouter, Response
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, Request, Response
 
 from grid_datastores.domain.errors import Damaged
 from grid_datastores.domain.model import Phase, VersionRef
 from grid_datastores.domain.naming import parse_number
 from grid_datastores.domain.rules import check_readable
 from grid_datastores.server.origin import SameOrigin
-from grid_datastores.server.ui.archive import tar
+from grid_datastores.server.shown import shown
+from grid_datastores.server.transfers import Transfer, send_file
+from grid_datastores.server.ui.archive import tar, tar_size
 from grid_datastores.server.ui.files import open_folder
 from grid_datastores.server.ui.web_session import RELOAD_PAGE, TheWebSession, WebSession
 
@@ -47,7 +48,7 @@ def show_version(
         try:
             files = open_folder(reading.manifest(web_session.user, version.id), folder.strip("/"), page)
         except Damaged as error:  # the page still shows the details from the catalog
-            damaged = error.message
+            damaged = shown(error)
     quota = reading.quota(web_session.user)
     return web_session.page(
         "version.html", version=details.version, details=details, files=files, damaged=damaged, quota=quota
@@ -60,21 +61,21 @@ def download(web_session: TheWebSession, name: str, number: str) -> Response:
     version = find(web_session, name, number)
     check_readable(version)
     reading = web_session.state.service.reading
-    content = tar(reading.files(web_session.user, version.id), reading.manifest(web_session.user, version.id).folders)
-    return _attachment(f"{version.ref.name}-{version.ref.number}.tar", content, "application/x-tar")
+    manifest = reading.manifest(web_session.user, version.id)
+    content = tar(reading.files(web_session.user, version.id), manifest.folders)
+    headers = _attachment(f"{version.ref.name}-{version.ref.number}.tar")
+    headers["Content-Length"] = str(tar_size(manifest))  # shows the client that an answer is incomplete
+    return Transfer(web_session.state.service, version.id, content, "application/x-tar", headers)
 
 
 @router.get("/datastores/{name}/versions/{number}/files/{path:path}")
-def download_file(web_session: TheWebSession, name: str, number: str, path: str) -> Response:
-    """Return one file of a version."""
+def download_file(web_session: TheWebSession, request: Request, name: str, number: str, path: str) -> Response:
+    """Return one file of a version, or a part of it."""
     version = find(web_session, name, number)
     check_readable(version)
-    file, content = web_session.state.service.reading.file(web_session.user, version.id, path)
-    response = _attachment(path.rpartition("/")[2], content, "application/octet-stream")
-    response.headers["Content-Length"] = str(file.size)
-    return response
+    headers, service = _attachment(path.rpartition("/")[2]), web_session.state.service
+    return send_file(request, service, web_session.user, version.id, path, "application/octet-stream", headers)
 
 
-def _attachment(name: str, content: object, kind: str) -> StreamingResponse:
-    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}"}
-    return StreamingResponse(content, media_type=kind, headers=headers)  # type: ignore[arg-type]
+def _attachment(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}"}

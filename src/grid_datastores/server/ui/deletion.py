@@ -11,17 +11,24 @@ from grid_datastores.domain.errors import AlreadyDeleted, Refusal
 from grid_datastores.domain.model import Phase
 from grid_datastores.domain.text import COPIES
 from grid_datastores.server.origin import SameOrigin
+from grid_datastores.server.shown import shown
 from grid_datastores.server.ui.datastores import find
 from grid_datastores.server.ui.ending import done
 from grid_datastores.server.ui.pages import version_path
 from grid_datastores.server.ui.web_session import TheWebSession, WebSession, redirect
+from grid_datastores.server.writers import WriterRoute
 
 if TYPE_CHECKING:
     from grid_datastores.domain.model import Receipt
 
 RECEIPT_LIFETIME = timedelta(hours=1)
 
-router = APIRouter(prefix="/datastores/{name}/versions/{number}", include_in_schema=False, dependencies=[SameOrigin])
+router = APIRouter(
+    prefix="/datastores/{name}/versions/{number}",
+    include_in_schema=False,
+    dependencies=[SameOrigin],
+    route_class=WriterRoute,
+)
 
 
 @router.get("/delete")
@@ -40,7 +47,7 @@ def delete(web_session: TheWebSession, name: str, number: str) -> Response:
     try:
         receipt = web_session.state.service.deletion.delete(web_session.user, version.id)
     except Refusal as error:
-        return _dialog(web_session, name, number, error.message, error.status)
+        return _dialog(web_session, name, number, shown(error), error.status)
     return redirect(_receipt_path(web_session, receipt))
 
 
@@ -78,7 +85,7 @@ def _dialog(web_session: WebSession, name: str, number: str, refusal: str, statu
         refused = AlreadyDeleted.of(version)
         mine = version.deleted_by == web_session.user.name
         return web_session.page(
-            "already_deleted.html", refused.status, version=version, message=refused.message, mine=mine
+            "already_deleted.html", refused.status, version=version, message=shown(refused), mine=mine
         )
     service = web_session.state.service
     message = refusal or service.deletion.refusal(web_session.user, version.id)

@@ -13,13 +13,19 @@ from grid_datastores.domain.model import WorkloadKind, WorkloadState
 from grid_datastores.domain.text import counted
 from grid_datastores.server.origin import SameOrigin
 from grid_datastores.server.ui.web_session import TheForm, TheWebSession, WebSession, field, is_own_page, redirect
+from grid_datastores.server.writers import WriterRoute
 
 if TYPE_CHECKING:
     from grid_datastores.domain.model import Workload
 
 _MAX_NAMED = 3  # versions in a line
 
-router = APIRouter(prefix="/workloads/{kind}/{workload_id}", include_in_schema=False, dependencies=[SameOrigin])
+router = APIRouter(
+    prefix="/workloads/{kind}/{workload_id}",
+    include_in_schema=False,
+    dependencies=[SameOrigin],
+    route_class=WriterRoute,
+)
 
 
 @dataclass(frozen=True, slots=True)

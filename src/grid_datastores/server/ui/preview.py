@@ -6,22 +6,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from fastapi import APIRouter, Response
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, Request, Response
 
 from grid_datastores.domain.errors import Damaged, NotFound
 from grid_datastores.domain.model import ETAG
 from grid_datastores.domain.rules import check_readable
 from grid_datastores.server.origin import SameOrigin
+from grid_datastores.server.transfers import send_file
 from grid_datastores.server.ui.contents import MAX_BYTES, Contents, read_contents
 from grid_datastores.server.ui.datastores import find
 from grid_datastores.server.ui.files import parents
 from grid_datastores.server.ui.web_session import TheWebSession, WebSession
+from grid_datastores.service.reading import MAX_CHECKED
 
 if TYPE_CHECKING:
     from grid_datastores.domain.model import FileEntry, Version
 
-MAX_CHECKED = 64 * 1024 * 1024  # bytes; a larger file is not read to its end
 MAX_PICTURE = 32 * 1024 * 1024  # bytes
 
 # For who opens a picture by itself: whatever it contains, it can load and run nothing.
@@ -67,20 +67,19 @@ def show_preview(web_session: TheWebSession, name: str, number: str, path: str) 
 
 
 @router.get("/picture/{path:path}")
-def get_picture(web_session: TheWebSession, name: str, number: str, path: str) -> Response:
+def get_picture(web_session: TheWebSession, request: Request, name: str, number: str, path: str) -> Response:
     """Return a file that is a picture, for the page that shows it. Raises `NotFound` for any other file."""
     preview = _preview(web_session, name, number, path)
     if preview.damaged:
         raise Damaged(_DAMAGED)
     if not preview.picture:
         raise NotFound(f"{path!r} cannot be shown as a picture.")
-    file, chunks = web_session.state.service.reading.file(web_session.user, preview.version.id, path)
     headers = {
-        "Content-Length": str(file.size),
         "Content-Disposition": f"inline; filename*=UTF-8''{quote(path.rpartition('/')[2], safe='')}",
         "Content-Security-Policy": _SANDBOX,
     }
-    return StreamingResponse(chunks, media_type=preview.picture, headers=headers)
+    service, version = web_session.state.service, preview.version
+    return send_file(request, service, web_session.user, version.id, path, preview.picture, headers)
 
 
 def _preview(web_session: WebSession, name: str, number: str, path: str) -> _Preview:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fastapi import Response
 
 from grid_datastores.domain.errors import NotFound
+from grid_datastores.server.shown import shown
 from grid_datastores.server.ui.pages import page
 from grid_datastores.server.ui.sign_in import ENDED
 from grid_datastores.server.ui.web_session import RELOAD_PAGE, SignInRequired, redirect, web_session_or_none
@@ -24,7 +25,7 @@ _FILE = re.compile("/versions/[^/]*/(files|picture|preview)/")
 
 def refused(request: Request, refusal: Refusal) -> Response:
     """Return the page that shows the refusal."""
-    answer = _page(request, refusal.status, _title(request, refusal), refusal.message)
+    answer = _page(request, refusal.status, _title(request, refusal), shown(refusal))
     if "retryAfter" in refusal.metadata:
         answer.headers["Retry-After"] = refusal.metadata["retryAfter"]
     return answer

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from grid_datastores.domain.errors import NotSignedIn, TooManyAttempts
 from grid_datastores.server.origin import SameOrigin
+from grid_datastores.server.shown import shown
 from grid_datastores.server.state import State, TheState
 from grid_datastores.server.ui.pages import page
 from grid_datastores.server.ui.web_session import (
@@ -17,10 +18,11 @@ from grid_datastores.server.ui.web_session import (
     redirect,
     start_web_session,
 )
+from grid_datastores.server.writers import WriterRoute
 
 ENDED = "Your session has ended. Nothing was done. Sign in and try again."
 
-router = APIRouter(include_in_schema=False, dependencies=[SameOrigin])
+router = APIRouter(include_in_schema=False, dependencies=[SameOrigin], route_class=WriterRoute)
 
 
 def link_path(secret: str) -> str:
@@ -37,16 +39,15 @@ def show_sign_in(state: TheState, then: str = "", ended: str = "") -> Response:
 @router.post("/sign-in")
 def sign_in(state: TheState, request: Request, form: TheForm) -> Response:
     """Sign in with a name or id, and a key."""
-    name, then = field(form, "name"), field(form, "then")
+    name, key, then = field(form, "name"), field(form, "key"), field(form, "then")
     try:
-        user = state.sign_in(request, name, field(form, "key"))
+        answer = start_web_session(state, request, state.sign_in(request, name, key), key)
     except TooManyAttempts as error:
-        answer: Response = _refused(state, error.status, name, then, error.message)
+        answer = _refused(state, error.status, name, then, shown(error))
         answer.headers["Retry-After"] = error.metadata["retryAfter"]
         return answer
     except NotSignedIn:
         return _refused(state, NotSignedIn.status, name, then, "The user or the key is wrong.")
-    answer = start_web_session(state, request, user)
     if is_own_page(then):
         answer.headers["Location"] = then
     return answer

@@ -13,9 +13,11 @@ from grid_datastores.domain.errors import InvalidInput, QuotaReached, Refusal
 from grid_datastores.domain.model import Source, SourceKind, Version
 from grid_datastores.domain.naming import MAX_NAME_LENGTH, check_name, name_from_folder, name_from_source
 from grid_datastores.server.origin import SameOrigin
+from grid_datastores.server.shown import shown
 from grid_datastores.server.ui.pages import version_path
 from grid_datastores.server.ui.receiving import ReceivedFile, ReceivedForm, receive
 from grid_datastores.server.ui.web_session import TheForm, TheWebSession, WebSession, field, redirect
+from grid_datastores.server.writers import WriterRoute, run_in_writer_thread
 from grid_datastores.sources import parse_source
 from grid_datastores.storage import WithoutAttributes
 
@@ -27,7 +29,7 @@ _NAME_PATTERN = rf"(?=.{{1,{MAX_NAME_LENGTH}}}$)[a-z0-9]([a-z0-9_\-]*[a-z0-9])?"
 
 _OFFERED = 10  # versions to delete, when the quota is reached
 
-router = APIRouter(include_in_schema=False, dependencies=[SameOrigin])
+router = APIRouter(include_in_schema=False, dependencies=[SameOrigin], route_class=WriterRoute)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ async def upload(web_session: TheWebSession, request: Request) -> Response:
         with web_session.state.service.uploads.temporary_file() as file:
             form = ReceivedForm(file, fields)
             await receive(request, form)
-            version = await run_in_threadpool(_create, web_session, form)
+            version = await run_in_writer_thread(_create, web_session, form)
     except Refusal as error:
         return await run_in_threadpool(_forms, web_session, fields.get("name", ""), "", error, error.status)
     return redirect(version_path(version.ref))
@@ -95,7 +97,7 @@ def _forms(
         name=name,
         location=location,
         refer=refer,
-        refusal=refusal.message if refusal else "",
+        refusal=shown(refusal) if refusal else "",
         quota=reading.quota(web_session.user),
         unused=reading.unused(web_session.user, limit=_OFFERED) if full else None,
         name_pattern=_NAME_PATTERN,

@@ -17,8 +17,9 @@ from starlette.datastructures import FormData
 
 from grid_datastores.domain.errors import NotSignedIn, Refusal
 from grid_datastores.domain.model import User
+from grid_datastores.domain.sign_ins import SignInKind
 from grid_datastores.server.origin import is_own, is_secure
-from grid_datastores.server.state import State, TheState
+from grid_datastores.server.state import State, TheState, client_of
 from grid_datastores.server.ui.pages import page
 from grid_datastores.service.accounts import TOKEN_LIFETIME
 
@@ -41,12 +42,12 @@ class WebSession:
         return page(template, status, user=self.user, guide=self.state.guide_url, **values)
 
 
-def start_web_session(state: State, request: Request, user: User) -> Response:
-    """Sign the user in with a new cookie, and redirect to the list of their datastores."""
+def start_web_session(state: State, request: Request, user: User, key: str | None = None) -> Response:
+    """Sign the user in with a new cookie, and redirect to the list of their datastores. See `Accounts.new_token`."""
     answer = redirect("/")
     answer.set_cookie(
         COOKIE,
-        state.service.accounts.new_token(user),
+        state.service.accounts.new_token(user, client=client_of(request, SignInKind.BROWSER), key=key),
         max_age=int(TOKEN_LIFETIME.total_seconds()),
         secure=is_secure(request),
         httponly=True,

@@ -3,7 +3,8 @@
 import pytest
 
 from grid_datastores.domain.errors import SourceFailed
-from grid_datastores.sources.addresses import checked_addresses, is_public, look_up
+from grid_datastores.sources import addresses
+from grid_datastores.sources.addresses import Resolve, checked_addresses, is_public, look_up
 
 PUBLIC = ["8.8.8.8", "1.1.1.1", "93.184.216.34", "2606:4700:4700::1111", "2a00:1450:4001:80e::200e"]
 HIDDEN = {
@@ -21,6 +22,12 @@ HIDDEN = {
     "6to4 and Teredo": ["2002:7f00:1::", "2002:808:808::1", "2001:0:4136:e378::1", "192.88.99.1"],
     "a cloud's metadata": ["168.63.129.16", "169.254.170.2"],
 }
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse names at once."""
+    monkeypatch.setattr(addresses, "REFUSAL_TIME", 0.0)
 
 
 @pytest.mark.parametrize("address", PUBLIC)
@@ -56,7 +63,7 @@ def test_a_public_host_gives_the_addresses_that_were_checked() -> None:
     "name", ["127.0.0.1", "localhost", "127.1", "0x7f000001", "2130706433", "0177.0.0.1", "::1", "0"]
 )
 def test_this_machine_is_refused_however_it_is_written(name: str) -> None:
-    with pytest.raises(SourceFailed, match=r"is not a public address|cannot be found"):
+    with pytest.raises(SourceFailed, match=r"is not a public address"):
         checked_addresses(name, 80, (), look_up)
 
 
@@ -77,11 +84,40 @@ def test_an_ipv6_address_is_allowed_in_brackets(entry: str) -> None:
 
 
 @pytest.mark.parametrize("answer", [OSError("no such name"), UnicodeError("label too long"), None])
-def test_a_host_that_is_not_found_is_told(answer: Exception | None) -> None:
-    def resolve(host: str, port: int) -> list[str]:
-        if answer:
-            raise answer
-        return []
-
+def test_an_allowed_host_that_is_not_found_is_told(answer: Exception | None) -> None:
     with pytest.raises(SourceFailed, match=r"The host nowhere.example cannot be found\."):
-        checked_addresses("nowhere.example", 80, ["nowhere.example"], resolve)
+        checked_addresses("nowhere.example", 80, ["nowhere.example"], _resolver(answer or []))
+
+
+def _resolver(answer: Exception | list[str]) -> Resolve:
+    def resolve(host: str, port: int) -> list[str]:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return resolve
+
+
+@pytest.mark.parametrize("took", [0.0, 0.2, 9.0])
+@pytest.mark.proves("hosts-inside-cannot-be-probed")
+def test_a_name_inside_and_one_that_does_not_exist_are_refused_alike(
+    monkeypatch: pytest.MonkeyPatch, took: float
+) -> None:
+    monkeypatch.setattr(addresses, "REFUSAL_TIME", 0.5)
+    refusals = []
+    for answer in (["10.0.0.1"], ["8.8.8.8", "10.0.0.1"], OSError("no such name"), UnicodeError("label too long"), []):
+        times, waited = iter([100.0, 100.0 + took]), list[float]()
+        monkeypatch.setattr(addresses, "monotonic", lambda times=times: next(times))
+        monkeypatch.setattr(addresses, "sleep", waited.append)
+        with pytest.raises(SourceFailed) as refused:
+            checked_addresses("name.example", 80, ["other.example"], _resolver(answer))
+        refusals.append((refused.value.message, waited))
+    assert refusals == [refusals[0]] * 5
+    assert took + refusals[0][1][0] == pytest.approx(max(took, addresses.REFUSAL_TIME))
+    assert "name.example is not a public address, or it does not exist" in refusals[0][0]
+
+
+def test_an_address_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(addresses, "sleep", lambda seconds: pytest.fail("there is nothing to hide"))
+    with pytest.raises(SourceFailed):
+        checked_addresses("10.0.0.1", 80, (), lambda host, port: [host])

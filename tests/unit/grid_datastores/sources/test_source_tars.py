@@ -85,7 +85,7 @@ def test_a_tar_without_the_zeros_at_its_end_is_read(tmp_path: Path) -> None:
         ("..", "leads outside it"),
         ("a\\x", "not a valid path"),
         ("a\tb", "not a valid path"),
-        (".", "not a valid path"),
+        (".", "not the name of a file"),
         ("x" * 2000, "not a valid path"),
         ("caf\udce9", "not valid UTF-8"),
     ],

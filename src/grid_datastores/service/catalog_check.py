@@ -1,0 +1,150 @@
+"""Refuse a catalog that does not belong to the data beside it, or that is older than the data, before it is opened.
+
+Such a catalog would list deleted versions again and give their numbers to new ones. Enforces delete-irreversible and
+version-number-unused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from grid_datastores.catalog import peek
+from grid_datastores.domain import log
+from grid_datastores.domain.errors import CatalogFailed
+from grid_datastores.domain.log import continuation
+from grid_datastores.domain.model import Phase
+from grid_datastores.domain.text import counted
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from grid_datastores.settings import Settings
+    from grid_datastores.storage import Storage
+
+    Record = dict[str, object]
+
+
+class Fault(Enum):
+    """Why a catalog cannot be used with the data."""
+
+    MISSING = auto()  # there is none, or its file is empty
+    OLDER = auto()  # than the log
+    NEWER = auto()  # than the log, or the log is missing
+    OTHER = auto()  # it belongs to other data
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """The records that the log has and a catalog lacks, by the id of the user or version."""
+
+    users: dict[str, Record] = field(default_factory=dict)
+    versions: dict[str, Record] = field(default_factory=dict)
+    finished: dict[str, Record] = field(default_factory=dict)
+    deletions: dict[str, Record] = field(default_factory=dict)
+    removals: dict[str, Record] = field(default_factory=dict)
+
+    @property
+    def user_names(self) -> list[str]:
+        """The names of the users who were not removed, sorted."""
+        return sorted(str(record["name"]) for user_id, record in self.users.items() if user_id not in self.removals)
+
+    def __bool__(self) -> bool:
+        """Whether the catalog lacks anything."""
+        return bool(self.users or self.versions or self.finished or self.deletions or self.removals)
+
+    def __str__(self) -> str:
+        versions = {*self.versions, *self.finished}
+        counts = ((self.users, "user"), (versions, "version"), (self.deletions, "deletion"))
+        counted_ones = [counted(len(found), what) for found, what in counts if found]
+        if self.removals:
+            counted_ones.append(f"the removal of {counted(len(self.removals), 'user')}")
+        return " and ".join(counted_ones)
+
+
+def check_catalog(settings: Settings, storage: Storage) -> None:
+    """Raise `CatalogFailed` unless the catalog belongs to the data and has all that the log has. Changes nothing."""
+    fault = find_fault(settings.catalog, storage)
+    if fault is not None:
+        raise CatalogFailed(_message(fault, settings, storage))
+
+
+def find_fault(catalog: Path, storage: Storage) -> Fault | None:
+    """Return what is wrong with the catalog, or None. Reads only the end of the log, unless something is wrong."""
+    with storage.log.last() as last:
+        newest = peek.log_entries(catalog, last.sequence if last else 0)
+        is_missing = not catalog.is_file() or catalog.stat().st_size == 0
+    if is_missing:
+        return Fault.MISSING if last or storage.begun_versions() else None
+    if continuation(last, newest) is not None:
+        return None
+    if last is None and _is_begun(storage):  # another process has just begun it
+        return find_fault(catalog, storage)
+    return _diagnosis(catalog, storage)
+
+
+def _is_begun(storage: Storage) -> bool:
+    with storage.log.last() as last:
+        return last is not None
+
+
+def lacking(catalog: Path, storage: Storage) -> Lacking:
+    """Return what the whole log has and the catalog lacks. A later record of a version replaces an earlier one.
+
+    Raises `Damaged` if the log cannot be read.
+    """
+    users, removed = peek.user_ids(catalog), peek.removed_user_ids(catalog)
+    phases, found = peek.phases(catalog), Lacking()
+    for record in (entry.record for entry in storage.log.entries()):
+        kind = next(iter(record))
+        record_id = str(record[kind])
+        phase = phases.get(record_id)
+        if kind == log.USER and record_id not in users:
+            found.users[record_id] = record
+        elif kind == log.REMOVED and record_id not in removed:
+            found.removals[record_id] = record
+        elif kind == log.VERSION and phase is None:
+            found.versions[record_id] = record
+        elif kind == log.FINISHED and (phase is None or phase.unfinished):
+            found.finished[record_id] = record
+        elif kind == log.DELETED and phase is not Phase.DELETED:
+            found.deletions[record_id] = record
+    return found
+
+
+def _diagnosis(catalog: Path, storage: Storage) -> Fault:
+    """Return what is wrong with a catalog that the log does not continue from. Reads the whole log."""
+    records = [entry.record for entry in storage.log.entries()]
+    if records and records[0].get(log.CATALOG) != peek.place_id(catalog):
+        known = peek.phases(catalog)  # a catalog of an older release may have no id
+        if not any(str(record.get(log.VERSION)) in known for record in records):
+            return Fault.OTHER
+    return Fault.OLDER if lacking(catalog, storage) else Fault.NEWER
+
+
+def _message(fault: Fault, settings: Settings, storage: Storage) -> str:
+    catalog, data = settings.catalog, settings.data
+    match fault:
+        case Fault.MISSING:
+            state = "is empty" if catalog.exists() else "is missing"
+            return (
+                f"The catalog {catalog} {state}, but {data} has the data of one. Nothing was changed."
+                " Restore the catalog from a backup."
+            )
+        case Fault.OTHER:
+            return (
+                f"The catalog {catalog} does not belong to the data in {data}. Nothing was changed."
+                " Restore the catalog of this data from a backup, or set GRID_DIR to the folder of the catalog's data."
+            )
+        case Fault.NEWER:
+            return (
+                f"The data in {data} is older than the catalog {catalog}, or its log is missing. Nothing was changed."
+                " Restore the data that belongs to the catalog. To write a new log instead: grid admin check --repair"
+            )
+        case Fault.OLDER:
+            return (
+                f"The catalog {catalog} is older than the data in {data}: it lacks {lacking(catalog, storage)}."
+                " Nothing was changed."
+                " To bring it up to date: grid admin check --repair"
+            )

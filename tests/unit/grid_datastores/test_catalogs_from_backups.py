@@ -1,0 +1,461 @@
+"""A catalog from a backup beside newer data: it is refused, and the repair knows again what the log has."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from in_process import Terminal
+
+from grid_datastores.catalog import Catalog, database
+from grid_datastores.domain.errors import CatalogFailed, NotSignedIn
+from grid_datastores.domain.model import Phase, Source, SourceKind, User, WorkloadKind
+from grid_datastores.service import Service, open_service
+from grid_datastores.service.repair import repair_catalog
+from grid_datastores.settings import Limits, Settings
+from grid_datastores.storage import LocalStorage
+from grid_datastores.storage.log import LocalLog
+
+FILES = Source(SourceKind.FILES, "/data")
+
+
+@dataclass
+class _Folder:
+    """A folder of data whose catalog can be saved and put back."""
+
+    home: Path
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(self.home, self.data / "catalog.sqlite", Limits())
+
+    @property
+    def data(self) -> Path:
+        return self.home / "data"
+
+    @property
+    def log(self) -> Path:
+        return self.data / "log"
+
+    def open(self) -> Service:
+        return open_service(self.settings, lambda: None)
+
+    def save(self) -> Path:
+        copy = self.home / "copy.sqlite"
+        with closing(sqlite3.connect(self.settings.catalog)) as catalog, closing(sqlite3.connect(copy)) as target:
+            catalog.backup(target)
+        return copy
+
+    def put_back(self, copy: Path) -> None:
+        for path in self.data.glob("catalog.sqlite*"):
+            path.unlink()
+        shutil.copy(copy, self.settings.catalog)
+
+    def refused(self) -> str:
+        before = {path: path.read_bytes() for path in self.data.rglob("*") if path.is_file()}
+        with pytest.raises(CatalogFailed) as refusal:
+            self.open()
+        assert {path: path.read_bytes() for path in self.data.rglob("*") if path.is_file()} == before
+        return refusal.value.message
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> _Folder:
+    return _Folder(tmp_path / "grid")
+
+
+def _create(service: Service, user: User, name: str = "birds") -> str:
+    return service.uploads.create(user, name, FILES, [_File()]).id
+
+
+class _File:
+    path, size, executable, modified = "a", 2, False, None
+
+    def chunks(self) -> Iterator[bytes]:
+        yield b"hi"
+
+
+@pytest.fixture
+def old(folder: _Folder) -> Path:
+    """A copy of the catalog; since then, version 1 was deleted, 2 was finished, 3 and 4 are new, and ben is new."""
+    with closing(folder.open()) as service:
+        ana = service.accounts.local("ana")
+        first = _create(service, ana)
+        second = service.uploads.begin(ana, "birds", FILES)
+        _zoe, key = service.accounts.add("zoe")
+        (folder.home / "key").write_text(key)
+        copy = folder.save()
+        service.accounts.new_key("zoe")
+        service.workloads.start(ana, WorkloadKind.SESSION, "since", {})
+        service.deletion.delete(ana, first)
+        _finish(service, ana, second.id)
+        _create(service, ana)
+        service.deletion.delete(ana, _create(service, ana))
+        ben, _key = service.accounts.add("ben")
+        _create(service, ben, "theirs")
+    return copy
+
+
+def _finish(service: Service, user: User, version_id: str) -> None:
+    from grid_datastores.storage import Manifest, pack
+
+    packed = list(pack([_File()], service.uploads.sink(user, version_id), lambda _: None))
+    service.uploads.publish(user, version_id, Manifest.of(entry for _, entries in packed for entry in entries))
+
+
+@pytest.mark.proves("an-older-catalog-is-refused")
+def test_an_older_catalog_is_refused_and_nothing_changes(folder: _Folder, old: Path) -> None:
+    folder.put_back(old)
+    said = folder.refused()
+    assert "is older than the data" in said
+    assert "it lacks 1 user and 4 versions and 2 deletions. Nothing was changed." in said
+    assert said.endswith("To bring it up to date: grid admin check --repair")
+
+
+@pytest.mark.proves("an-older-catalog-is-repaired")
+def test_a_repaired_catalog_has_all_versions_deletions_and_numbers(folder: _Folder, old: Path) -> None:
+    with closing(folder.open()) as service:
+        before = _known(service)
+    folder.put_back(old)
+    assert str(repair_catalog(folder.settings)) == "1 user and 4 versions and 2 deletions"
+    with closing(folder.open()) as service:
+        assert _known(service) == before
+        ana = service.accounts.local("ana")
+        assert service.uploads.begin(ana, "birds", FILES).ref.number == 5
+        deleted = [each for each in service.reading.versions(ana, with_deleted=True) if each.phase is Phase.DELETED]
+        assert [(each.ref.number, each.deleted_by) for each in deleted] == [(1, "ana"), (4, "ana")]
+        service.erase_deleted()
+    assert repair_catalog(folder.settings) is None
+
+
+@pytest.mark.proves("keys-are-those-of-the-backup")
+def test_keys_and_sessions_are_those_of_the_backup(folder: _Folder, old: Path) -> None:
+    folder.put_back(old)
+    repair_catalog(folder.settings)
+    with closing(folder.open()) as service:
+        assert service.accounts.sign_in("zoe", (folder.home / "key").read_text()).name == "zoe"
+        assert service.workloads.list(service.accounts.local("ana"), WorkloadKind.SESSION) == []
+        ben = next(user for user in service.accounts.all() if user.name == "ben")
+        assert service.accounts.url_key(ben.id) is None
+        with pytest.raises(NotSignedIn):
+            service.accounts.sign_in("ben", "")
+        _ben, key = service.accounts.new_key("ben")
+        assert service.accounts.sign_in("ben", key) == ben
+
+
+def _known(service: Service) -> list[tuple[object, ...]]:
+    users = service.accounts.all()
+    versions = [(user, each) for user in users for each in service.reading.versions(user, with_deleted=True)]
+    return [
+        (user, each.id, each.ref, each.source, each.phase, each.fingerprint, each.size_bytes, each.deleted_at)
+        for user, each in versions
+    ]
+
+
+def test_an_upload_that_was_not_finished_can_go_on_after_the_repair(folder: _Folder) -> None:
+    with closing(folder.open()) as service:
+        ana = service.accounts.local("ana")
+        copy = folder.save()
+        begun, lost = (service.uploads.begin(ana, "birds", FILES).id for _ in range(2))
+    shutil.rmtree(folder.data / "versions" / lost)
+    folder.put_back(copy)
+    repair_catalog(folder.settings)
+    with closing(folder.open()) as service:
+        assert [each.phase for each in service.reading.versions(ana)] == [Phase.UPLOADING, Phase.FAILED]
+        _finish(service, ana, begun)
+
+
+def test_a_repair_that_was_killed_is_repeated(folder: _Folder, old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(folder.open()) as service:
+        before = _known(service)
+    folder.put_back(old)
+
+    def killed(log: LocalLog, entries: object) -> None:
+        replace(log, entries)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    replace = LocalLog.replace
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalLog, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            repair_catalog(folder.settings)
+    assert "is older than the data" in folder.refused()
+    repair_catalog(folder.settings)
+    with closing(folder.open()) as service:
+        assert _known(service) == before
+
+
+def test_a_repair_waits_for_nobody_and_nobody_works_beside_it(folder: _Folder, old: Path) -> None:
+    with closing(folder.open()), pytest.raises(CatalogFailed, match="a server or another command uses"):
+        repair_catalog(folder.settings)
+    storage = LocalStorage(folder.data)
+    assert storage.hold(alone=True)
+    assert "grid admin check --repair works on" in folder.refused()
+    storage.release()
+    folder.open().close()
+
+
+@pytest.mark.proves("a-missing-catalog-is-refused")
+@pytest.mark.parametrize("logged", [True, False], ids=["with a log", "of an older release"])
+@pytest.mark.parametrize("state", ["is missing", "is empty"])
+def test_data_without_its_catalog_begins_no_new_server(folder: _Folder, old: Path, state: str, *, logged: bool) -> None:
+    folder.settings.catalog.unlink()
+    if state == "is empty":
+        folder.settings.catalog.touch()
+    if not logged:
+        folder.log.unlink()
+    said = folder.refused()
+    assert f"catalog.sqlite {state}, but {folder.data} has the data of one. Nothing was changed." in said
+    with pytest.raises(CatalogFailed, match=state):
+        repair_catalog(folder.settings)
+
+
+@pytest.mark.proves("another-catalog-is-refused")
+def test_the_catalog_of_other_data_is_refused(folder: _Folder, old: Path, tmp_path: Path) -> None:
+    other = _Folder(tmp_path / "other")
+    with closing(other.open()) as service:
+        _create(service, service.accounts.local("ana"))
+    folder.put_back(other.save())
+    assert "does not belong to the data" in folder.refused()
+    with pytest.raises(CatalogFailed, match="does not belong to the data"):
+        repair_catalog(folder.settings)
+    folder.put_back(tmp_path / "fresh.sqlite") if _fresh(tmp_path / "fresh.sqlite") else None
+    assert "does not belong to the data" in folder.refused()
+
+
+def _fresh(path: Path) -> bool:
+    Catalog(path).close()
+    return path.exists()
+
+
+def _forget_the_first_entry(folder: _Folder) -> None:
+    """As a later change does, when the log has it durably."""
+    with closing(sqlite3.connect(folder.settings.catalog)) as catalog, catalog:
+        catalog.execute("DELETE FROM log_entries WHERE sequence = 1")
+
+
+def test_a_lost_log_is_noticed_and_written_again(folder: _Folder, old: Path) -> None:
+    log = folder.log.read_bytes()
+    folder.log.unlink()
+    folder.open().close()  # the catalog still has all entries
+    assert folder.log.read_bytes() == log
+    _forget_the_first_entry(folder)
+    folder.log.unlink()
+    assert "its log is missing" in folder.refused()
+    assert not repair_catalog(folder.settings)
+    before = folder.log.read_bytes()
+    folder.open().close()
+    assert folder.log.read_bytes() == before
+
+
+def test_a_damaged_log_is_written_again(folder: _Folder, old: Path) -> None:
+    lines = folder.log.read_bytes().splitlines(keepends=True)
+    folder.log.write_bytes(b"".join([*lines[:2], b"x\n", *lines[3:]]))
+    folder.open().close()  # only its end is read
+    assert repair_catalog(folder.settings) is not None
+    assert repair_catalog(folder.settings) is None
+
+
+def test_a_catalog_of_an_older_release_begins_the_log(folder: _Folder, old: Path) -> None:
+    """And its later copy from before the log is an older catalog."""
+    with closing(folder.open()) as service:
+        before = _known(service)
+    folder.log.unlink()
+    without = "DROP TABLE log_entries; ALTER TABLE versions DROP COLUMN manifest_sha256; PRAGMA user_version = 6;"
+    for path in (folder.settings.catalog, old):
+        with closing(sqlite3.connect(path)) as catalog:
+            catalog.executescript(without)
+    with closing(folder.open()) as service:
+        assert _known(service) == before
+    assert folder.log.read_text().count('"deleted"') == 2
+    folder.put_back(old)
+    assert "is older than the data" in folder.refused()
+    repair_catalog(folder.settings)
+    with closing(folder.open()) as service:
+        assert _known(service) == before
+
+
+@pytest.mark.proves("the-log-has-versions-and-deletions")
+def test_a_deletion_is_in_the_log_when_it_is_reported(folder: _Folder) -> None:
+    with closing(folder.open()) as service:
+        ana = service.accounts.local("ana")
+        version_id = _create(service, ana)
+        for kind in ("version", "finished"):
+            assert f'{{"{kind}":"{version_id}"' in folder.log.read_text()
+        service.deletion.delete(ana, version_id)
+        assert f'{{"deleted":"{version_id}","by":"ana"' in folder.log.read_text()
+
+
+def test_what_a_killed_process_did_not_log_the_next_one_does(folder: _Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(folder.open()) as service:
+        ana = service.accounts.local("ana")
+        version_id = _create(service, ana)
+        monkeypatch.setattr(service.context.catalog, "_log_file", None)
+        service.deletion.delete(ana, version_id)
+    assert '"deleted"' not in folder.log.read_text()
+    folder.open().close()
+    assert f'{{"deleted":"{version_id}"' in folder.log.read_text()
+
+
+def test_entries_are_kept_only_until_they_are_durable_in_the_log(
+    folder: _Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(folder.open()) as service:
+        ana = service.accounts.local("ana")
+        first = _create(service, ana)
+        _create(service, ana)
+        with service.context.catalog.read() as tx:
+            assert tx.log.first_sequence() == 1
+        service.deletion.delete(ana, first)
+        order: list[str] = []
+        _note(monkeypatch, LocalLog, "sync", order)
+        _note(monkeypatch, LocalStorage, "erase", order)
+        service.erase_deleted()
+        assert order == ["sync", "erase"]
+        last = _create(service, ana)
+        with service.context.catalog.read() as tx:
+            assert tx.log.first_sequence() == 7  # the deletion, after two entries a version, the user and the catalog
+    monkeypatch.setattr(database, "MAX_KEPT_ENTRIES", 1)
+    with closing(folder.open()) as service:
+        service.deletion.delete(ana, last)
+        with service.context.catalog.read() as tx:
+            assert len(tx.log.since(0)) == 2
+
+
+def _note(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, order: list[str]) -> None:
+    real = getattr(owner, name)
+
+    def noted(*given: object) -> object:
+        order.append(name)
+        return real(*given)
+
+    monkeypatch.setattr(owner, name, noted)
+
+
+def test_a_log_that_cannot_be_written_does_not_undo_a_deletion(
+    folder: _Folder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    database._warn_once.cache_clear()
+
+    def full(*_given: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with closing(folder.open()) as service:
+        ana = service.accounts.local("ana")
+        version_id = _create(service, ana)
+        with monkeypatch.context() as patched:
+            patched.setattr(LocalLog, "extend", full)
+            service.deletion.delete(ana, version_id)
+        assert service.reading.versions(ana) == []
+        assert "no space left on device. The next change retries it." in caplog.text
+        _create(service, ana)
+    assert f'{{"deleted":"{version_id}"' in folder.log.read_text()
+
+
+def test_a_copy_of_the_whole_folder_works(folder: _Folder, old: Path, tmp_path: Path) -> None:
+    copy = _Folder(tmp_path / "copied")
+    shutil.copytree(folder.home, copy.home)
+    for each in (folder, copy):
+        with closing(each.open()) as service:
+            ana = service.accounts.local("ana")
+            assert service.uploads.begin(ana, "birds", FILES).ref.number == 5
+
+
+class TestCommand:
+    """`grid admin check`."""
+
+    def test_it_says_that_all_is_well(self, terminal: Terminal) -> None:
+        assert terminal.type("admin", "check").err.startswith("Error: There is nothing to check in ")
+        assert not (terminal.home / ".grid" / "data").exists()
+        terminal.create({"a": b"hi"})
+        assert terminal.done("admin", "check") == "Checked 1 version with 2 bytes. No problem found.\n"
+
+    @pytest.mark.proves("check-reads-every-file")
+    @pytest.mark.parametrize("spoil", ["pack", "manifest", "missing"])
+    def test_it_finds_damaged_files(self, terminal: Terminal, spoil: str) -> None:
+        terminal.create({"a": b"hi", "b": b"ho"})
+        terminal.create({"c": b"more"})
+        (first, _second) = terminal.json("datastore")
+        stored = terminal.home / ".grid" / "data" / "versions" / first["id"]
+        if spoil == "missing":
+            shutil.rmtree(stored)
+            wrong = "The data of this version is missing from storage."
+        elif spoil == "manifest":
+            _replace(stored / "manifest.jsonl", b'["a"', b'["z"')
+            wrong = "The list of its files does not match its fingerprint."
+        else:
+            _replace(stored / "pack-00001.tar", b"ho", b"hi")
+            wrong = "'b' cannot be read, or does not match its SHA-256."
+        answer = terminal.type("admin", "check")
+        assert answer.code == 1
+        assert answer.err == (
+            f"Error: Checked 2 versions with 12 bytes. 1 problem found:\n  version 1 of data (user local): {wrong}\n"
+        )
+
+    @pytest.mark.proves("check-finds-unowned-data")
+    def test_it_erases_only_what_no_version_owns(self, terminal: Terminal) -> None:
+        terminal.create({"a": b"hi"})
+        versions = terminal.home / ".grid" / "data" / "versions"
+        (owned,) = versions.iterdir()
+        (versions / "unknown").mkdir()
+        (versions / "unknown" / "pack-00001.tar").write_bytes(b"?")
+        answer = terminal.type("admin", "check")
+        assert answer.code == 1
+        assert "data of 1 version that the catalog does not have" in answer.err
+        assert terminal.done("admin", "check", "--repair") == (
+            "Erased the data of 1 version that the catalog does not have.\n"
+            "Checked 1 version with 2 bytes. No problem found.\n"
+        )
+        assert list(versions.iterdir()) == [owned]
+
+    def test_a_new_log_erases_nothing(self, terminal: Terminal) -> None:
+        terminal.create({"a": b"hi"})
+        data = terminal.home / ".grid" / "data"
+        (data / "versions" / "unknown").mkdir()
+        (data / "log").unlink()
+        _forget_the_first_entry(_Folder(data.parent))
+        answer = terminal.type("admin", "check", "--repair")
+        assert answer.out == "Wrote a new log of the data from the catalog.\n"
+        assert answer.code == 1
+        assert (data / "versions" / "unknown").exists()
+
+    def test_it_finds_a_damaged_log(self, terminal: Terminal) -> None:
+        terminal.create({"a": b"hi"})
+        log = terminal.home / ".grid" / "data" / "log"
+        _replace(log, b"local", b"loCal")
+        answer = terminal.type("admin", "check")
+        assert "The log of the data is damaged. To write a new one: grid admin check --repair" in answer.err
+        assert terminal.type("admin", "check", "--repair").code == 0
+        assert terminal.type("admin", "check").code == 0
+
+
+def _replace(path: Path, old: bytes, new: bytes) -> None:
+    content = path.read_bytes()
+    assert old in content
+    path.chmod(0o644)
+    path.write_bytes(content.replace(old, new, 1))
+
+
+def test_a_removed_user_stays_removed(folder: _Folder) -> None:
+    """With all their versions, which were deleted with them."""
+    with closing(folder.open()) as service:
+        service.accounts.add("ana")
+        ben, key = service.accounts.add("ben")
+        theirs = [_create(service, ben) for _ in range(2)]
+        copy = folder.save()
+        service.user_removal.remove("ben", "operator", delete_versions=True)
+    folder.put_back(copy)
+    assert "it lacks 2 deletions and the removal of 1 user." in folder.refused()
+    repair_catalog(folder.settings)
+    with closing(folder.open()) as service:
+        assert [user.name for user in service.accounts.all()] == ["ana"]
+        with pytest.raises(NotSignedIn):
+            service.accounts.sign_in("ben", key)
+        with service.context.catalog.read() as tx:
+            found = [tx.versions.get(version_id) for version_id in theirs]
+        assert [(one.phase, one.deleted_by) for one in found if one] == [(Phase.DELETED, "operator")] * 2
