@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING
 
+from grid_datastores.domain.model import SourceKind
+
 if TYPE_CHECKING:
-    from grid_datastores.domain.model import Holder, VersionRef, WorkloadKind
+    from grid_datastores.domain.model import Holder, Version, VersionRef, WorkloadKind
 
 
 def release_command(holder: Holder) -> str:
@@ -26,3 +29,19 @@ def delete_command(ref: VersionRef) -> str:
 def show_command(ref: VersionRef) -> str:
     """Return the command that shows this version's details."""
     return f"grid datastore show --name {ref.name} --version {ref.number}"
+
+
+def recreate_hint(version: Version) -> str:
+    """Return how to make a version from the same source again, or "" if no command can.
+
+    A browser sends only file names, and another client may send nothing or a relative path.
+    """
+    kind, location = version.source.kind, version.source.location
+    known = location.startswith("/") if kind is SourceKind.FILES else bool(location)
+    if not known or not location.isprintable():
+        return ""
+    how = " --no-copy" if kind is SourceKind.REFERENCE else ""
+    command = f"grid datastore create {quote(location)} --name {version.ref.name}{how}"
+    lost = " If the URL had a part after '?', add it: that part is not stored."
+    note = lost if kind is SourceKind.ARCHIVE else ""
+    return f"{note} To make a new version from its source, if that still exists: {command}"

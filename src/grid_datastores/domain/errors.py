@@ -6,11 +6,9 @@ code (2 for a usage error, 1 for a refusal). The client rebuilds a refusal from 
 
 from __future__ import annotations
 
-from shlex import quote
 from typing import TYPE_CHECKING, ClassVar
 
-from grid_datastores.domain.commands import delete_command, end_command, release_command
-from grid_datastores.domain.model import SourceKind
+from grid_datastores.domain.commands import delete_command, end_command, recreate_hint, release_command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -170,7 +168,7 @@ class AlreadyDeleted(Refusal):
         what = f"never finished and was abandoned {when}."
         if version.deleted_by:
             what = f"already deleted {when} by {version.deleted_by}. It was not deleted again."
-        return cls(f"{_capitalized(version.ref)} was {what}{_recreate_hint(version)}")
+        return cls(f"{_capitalized(version.ref)} was {what}{recreate_hint(version)}")
 
 
 class InUse(Refusal):
@@ -383,22 +381,6 @@ def refusal_of_reason(reason: str, message: str) -> Refusal:
     """Return the refusal that a server sent, as its class, or as a plain `Refusal` if its reason is unknown."""
     kinds = {kind.reason: kind for kind in Refusal.__subclasses__()}
     return kinds.get(reason, Refusal)(message)
-
-
-def _recreate_hint(version: Version) -> str:
-    """Return how to make a version from the same source again, or "" if no command can.
-
-    A browser sends only file names, and another client may send nothing or a relative path.
-    """
-    kind, location = version.source.kind, version.source.location
-    known = location.startswith("/") if kind is SourceKind.FILES else bool(location)
-    if not known or not location.isprintable():
-        return ""
-    how = " --no-copy" if kind is SourceKind.REFERENCE else ""
-    command = f"grid datastore create {quote(location)} --name {version.ref.name}{how}"
-    lost = " If the URL had a part after '?', add it: that part is not stored."
-    note = lost if kind is SourceKind.ARCHIVE else ""
-    return f"{note} To make a new version from its source, if that still exists: {command}"
 
 
 def _capitalized(ref: VersionRef) -> str:
