@@ -60,9 +60,9 @@ def _operation(method: str, path: str, operation: dict[str, Any], described: dic
         lines += [f"**Body** (`{media}`): {_fields(content.get('schema', {}), described)}", ""]
     answers = operation.get("responses", {})
     for status, answer in answers.items():
-        if status.startswith("2"):
+        if status < "400":
             lines += [f"**Answer** {status}: {_answer(answer, described)}", ""]
-    lines += [f"**Refusals**: {', '.join(status for status in answers if not status.startswith('2'))}", ""]
+    lines += [f"**Refusals**: {', '.join(status for status in answers if status >= '400')}", ""]
     return "\n".join(lines)
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from grid_datastores.domain.errors import Refusal
 
+_REFUSALS = "400"  # and higher statuses
 _FASTAPI_REFUSAL = "422"  # FastAPI's own answer to a malformed request, in whose place this server answers 400
 _FASTAPI_SCHEMAS = ("HTTPValidationError", "ValidationError")
 _ERROR = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
@@ -28,7 +29,7 @@ def with_all_refusals(description: dict[str, Any]) -> dict[str, Any]:
     for path, operations in description["paths"].items():
         for operation in operations.values():
             responses = operation["responses"]
-            texts = {status: responses.pop(status)["description"] for status in [*responses] if status[0] != "2"}
+            texts = {status: responses.pop(status)["description"] for status in [*responses] if status >= _REFUSALS}
             texts.pop(_FASTAPI_REFUSAL, None)
             for status, response in refused(*_kinds(path, operation)).items():
                 texts[str(status)] = _joined(texts.get(str(status), ""), response["description"])
