@@ -93,7 +93,7 @@ Feature: Where data comes from
       When I create a version of its archive in "my-training-data"
       Then it is refused
       And I am told "not a public address"
-      And version 1 of "my-training-data" has failed
+      And "my-training-data" has no versions
 
   @rule:source-name
   Rule: Without a name the datastore is called after the last part of the source, in lower case, without its suffix

@@ -168,7 +168,7 @@ def deleted_listed() -> Iterator[Change]:
 def deleted_read() -> Iterator[Change]:
     yield put(f"{RULES}:check_readable", lambda version: None)
     yield put(f"{READING}.get", lambda self, user, version_id: self.details(user, version_id).version)
-    yield put(f"{STORAGE}.erase", lambda self, version_id: None)
+    yield put(f"{STORAGE}.erase", lambda self, version_id, **how: False)
 
 
 # The form of the web UI offers only what can be mounted, so nothing else can be asked for there.
@@ -184,18 +184,27 @@ def count_too_high() -> Iterator[Change]:
 
 @defect("delete-immediate", "an address of a file that was handed out reads it after the deletion", "api")
 def address_outlives() -> Iterator[Change]:
+    def entry(original: Any) -> Any:
+        def finding_on(self: Any, user: Any, version_id: str, path: str) -> Any:
+            try:
+                return original(self, user, version_id, path)
+            except AlreadyDeleted:
+                return next(entry for entry in self.context.storage.manifest(version_id).files if entry.path == path)
+
+        return finding_on
+
     def file(original: Any) -> Any:
         def reading_on(self: Any, user: Any, version_id: str, path: str) -> Any:
             try:
                 return original(self, user, version_id, path)
             except AlreadyDeleted:
-                storage = self.context.storage
-                entry = next(entry for entry in storage.manifest(version_id).files if entry.path == path)
-                return entry, storage.read(version_id, entry.object, entry.offset, entry.size)
+                entry = self.entry(user, version_id, path)
+                return entry, self.context.storage.read(version_id, entry.object, entry.offset, entry.size)
 
         return reading_on
 
     yield expose(READING, "context")
+    yield wrap(f"{READING}.entry", entry)
     yield wrap(f"{READING}.file", file)
     yield put(f"{STORAGE}.erase", lambda self, version_id, **how: False)
 

@@ -313,3 +313,15 @@ def test_a_hostile_manifest_writes_nothing_outside_the_new_folder(home: Machine,
     nonsense.special["/manifest"] = json.dumps(["good", 4, digest, "pack", 0]).encode()
     _run(home, nonsense.url, *COMMANDS[4]).done()
     assert (home.home / "data-1" / "good").read_bytes() == b"evil"
+
+
+@pytest.mark.proves("damaged-lists-are-refused")
+def test_a_list_of_files_without_the_fingerprint_of_its_version_is_refused(home: Machine, nonsense: Nonsense) -> None:
+    version = {**ONE_VERSION, "spec": {**ONE_VERSION["spec"], "fingerprint": "f" * 64}}
+    nonsense.body = json.dumps({"datastores": [version], "datastore": version, "holders": [], "events": []}).encode()
+    nonsense.special = {"/objects/pack": b"good"}
+    nonsense.special["/manifest"] = json.dumps(["good", 4, sha256(b"good").hexdigest(), "pack", 0]).encode()
+    _run(home, nonsense.url, *COMMANDS[4]).refused(
+        f"The list of files that {nonsense.url} sent is not that of version 1"
+    )
+    assert _left(home) == ["source"]

@@ -53,7 +53,14 @@ def test_without_a_server_every_command_refuses_an_older_catalog(embedded: Machi
     data = embedded.directory / "data"
     copy = _changed_since_a_copy(embedded, data, tmp_path)
     _put_back(data, copy)
-    for words in (("datastore",), ("datastore", "create", "source"), _FIRST, ("session",), ("admin", "check")):
+    for words in (
+        ("datastore",),
+        ("datastore", "create", "source"),
+        _FIRST,
+        ("session",),
+        ("user", "list"),
+        ("admin", "check"),
+    ):
         embedded.run(*words).refused("it lacks 1 version and 1 deletion", "grid admin check --repair")
     assert (data / "catalog.sqlite").read_bytes() == copy.read_bytes()
     assert embedded.run("admin", "check", "--repair").done().startswith("Brought the catalog up to date")
@@ -65,6 +72,7 @@ def test_without_a_server_every_command_refuses_an_older_catalog(embedded: Machi
 
 
 @pytest.mark.proves("an-older-catalog-is-refused")
+@pytest.mark.proves("check-beside-a-server")
 def test_a_server_does_not_start_with_an_older_catalog(
     own_server: ServerProcess, embedded: Machine, tmp_path: Path
 ) -> None:

@@ -181,3 +181,29 @@ def test_the_commands_for_users_work_beside_the_running_server(own_server: Serve
     assert "User alice is removed." in machine.run(*with_versions).done()
     assert "The signing key is replaced." in machine.run(*rotate).done()
     assert httpx.get(f"{own_server.url}/v1/auth/user", auth=user).status_code == 401
+
+
+@pytest.mark.proves("backup-page-as-it-stands", reads=["docs/how-to/back-up.md"])
+@pytest.mark.proves("a-backup-is-restored-whole")
+def test_a_backup_of_the_page_is_restored_whole_and_as_a_catalog_only(embedded: Machine) -> None:
+    first = ("datastore", "delete", "--name", NAME, "--version", "1")
+    copy, restore, catalog, check = _blocks("docs/how-to/back-up.md")
+    folder = folder_of(embedded.home, {"a.csv": b"1"})
+    embedded.create(folder, NAME)
+
+    def typed(code: str) -> str:
+        done = _typed(embedded, code)
+        assert (done.returncode, done.stderr) == (0, ""), done
+        return done.stdout
+
+    typed(copy)
+    embedded.run(*first).done()
+    assert embedded.create(folder, NAME) == 2
+    typed(restore)
+    assert embedded.phases() == [(1, "SUCCEEDED")]
+    assert embedded.create(folder, NAME) == 2
+    embedded.run(*first).done()
+    assert typed(catalog).startswith("Brought the catalog up to date: it lacked 1 version and 1 deletion.\n")
+    assert embedded.phases() == [(2, "SUCCEEDED")]
+    assert embedded.create(folder, NAME) == 3
+    assert typed(check) == "Checked 2 versions with 2 bytes. No problem found.\n"

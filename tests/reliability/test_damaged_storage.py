@@ -41,12 +41,32 @@ def _spoil(data: Path, content: bytes, at: int) -> None:
     raise AssertionError("the content is not stored as it is")
 
 
+def _restore(data: Path, content: bytes) -> None:
+    """Change the last byte back."""
+    damaged = content[:-1] + bytes([content[-1] ^ 1])
+    _spoil(data, damaged, at=len(damaged) - 1)
+
+
 @pytest.fixture
 def http(damaged: Machine) -> Iterator[httpx.Client]:
     assert damaged.server
     assert damaged.user
     with closing(httpx.Client(base_url=damaged.server.url, auth=damaged.user)) as client:
         yield client
+
+
+def test_a_download_of_damaged_data_says_what_to_do(damaged: Machine) -> None:
+    assert damaged.server
+    words = ("datastore", "download", "--name", "data", "--version", "1")
+    _restore(damaged.server.data, _LARGE)
+    damaged.run(*words).refused("small.csv is damaged in storage, so it was not sent. Ask the operator to restore it.")
+    _restore(damaged.server.data, b"1,2,3")
+    _spoil(damaged.server.data, _LARGE, at=len(_LARGE) - 1)
+    damaged.run(*words).refused(
+        f"The server at {damaged.server.url} stopped answering before the data was complete. Try again. If this"
+        " repeats, ask its operator: if the data is damaged, the server's log says so."
+    )
+    assert not (damaged.home / "data-1").exists()
 
 
 @pytest.mark.proves("damaged-files-are-not-sent", "damaged-objects-are-not-sent", "damage-is-logged-once")

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from acceptance.server import ServerProcess
-from acceptance.tls_proxy import PAGE, TlsProxy, free_port, tls_proxy
+from acceptance.tls_proxy import PAGE, TlsProxy, free_port, shown_configuration, tls_proxy
 from acceptance.waiting import wait_until
 from debian import needed
 from nginx import find_nginx, missing
@@ -97,6 +97,26 @@ def test_half_an_answer_arrives_at_the_client_at_once(tmp_path: Path) -> None:
             while b"half" not in seen:
                 seen += connection.recv(65536)
             answering.close()
+
+
+@pytest.mark.proves("nginx-ends-slow-downloads", reads=["docs/reference/configuration.md"])
+def test_nginx_ends_a_download_whose_client_takes_nothing_for_the_time_of_the_page(tmp_path: Path) -> None:
+    if find_nginx() is None:
+        assert not needed(), missing()
+        pytest.skip(missing())
+    shortened, count = re.subn(r"send_timeout 5m;", "send_timeout 1s;", shown_configuration())
+    assert count == 1
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        behind = f"http://127.0.0.1:{server.getsockname()[1]}"
+        with tls_proxy(tmp_path / "proxy", behind, free_port(), shortened) as proxy, _connected(proxy) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: grid.example\r\n\r\n")
+            server.settimeout(30)
+            answering, _ = server.accept()
+            with answering:
+                answering.settimeout(30)
+                answering.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+                with pytest.raises(ConnectionError):
+                    answering.sendall(bytes(100_000_000))
 
 
 @pytest.mark.proves("browser-upload-is-stored-before-the-answer")

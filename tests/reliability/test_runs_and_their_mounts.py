@@ -350,8 +350,10 @@ def test_a_program_in_the_version_is_run(machine: Machine) -> None:
     machine.create(folder)
     assert machine.run(*_run_words("r", "{data}/tools/greet", "{data}/x")).done().startswith("hello /")
     refusals = {"notes.txt": "it is not executable", "nothing": "there is no such command"}
+    advice = {"notes.txt": "Name its interpreter first, for example: sh /", "nothing": "give its path."}
     for program, why in refusals.items():
-        machine.run(*_run_words("r", f"{{data}}/{program}")).refused(f"{program}' cannot be run: {why}.", code=2)
+        said = machine.run(*_run_words("r", f"{{data}}/{program}"))
+        said.refused(f"{program}' cannot be run: {why}. ", advice[program], code=2)
     runs = json.loads(machine.run("status", "--all", "-o", "json").done())["runs"]
     assert [run["status"]["phase"].rpartition("_")[2] for run in runs] == ["SUCCEEDED", "FAILED", "FAILED"]
     machine.run("datastore", "delete", *_VERSION).done()

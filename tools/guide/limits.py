@@ -9,10 +9,13 @@ from grid_datastores.domain.text import counted
 from grid_datastores.server import bodies, guard, signing_in
 from grid_datastores.server.routes import contents, graphql
 from grid_datastores.server.routes import uploads as upload_routes
-from grid_datastores.service import uploads
+from grid_datastores.server.ui import receiving, web_session
+from grid_datastores.service import uploads, workloads
 from grid_datastores.service.accounts import TOKEN_LIFETIME
 from grid_datastores.storage import manifest
 from grid_datastores.wire import datastores as wire
+from grid_datastores.wire import uploads as objects_wire
+from grid_datastores.wire import workloads as workloads_wire
 from guide.values import duration, size
 
 
@@ -22,7 +25,7 @@ def write() -> str:
     return "\n".join(
         [
             *_table("Length of", "At most", LENGTHS),
-            *_table("Size or number of", "At most", REQUESTS),
+            *_table("Size or number of", "At most", (*REQUESTS, *FORMS)),
             *_table("What expires", "After", times),
         ]
     )
@@ -44,17 +47,28 @@ LENGTHS: tuple[tuple[str, str], ...] = (
 )
 REQUESTS: tuple[tuple[str, str], ...] = (
     ("the body of a request", size(guard.MAX_BODY)),
-    ("the body of a sign-in or a GraphQL query", size(guard.MAX_BODY_BEFORE_SIGN_IN)),
+    (
+        "the body of a sign-in, a GraphQL query or a form of the web UI, without files",
+        size(guard.MAX_BODY_BEFORE_SIGN_IN),
+    ),
     ("the JSON values in a body", f"{bodies.MAX_VALUES:,}"),
     ("a body that announces or completes objects", size(guard.MAX_OBJECTS_BODY)),
     ("the JSON values in such a body", f"{bodies.MAX_VALUES_OF_OBJECTS:,}"),
     ("a manifest", size(upload_routes.MAX_MANIFEST)),
     ("a part", size(rules.MAX_PART_BYTES)),
-    ("the parts of one object", f"{uploads.MAX_PARTS:,}"),
-    ("the objects that one request announces", f"{upload_routes.MAX_OBJECTS:,}"),
-    ("the parts that one request announces", f"{upload_routes.MAX_PART_URLS:,}"),
+    ("the parts of one object", f"{rules.MAX_PARTS:,}"),
+    ("the objects that one request announces or completes", f"{objects_wire.MAX_OBJECTS:,}"),
+    ("the parts that one request announces or completes", f"{upload_routes.MAX_PART_URLS:,}"),
+    ("the versions that a Session or Run mounts", f"{workloads_wire.MAX_MOUNTS:,}"),
     ("the ids in one request for deletions", f"{wire.MAX_IDS}"),
-    ("the files in a page of the list, without `pageSize`", f"{contents.DEFAULT_PAGE_SIZE:,}"),
+    ("the Sessions or Runs in a page of the list", f"{workloads.MAX_PER_PAGE:,}"),
+    ("the files in a page of the list", f"{contents.MAX_PER_PAGE:,}"),
+)
+FORMS: tuple[tuple[str, str], ...] = (
+    ("the files in a form of the web UI", f"{receiving.MAX_FILES:,}"),
+    ("the paths of these files, together", size(receiving.MAX_PATHS_SIZE)),
+    ("the other fields of a form", f"{web_session.MAX_FIELDS}"),
+    ("a field of a form without files", size(web_session.MAX_FIELD_SIZE)),
 )
 TIMES: tuple[tuple[str, timedelta], ...] = (
     ("the address of a part", uploads.URL_LIFETIME),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sqlite3
 from collections import defaultdict
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -182,6 +183,20 @@ def _no_catalog(home: _Home) -> object:
     return open_service(replace(home.settings, catalog=folder), wake_workers=lambda: None)
 
 
+def _empty_catalog(home: _Home) -> object:
+    catalog = home.folder / "empty.sqlite"
+    catalog.touch()
+    return open_service(replace(home.settings, catalog=catalog), wake_workers=lambda: None)
+
+
+def _older_catalog(home: _Home) -> object:
+    catalog = home.folder / "older.sqlite"
+    with closing(sqlite3.connect(home.settings.catalog)) as newer:
+        newer.execute("VACUUM INTO ?", (str(catalog),))
+    home.datastores.begin("trees", Source(SourceKind.FILES, str(home.folder / "data")))
+    return open_service(replace(home.settings, catalog=catalog), wake_workers=lambda: None)
+
+
 _OF_VALUES: tuple[Callable[[_Home], object], ...] = (
     lambda _: check_name("My Training Data"),
     lambda _: parse_number("latest"),
@@ -226,4 +241,6 @@ _AT_HOME: tuple[Callable[[_Home], object], ...] = (
     _deleted_twice,
     _without_bytes,
     _no_catalog,
+    _empty_catalog,
+    _older_catalog,
 )

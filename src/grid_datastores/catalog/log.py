@@ -83,8 +83,9 @@ class Log:
 
     def deleted(self, version_ids: Sequence[str], by: str, at: datetime) -> None:
         """Add that this user deleted the versions."""
-        for version_id in version_ids:
-            self._add(_deleted_record(version_id, by, at))
+        if version_ids:
+            self.begin()
+            self._add_all([_deleted_record(version_id, by, at) for version_id in version_ids])
 
     def begin(self) -> None:
         """Add the first entries, with all users and versions, unless there are entries."""

@@ -185,6 +185,17 @@ def _store_manifest_digests(connection: Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE versions ADD COLUMN manifest_sha256 VARCHAR(64) NOT NULL DEFAULT ''")
 
 
+def _prepare_lists_of_workloads(connection: Connection) -> None:
+    """9: A page of Sessions or Runs is found quickly, however many there are, and so is one by its name."""
+    live = "(state IN ('running', 'paused'))"
+    for index, columns in (
+        ("listed_workloads", "owner_id, kind, created_at, id"),
+        ("live_workloads", f"owner_id, kind, {live}, created_at, id"),
+        ("workloads_by_name", f"owner_id, kind, name, {live}, created_at"),
+    ):
+        connection.exec_driver_sql(f"CREATE INDEX {index} ON workloads ({columns}) WHERE state != 'deleted'")
+
+
 _MIGRATIONS: Sequence[Callable[[Connection], None]] = (
     _separate_fetch_urls,
     _index_live_workloads,
@@ -194,4 +205,5 @@ _MIGRATIONS: Sequence[Callable[[Connection], None]] = (
     _describe_sign_ins_and_removed_users,
     _keep_a_log,
     _store_manifest_digests,
+    _prepare_lists_of_workloads,
 )

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+class Unreadable(Exception):
+    """SQLite cannot read the file. `Catalog` reports why."""
+
+
 def log_entries(path: Path, first: int) -> list[LogEntry]:
     """Return the catalog's entries from this number on, sorted. It has none in an older release."""
     rows = _rows(path, "SELECT sequence, checksum, text FROM log_entries WHERE sequence >= ? ORDER BY 1", first)
@@ -42,11 +46,11 @@ def phases(path: Path) -> dict[str, Phase]:
 
 
 def _rows(path: Path, query: str, *values: object) -> list[tuple[object, ...]]:
-    """Return the rows, or none if the file is not a catalog. `Catalog` reports what is wrong with the file."""
-    if not path.is_file():
-        return []
+    """Return the rows, or none if the catalog lacks the table or column. Raises `Unreadable`."""
     try:
         with closing(connect_read_only(path)) as connection:
             return connection.execute(query, values).fetchall()
-    except sqlite3.Error:
-        return []
+    except sqlite3.Error as error:
+        if "no such " in str(error):
+            return []
+        raise Unreadable from error

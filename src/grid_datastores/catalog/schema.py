@@ -49,6 +49,10 @@ metadata = MetaData()
 CURRENT = text("phase NOT IN ('failed', 'deleted')")
 WITH_VERSIONS = text("version_count > 0")
 
+# The workloads that are listed. The live ones come first in lists that begin with the newest; see `WorkloadState.live`.
+LISTED = text("state != 'deleted'")
+LIVE = "(state IN ('running', 'paused'))"
+
 # Facts about the whole catalog, by name; see `facts.py`.
 settings = Table(
     "settings",
@@ -160,6 +164,9 @@ workloads = Table(
     Column("lease_until", UtcDateTime),
     Column("lease_seconds", Integer),  # NULL for a workload without a lease
     Index("workloads_of_owner", "owner_id", "kind", "state"),
+    Index("listed_workloads", "owner_id", "kind", "created_at", "id", sqlite_where=LISTED),
+    Index("live_workloads", "owner_id", "kind", text(LIVE), "created_at", "id", sqlite_where=LISTED),
+    Index("workloads_by_name", "owner_id", "kind", "name", text(LIVE), "created_at", sqlite_where=LISTED),
     Index("workloads_in_state", "state"),  # few workloads are live, however many have ended
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, select, text, update
 
 from grid_datastores.catalog import schema
 from grid_datastores.domain.errors import NotSignedIn
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _TABLE = schema.users.c
 _PRESENT = _TABLE.removed_at.is_(None)
 _MARK = ":"  # between the name and the id of a removed user; no name contains it
+_ADDED = text("users.rowid")  # the order in which users were added, even if the clock was set back meanwhile
 
 
 class Users:
@@ -54,7 +55,7 @@ class Users:
 
     def by_age(self) -> list[User]:
         """Return all users, the one who was added first at the beginning."""
-        rows = self._connection.execute(select(schema.users).where(_PRESENT).order_by(_TABLE.created_at, _TABLE.id))
+        rows = self._connection.execute(select(schema.users).where(_PRESENT).order_by(_ADDED))
         return [User(row.id, row.name) for row in rows]
 
     def count(self) -> int:
@@ -63,7 +64,7 @@ class Users:
 
     def oldest(self) -> User | None:
         """Return the user who was added first, or None."""
-        query = select(schema.users).where(_PRESENT).order_by(_TABLE.created_at).limit(1)
+        query = select(schema.users).where(_PRESENT).order_by(_ADDED).limit(1)
         return _user(self._connection.execute(query).one_or_none())
 
     def get(self, user_id: str) -> User | None:

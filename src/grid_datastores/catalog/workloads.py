@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import exists, insert, select, true, update
+from sqlalchemy import exists, func, insert, select, text, true, tuple_, update
 
 from grid_datastores.catalog import schema
 from grid_datastores.domain.model import Holder, Mount, VersionRef, Workload, WorkloadKind, WorkloadState
@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Connection, Row
+    from sqlalchemy import ColumnElement, Connection, Row, Select
+
+    from grid_datastores.domain.lists import Window
+
+_LIVE_AND_NEWEST = (text(f"{schema.LIVE} DESC"), schema.workloads.c.created_at.desc())
 
 
 class Workloads:
@@ -44,17 +48,40 @@ class Workloads:
 
     def get(self, workload_id: str) -> Workload | None:
         """Return the workload with this id, or None."""
-        found = self._where(schema.workloads.c.id == workload_id)
+        found = self._all(select(schema.workloads).where(schema.workloads.c.id == workload_id))
         return found[0] if found else None
 
-    def of_owner(self, owner_id: str, kind: WorkloadKind) -> list[Workload]:
-        """Return the owner's workloads of this kind that are not deleted, oldest first."""
-        table = schema.workloads
-        return self._where(
-            table.c.owner_id == owner_id,
-            table.c.kind == kind.value,
-            table.c.state != WorkloadState.DELETED.value,
-        )
+    def of_owner(
+        self, owner_id: str, kind: WorkloadKind, *, after: Workload | None = None, count: int = -1, live: bool = False
+    ) -> list[Workload]:
+        """Return the owner's workloads of this kind that are not deleted, oldest first: at most `count` (-1: all).
+
+        They begin `after` this one, if it is given. With `live`, only those are listed that have not ended.
+        """
+        table = schema.workloads.c
+        query = _listed(owner_id, kind).order_by(table.created_at, table.id).limit(count)
+        if after:
+            query = query.where(tuple_(table.created_at, table.id) > tuple_(after.created_at, after.id))
+        return self._all(query.where(text(f"{schema.LIVE} = 1")) if live else query)
+
+    def newest(self, owner_id: str, kind: WorkloadKind, window: Window) -> list[Workload]:
+        """Return the owner's workloads of this kind that are not deleted: the live ones, then the others.
+
+        Each begin with the newest.
+        """
+        query = _listed(owner_id, kind).order_by(*_LIVE_AND_NEWEST, schema.workloads.c.id.desc())
+        return self._all(query.offset(window.start).limit(window.size))
+
+    def count(self, owner_id: str, kind: WorkloadKind) -> int:
+        """Return how many workloads of this kind are not deleted. Reads an index, and no row."""
+        query = _listed(owner_id, kind).with_only_columns(func.count())
+        return int(self._connection.execute(query).scalar_one())
+
+    def named(self, owner_id: str, kind: WorkloadKind, name: str) -> Workload | None:
+        """Return the owner's workload of this name: the live one if there are several, else the newest."""
+        query = _listed(owner_id, kind).where(schema.workloads.c.name == name).order_by(*_LIVE_AND_NEWEST).limit(1)
+        found = self._all(query)
+        return found[0] if found else None
 
     def holders(self, version_id: str, now: datetime) -> list[Holder]:
         """Return the workloads that hold this version now, oldest first. Enforces in-use-this-version."""
@@ -141,13 +168,12 @@ class Workloads:
     def with_expired_lease(self, now: datetime) -> list[Workload]:
         """Return the running workloads whose lease has expired."""
         table = schema.workloads
-        return self._where(table.c.state == WorkloadState.RUNNING.value, table.c.lease_until <= now)
+        expired = table.c.state == WorkloadState.RUNNING.value, table.c.lease_until <= now
+        return self._all(select(table).where(*expired).order_by(table.c.created_at, table.c.id))
 
-    def _where(self, *conditions: ColumnElement[bool]) -> list[Workload]:
-        table = schema.workloads
-        query = select(table).where(*conditions).order_by(table.c.created_at, table.c.id)
+    def _all(self, query: Select[tuple[object, ...]]) -> list[Workload]:
         rows = self._connection.execute(query).all()
-        mounts = self._mounts(*conditions)
+        mounts = self._mounts(query)
         return [
             Workload(
                 id=row.id,
@@ -164,14 +190,13 @@ class Workloads:
             for row in rows
         ]
 
-    def _mounts(self, *conditions: ColumnElement[bool]) -> dict[str, list[Mount]]:
-        """Return the mounts of the workloads that match these conditions, by workload id."""
-        table, mounts, versions = schema.workloads, schema.mounts, schema.versions
+    def _mounts(self, workloads: Select[tuple[object, ...]]) -> dict[str, list[Mount]]:
+        """Return the mounts of the workloads that this query finds, by workload id."""
+        mounts, versions = schema.mounts, schema.versions
         query = (
             select(mounts, versions.c.name, versions.c.number)
             .join(versions, versions.c.id == mounts.c.version_id)
-            .join(table, table.c.id == mounts.c.workload_id)
-            .where(*conditions)
+            .where(mounts.c.workload_id.in_(workloads.with_only_columns(schema.workloads.c.id)))
             .order_by(versions.c.name, versions.c.number)
         )
         found: dict[str, list[Mount]] = {}
@@ -179,6 +204,12 @@ class Workloads:
             mount = Mount(row.version_id, VersionRef(row.name, row.number), row.path)
             found.setdefault(row.workload_id, []).append(mount)
         return found
+
+
+def _listed(owner_id: str, kind: WorkloadKind) -> Select[tuple[object, ...]]:
+    """Return the query of the owner's workloads of this kind that are not deleted (rule private-to-owner)."""
+    table = schema.workloads
+    return select(table).where(table.c.owner_id == owner_id, table.c.kind == kind.value, schema.LISTED)
 
 
 def _holder(row: Row[tuple[object, ...]]) -> Holder:

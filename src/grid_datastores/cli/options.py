@@ -91,7 +91,7 @@ class WorkloadName(click.ParamType[str]):
         from grid_datastores.domain.model import WorkloadKind
 
         kind = WorkloadKind(self._kind)
-        return _complete(lambda opened: (item.name for item in opened.workloads(kind) if item.state.live), incomplete)
+        return _complete(lambda opened: (item.name for item in opened.workloads(kind, live=True)), incomplete)
 
 
 class NewFolder(click.Path):

@@ -80,8 +80,13 @@ def print_json_list(values: Iterable[object]) -> None:
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table. Each column is as wide as its widest cell."""
-    cells = [[_printable(cell) for cell in row] for row in rows]
+    cells = printable(rows)
     print_rows(fitting(headers, cells), cells)
+
+
+def printable(rows: Iterable[Sequence[str]]) -> list[list[str]]:
+    """Return the cells exactly as stdout prints them, so that their width can be measured."""
+    return [[_printable(cell) for cell in row] for row in rows]
 
 
 def print_rows(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:

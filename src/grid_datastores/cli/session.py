@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 import click
@@ -14,13 +15,16 @@ from grid_datastores.cli.options import (
     output_option,
     pass_output_on,
 )
-from grid_datastores.cli.output import echo_result, format_time, print_json, print_table
+from grid_datastores.cli.output import echo_result, format_time, print_json_list, print_rows, printable
+from grid_datastores.cli.tables import fitting
 from grid_datastores.cli.target import open_datastores
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from grid_datastores.domain.model import Workload, WorkloadState
+
+_MEASURED_ROWS = 1000  # a page
 
 
 @click.group(invoke_without_command=True)
@@ -118,30 +122,33 @@ def _list(output: str) -> None:
 
     with open_datastores() as datastores:
         sessions = datastores.workloads(WorkloadKind.SESSION)
-    if output == "json":
-        from grid_datastores.wire.workloads import session_out
+        if output == "json":
+            from grid_datastores.wire.workloads import session_out
 
-        print_json([session_out(item, "") for item in sessions])
-        return
-    if not sessions:
-        click.echo(
-            "You have no Sessions. Start one with: grid session create NAME --datastore_name N --datastore_version V"
-        )
-        return
-    print_workloads(sessions)
+            print_json_list(session_out(item, "") for item in sessions)
+            return
+        if not print_workloads(sessions):
+            click.echo(
+                "You have no Sessions."
+                " Start one with: grid session create NAME --datastore_name N --datastore_version V"
+            )
 
 
-def print_workloads(workloads: Sequence[Workload]) -> None:
-    """Print a table of Sessions or Runs and the versions that they mount."""
-    print_table(
-        ["NAME", "STATE", "SINCE", "MOUNTS"],
+def print_workloads(workloads: Iterable[Workload]) -> bool:
+    """Print a table of Sessions or Runs and the versions that they mount, as they arrive. Return whether any did.
+
+    The first ones decide how wide the columns are.
+    """
+    rows = (
         [
-            [
-                item.name,
-                item.state.value,
-                format_time(item.state_since),
-                ", ".join(f"{mount.ref} at {mount.path}" for mount in item.mounts) or "-",
-            ]
-            for item in workloads
-        ],
+            item.name,
+            item.state.value,
+            format_time(item.state_since),
+            ", ".join(f"{mount.ref} at {mount.path}" for mount in item.mounts) or "-",
+        ]
+        for item in workloads
     )
+    first = list(islice(rows, _MEASURED_ROWS))
+    if first:
+        print_rows(fitting(["NAME", "STATE", "SINCE", "MOUNTS"], printable(first)), chain(first, rows))
+    return bool(first)

@@ -20,7 +20,7 @@ def status(ended: bool, output: str) -> None:
     with open_datastores() as datastores:
         user = datastores.identity().user_name
         quota = datastores.quota()
-        runs = [run for run in datastores.workloads(WorkloadKind.RUN) if ended or run.state.live]
+        runs = list(datastores.workloads(WorkloadKind.RUN, live=not ended))
     if output == "json":
         from grid_datastores.wire.workloads import run_out
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from grid_datastores.domain.model import Holder, Quota, Version
+    from grid_datastores.domain.model import Holder, Quota, Version, Workload
 
 
 class VersionList(StrEnum):
@@ -108,3 +108,11 @@ class VersionsPage:
     more: bool  # whether another page follows
     failed: int  # how many failed uploads there are in the datastore, or in all
     datastore: Datastore | None  # None for a list of all datastores
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadsPage:
+    """One page of a list of Sessions or Runs."""
+
+    workloads: tuple[Workload, ...]
+    more: bool  # whether another page follows

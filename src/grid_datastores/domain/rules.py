@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from grid_datastores.domain.model import Holder, Quota, Version, VersionRef, Workload
 
 MAX_PART_BYTES = 5 * 1024**3  # bytes
+MAX_PARTS = 10_000  # of one object
 MAX_PATH_LENGTH = 255
 
 # The phases that can follow each phase of a version. The guide draws them. Enforces delete-irreversible.

@@ -84,14 +84,20 @@ class Connection:
         return answer.content
 
     def stream(self, path: str) -> Iterator[bytes]:
-        """Yield the bytes of the response as they arrive."""
+        """Yield the bytes of the response as they arrive. Raises `Unreachable` if it ends before its length."""
         with self._failures() as trace:
             answer = self._send(self._http.build_request("GET", path), trace, stream=True)
             with closing(answer):
                 if not answer.is_success:
                     answer.read()
                 _check(answer, self.url)
-                yield from answer.iter_bytes()
+                try:
+                    yield from answer.iter_bytes()
+                except (httpx.RemoteProtocolError, httpx.ReadError) as error:
+                    raise Unreachable(
+                        f"The server at {self.url} stopped answering before the data was complete. Try again. If this"
+                        " repeats, ask its operator: if the data is damaged, the server's log says so."
+                    ) from error
 
     def put_part(self, address: str, data: bytes) -> str:
         """Send one part to its presigned address and return its ETag."""

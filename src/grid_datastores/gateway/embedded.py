@@ -168,8 +168,8 @@ class EmbeddedDatastores:
         with suppress(NotThatState, NotFound):
             self._service.workloads.set_state(self._user, run.kind, run.id, state)
 
-    def workloads(self, kind: WorkloadKind) -> Sequence[Workload]:
-        return self._service.workloads.list(self._user, kind)
+    def workloads(self, kind: WorkloadKind, *, live: bool = False) -> Iterator[Workload]:
+        return self._service.workloads.list(self._user, kind, live=live)
 
     def set_state(self, kind: WorkloadKind, name: str, state: WorkloadState) -> Workload:
         workload = self._service.workloads.named(self._user, kind, name)

@@ -225,14 +225,29 @@ class HttpDatastores:
         with suppress(NotThatState, NotFound):
             self._change_state(run, state)
 
-    def workloads(self, kind: WorkloadKind) -> Sequence[Workload]:
-        answer = self._connection.call("GET", self._workloads_path(kind))
-        with raising_not_understood(self.place_name):
-            listed = cast("dict[str, list[workload_wire.Session | workload_wire.Run]]", answer)
-            return [workload_wire.workload_in(item, kind) for item in listed[f"{kind.lower()}s"]]
+    def workloads(self, kind: WorkloadKind, *, live: bool = False) -> Iterator[Workload]:
+        """See `Datastores`. Filters the response, because some servers ignore the query."""
+        listed = self._pages(kind, {"live": "true"} if live else {})
+        return (workload for workload in listed if workload.state.live or not live)
+
+    def _pages(self, kind: WorkloadKind, query: Mapping[str, str]) -> Iterator[Workload]:
+        token, seen = "", set[str]()
+        while True:
+            asked = {**query, "pageToken": token} if token else query
+            answer = self._connection.call("GET", self._workloads_path(kind), query=asked)
+            with raising_not_understood(self.place_name):
+                page = cast("dict[str, list[workload_wire.Session | workload_wire.Run]]", answer)
+                workloads = [workload_wire.workload_in(item, kind) for item in page[f"{kind.lower()}s"]]
+                token = str(page.get("nextPageToken") or "")
+                if token in seen:
+                    raise ValueError("the server sends the same page again")
+            yield from workloads
+            if not token:
+                return
+            seen.add(token)
 
     def set_state(self, kind: WorkloadKind, name: str, state: WorkloadState) -> Workload:
-        workload = pick_by_name(self.workloads(kind), kind, name)
+        workload = pick_by_name(list(self._pages(kind, {"name": name})), kind, name)
         if state is WorkloadState.DELETED:
             self._connection.call("DELETE", f"{self._workloads_path(kind)}/{workload.id}")
             return workload

@@ -119,8 +119,8 @@ class Datastores(Protocol):
     def end(self, run: Workload, state: WorkloadState) -> None:
         """Record that this Run, identified by its id, has ended. Does nothing if it has already ended."""
 
-    def workloads(self, kind: WorkloadKind) -> Sequence[Workload]:
-        """Return the workloads of this kind, oldest first."""
+    def workloads(self, kind: WorkloadKind, *, live: bool = False) -> Iterator[Workload]:
+        """Yield the workloads of this kind, oldest first, page by page. With `live`, only those that have not ended."""
 
     def set_state(self, kind: WorkloadKind, name: str, state: WorkloadState) -> Workload:
         """Pause, resume or end the workload with this name, and return it."""

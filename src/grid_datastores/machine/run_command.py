@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import shlex
 import shutil
 import signal
-import sys
 import threading
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,13 +15,16 @@ from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import InvalidInput, NotFound, NotThatState, Refusal
 from grid_datastores.domain.model import Phase, WorkloadKind, WorkloadState
+from grid_datastores.domain.text import os_reason
 from grid_datastores.machine.leftovers import erase_copies
 from grid_datastores.machine.mounts import mount_folder, mounted, unmount
 from grid_datastores.settings import DEFAULT_LEASE
+from grid_datastores.system.signals import in_foreground
 from grid_datastores.system.tied_process import start_tied
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    import subprocess
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from types import FrameType
 
@@ -73,8 +77,29 @@ def _find_program(name: str) -> str:
     """Return the program's path. Raises `InvalidInput` if it does not exist or is not executable."""
     if program := shutil.which(name):
         return program
-    reason = "it is not executable" if Path(name).is_file() else "there is no such command"
-    raise InvalidInput(f"{name!r} cannot be run: {reason}.")
+    path = Path(name)
+    if path.is_file():
+        raise InvalidInput(f"{name!r} cannot be run: it is not executable. {_name_interpreter(name)}")
+    reason = "it is a folder" if "/" in name and path.is_dir() else "there is no such command"
+    raise InvalidInput(f"{name!r} cannot be run: {reason}. Check its spelling, or give its path.")
+
+
+def _start(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start the command. Raises `InvalidInput` if the system cannot execute its program."""
+    try:
+        return start_tied(command, environment)
+    except OSError as error:
+        name, reason = command[0], os_reason(error)
+        if error.errno in (errno.ENOEXEC, errno.ENOENT):  # the program exists, so its interpreter does not
+            reason = "it does not begin with a line that names its interpreter, such as #!/bin/sh"
+            if error.errno == errno.ENOENT:
+                reason = "the interpreter that its first line names does not exist"
+            raise InvalidInput(f"{name!r} cannot be run: {reason}. {_name_interpreter(name)}") from error
+        raise InvalidInput(f"{name!r} cannot be run: {reason}. Correct this, then try again.") from error
+
+
+def _name_interpreter(name: str) -> str:
+    return f"Name its interpreter first, for example: sh {shlex.quote(name)}"
 
 
 def _find_version(datastores: Datastores, directory: Path, ref: VersionRef) -> Version:
@@ -108,15 +133,18 @@ def _execute(command: Sequence[str], environment: dict[str, str]) -> int:
 
     The command ends with this process, as nobody would then hold the version that it reads.
     """
-    with start_tied(command, os.environ | environment) as process:
+    with _start(command, os.environ | environment) as process:
 
         def forward(number: int, _frame: FrameType | None) -> None:
             process.send_signal(number)
 
-        # A terminal sends Ctrl-C to the command, too, so forwarding it would interrupt the command twice.
-        interrupt = signal.SIG_IGN if sys.stdin.isatty() else forward
+        def forward_interrupt(number: int, frame: FrameType | None) -> None:
+            # A terminal sends Ctrl-C to the command, too, so forwarding it would interrupt the command twice.
+            if not in_foreground():
+                forward(number, frame)
+
         before = {number: signal.signal(number, forward) for number in _FORWARDED}
-        before[signal.SIGINT] = signal.signal(signal.SIGINT, interrupt)
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, forward_interrupt)
         try:
             code = process.wait()
         finally:

@@ -12,11 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from grid_datastores.domain.errors import SourceFailed
+from grid_datastores.domain.errors import NoSpace, SourceFailed
 from grid_datastores.domain.model import FileEntry, VersionRef
 from grid_datastores.domain.text import os_reason
 from grid_datastores.system.file_locks import try_lock, wait_for_lock
-from grid_datastores.system.files import append_durably
+from grid_datastores.system.files import append_durably, is_disk_full
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -87,30 +87,33 @@ class InterruptedUploads:
 
 
 def begin_journal(directory: Path, place: Place, version: Version, data: LocalSource) -> Journal:
-    """Create and lock the journal of a new upload below the settings directory. Raises `SourceFailed`."""
+    """Create and lock the journal of a new upload below the settings directory. Raises `SourceFailed` and `NoSpace`."""
     path = directory / _FOLDER / f"{version.id}.jsonl"
+    location, files = data.source.location, _file_rows(data)
+    header = {
+        "place": place.id,
+        "words": place.description,
+        "version": version.id,
+        "name": version.ref.name,
+        "number": version.ref.number,
+        "location": location,
+        "files": files,
+    }
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(path, os.O_RDONLY | os.O_CREAT, 0o600)
-        wait_for_lock(descriptor)  # another command may hold it briefly, in `find_interrupted`
-        location = data.source.location
-        files = _file_rows(data)
-        journal = Journal(path, place.id, place.description, version.id, version.ref, location, files, descriptor)
-        _append(
-            path,
-            {
-                "place": journal.place_id,
-                "words": journal.place_name,
-                "version": version.id,
-                "name": version.ref.name,
-                "number": version.ref.number,
-                "location": journal.location,
-                "files": journal.files,
-            },
-        )
+        try:
+            wait_for_lock(descriptor)  # another command may hold it briefly, in `find_interrupted`
+            _append(path, header)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            os.close(descriptor)
+            raise
     except OSError as error:
+        if is_disk_full(error):
+            raise NoSpace(f"There is no space left for {path}. Nothing was stored. Free space, then retry.") from error
         raise SourceFailed(f"{path} cannot be written: {os_reason(error)}.") from error
-    return journal
+    return Journal(path, place.id, place.description, version.id, version.ref, location, files, descriptor)
 
 
 def find_interrupted(directory: Path, identity: Callable[[], Place]) -> InterruptedUploads:

@@ -107,6 +107,7 @@ def resume(datastores: Datastores, journal: Journal, progress: Callable[[int], o
     if not journal.same_files(data):
         raise _source_changed(journal, journal.location)
     stored = journal.stored_bytes
+    datastores.keep_active(version)
     _verify_stored(journal, data, _keeping_active(datastores, version, progress))
     _update_attributes(journal, data)
     sent = _send(datastores, journal, version, data, progress)
@@ -202,8 +203,9 @@ def _send(
     datastores: Datastores, journal: Journal, version: Version, data: LocalSource, progress: Callable[[int], object]
 ) -> Resumed:
     skipped: list[int] = []
+    advance = _keeping_active(datastores, version, progress)
     try:
-        for name, entries in pack(data.files, datastores.sink(version, skipped.append), progress, journal.objects):
+        for name, entries in pack(data.files, datastores.sink(version, skipped.append), advance, journal.objects):
             if name not in journal.objects:
                 journal.record(name, entries)
         packed = (entry for entries in journal.objects.values() for entry in entries)
@@ -260,7 +262,6 @@ def _keeping_active(
     datastores: Datastores, version: Version, progress: Callable[[int], object]
 ) -> Callable[[int], object]:
     """Return a `progress` that also keeps the upload from expiring while nothing is sent (rule upload-resumed)."""
-    datastores.keep_active(version)
     last = monotonic()
 
     def advance(count: int) -> None:

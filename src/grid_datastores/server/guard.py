@@ -36,10 +36,9 @@ _HEADERS = {
 }
 
 MAX_BODY = 1024 * 1024  # bytes
-MAX_BODY_BEFORE_SIGN_IN = 64 * 1024  # bytes, for requests that are read before the user is known
+MAX_BODY_BEFORE_SIGN_IN = 64 * 1024  # bytes, for requests that are read before the user is known, and for forms
 MAX_OBJECTS_BODY = 16 * 1024 * 1024  # bytes, for requests that list objects and their parts
 _OBJECTS = re.compile(r"/v1/core/[^/]+/datastores/[^/]+/presigned-urls(/completed)?")
-_BEFORE_SIGN_IN = re.compile(r"/sign-in(/.*)?|/v1/auth/login|/graphql")
 # Bodies that are processed piece by piece and have limits of their own: parts, manifests, and forms with files.
 _STREAMED = re.compile(r"PUT (/v1/uploads/.*|/v1/core/[^/]+/datastores/[^/]+/manifest)|POST /upload")
 
@@ -102,12 +101,13 @@ def _limited(scope: Scope, receive: Receive) -> Receive:
     if _STREAMED.fullmatch(f"{scope['method']} {scope['path']}"):
         return receive
     limit, received = _max_body(scope["path"]), 0
+    announced = Headers(scope=scope).get("content-length", "0")
 
     async def receive_limited() -> Message:
         nonlocal received
-        message = await receive()
+        message: Message = {} if _exceeds(announced, limit) else await receive()
         received += len(message.get("body", b""))
-        if received > limit:
+        if not message or received > limit:
             # An HTTPException, because the code that reads bodies would turn any other exception into its own.
             raise HTTPException(TooLarge.status, TooLarge.than(limit).public_message)
         return message
@@ -115,8 +115,13 @@ def _limited(scope: Scope, receive: Receive) -> Receive:
     return receive_limited
 
 
+def _exceeds(announced: str, limit: int) -> bool:
+    """Return whether the Content-Length header is larger than the limit, so that nothing of the body is read."""
+    return announced.isascii() and announced.isdigit() and int(announced[:20]) > limit
+
+
 def _max_body(path: str) -> int:
-    if _BEFORE_SIGN_IN.fullmatch(path):
+    if path == "/v1/auth/login" or not path.startswith("/v1/"):
         return MAX_BODY_BEFORE_SIGN_IN
     return MAX_OBJECTS_BODY if _OBJECTS.fullmatch(path) else MAX_BODY
 

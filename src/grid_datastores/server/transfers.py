@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from base64 import b64encode
+from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,12 @@ class Transfer(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response, then close the files that it reads."""
         loop = asyncio.get_running_loop()
-        with self._readers.reading(self._version_id, lambda: loop.call_soon_threadsafe(abort_connection, scope)):
+
+        def end() -> None:
+            with suppress(RuntimeError):  # the server has stopped
+                loop.call_soon_threadsafe(abort_connection, scope)
+
+        with self._readers.reading(self._version_id, end):
             try:
                 await super().__call__(scope, receive, send)
             finally:

@@ -116,12 +116,20 @@ class Accounts:
             raise NotSignedIn("The user or the key is wrong. Sign in with: grid login")
         return user
 
-    def new_token(self, user: User, lifetime: timedelta = TOKEN_LIFETIME, client: Client = _UNKNOWN) -> str:
-        """Return a new token for the user, valid for this long. Raises `NotSignedIn` if the user was removed."""
+    def new_token(
+        self, user: User, lifetime: timedelta = TOKEN_LIFETIME, client: Client = _UNKNOWN, key: str | None = None
+    ) -> str:
+        """Return a new token for the user, valid for this long.
+
+        Raises `NotSignedIn` if the user was removed, or if the `key` that they signed in with was replaced meanwhile.
+        """
         token = secrets.token_urlsafe(32)
+        self._context.leases.keep_time()
         now = self._context.leases.latest()
         with self._context.catalog.write() as tx:
             tx.users.lock(user.id)
+            if key is not None and tx.users.of_key(user.id, key) is None:
+                raise NotSignedIn("The key was replaced. Sign in with the new key.")
             tx.sign_ins.delete_expired(now)
             tx.sign_ins.add(token, user, client, now, now + lifetime)
         return token

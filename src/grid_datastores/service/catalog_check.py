@@ -71,12 +71,17 @@ def check_catalog(settings: Settings, storage: Storage) -> None:
 
 
 def find_fault(catalog: Path, storage: Storage) -> Fault | None:
-    """Return what is wrong with the catalog, or None. Reads only the end of the log, unless something is wrong."""
-    with storage.log.last() as last:
-        newest = peek.log_entries(catalog, last.sequence if last else 0)
-        is_missing = not catalog.is_file() or catalog.stat().st_size == 0
-    if is_missing:
-        return Fault.MISSING if last or storage.begun_versions() else None
+    """Return what is wrong with the catalog, or None. Reads only the end of the log, unless something is wrong.
+
+    Returns None for a file that SQLite cannot read: opening it reports why.
+    """
+    if not catalog.exists() or (catalog.is_file() and catalog.stat().st_size == 0):
+        return Fault.MISSING if _is_begun(storage) or storage.begun_versions() else None
+    try:
+        with storage.log.last() as last:
+            newest = peek.log_entries(catalog, last.sequence if last else 0)
+    except peek.Unreadable:
+        return None
     if continuation(last, newest) is not None:
         return None
     if last is None and _is_begun(storage):  # another process has just begun it

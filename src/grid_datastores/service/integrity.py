@@ -46,6 +46,18 @@ def verify_manifest(chunks: Iterable[bytes], version: Version | None) -> tuple[i
     return size, digest.hexdigest()
 
 
+def keep_lines(chunks: Iterable[bytes], wanted: range, lines: list[bytes]) -> Iterator[bytes]:
+    """Yield these chunks of whole lines, and add the lines with the wanted numbers, counted from 0, to `lines`."""
+    seen = 0
+    for chunk in chunks:
+        count = chunk.count(b"\n")
+        if seen < wanted.stop and wanted.start < seen + count:
+            shown = slice(max(0, wanted.start - seen), wanted.stop - seen)
+            lines += chunk.splitlines(keepends=True)[shown]
+        seen += count
+        yield chunk
+
+
 def verified_files(chunks: Iterable[bytes], files: Sequence[FileEntry], start: int) -> Iterator[bytes]:
     """Yield the chunks of an object from the offset `start`, which contain these files, sorted by offset.
 

@@ -10,17 +10,14 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from grid_datastores.catalog.facts import LEASE_CLOCK
-from grid_datastores.domain.errors import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from contextlib import AbstractContextManager
 
     from grid_datastores.catalog import Catalog, Transaction
     from grid_datastores.domain.model import Workload
@@ -65,18 +62,14 @@ class Leases:
         self._clock = clock
         self._boot = boot
         self.running = running
+        self._lead = 0.0  # the largest that this process has seen, stored by `keep_time`
 
     def now(self, tx: Transaction) -> datetime:
         """Return the time by the clock of leases."""
         return _time(self._read(_stored(tx)).time)
 
     def latest(self) -> datetime:
-        """Return the time of the wall clock or, if it was set back, the time that it would show otherwise.
-
-        Best effort if the catalog cannot be written: then only the time that it has stored counts.
-        """
-        with suppress(Refusal):
-            self._keep_time(self._catalog.write_at_once)
+        """Return the time of the wall clock or, if it was set back, the time that it would show otherwise."""
         with self._catalog.read() as tx:
             reading = self._read(_stored(tx))
         return _time(reading.time + reading.lead)
@@ -91,15 +84,12 @@ class Leases:
 
         Without one, their times are those of a release that used the wall clock.
         """
-        self._keep_time(lambda: self._catalog.write(frees_space=True))
-
-    def _keep_time(self, write: Callable[[], AbstractContextManager[Transaction]]) -> None:
         with self._catalog.read() as tx:
             stored = _stored(tx)
         if stored is None:
             self.renew()
         elif self._is_old(stored):
-            with write() as tx:
+            with self._catalog.write(frees_space=True) as tx:
                 self._store(tx)
 
     def renew(self) -> None:
@@ -132,7 +122,8 @@ class Leases:
         else:
             passed = max(0.0, min(running, wall - stored.wall))
         time = stored.time + passed
-        return _Reading(self._boot, running, wall, time, max(stored.lead, wall - time))
+        self._lead = max(self._lead, stored.lead, wall - time)
+        return _Reading(self._boot, running, wall, time, self._lead)
 
     def _is_same_boot(self, stored: _Reading) -> bool:
         return stored.boot == self._boot and bool(self._boot or self.running() >= stored.running)

@@ -1,11 +1,11 @@
-"""Listing: a user's datastores and versions, page by page."""
+"""Listing: a user's datastores, versions, Sessions and Runs, page by page."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import NotFound
-from grid_datastores.domain.lists import ListedVersion, Overview, VersionsPage, Window
+from grid_datastores.domain.lists import ListedVersion, Overview, VersionsPage, Window, WorkloadsPage
 from grid_datastores.domain.model import Phase
 
 if TYPE_CHECKING:
@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 
     from grid_datastores.catalog import Transaction
     from grid_datastores.domain.lists import Kept, Selection
-    from grid_datastores.domain.model import User, Version
+    from grid_datastores.domain.model import User, Version, WorkloadKind
     from grid_datastores.service.context import Context
 
 DATASTORES_PER_PAGE = 10
 NEWEST_VERSIONS = 5  # of each datastore in the overview
 VERSIONS_PER_PAGE = 50
+WORKLOADS_PER_PAGE = 50
 MAX_MOUNTABLE = 100  # versions that the form that starts a workload offers
 MAX_KEPT = 50  # versions that a receipt lists
 
@@ -66,6 +67,13 @@ class Listing:
         if chosen and chosen.owner_id == user.id and chosen.phase is Phase.AVAILABLE:
             offered[chosen.id] = chosen
         return sorted(offered.values(), key=lambda version: version.ref), len(found) > MAX_MOUNTABLE
+
+    def workloads(self, user: User, kind: WorkloadKind, page: int) -> WorkloadsPage:
+        """Return one page of the user's workloads of this kind: the live ones, then the others, each newest first."""
+        with self._context.catalog.read() as tx:
+            newest = tx.workloads.newest(user.id, kind, _window(page, WORKLOADS_PER_PAGE))
+            found = self._context.leases.shown(tx, newest)
+        return WorkloadsPage(tuple(found[:WORKLOADS_PER_PAGE]), len(found) > WORKLOADS_PER_PAGE)
 
     def kept(self, version: Version) -> Kept:
         """Return the versions that stayed when this version was deleted, or would stay if it were deleted now."""

@@ -13,7 +13,7 @@ from grid_datastores.domain.errors import Damaged, NotFound
 from grid_datastores.domain.model import ETAG, SINGLE_REFERENCE, Details, Unused
 from grid_datastores.domain.rules import check_not_deleted, check_readable
 from grid_datastores.service.context import Context, owned
-from grid_datastores.service.integrity import damaged_file, verified, verified_files, verify_manifest
+from grid_datastores.service.integrity import damaged_file, keep_lines, verified, verified_files, verify_manifest
 from grid_datastores.storage import Manifest, raising_damaged, read_files
 
 if TYPE_CHECKING:
@@ -101,16 +101,31 @@ class Reading:
         """Yield the version's files, sorted by path, while reading the manifest. Raises the same as `manifest`."""
         return read_files(self.encoded_manifest(user, version_id).chunks)
 
+    def page_of_files(self, user: User, version_id: str, start: int, size: int) -> tuple[list[FileEntry], bool]:
+        """Return at most `size` of the version's files, sorted by path, and whether more follow.
+
+        `start` counts the files before them. Only the lines of the page are decoded and kept. Raises the same as
+        `manifest`.
+        """
+        self._check_readable(user, version_id)
+        lines: list[bytes] = []
+        with self._explaining_damage(version_id):
+            chunks = self._context.storage.manifest_chunks(version_id)
+            self._verify(version_id, keep_lines(chunks, range(start, start + size + 1), lines))
+            with raising_damaged():
+                files = list(read_files(lines))
+        return files[:size], len(files) > size
+
     def _check_readable(self, user: User, version_id: str) -> None:
         with self._context.catalog.read() as tx:
             check_readable(owned(tx, user, version_id))
 
     def _decode(self, version_id: str) -> Manifest:
         with self._explaining_damage(version_id):
-            data = b"".join(self._context.storage.manifest_chunks(version_id))
-            self._verify(version_id, [data])
+            _size, digest = self._verify(version_id, self._context.storage.manifest_chunks(version_id))
+            chunks = verified(self._context.storage.manifest_chunks(version_id), digest)
             with raising_damaged():
-                return Manifest.decode(data)
+                return Manifest.decode_chunks(chunks)
 
     def _verify(self, version_id: str, chunks: Iterable[bytes]) -> tuple[int, str]:
         with self._context.catalog.read() as tx:
@@ -157,7 +172,7 @@ class Reading:
     def object(self, user: User, version_id: str, name: str) -> tuple[int, Iterator[bytes]]:
         """Return the size in bytes and the content of one object in the manifest. Raises `NotFound`.
 
-        The iterator raises `Damaged` before the end of a file that is not what was uploaded.
+        Raises `Damaged` before the end of a file that is not what was uploaded: now for the first piece, else later.
         """
         files = [entry for entry in self.manifest(user, version_id).files if entry.object == name]
         if not files:
@@ -168,8 +183,8 @@ class Reading:
         storage = self._context.storage
         with self._explaining_damage(version_id, name):
             size = storage.size(version_id, name)
-        chunks = verified_files(storage.read(version_id, name), files, 0)
-        return size, self._explained(version_id, name, chunks)
+        content = self._explained(version_id, name, verified_files(storage.read(version_id, name), files, 0))
+        return size, _preceded(next(content, b""), content)
 
     def _content(self, user: User, version_id: str, entry: FileEntry) -> Iterator[bytes]:
         if not entry.sha256.startswith(ETAG):

@@ -18,9 +18,9 @@ from grid_datastores.domain.errors import (
     Refusal,
     UploadInvalid,
 )
-from grid_datastores.domain.model import EventKind, Source, SourceKind
+from grid_datastores.domain.model import EventKind, FileEntry, Source, SourceKind
 from grid_datastores.domain.naming import check_location, check_name, shown_location
-from grid_datastores.domain.rules import check_open, check_quota
+from grid_datastores.domain.rules import MAX_PARTS, check_open, check_quota
 from grid_datastores.domain.text import counted
 from grid_datastores.service.activity import Activity, NotifyingWriter
 from grid_datastores.service.context import Context, owned
@@ -32,7 +32,7 @@ from grid_datastores.storage.space import NO_SPACE_TO_FETCH, raising_no_space
 from grid_datastores.system.files import temporary_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import BinaryIO
 
     from grid_datastores.catalog import Transaction
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from grid_datastores.storage import Assembled, FileToPack, ObjectSink, Writer
 
 URL_LIFETIME = timedelta(hours=24)
-MAX_PARTS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +69,14 @@ class Uploads:
     ) -> Version:
         """Create a version under the name, with the next number, that accepts data.
 
-        Calls `before` with the version before it exists. Raises `QuotaReached` and `InvalidInput`. Enforces
-        version-per-upload.
+        Calls `before` with the version before it exists. Raises `QuotaReached`, `InvalidInput` and, if the user may not
+        fetch the source, `SourceFailed`.
+        Enforces version-per-upload.
         """
         check_name(name)
         _check_source(source)
+        if source.kind.is_fetched:
+            self._check_allowed(user, source)
         with self._context.catalog.write() as tx:
             now = self._context.clock()
             tx.users.lock(user.id)
@@ -103,8 +105,18 @@ class Uploads:
                 self.abandon(user, version.id)
             raise
 
-    def create(self, user: User, name: str, source: Source, files: Iterable[FileToPack]) -> Version:
-        """Create an available version of these files and return it. If this fails, the version is abandoned."""
+    def _check_allowed(self, user: User, source: Source) -> None:
+        from grid_datastores.sources.addresses import check_allowed
+
+        limits = self._context.limits
+        check_allowed(source, user.name, limits.allowed_hosts, limits.allowed_buckets)
+
+    def create(self, user: User, name: str, source: Source, files: Sequence[FileToPack]) -> Version:
+        """Create an available version of these files and return it. If this fails, the version is abandoned.
+
+        Paths that a version cannot have are refused before it takes a number.
+        """
+        Manifest.of(FileEntry(file.path, file.size, "", "", 0) for file in files)
         version = self.begin(user, name, source)
         with self._abandoning(user, version):
             packed = pack(files, self.sink(user, version.id), lambda _count: None)

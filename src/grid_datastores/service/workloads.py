@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from grid_datastores.domain.errors import InvalidInput, NameTaken, NotFound
+from grid_datastores.domain.lists import WorkloadsPage
 from grid_datastores.domain.model import EventKind, Mount, Workload, WorkloadKind, WorkloadState
 from grid_datastores.domain.naming import check_name
 from grid_datastores.domain.rules import (
@@ -20,11 +21,14 @@ from grid_datastores.domain.rules import (
 from grid_datastores.service.context import Context, owned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from grid_datastores.catalog import Transaction
     from grid_datastores.domain.model import User
+
+
+MAX_PER_PAGE = 1000
 
 
 class Workloads:
@@ -71,10 +75,39 @@ class Workloads:
             self._record(tx, workload, EventKind.MOUNTED, user, now)
             return self._shown(tx, workload)
 
-    def list(self, user: User, kind: WorkloadKind) -> list[Workload]:
-        """Return the user's workloads of this kind that are not deleted, oldest first."""
+    def list(self, user: User, kind: WorkloadKind, *, live: bool = False) -> Iterator[Workload]:
+        """Yield the user's workloads of this kind that are not deleted, oldest first. Reads them page by page.
+
+        With `live`, only those that have not ended.
+        """
+        last = ""
+        while True:
+            page = self.page(user, kind, after=last, live=live)
+            yield from page.workloads
+            if not page.more:
+                return
+            last = page.workloads[-1].id
+
+    def page(
+        self, user: User, kind: WorkloadKind, *, after: str = "", size: int = MAX_PER_PAGE, live: bool = False
+    ) -> WorkloadsPage:
+        """Return one page of such a list: at most `size` workloads, after the one with the id `after`.
+
+        Raises `InvalidInput` if the user never had a workload of this kind and id.
+        """
+        size = min(size, MAX_PER_PAGE)
         with self._context.catalog.read() as tx:
-            return self._context.leases.shown(tx, tx.workloads.of_owner(user.id, kind))
+            last = tx.workloads.get(after) if after else None
+            if after and (last is None or last.owner_id != user.id or last.kind is not kind):
+                raise InvalidInput("The page token is not valid. Use the nextPageToken of an earlier page.")
+            listed = tx.workloads.of_owner(user.id, kind, after=last, count=size + 1, live=live)
+            found = self._context.leases.shown(tx, listed)
+        return WorkloadsPage(tuple(found[:size]), len(found) > size)
+
+    def count(self, user: User, kind: WorkloadKind) -> int:
+        """Return how many workloads of this kind are not deleted."""
+        with self._context.catalog.read() as tx:
+            return tx.workloads.count(user.id, kind)
 
     def get(self, user: User, kind: WorkloadKind, workload_id: str) -> Workload:
         """Return the user's workload with this id. Raises `NotFound`, also if it is deleted or another user's."""
@@ -83,7 +116,10 @@ class Workloads:
 
     def named(self, user: User, kind: WorkloadKind, name: str) -> Workload:
         """Return the user's workload of this name: the live one if there are several, else the newest."""
-        return pick_by_name(self.list(user, kind), kind, name)
+        with self._context.catalog.read() as tx:
+            named = tx.workloads.named(user.id, kind, name)
+            found = self._shown(tx, named) if named else None
+        return pick_by_name([found] if found else [], kind, name)
 
     def ended(self, user: User, workload_id: str) -> Workload | None:
         """Return the user's workload with this id if it has ended, even if it is deleted. Otherwise return None."""

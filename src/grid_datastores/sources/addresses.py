@@ -8,7 +8,8 @@ differently a moment later (DNS rebinding) gains nothing. Each redirect is check
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
@@ -16,10 +17,12 @@ from typing import TYPE_CHECKING
 import httpx
 
 from grid_datastores.domain.errors import SourceFailed
+from grid_datastores.domain.model import SourceKind
 from grid_datastores.sources.parse import split_bucket
 
 if TYPE_CHECKING:
     from grid_datastores.domain.buckets import AllowedBucket
+    from grid_datastores.domain.model import Source
 
 Resolve = Callable[[str, int], Sequence[str]]
 """Returns the IP addresses of a host for a port. Raises `OSError` if there are none."""
@@ -58,8 +61,8 @@ def checked_addresses(host: str, port: int, allowed: Collection[str], resolve: R
     """Return the addresses of a host, if the server may connect to them.
 
     Entries of `allowed` are "host" or "host:port" ("[::1]:80"). Raises `SourceFailed` if an allowed host is not found.
-    For any other host, raises the same `SourceFailed` if it is not found and if one of its addresses is not public,
-    after the same time: the names in the server's network are nobody's business.
+    For any other host, raises the same `SourceFailed` if it is not found and if one of its addresses is not public:
+    users must not learn which names exist in the server's network.
     """
     name = f"[{host}]" if ":" in host else host
     entries = {entry.lower() for entry in allowed}
@@ -67,12 +70,9 @@ def checked_addresses(host: str, port: int, allowed: Collection[str], resolve: R
         if addresses := _resolved(host, port, resolve):
             return addresses
         raise SourceFailed(f"The host {name} cannot be found.")
-    refused_at = monotonic() + REFUSAL_TIME
     addresses = _resolved(host, port, resolve)
     if addresses and all(map(is_public, addresses)):
         return addresses
-    if not _is_address(host):
-        sleep(max(0.0, refused_at - monotonic()))
     raise SourceFailed(
         f"{name} is not a public address, or it does not exist, so nothing was fetched. To allow it, set"
         " GRID_ALLOW_SOURCE_HOSTS on the server (without a server, on this machine)."
@@ -87,14 +87,6 @@ def _resolved(host: str, port: int, resolve: Resolve) -> Sequence[str]:
         return ()
 
 
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
 def check_bucket(location: str, user: str, allowed: Collection[AllowedBucket]) -> None:
     """Raise `SourceFailed` if the user may not read the bucket at this location."""
     bucket, prefix = split_bucket(location)
@@ -103,6 +95,38 @@ def check_bucket(location: str, user: str, allowed: Collection[AllowedBucket]) -
             f"The bucket {bucket} is not an allowed source, so nothing was fetched. To allow it, set"
             " GRID_ALLOW_SOURCE_BUCKETS on the server."
         )
+
+
+def check_allowed(source: Source, user: str, hosts: Collection[str], buckets: Collection[AllowedBucket]) -> None:
+    """Raise `SourceFailed` if it is known, without asking the network, that the user may not fetch this source.
+
+    This covers all buckets. Of hosts, it covers addresses, in every form that the system accepts, and names of this
+    machine.
+    """
+    if source.kind is not SourceKind.ARCHIVE:
+        return check_bucket(source.location, user, buckets)
+    try:
+        url = httpx.URL(source.location)
+    except httpx.InvalidURL:
+        return None  # the fetch says why
+    host = url.raw_host.decode("ascii")
+    if addresses := _known_addresses(host):
+        checked_addresses(host, _port(url), hosts, lambda _host, _port: addresses)
+    return None
+
+
+def _known_addresses(host: str) -> list[str]:
+    """Return the addresses that the host has everywhere, without a look-up; none for most names."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return ["127.0.0.1"]
+    try:
+        return [str(found[4][0]) for found in socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)]
+    except (OSError, UnicodeError):
+        return []
+
+
+def _port(url: httpx.URL) -> int:
+    return url.port or (443 if url.scheme == "https" else 80)
 
 
 class CheckedTransport(httpx.BaseTransport):
@@ -124,8 +148,8 @@ class CheckedTransport(httpx.BaseTransport):
         Raises `SourceFailed` and httpx errors.
         """
         host = request.url.raw_host.decode("ascii")
-        port = request.url.port or (443 if request.url.scheme == "https" else 80)
-        addresses = checked_addresses(host, port, self._allowed, self._resolve)
+        with _refusing_late():
+            addresses = checked_addresses(host, _port(request.url), self._allowed, self._resolve)
         for address in addresses[:-1]:
             try:
                 return self._send(request, host, address)
@@ -147,6 +171,17 @@ class CheckedTransport(httpx.BaseTransport):
                 extensions={**request.extensions, "sni_hostname": host},
             )
         )
+
+
+@contextmanager
+def _refusing_late() -> Iterator[None]:
+    """Delay a refusal, so that its time does not tell whether a name exists in the server's network."""
+    refused_at = monotonic() + REFUSAL_TIME
+    try:
+        yield
+    except SourceFailed:
+        sleep(max(0.0, refused_at - monotonic()))
+        raise
 
 
 def _is_special(ip: IPv4Address | IPv6Address) -> bool:

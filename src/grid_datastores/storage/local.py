@@ -204,7 +204,7 @@ class LocalStorage:
 
     def manifest(self, version_id: str) -> Manifest:
         with raising_damaged():
-            return Manifest.decode(b"".join(self.manifest_chunks(version_id)))
+            return Manifest.decode_chunks(self.manifest_chunks(version_id))
 
     def manifest_chunks(self, version_id: str) -> Iterator[bytes]:
         try:

@@ -9,7 +9,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
-from grid_datastores.domain.errors import Damaged
+from grid_datastores.domain.errors import CatalogFailed, Damaged
 from grid_datastores.domain.log import LogEntry
 from grid_datastores.system.file_locks import wait_for_lock, wait_for_shared_lock
 from grid_datastores.system.files import atomic_write, sync_folder
@@ -67,7 +67,10 @@ class LocalLog:
                     entry = LogEntry.decode(file.readline())
                     if entry is None or not entry.follows(previous):
                         line = previous.sequence + 1 if previous else 1
-                        raise Damaged(f"The log {self._path} is damaged in line {line}. Restore it from a backup.")
+                        raise Damaged(
+                            f"The log {self._path} is damaged in line {line}. Restore it from a backup.",
+                            public=CatalogFailed.public,
+                        )
                     yield entry
                     previous = entry
 

@@ -11,7 +11,8 @@ import json
 import re
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import pairwise
+from itertools import chain, pairwise
+from sys import intern
 from types import NoneType
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ _UNSAFE = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]|(?:\A|/)\.{0,2}(?:/|\Z)")
 MAX_PATH_LENGTH = 1024  # bytes in UTF-8, the same as for S3 keys
 MAX_NAME_LENGTH = 255  # bytes in UTF-8, the limit of common file systems for one part of a path
 _VALID_TIMES = range(-(2**63), 2**63)  # nanoseconds
+_DECODED = 1024 * 1024  # bytes; decoded JSON takes ten times as much memory. No line is longer.
+_NO_MANIFEST = "This is not a manifest. Each line must have a path, size, SHA-256, object and offset."
 _PLAIN = (str, int, str, str, int)  # the values of a file's line; a bool is no int here
 _TYPES = frozenset({_PLAIN, (*_PLAIN, bool, int), (*_PLAIN, bool, NoneType)})
 
@@ -56,7 +59,7 @@ class Manifest:
         if len(paths) != len(ordered):
             duplicate = next(first.path for first, second in pairwise(ordered) if first.path == second.path)
             raise InvalidInput(f"Two files have the same path: {_quoted(duplicate)}.")
-        parents = {parent for path in (*paths, *folder_paths) for parent in _parents(path)}
+        parents = _parents(chain(paths, folder_paths))
         if both := paths & (parents | folder_paths):
             raise InvalidInput(f"{min(both)!r} is both a file and a folder.")
         return cls(ordered, tuple(sorted(folder_paths - parents)))
@@ -87,9 +90,19 @@ class Manifest:
         Raises `InvalidInput` if the data is not a manifest or contains an unsafe path, because a client may have sent
         it. Long paths are allowed, because earlier releases did not limit them.
         """
-        rows = list(_parse_lines(data.splitlines()))
-        folders = [row for row in rows if isinstance(row, str)]
-        return cls._sorted((row for row in rows if isinstance(row, FileEntry)), folders)
+        return cls.decode_chunks([data])
+
+    @classmethod
+    def decode_chunks(cls, chunks: Iterable[bytes]) -> Manifest:
+        """Return the same from pieces of the data. Needs little memory besides the manifest."""
+        files: list[FileEntry] = []
+        folders: list[str] = []
+        for row in _read_rows(chunks):
+            if isinstance(row, str):
+                folders.append(row)
+            else:
+                files.append(row)
+        return cls._sorted(files, folders)
 
 
 def fingerprint_of(files: Iterable[FileEntry]) -> str:
@@ -102,12 +115,20 @@ def fingerprint_of(files: Iterable[FileEntry]) -> str:
 
 def read_files(chunks: Iterable[bytes]) -> Iterator[FileEntry]:
     """Yield the files of an encoded manifest while it arrives. Raises `InvalidInput` like `Manifest.decode`."""
+    return (row for row in _read_rows(chunks) if isinstance(row, FileEntry))
+
+
+def _read_rows(chunks: Iterable[bytes]) -> Iterator[FileEntry | str]:
+    """Yield each file, and the path of each empty folder. Decodes at most `_DECODED` bytes at a time."""
     rest = b""
     for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        yield from (row for row in _parse_lines(lines) if isinstance(row, FileEntry))
+        for start in range(0, len(chunk), _DECODED):
+            *lines, rest = (rest + chunk[start : start + _DECODED]).split(b"\n")
+            yield from _parse_lines(lines)
+            if len(rest) > _DECODED:
+                raise InvalidInput(_NO_MANIFEST)
     if rest:
-        yield from (row for row in _parse_lines([rest]) if isinstance(row, FileEntry))
+        yield from _parse_lines([rest])
 
 
 def check_path(path: str) -> str:
@@ -143,11 +164,15 @@ def _quoted(path: str) -> str:
     return repr(path if len(path) <= 60 else f"{path[:60]}…")
 
 
-def _parents(path: str) -> Iterator[str]:
-    end = path.rfind("/")
-    while end > 0:
-        yield path[:end]
-        end = path.rfind("/", 0, end)
+def _parents(paths: Iterable[str]) -> set[str]:
+    """Return the folders that contain these paths. A folder's own parents are found once."""
+    found: set[str] = set()
+    for path in paths:
+        end = path.rfind("/")
+        while end > 0 and (parent := path[:end]) not in found:
+            found.add(parent)
+            end = path.rfind("/", 0, end)
+    return found
 
 
 def _row(file: FileEntry) -> list[object]:
@@ -168,9 +193,7 @@ def _parse_lines(lines: list[bytes]) -> Iterator[FileEntry | str]:
                 case _:
                     yield _parse_entry(row)
     except (ValueError, TypeError, RecursionError) as error:
-        raise InvalidInput(
-            "This is not a manifest. Each line must have a path, size, SHA-256, object and offset."
-        ) from error
+        raise InvalidInput(_NO_MANIFEST) from error
 
 
 def _parse_entry(row: object) -> FileEntry:
@@ -179,5 +202,7 @@ def _parse_entry(row: object) -> FileEntry:
         path, size, digest, name, offset, *attributes = row
         modified = attributes[1] if attributes else None
         if size >= 0 and offset >= 0 and (modified is None or modified in _VALID_TIMES):
-            return FileEntry(check_safe(path), size, digest, name, offset, *attributes)
+            return FileEntry(
+                check_safe(path), size, digest, intern(name), offset, *attributes
+            )  # many files, few objects
     raise ValueError(row)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from contextlib import contextmanager
@@ -32,6 +33,20 @@ def raise_on_termination() -> None:
     for number in _TERMINATING:
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _terminate)
+
+
+def in_foreground() -> bool:
+    """Return whether a terminal sends its Ctrl-C to this process, wherever the standard streams lead."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+    except OSError:  # there is no controlling terminal
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:  # the terminal was closed
+        return False
+    finally:
+        os.close(terminal)
 
 
 def signal_exit_code(error: BaseException | None) -> int | None:

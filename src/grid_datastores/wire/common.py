@@ -13,16 +13,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class FailFast:
-    """Marks a list in a request, whose validation then ends at the first error.
+class AtMost:
+    """Marks a list in a request: how many items it can have. Its validation ends at the first error.
 
     To describe a million wrong items would keep the server busy for a minute. Clients do not load pydantic, so its own
-    mark is not used.
+    marks are not used.
     """
+
+    def __init__(self, items: int) -> None:
+        """Set the maximum."""
+        self._items = items
 
     def __get_pydantic_core_schema__(self, source: object, build: Callable[[object], dict[str, Any]]) -> dict[str, Any]:
         """Return the schema of the list for pydantic."""
-        return {**build(source), "fail_fast": True}
+        return {**build(source), "fail_fast": True, "max_length": self._items}
 
 
 class ErrorDetail(TypedDict, total=False):

@@ -6,7 +6,10 @@ from typing import Annotated, NotRequired
 
 from typing_extensions import TypedDict
 
-from grid_datastores.wire.common import FailFast
+from grid_datastores.domain.rules import MAX_PARTS
+from grid_datastores.wire.common import AtMost
+
+MAX_OBJECTS = 3000  # per request
 
 
 class UploadUrl(TypedDict):
@@ -24,13 +27,13 @@ class UploadObject(TypedDict, total=False):
     partCount: str
     uploadId: str
     expiryTime: str
-    urls: Annotated[list[UploadUrl], FailFast()]
+    urls: Annotated[list[UploadUrl], AtMost(MAX_PARTS)]
 
 
 class UploadObjects(TypedDict, total=False):
-    """Objects to upload, at most 3,000 per request."""
+    """Objects to upload."""
 
-    objects: Annotated[list[UploadObject], FailFast()]
+    objects: Annotated[list[UploadObject], AtMost(MAX_OBJECTS)]
 
 
 class CompletedPart(TypedDict, total=False):
@@ -45,10 +48,10 @@ class CompletedObject(TypedDict, total=False):
 
     key: str
     uploadId: str
-    urls: Annotated[list[CompletedPart], FailFast()]
+    urls: Annotated[list[CompletedPart], AtMost(MAX_PARTS)]
 
 
 class CompletedObjects(TypedDict, total=False):
     """Objects whose parts were all sent."""
 
-    objects: Annotated[list[CompletedObject], FailFast()]
+    objects: Annotated[list[CompletedObject], AtMost(MAX_OBJECTS)]

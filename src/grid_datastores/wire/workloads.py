@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NotRequired
 
 from typing_extensions import TypedDict
 
 from grid_datastores.domain.errors import InvalidInput
 from grid_datastores.domain.model import Mount, VersionRef, Workload, WorkloadKind, WorkloadState
-from grid_datastores.wire.common import FailFast, id_in, required_time_in, time_in, time_out
+from grid_datastores.wire.common import AtMost, id_in, required_time_in, time_in, time_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 DSN = "datastore://grid/"
+MAX_MOUNTS = 1000  # of a Session or Run
 
 SESSION_STATES = {
     WorkloadState.RUNNING: "SESSION_STATE_RUNNING",
@@ -54,7 +55,7 @@ class SessionSpec(TypedDict, total=False):
     instanceType: str
     clusterId: str
     userId: str
-    datastores: Annotated[list[DatastoreInput], FailFast()]
+    datastores: Annotated[list[DatastoreInput], AtMost(MAX_MOUNTS)]
     desiredState: str
 
 
@@ -127,7 +128,7 @@ class RunSpec(TypedDict, total=False):
 
     clusterId: str
     userId: str
-    datastores: Annotated[list[DatastoreMount], FailFast()]
+    datastores: Annotated[list[DatastoreMount], AtMost(MAX_MOUNTS)]
     desiredState: str
     leased: bool
 
@@ -163,11 +164,11 @@ class RunRequest(TypedDict, total=False):
 
 
 class ListRunsResponse(TypedDict):
-    """Runs, oldest first."""
+    """Runs, oldest first. Only the first page has `totalSize`: how many Runs there are."""
 
     runs: list[Run]
     nextPageToken: str
-    totalSize: str
+    totalSize: NotRequired[str]
 
 
 def session_out(workload: Workload, cluster: str) -> Session:

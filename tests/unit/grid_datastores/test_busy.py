@@ -6,15 +6,14 @@ import asyncio
 import json
 import sqlite3
 import threading
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from in_process import MOUNT, Browser, Terminal
+from in_process import MOUNT, Browser, Terminal, answering
 
 from grid_datastores.domain.errors import Busy, OutcomeUnknown, Refusal, Unreachable
 from grid_datastores.domain.model import Source, SourceKind, User, WorkloadKind
@@ -170,38 +169,6 @@ def test_a_command_says_that_another_process_changes_the_catalog(terminal: Termi
 # A client of a busy server
 
 
-@contextmanager
-def answering(answers: Sequence[tuple[int, dict[str, str], object]]) -> Iterator[tuple[str, list[str]]]:
-    """A server that gives these answers in turn, and then the last one; the requests that it got."""
-    requests: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            status, headers, body = answers[min(len(requests), len(answers) - 1)]
-            requests.append(self.command)
-            self.send_response(status)
-            content = json.dumps(body).encode()
-            for name, value in {**headers, "Content-Length": str(len(content))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(content)
-
-        do_GET = do_PUT = do_POST = do_DELETE = answer
-
-        def log_message(self, *_about: object) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}", requests
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 DETAIL = {"reason": "BUSY", "message": "It is busy."}
 BUSY = (503, {"Retry-After": "0"}, {"code": 14, "message": "It is busy.", "details": [DETAIL]})
 BY_A_PROXY = (503, {"Retry-After": "0"}, "The server is restarting.")
@@ -213,11 +180,12 @@ def asked(method: str, *answers: tuple[int, dict[str, str], object]) -> tuple[ob
     with answering(answers) as (url, requests):
         client = Connection(url, ("ana", "key"))
         try:
-            return client.call(method, "/v1/core/local/datastores/1"), requests
+            answer: object = client.call(method, "/v1/core/local/datastores/1")
         except Refusal as refusal:
-            return refusal, requests
+            answer = refusal
         finally:
             client.close()
+    return answer, [request.partition(" ")[0] for request in requests]
 
 
 @pytest.mark.proves("a-busy-server-is-asked-again")
@@ -258,7 +226,7 @@ def test_a_file_and_a_part_are_repeated_too() -> None:
         assert json.loads(client.read("/manifest")) == DONE[2]
         assert client.put_part(f"{url}/part", b"1") == "1"
         client.close()
-    assert requests == ["GET"] * 4 + ["PUT"] * 2
+    assert requests == ["GET /manifest"] * 4 + ["PUT /part"] * 2
 
 
 def test_ctrl_c_while_a_busy_server_is_asked_again_leaves_no_doubt(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from in_process import Terminal
 
 from grid_datastores.catalog import Catalog, database
 from grid_datastores.domain.errors import CatalogFailed, NotSignedIn
-from grid_datastores.domain.model import Phase, Source, SourceKind, User
+from grid_datastores.domain.model import Phase, Source, SourceKind, User, WorkloadKind
 from grid_datastores.service import Service, open_service
 from grid_datastores.service.repair import repair_catalog
 from grid_datastores.settings import Limits, Settings
@@ -87,7 +87,11 @@ def old(folder: _Folder) -> Path:
         ana = service.accounts.local("ana")
         first = _create(service, ana)
         second = service.uploads.begin(ana, "birds", FILES)
+        _zoe, key = service.accounts.add("zoe")
+        (folder.home / "key").write_text(key)
         copy = folder.save()
+        service.accounts.new_key("zoe")
+        service.workloads.start(ana, WorkloadKind.SESSION, "since", {})
         service.deletion.delete(ana, first)
         _finish(service, ana, second.id)
         _create(service, ana)
@@ -126,8 +130,22 @@ def test_a_repaired_catalog_has_all_versions_deletions_and_numbers(folder: _Fold
         deleted = [each for each in service.reading.versions(ana, with_deleted=True) if each.phase is Phase.DELETED]
         assert [(each.ref.number, each.deleted_by) for each in deleted] == [(1, "ana"), (4, "ana")]
         service.erase_deleted()
-        service.accounts.new_key("ben")
     assert repair_catalog(folder.settings) is None
+
+
+@pytest.mark.proves("keys-are-those-of-the-backup")
+def test_keys_and_sessions_are_those_of_the_backup(folder: _Folder, old: Path) -> None:
+    folder.put_back(old)
+    repair_catalog(folder.settings)
+    with closing(folder.open()) as service:
+        assert service.accounts.sign_in("zoe", (folder.home / "key").read_text()).name == "zoe"
+        assert list(service.workloads.list(service.accounts.local("ana"), WorkloadKind.SESSION)) == []
+        ben = next(user for user in service.accounts.all() if user.name == "ben")
+        assert service.accounts.url_key(ben.id) is None
+        with pytest.raises(NotSignedIn):
+            service.accounts.sign_in("ben", "")
+        _ben, key = service.accounts.new_key("ben")
+        assert service.accounts.sign_in("ben", key) == ben
 
 
 def _known(service: Service) -> list[tuple[object, ...]]:
@@ -215,10 +233,14 @@ def _fresh(path: Path) -> bool:
     return path.exists()
 
 
+def _done(catalog: Path, query: str) -> None:
+    with closing(sqlite3.connect(catalog)) as connection, connection:
+        connection.execute(query)
+
+
 def _forget_the_first_entry(folder: _Folder) -> None:
     """As a later change does, when the log has it durably."""
-    with closing(sqlite3.connect(folder.settings.catalog)) as catalog, catalog:
-        catalog.execute("DELETE FROM log_entries WHERE sequence = 1")
+    _done(folder.settings.catalog, "DELETE FROM log_entries WHERE sequence = 1")
 
 
 def test_a_lost_log_is_noticed_and_written_again(folder: _Folder, old: Path) -> None:
@@ -248,13 +270,14 @@ def test_a_catalog_of_an_older_release_begins_the_log(folder: _Folder, old: Path
     with closing(folder.open()) as service:
         before = _known(service)
     folder.log.unlink()
-    without = "DROP TABLE log_entries; ALTER TABLE versions DROP COLUMN manifest_sha256; PRAGMA user_version = 6;"
     for path in (folder.settings.catalog, old):
-        with closing(sqlite3.connect(path)) as catalog:
-            catalog.executescript(without)
+        _done(path, "DELETE FROM log_entries")
     with closing(folder.open()) as service:
         assert _known(service) == before
     assert folder.log.read_text().count('"deleted"') == 2
+    folder.put_back(old)
+    _done(folder.settings.catalog, "DROP TABLE log_entries")
+    assert "is older than the data" in folder.refused()
     folder.put_back(old)
     assert "is older than the data" in folder.refused()
     repair_catalog(folder.settings)
@@ -262,12 +285,13 @@ def test_a_catalog_of_an_older_release_begins_the_log(folder: _Folder, old: Path
         assert _known(service) == before
 
 
-@pytest.mark.proves("a-deletion-is-logged-before-it-is-reported")
+@pytest.mark.proves("the-log-has-versions-and-deletions")
 def test_a_deletion_is_in_the_log_when_it_is_reported(folder: _Folder) -> None:
     with closing(folder.open()) as service:
         ana = service.accounts.local("ana")
         version_id = _create(service, ana)
-        assert f'{{"version":"{version_id}"' in folder.log.read_text()
+        for kind in ("version", "finished"):
+            assert f'{{"{kind}":"{version_id}"' in folder.log.read_text()
         service.deletion.delete(ana, version_id)
         assert f'{{"deleted":"{version_id}","by":"ana"' in folder.log.read_text()
 
@@ -311,9 +335,9 @@ def test_entries_are_kept_only_until_they_are_durable_in_the_log(
 def _note(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, order: list[str]) -> None:
     real = getattr(owner, name)
 
-    def noted(*given: object) -> object:
+    def noted(*given: object, **named: object) -> object:
         order.append(name)
-        return real(*given)
+        return real(*given, **named)
 
     monkeypatch.setattr(owner, name, noted)
 

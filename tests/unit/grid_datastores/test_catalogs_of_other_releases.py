@@ -23,6 +23,9 @@ _VERSION_0 = """
 DROP TRIGGER totals_after_insert;
 DROP TRIGGER totals_after_update;
 DROP TRIGGER totals_after_delete;
+DROP INDEX listed_workloads;
+DROP INDEX live_workloads;
+DROP INDEX workloads_by_name;
 DROP INDEX current_datastores;
 DROP INDEX versions_of_name;
 DROP INDEX versions_by_number;

@@ -244,6 +244,14 @@ def test_the_history_is_in_the_order_of_what_happened(
     assert history[-1].at == clock() < history[0].at
 
 
+@pytest.mark.proves("the-link-is-of-the-oldest-user")
+def test_the_oldest_user_stays_the_one_who_was_added_first(service: Service, clock: Clock) -> None:
+    ben, _key = service.accounts.add("ben")
+    clock.jump(-HOUR)
+    service.accounts.add("cleo")
+    assert service.accounts.oldest() == ben
+
+
 def test_a_reading_is_stored_seldom(service: Service, clock: Clock) -> None:
     def stored() -> object:
         with service.context.catalog.read() as tx:
@@ -255,6 +263,8 @@ def test_a_reading_is_stored_seldom(service: Service, clock: Clock) -> None:
     service.tidy()
     assert stored() == begun
     clock.go(1)
+    service.now()  # it is asked for each request, which must not wait for a writer
+    assert stored() == begun
     service.tidy()
     assert stored() == clock.steady
 

@@ -51,4 +51,4 @@ def test_a_deleted_version_is_told_to_who_would_mount_it(service: Service, ana: 
 def test_no_workload_mounts_a_version_at_a_path_that_is_none(service: Service, ana: User, version: Version) -> None:
     with pytest.raises(InvalidInput, match="is not a valid mount path"):
         service.workloads.start(ana, WorkloadKind.SESSION, "tuning", {version.id: "../../etc"})
-    assert service.workloads.list(ana, WorkloadKind.SESSION) == []
+    assert list(service.workloads.list(ana, WorkloadKind.SESSION)) == []

@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 from openapi_spec_validator import validate
 from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
 
+from described import check_described
 from grid_datastores.server.app import create_app
 from grid_datastores.service import Service
 
@@ -122,6 +123,12 @@ def test_an_invalid_description_would_be_seen(app: FastAPI) -> None:
             validate({**described, "paths": {path: operations}})
 
 
+@pytest.mark.proves("the-description-is-valid")
+def test_each_path_is_described_once_whatever_its_parts_are_called(app: FastAPI) -> None:
+    plain = [re.sub(r"{\w+}", "{}", path) for path in app.openapi()["paths"]]
+    assert sorted(plain) == sorted(set(plain))
+
+
 def test_operation_ids_are_unique_and_each_way_to_sign_in_is_declared_and_used(
     app: FastAPI, described: dict[tuple[str, str], dict[str, Any]]
 ) -> None:
@@ -151,3 +158,14 @@ def test_every_refusal_is_described_in_the_form_of_all_errors(
         assert 422 not in refusals, "this server answers 400 instead"
     schemas = app.openapi()["components"]["schemas"]
     assert [name for name in schemas if "Validation" in name] == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/v1/core/local/quota", 418), ("DELETE", "/v1/core/local/quota", 200), ("GET", "/v1/no", 500)],
+)
+def test_an_answer_that_is_not_described_would_be_seen(app: FastAPI, method: str, path: str, status: int) -> None:
+    check_described(app.openapi(), "HEAD", "/v1/core/local/quota", 401)
+    check_described(app.openapi(), "GET", "/v1/no", 404)
+    with pytest.raises(AssertionError):
+        check_described(app.openapi(), method, path, status)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from grid_datastores.domain.model import Source, SourceKind, User
 from grid_datastores.server.app import create_app
 from grid_datastores.server.signing_in import Attempts, Links
 from grid_datastores.service import Service
+from grid_datastores.service.uploads import Uploads
 from grid_datastores.sources import scan
 from guide import limits
 
@@ -83,9 +85,9 @@ def test_a_manifest_has_a_largest_size(api: Api, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.proves("limits-of-the-api")
 def test_a_request_announces_a_limited_number_of_objects_and_parts(api: Api) -> None:
-    assert _said(limits.REQUESTS, "the objects that one request announces") == "3,000"
+    assert _said(limits.REQUESTS, "the objects that one request announces or completes") == "3,000"
     assert _said(limits.REQUESTS, "the parts of one object") == "10,000"
-    assert _said(limits.REQUESTS, "the parts that one request announces") == "100,000"
+    assert _said(limits.REQUESTS, "the parts that one request announces or completes") == "100,000"
     path = f"{api.upload()}/presigned-urls"
 
     def announce(objects: int, parts: int) -> int:
@@ -98,6 +100,61 @@ def test_a_request_announces_a_limited_number_of_objects_and_parts(api: Api) -> 
 
 
 @pytest.mark.proves("limits-of-the-api")
+def test_a_request_completes_a_limited_number_of_objects_and_parts(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    completed: list[int] = []
+    monkeypatch.setattr(Uploads, "complete_objects", lambda _self, _user, _id, objects: completed.append(len(objects)))
+    path = f"{api.upload()}/presigned-urls/completed"
+
+    def complete(objects: int, parts: int) -> int:
+        urls = [{"partNumber": str(number), "etag": "x"} for number in range(1, parts + 1)]
+        body = {"objects": [{"key": "a", "uploadId": "x", "urls": urls}] * objects}
+        return api("POST", path, json=body).status_code
+
+    assert (complete(3000, 1), complete(3001, 1)) == (200, 400)
+    assert (complete(1, 10_000), complete(1, 10_001)) == (200, 400)
+    assert (complete(10, 10_000), complete(11, 9_999)) == (200, 400)
+    assert completed == [3000, 1, 10]
+
+
+@pytest.mark.proves("limits-of-the-api")
+def test_a_session_and_a_run_mount_a_limited_number_of_versions(api: Api) -> None:
+    assert _said(limits.REQUESTS, "the versions that a Session or Run mounts") == "1,000"
+    for path, mount in (("/v1/core/sessions", {"dsn": f"datastore://grid/{'0' * 32}"}), (f"{CORE}/runs", {"id": "x"})):
+        for count, status in ((1000, 404), (1001, 400)):
+            answer = api("POST", path, json={"name": "a", "spec": {"datastores": [mount] * count}})
+            assert answer.status_code == status, answer.text
+
+
+@pytest.mark.proves("openapi-has-maximums-of-lists")
+def test_the_description_says_how_many_items_each_list_of_a_request_can_have(api: Api) -> None:
+    described = api("GET", "/openapi.json").json()
+    schemas = described["components"]["schemas"]
+
+    def lists(schema: dict[str, Any], seen: frozenset[str] = frozenset()) -> Iterator[tuple[str, Any]]:
+        """The lists in a schema, with their maximums."""
+        if name := schema.get("$ref", "").rpartition("/")[2]:
+            if name not in seen:
+                yield from lists(schemas[name], seen | {name})
+            return
+        for key, inner in schema.get("properties", {}).items():
+            if inner.get("type") == "array":
+                yield key, inner.get("maxItems")
+            yield from lists(inner.get("items", inner), seen)
+
+    found = []
+    for operations in described["paths"].values():
+        for operation in operations.values():
+            contents = operation.get("requestBody", {}).get("content", {}).values()
+            found += [item for content in contents for item in lists(content["schema"])]
+            for parameter in operation.get("parameters", []):
+                if parameter["schema"].get("type") == "array":
+                    found.append((parameter["name"], parameter["schema"].get("maxItems")))
+    maximums = {"objects": 3000, "urls": 10_000, "datastores": 1000, "id": 100}
+    assert {name for name, _ in found} == set(maximums)
+    assert [item for item in found if item[1] != maximums[item[0]]] == []
+
+
+@pytest.mark.proves("limits-of-the-api")
 def test_a_request_for_deletions_has_a_limited_number_of_ids(api: Api) -> None:
     assert _said(limits.REQUESTS, "the ids in one request for deletions") == "100"
     answers = [api("GET", f"{CORE}/deletions", params={"id": ["x"] * count}).status_code for count in (100, 101)]
@@ -106,7 +163,7 @@ def test_a_request_for_deletions_has_a_limited_number_of_ids(api: Api) -> None:
 
 @pytest.mark.proves("files-are-listed-in-pages")
 def test_files_are_listed_in_pages_and_versions_are_not(api: Api, tmp_path: Path) -> None:
-    assert _said(limits.REQUESTS, "the files in a page of the list, without `pageSize`") == "1,000"
+    assert _said(limits.REQUESTS, "the files in a page of the list") == "1,000"
     folder = tmp_path / "many"
     folder.mkdir()
     for number in range(1001):
@@ -115,12 +172,15 @@ def test_files_are_listed_in_pages_and_versions_are_not(api: Api, tmp_path: Path
     version = api.service.uploads.create(api.user, "many", source.source, source.files)
     first = api("GET", f"/v1/core/datastores/{version.id}/files").json()
     assert (len(first["files"]), first["nextPageToken"]) == (1000, "1000")
-    token, size = {"pageToken": first["nextPageToken"]}, {"pageSize": "1001"}
-    for asked, count in ((token, 1), (size, 1001)):
+    for asked, names, token in (
+        ({"pageToken": "1000"}, ["1000"], ""),
+        ({"pageToken": "999", "pageSize": "1"}, ["0999"], "1000"),
+        ({"pageToken": "5000"}, [], ""),
+        ({"pageSize": "1001"}, [f"{number:04}" for number in range(1000)], "1000"),
+    ):
         page = api("GET", f"/v1/core/datastores/{version.id}/files", params=asked).json()
-        assert (len(page["files"]), page["nextPageToken"]) == (count, "")
-    for path in (f"{CORE}/datastores", "/v1/core/sessions", f"{CORE}/runs"):
-        assert api("GET", path).json()["nextPageToken"] == ""
+        assert ([file["filename"] for file in page["files"]], page["nextPageToken"]) == (names, token)
+    assert api("GET", f"{CORE}/datastores").json()["nextPageToken"] == ""
 
 
 @pytest.mark.proves("limits-of-the-api")

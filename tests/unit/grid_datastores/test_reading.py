@@ -45,8 +45,8 @@ def test_a_manifest_is_decoded_once_for_many_reads(
 ) -> None:
     first, second = _version(service, ana, b"abc"), _version(service, ana, b"xyz")
     decoded: list[bytes] = []
-    decode = Manifest.decode
-    monkeypatch.setattr(Manifest, "decode", lambda data: decoded.append(data) or decode(data))
+    decode = Manifest.decode_chunks
+    monkeypatch.setattr(Manifest, "decode_chunks", lambda data: decoded.append(data) or decode(data))
     for _ in range(3):
         assert (_read(service, ana, first), _read(service, ana, second)) == (b"abc", b"xyz")
     assert len(decoded) == 2

@@ -130,7 +130,8 @@ def test_every_form_of_the_pages_is_checked(service: Service, ana: User) -> None
     ]
     assert len(forms) == 12
     for path in forms:
-        filled = path.format(name="data", number=1, secret="x", kind="run", workload_id="x", action="cancel")
+        given = {"secret": "x", "workload_id": "x", "sign_in_id": "x"}
+        filled = path.format(name="data", number=1, kind="run", action="cancel", **given)
         answer = _sent(app, filled, {})
         assert answer.status_code == CrossOriginForm.status, path
         assert "was not sent from a page of this server" in answer.text, path

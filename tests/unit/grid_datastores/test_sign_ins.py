@@ -17,6 +17,7 @@ from grid_datastores.domain.sign_ins import Client, SignInKind
 from grid_datastores.server.state import State
 from grid_datastores.server.ui.web_session import COOKIE
 from grid_datastores.service import Service
+from grid_datastores.service.accounts import Accounts
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 _CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
@@ -167,3 +168,21 @@ def test_an_expired_sign_in_is_forgotten(service: Service, ana: User, clock: Clo
 )
 def test_a_browser_is_named_with_its_system(user_agent: str, shown: str) -> None:
     assert str(Client(SignInKind.BROWSER, "", user_agent)) == shown
+
+
+@pytest.mark.parametrize(("path", "how"), [("/sign-in", "data"), ("/v1/auth/login", "json")])
+def test_a_key_that_is_replaced_during_a_sign_in_opens_nothing(
+    service: Service, bea: tuple[User, str], monkeypatch: pytest.MonkeyPatch, path: str, how: str
+) -> None:
+    real = Accounts.sign_in
+
+    def replaced_meanwhile(accounts: Accounts, name: str, key: str) -> User:
+        user = real(accounts, name, key)
+        accounts.new_key("bea")
+        return user
+
+    monkeypatch.setattr(Accounts, "sign_in", replaced_meanwhile)
+    fields = {"name": "bea", "key": bea[1], "username": "bea", "apiKey": bea[1]}
+    answer = Browser(service).send("POST", path, **{how: fields})
+    assert answer.status_code == httpx.codes.UNAUTHORIZED
+    assert service.accounts.sign_ins(bea[0]) == []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import re
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+from zipfile import ZipFile, ZipInfo
 
 import httpx
 import pytest
@@ -134,6 +136,23 @@ def test_the_failure_of_a_version_names_no_path_and_no_address(
     assert error.__notes__ == [f"Incident {re.findall('[0-9a-f]{8}', message)[0]}"]
 
 
+def test_an_archive_with_an_empty_name_fails_its_version_with_a_sentence(
+    service: Service, ana: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = ZipInfo("x")
+    entry.filename = entry.orig_filename = ""
+
+    def download(_url: str, target: BinaryIO, *_given: object) -> int:
+        with ZipFile(target, "w") as archive:
+            archive.writestr(entry, b"1")
+        return target.tell()
+
+    monkeypatch.setattr("grid_datastores.sources.remote.download", download)
+    version = service.uploads.fetch(ana, "data", Source(SourceKind.ARCHIVE, "https://files.example/a.zip"))
+    service.finishing.finish_waiting(FETCHED_KINDS)
+    assert service.reading.get(ana, version.id).message == "The archive contains '', which is not the name of a file."
+
+
 def test_a_full_catalog_fails_a_version_without_its_path(
     service: Service, ana: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,3 +180,17 @@ def test_the_server_shows_no_message_that_is_not_for_users() -> None:
         if whole.search(line)
     ]
     assert found == []
+
+
+@pytest.mark.proves("no-paths-for-users-of-a-server")
+def test_a_refusal_with_a_path_of_the_catalog_or_storage_has_other_words_for_users() -> None:
+    package = Path(shown.__code__.co_filename).parents[1]
+    calls = [
+        (path.name, node)
+        for path in (*(package / "catalog").glob("*.py"), *(package / "storage").glob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("Damaged", "NoSpace")
+    ]
+    with_path = [(name, node) for name, node in calls if re.search(r"\{(self\.)?_?path\}", ast.unparse(node))]
+    assert len(with_path) >= 2
+    assert [name for name, node in with_path if "public" not in {keyword.arg for keyword in node.keywords}] == []

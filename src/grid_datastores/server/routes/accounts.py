@@ -23,8 +23,9 @@ router = APIRouter(route_class=BodyRoute, tags=["accounts"], responses=REFUSED)
 def login(state: TheState, request: Request, body: wire.LoginRequest) -> wire.LoginResponse:
     """Sign in with a user's id or name and API key. Return a token."""
     lifetime = _token_lifetime(body.get("duration", ""))
-    user = state.sign_in(request, body.get("username", ""), body.get("apiKey", ""))
-    return {"token": state.service.accounts.new_token(user, lifetime, client_of(request, SignInKind.TOKEN))}
+    key, client = body.get("apiKey", ""), client_of(request, SignInKind.TOKEN)
+    user = state.sign_in(request, body.get("username", ""), key)
+    return {"token": state.service.accounts.new_token(user, lifetime, client, key)}
 
 
 def _token_lifetime(duration: str) -> timedelta:

@@ -17,7 +17,7 @@ from grid_datastores.wire import datastores as wire
 from grid_datastores.wire.common import Error
 
 URL_LIFETIME = timedelta(minutes=15)
-DEFAULT_PAGE_SIZE = 1000
+MAX_PER_PAGE = 1000
 
 _LINES = {"application/x-ndjson": {"schema": {"type": "string"}}}
 _CONTENT: dict[int | str, dict[str, Any]] = {
@@ -51,12 +51,12 @@ def list_files(
 ) -> wire.ListFilesResponse:
     """List the files of a version, sorted by path, one page at a time. Each has a URL of its content."""
     start = _whole(pageToken, 0, "pageToken")
-    size = _whole(pageSize, DEFAULT_PAGE_SIZE, "pageSize") or DEFAULT_PAGE_SIZE
+    size = min(_whole(pageSize, MAX_PER_PAGE, "pageSize") or MAX_PER_PAGE, MAX_PER_PAGE)
     reading = state.service.reading
-    version, files = reading.get(user, id), reading.manifest(user, id).files
+    version = reading.get(user, id)
+    files, more = reading.page_of_files(user, id, start, size)
     expires = state.service.now() + URL_LIFETIME
     base, signer = origin(request), state.signer(user.id)
-    page = files[start : start + size]
     return {
         "files": [
             wire.file_out(
@@ -64,9 +64,9 @@ def list_files(
                 version,
                 base + signer.sign(f"/v1/downloads/{id}", {"path": file.path, "user": user.id}, expires),
             )
-            for file in page
+            for file in files
         ],
-        "nextPageToken": str(start + size) if start + size < len(files) else "",
+        "nextPageToken": str(start + size) if more else "",
     }
 
 

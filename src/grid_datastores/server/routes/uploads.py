@@ -22,7 +22,6 @@ from grid_datastores.wire import datastores as wire
 from grid_datastores.wire import uploads as objects_wire
 from grid_datastores.wire.common import Empty
 
-MAX_OBJECTS = 3000
 MAX_PART_URLS = 100_000
 MAX_MANIFEST = 256 * 1024 * 1024  # bytes
 _NO_SOURCE_TYPE = ("", "DATASTORE_SOURCE_TYPE_UNSPECIFIED")
@@ -74,8 +73,8 @@ def create_presigned_urls(
     You can announce an object again. Its parts that have already arrived have an ETag; do not send them again.
     """
     objects = body.get("objects", [])
-    if not 1 <= len(objects) <= MAX_OBJECTS:
-        raise InvalidInput(f"Announce 1 to {MAX_OBJECTS} objects per request.")
+    if not objects:
+        raise InvalidInput(f"Announce 1 to {objects_wire.MAX_OBJECTS} objects per request.")
     parts_of = {item.get("key", ""): whole_number(item.get("partCount", "1"), "partCount") for item in objects}
     if len(parts_of) != len(objects):
         raise InvalidInput("Announce each key only once per request.")
@@ -95,6 +94,9 @@ def complete_presigned_urls(
     body: objects_wire.CompletedObjects,
 ) -> Empty:
     """Complete these objects. Their parts must have arrived with these ETags."""
+    objects = body.get("objects", [])
+    if sum(len(item.get("urls", [])) for item in objects) > MAX_PART_URLS:
+        raise InvalidInput(f"Complete at most {MAX_PART_URLS} parts per request.")
     completed = [
         CompletedObject(
             item.get("key", ""),
@@ -104,23 +106,23 @@ def complete_presigned_urls(
                 for part in item.get("urls", [])
             },
         )
-        for item in body.get("objects", [])
+        for item in objects
     ]
     state.service.uploads.complete_objects(user, datastoreId, completed)
     return {}
 
 
-@router.put("/{datastoreId}/manifest", responses=_CLOSED, openapi_extra={"requestBody": _MANIFEST})
-async def put_manifest(state: TheState, user: TheUser, request: Request, datastoreId: str) -> Empty:
+@router.put("/{id}/manifest", responses=_CLOSED, openapi_extra={"requestBody": _MANIFEST})
+async def put_manifest(state: TheState, user: TheUser, request: Request, id: str) -> Empty:
     """Store the manifest: which uploaded object holds each file. It is checked against the bytes before it is used."""
-    activity = await run_in_threadpool(state.service.uploads.activity, user, datastoreId)
+    activity = await run_in_threadpool(state.service.uploads.activity, user, id)
     body = bytearray()  # not a parameter, so that the body is only read after the user is known
     async for chunk in request.stream():
         body += chunk
         await run_in_threadpool(activity.record)
         if len(body) > MAX_MANIFEST:
             raise TooLarge.than(MAX_MANIFEST)
-    await run_in_writer_thread(state.service.uploads.announce_manifest, user, datastoreId, bytes(body))
+    await run_in_writer_thread(state.service.uploads.announce_manifest, user, id, bytes(body))
     return {}
 
 

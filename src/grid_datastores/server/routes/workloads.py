@@ -5,10 +5,13 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from grid_datastores.domain.errors import AlreadyDeleted, InvalidInput, NameTaken, NotFound, NotMountable, NotThatState
-from grid_datastores.domain.model import WorkloadKind, WorkloadState
+from grid_datastores.domain.lists import WorkloadsPage
+from grid_datastores.domain.model import User, WorkloadKind, WorkloadState
+from grid_datastores.domain.naming import whole_number
 from grid_datastores.server.answers import REFUSED, refused
 from grid_datastores.server.bodies import BodyRoute
-from grid_datastores.server.state import CLUSTER, InCluster, TheState, TheUser, check_cluster
+from grid_datastores.server.state import CLUSTER, InCluster, State, TheState, TheUser, check_cluster
+from grid_datastores.service.workloads import MAX_PER_PAGE
 from grid_datastores.wire import workloads as wire
 from grid_datastores.wire.common import Empty
 
@@ -37,10 +40,18 @@ def create_session(state: TheState, user: TheUser, body: wire.SessionRequest) ->
 
 
 @sessions.get("")
-def list_sessions(state: TheState, user: TheUser) -> wire.ListSessionsResponse:
-    """List the user's Sessions, oldest first."""
-    workloads = state.service.workloads.list(user, SESSION)
-    return {"sessions": [wire.session_out(item, CLUSTER) for item in workloads], "nextPageToken": ""}
+def list_sessions(
+    state: TheState, user: TheUser, pageToken: str = "", limit: str = "", name: str = "", live: bool = False
+) -> wire.ListSessionsResponse:
+    """List the user's Sessions, oldest first, one page at a time.
+
+    `live` leaves out those that have ended. With `name`, list only the live Session of this name, or else the newest.
+    """
+    page = _page(state, user, SESSION, pageToken, limit, "limit", name, live=live)
+    return {
+        "sessions": [wire.session_out(item, CLUSTER) for item in page.workloads],
+        "nextPageToken": _next_token(page),
+    }
 
 
 @sessions.get("/{id}")
@@ -86,14 +97,21 @@ def heartbeat(state: TheState, user: TheUser, id: str) -> wire.Run:
 
 
 @runs.get("")
-def list_runs(state: TheState, user: TheUser) -> wire.ListRunsResponse:
-    """List the user's Runs, oldest first."""
-    workloads = state.service.workloads.list(user, RUN)
-    return {
-        "runs": [wire.run_out(item, CLUSTER) for item in workloads],
-        "nextPageToken": "",
-        "totalSize": str(len(workloads)),
+def list_runs(
+    state: TheState, user: TheUser, pageToken: str = "", pageSize: str = "", name: str = "", live: bool = False
+) -> wire.ListRunsResponse:
+    """List the user's Runs, oldest first, one page at a time.
+
+    `live` leaves out those that have ended. With `name`, list only the live Run of this name, or else the newest.
+    """
+    page = _page(state, user, RUN, pageToken, pageSize, "pageSize", name, live=live)
+    answer: wire.ListRunsResponse = {
+        "runs": [wire.run_out(item, CLUSTER) for item in page.workloads],
+        "nextPageToken": _next_token(page),
     }
+    if not pageToken:
+        answer["totalSize"] = str(state.service.workloads.count(user, RUN))
+    return answer
 
 
 @runs.get("/{id}")
@@ -114,6 +132,24 @@ def delete_run(state: TheState, user: TheUser, id: str) -> Empty:
     """Delete a Run and release the versions that it mounts."""
     state.service.workloads.set_state(user, RUN, id, WorkloadState.DELETED)
     return {}
+
+
+def _page(
+    state: State, user: User, kind: WorkloadKind, token: str, size: str, field: str, name: str, *, live: bool
+) -> WorkloadsPage:
+    workloads = state.service.workloads
+    if not name:
+        length = (whole_number(size, field) if size else 0) or MAX_PER_PAGE
+        return workloads.page(user, kind, after=token, size=length, live=live)
+    try:
+        found = workloads.named(user, kind, name)
+    except NotFound:
+        return WorkloadsPage((), more=False)
+    return WorkloadsPage((found,) if found.state.live or not live else (), more=False)
+
+
+def _next_token(page: WorkloadsPage) -> str:
+    return page.workloads[-1].id if page.more else ""
 
 
 def _desired(spec: wire.SessionSpec | wire.RunSpec) -> str:

@@ -10,8 +10,10 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
 
-from grid_datastores.domain.errors import UploadInvalid
+from grid_datastores.domain.errors import TooLarge, UploadInvalid
+from grid_datastores.server.ui.web_session import MAX_FIELDS
 from grid_datastores.storage import CHUNK
+from grid_datastores.storage.manifest import MAX_PATH_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +21,12 @@ if TYPE_CHECKING:
     from fastapi import Request
 
 ENCODED = "encoded-paths"  # a form with this field percent-encodes each path
+MAX_FILES = 100_000  # in a form
+
+MAX_PATHS_SIZE = 32 * 1024 * 1024  # bytes of all paths in a form, as they are sent
 _MAX_FIELD_SIZE = 4096  # bytes
+_MAX_HEADER_SIZE = 3 * (2 * MAX_PATH_LENGTH)  # bytes; three for each byte that is percent-encoded
+_COMMAND = "To upload more: grid datastore create"
 _INCOMPLETE = "The form arrived incomplete. Nothing was stored. Try again."
 
 
@@ -53,7 +60,7 @@ class ReceivedForm:
 
 
 async def receive(request: Request, form: ReceivedForm) -> None:
-    """Fill the form from this request. If this raises `UploadInvalid`, the form has the fields that arrived before."""
+    """Fill the form from this request. If this raises a refusal, the form has the fields that arrived before."""
     kind, options = parse_options_header(request.headers.get("content-type"))
     boundary = options.get(b"boundary")
     if kind != b"multipart/form-data" or not boundary:
@@ -71,11 +78,14 @@ async def receive(request: Request, form: ReceivedForm) -> None:
             "on_part_end": parts.end,
             "on_end": parts.finish,
         },
+        max_header_size=_MAX_HEADER_SIZE,
     )
     try:
         async for chunk in request.stream():
             await run_in_threadpool(parser.write, chunk)
     except FormParserError as error:
+        if "Maximum header" in str(error):
+            raise _too_large(f"The name or the path of a part can have at most {_MAX_HEADER_SIZE:,} bytes.") from error
         raise UploadInvalid(_INCOMPLETE) from error
     if not parts.complete:
         raise UploadInvalid(_INCOMPLETE)
@@ -93,6 +103,7 @@ class _Parts:
         self._path: str | None = None
         self._text = bytearray()
         self._offset = 0
+        self._field_count = self._file_count = self._paths_size = 0
 
     def begin(self) -> None:
         self._headers = {}
@@ -114,6 +125,21 @@ class _Parts:
         _kind, options = parse_options_header(header)
         self._field = _text(options.get(b"name", b""))
         self._path = self._path_in(header, options[b"filename"]) if b"filename" in options else None
+        self._count(options.get(b"filename"))
+
+    def _count(self, filename: bytes | None) -> None:
+        """Count this part. Raises `TooLarge` before more of them are kept in memory than a form can have."""
+        if filename is None:
+            self._field_count += 1
+        else:
+            self._file_count += 1
+            self._paths_size += len(filename)
+        if self._field_count > MAX_FIELDS:
+            raise _too_large(f"It can have at most {MAX_FIELDS} fields besides its files.")
+        if self._file_count > MAX_FILES:
+            raise _too_large(f"It can have at most {MAX_FILES:,} files. {_COMMAND}")
+        if self._paths_size > MAX_PATHS_SIZE:
+            raise _too_large(f"The paths of its files can have at most {MAX_PATHS_SIZE:,} bytes together. {_COMMAND}")
 
     def _path_in(self, header: bytes, filename: bytes) -> str:
         """Return the path exactly as on the sender's disk, if that is known.
@@ -132,8 +158,7 @@ class _Parts:
             return
         self._text += data[start:end]
         if len(self._text) > _MAX_FIELD_SIZE:
-            name = self._field[:60]
-            raise UploadInvalid(f"The field {name!r} is longer than {_MAX_FIELD_SIZE} bytes. Nothing was stored.")
+            raise _too_large(f"Its field {self._field[:60]!r} can have at most {_MAX_FIELD_SIZE:,} bytes.")
 
     def end(self) -> None:
         if self._path is None:
@@ -145,6 +170,10 @@ class _Parts:
 
     def finish(self) -> None:
         self.complete = True
+
+
+def _too_large(limit: str) -> TooLarge:
+    return TooLarge(f"This form is too large. Nothing was stored. {limit}")
 
 
 def _text(name: bytes) -> str:

@@ -39,16 +39,15 @@ def show_sign_in(state: TheState, then: str = "", ended: str = "") -> Response:
 @router.post("/sign-in")
 def sign_in(state: TheState, request: Request, form: TheForm) -> Response:
     """Sign in with a name or id, and a key."""
-    name, then = field(form, "name"), field(form, "then")
+    name, key, then = field(form, "name"), field(form, "key"), field(form, "then")
     try:
-        user = state.sign_in(request, name, field(form, "key"))
+        answer = start_web_session(state, request, state.sign_in(request, name, key), key)
     except TooManyAttempts as error:
-        answer: Response = _refused(state, error.status, name, then, shown(error))
+        answer = _refused(state, error.status, name, then, shown(error))
         answer.headers["Retry-After"] = error.metadata["retryAfter"]
         return answer
     except NotSignedIn:
         return _refused(state, NotSignedIn.status, name, then, "The user or the key is wrong.")
-    answer = start_web_session(state, request, user)
     if is_own_page(then):
         answer.headers["Location"] = then
     return answer

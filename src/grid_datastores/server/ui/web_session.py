@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Annotated, cast
 from urllib.parse import urlencode, urlsplit
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
 
-from grid_datastores.domain.errors import NotSignedIn, Refusal
+from grid_datastores.domain.errors import NotSignedIn, Refusal, TooLarge
 from grid_datastores.domain.model import User
 from grid_datastores.domain.sign_ins import SignInKind
 from grid_datastores.server.origin import is_own, is_secure
@@ -25,7 +27,8 @@ from grid_datastores.service.accounts import TOKEN_LIFETIME
 
 COOKIE = "grid_session"
 RELOAD_PAGE = {"HX-Refresh": "true"}  # makes htmx load the page again
-_MAX_FIELDS = 50
+MAX_FIELDS = 50
+MAX_FIELD_SIZE = 32 * 1024  # bytes, as they are sent: percent-encoding triples the size of a character
 _PAGE = re.compile(r"/(?![/\\])[A-Za-z0-9/_.~%-]*(\?[A-Za-z0-9/_.~%&=+:-]*)?")
 
 
@@ -42,12 +45,12 @@ class WebSession:
         return page(template, status, user=self.user, guide=self.state.guide_url, **values)
 
 
-def start_web_session(state: State, request: Request, user: User) -> Response:
-    """Sign the user in with a new cookie, and redirect to the list of their datastores."""
+def start_web_session(state: State, request: Request, user: User, key: str | None = None) -> Response:
+    """Sign the user in with a new cookie, and redirect to the list of their datastores. See `Accounts.new_token`."""
     answer = redirect("/")
     answer.set_cookie(
         COOKIE,
-        state.service.accounts.new_token(user, client=client_of(request, SignInKind.BROWSER)),
+        state.service.accounts.new_token(user, client=client_of(request, SignInKind.BROWSER), key=key),
         max_age=int(TOKEN_LIFETIME.total_seconds()),
         secure=is_secure(request),
         httponly=True,
@@ -118,7 +121,16 @@ class SignInRequired(Exception):
 
 
 async def _form(request: Request) -> FormData:
-    return await request.form(max_files=0, max_fields=_MAX_FIELDS)
+    """Return the fields. Raises `TooLarge` before more of them are kept in memory than a form can have."""
+    try:
+        return await request.form(max_files=0, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_SIZE)
+    except HTTPException as error:
+        if error.status_code != HTTPStatus.BAD_REQUEST:
+            raise
+        raise TooLarge(
+            "This form is too large, or it cannot be read. Nothing was done."
+            f" It can have at most {MAX_FIELDS} fields of {MAX_FIELD_SIZE:,} bytes each, and no files."
+        ) from error
 
 
 def field(form: FormData, name: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Response
 
@@ -13,6 +14,7 @@ from grid_datastores.server.origin import SameOrigin
 from grid_datastores.server.shown import shown
 from grid_datastores.server.ui.datastores import find
 from grid_datastores.server.ui.ending import done
+from grid_datastores.server.ui.lists import Page
 from grid_datastores.server.ui.web_session import TheForm, TheWebSession, WebSession, field, redirect
 from grid_datastores.server.writers import WriterRoute
 
@@ -36,15 +38,39 @@ _ACTIONS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _View:
+    """Which pages of the two lists are shown."""
+
+    sessions: int
+    runs: int
+
+    @property
+    def address(self) -> str:
+        """The address of this view."""
+        query = {"sessions": self.sessions, "runs": self.runs}
+        shown = urlencode({name: page for name, page in query.items() if page > 1})
+        return f"/workloads?{shown}" if shown else "/workloads"
+
+    def at(self, name: str, page: int) -> str:
+        """Return the address of another page of the list with this name."""
+        return replace(self, **{name: page}).address
+
+
 @router.get("/workloads")
-def show_workloads(web_session: TheWebSession, ended: str = "") -> Response:
-    """Show all Sessions and Runs, with what pauses, resumes and ends them. `ended` is the id of one that just ended."""
-    workloads = web_session.state.service.workloads
-    sessions, runs = (
-        workloads.list(web_session.user, WorkloadKind.SESSION),
-        workloads.list(web_session.user, WorkloadKind.RUN),
+def show_workloads(web_session: TheWebSession, ended: str = "", sessions: Page = 1, runs: Page = 1) -> Response:
+    """Show Sessions and Runs, page by page, with what pauses, resumes and ends them.
+
+    `sessions` and `runs` are the pages of the lists. `ended` is the id of a workload that just ended.
+    """
+    listing, user = web_session.state.service.listing, web_session.user
+    return web_session.page(
+        "workloads.html",
+        sessions=listing.workloads(user, WorkloadKind.SESSION, sessions),
+        runs=listing.workloads(user, WorkloadKind.RUN, runs),
+        view=_View(sessions, runs),
+        done=done(web_session, ended),
     )
-    return web_session.page("workloads.html", sessions=sessions, runs=runs, done=done(web_session, ended))
 
 
 @router.get("/workloads/start")

@@ -78,18 +78,36 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
     return open_service(read_settings(), lambda: None)
 
 
-@pytest.mark.proves("operator-allows-buckets")
-@pytest.mark.parametrize("kind", [SourceKind.BUCKET, SourceKind.REFERENCE])
-@pytest.mark.parametrize(("name", "said"), [("ana", "cannot be reached"), ("bea", "is not an allowed source")])
-def test_a_server_asks_for_no_bucket_that_the_user_may_not_read(
-    server: Service, kind: SourceKind, name: str, said: str
+KINDS = [SourceKind.BUCKET, SourceKind.REFERENCE]
+
+
+@pytest.mark.proves("operator-allows-buckets", "refused-source-takes-no-number")
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_bucket_that_the_user_may_not_read_is_refused_before_it_takes_a_number(
+    server: Service, kind: SourceKind
 ) -> None:
-    user, _ = server.accounts.add(name)
-    version = server.uploads.fetch(user, "data", Source(kind, "s3://birds/2026"))
-    server.finishing.finish_waiting()
-    failed = server.reading.get(user, version.id)
-    assert (failed.phase, said in failed.message) == (Phase.FAILED, True), failed.message
+    bea, _ = server.accounts.add("bea")
+    with pytest.raises(SourceFailed, match="is not an allowed source"):
+        server.uploads.begin(bea, "data", Source(kind, "s3://birds/2026"))
+    assert server.uploads.begin(bea, "data", Source(SourceKind.FILES, "a")).ref.number == 1
     server.close()
+
+
+@pytest.mark.proves("operator-allows-buckets")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("allowed", "said"), [("ana:birds", "cannot be reached"), ("", "is not an allowed source")])
+def test_a_server_asks_for_no_bucket_that_the_user_may_not_read_any_more(
+    server: Service, monkeypatch: pytest.MonkeyPatch, kind: SourceKind, allowed: str, said: str
+) -> None:
+    ana, _ = server.accounts.add("ana")
+    version = server.uploads.fetch(ana, "data", Source(kind, "s3://birds/2026"))
+    server.close()
+    monkeypatch.setenv("GRID_ALLOW_SOURCE_BUCKETS", allowed)
+    later = open_service(read_settings(), lambda: None)
+    later.finishing.finish_waiting()
+    failed = later.reading.get(ana, version.id)
+    assert (failed.phase, said in failed.message) == (Phase.FAILED, True), failed.message
+    later.close()
 
 
 @pytest.mark.proves("without-a-server-every-bucket")

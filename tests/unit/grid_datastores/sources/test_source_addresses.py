@@ -1,10 +1,13 @@
 """Which addresses the server fetches from: no user's URL makes it speak to its own network."""
 
+from contextlib import closing
+
+import httpx
 import pytest
 
 from grid_datastores.domain.errors import SourceFailed
 from grid_datastores.sources import addresses
-from grid_datastores.sources.addresses import Resolve, checked_addresses, is_public, look_up
+from grid_datastores.sources.addresses import CheckedTransport, Resolve, checked_addresses, is_public, look_up
 
 PUBLIC = ["8.8.8.8", "1.1.1.1", "93.184.216.34", "2606:4700:4700::1111", "2a00:1450:4001:80e::200e"]
 HIDDEN = {
@@ -22,12 +25,6 @@ HIDDEN = {
     "6to4 and Teredo": ["2002:7f00:1::", "2002:808:808::1", "2001:0:4136:e378::1", "192.88.99.1"],
     "a cloud's metadata": ["168.63.129.16", "169.254.170.2"],
 }
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refuse names at once."""
-    monkeypatch.setattr(addresses, "REFUSAL_TIME", 0.0)
 
 
 @pytest.mark.parametrize("address", PUBLIC)
@@ -103,21 +100,15 @@ def _resolver(answer: Exception | list[str]) -> Resolve:
 def test_a_name_inside_and_one_that_does_not_exist_are_refused_alike(
     monkeypatch: pytest.MonkeyPatch, took: float
 ) -> None:
-    monkeypatch.setattr(addresses, "REFUSAL_TIME", 0.5)
     refusals = []
     for answer in (["10.0.0.1"], ["8.8.8.8", "10.0.0.1"], OSError("no such name"), UnicodeError("label too long"), []):
         times, waited = iter([100.0, 100.0 + took]), list[float]()
         monkeypatch.setattr(addresses, "monotonic", lambda times=times: next(times))
         monkeypatch.setattr(addresses, "sleep", waited.append)
-        with pytest.raises(SourceFailed) as refused:
-            checked_addresses("name.example", 80, ["other.example"], _resolver(answer))
+        transport = CheckedTransport(["other.example"], _resolver(answer))
+        with closing(transport), pytest.raises(SourceFailed) as refused:
+            transport.handle_request(httpx.Request("GET", "http://name.example/"))
         refusals.append((refused.value.message, waited))
     assert refusals == [refusals[0]] * 5
     assert took + refusals[0][1][0] == pytest.approx(max(took, addresses.REFUSAL_TIME))
     assert "name.example is not a public address, or it does not exist" in refusals[0][0]
-
-
-def test_an_address_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(addresses, "sleep", lambda seconds: pytest.fail("there is nothing to hide"))
-    with pytest.raises(SourceFailed):
-        checked_addresses("10.0.0.1", 80, (), lambda host, port: [host])

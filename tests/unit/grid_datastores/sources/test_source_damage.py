@@ -48,7 +48,7 @@ def _in_pax_header(name: str) -> bytes:
         *((_in_pax_header, name) for name in NAMES if name not in ("d/", "a//")),  # tarfile ends them before the slash
     ],
 )
-@pytest.mark.proves("archive-paths-stay-inside")
+@pytest.mark.proves("archive-names-are-names-of-files")
 def test_a_name_of_no_file_is_refused_with_a_sentence(tmp_path: Path, make: Callable[[str], bytes], name: str) -> None:
     with pytest.raises(SourceFailed, match=r"^The archive contains .*\.$"):
         read_archive(make(name), tmp_path)
@@ -110,6 +110,7 @@ def test_a_disk_that_fails_is_not_the_fault_of_the_archive(tmp_path: Path, monke
         read_archive(data, tmp_path)
 
 
+@pytest.mark.proves("damaged-archive-refused")
 @pytest.mark.parametrize("make", [lambda: zip_of(FILES), lambda: tar_gz_of(FILES)], ids=["zip", "tar.gz"])
 def test_an_archive_with_changed_bytes_is_read_or_refused(tmp_path: Path, make: Callable[[], bytes]) -> None:
     whole, seeded = make(), random.Random(13)
