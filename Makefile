@@ -93,7 +93,7 @@ setup: .venv/ready .venv/browser .venv/nginx .venv/faketime
 
 # Attacks with the long budget; writes their figures for the page "How it is tested". Can be interrupted and go on later.
 trust: setup
-	cd tests && PYTHONPATH=.:../tools ../$(BIN)/python -m trust $(ATTACKS) $(if $(BUDGET),--budget $(BUDGET)) $(if $(SEED),--seed $(SEED))
+	cd tests && PYTHONPATH=.:../tools ../$(BIN)/python -m trust $(ATTACKS) $(if $(BUDGET),--budget $(BUDGET)) $(if $(SEED),--seed $(SEED)) $(if $(PLANTED),--planted)
 
 # Speed, as ratios to peers; wants a quiet machine, restic and borg. ROWS="create" measures some rows only.
 bench: setup

@@ -29,6 +29,7 @@ from guide.tested import ROOT, sources_digest
 from trust.attack import Attack, Figures
 from trust.catalogue import ATTACKS, BY_NAME
 from trust.figures_file import Part, merged, read_figures, write_figures
+from trust.machines import plant_everywhere
 from trust.seeds import fresh_seed
 
 _PARTS = ROOT / "build" / "trust"
@@ -42,6 +43,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("attacks", nargs="*", metavar="ATTACK", help=f"of {', '.join(BY_NAME)}; default: all")
     parser.add_argument("--budget", type=int, help="run one attack so long, in this process")
     parser.add_argument("--seed", type=int, help="repeat the run with this seed")
+    parser.add_argument("--planted", action="store_true", help="put in the defect that the attack has to notice")
     parser.add_argument("--to", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--processes", type=int, default=(os.cpu_count() or 1) + 1)
     given = parser.parse_args(words)
@@ -51,6 +53,8 @@ def main(words: list[str]) -> int:
         return _run_all([BY_NAME[name] for name in given.attacks] or list(ATTACKS), given.processes)
     if len(given.attacks) != 1:
         parser.error("--budget takes exactly one attack")
+    if given.planted:
+        plant_everywhere(given.attacks[0])
     seed = fresh_seed() if given.seed is None else given.seed
     return _run_one(BY_NAME[given.attacks[0]], given.budget, seed, given.to)
 

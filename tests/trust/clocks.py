@@ -77,8 +77,11 @@ def _set_clocks(figures: Figures, random: Random, client: Client, machine: Machi
         figures.check(seen == "RUN_STATE_RUNNING", _ENDED, f"the Run is {seen} {why}")
         kept = client.http.get(upload)
         figures.check(kept.is_success and "FAILED" not in kept.text, _ERASED, f"{kept.text} {why}")
+        if figures.faults:
+            return
         if random.random() < 0.5:
-            client.http.post(f"{run}/heartbeat").raise_for_status()
+            beat = client.http.post(f"{run}/heartbeat")
+            figures.check(beat.is_success, _ENDED, f"a heartbeat: {beat.text} {why}")
     client.send(upload, _CONTENT, "b.csv")
     done = {"key": "a.csv", "uploadId": part["uploadId"], "urls": [{"partNumber": "1", "etag": part["etag"]}]}
     client.http.post(f"{upload}/presigned-urls/completed", json={"objects": [done]})

@@ -10,9 +10,30 @@ from pathlib import Path
 
 from acceptance import executables
 from acceptance.server import ServerProcess
+from reliability.faults import prepared
 from reliability.machine import Machine
+from trust.planted import plant
 
 _IN_MEMORY = Path("/dev/shm")  # an fsync costs nothing there
+
+
+_planted: list[str] = []  # the attack whose defect all processes have
+
+
+def plant_everywhere(attack: str) -> None:
+    """Put the defect of this attack into this process, and into all commands and servers that it starts."""
+    plant(attack)
+    _planted.append(attack)
+
+
+def planted_code() -> str:
+    """What puts the same defect into a process."""
+    return "".join(f"from trust.planted import plant\nplant({attack!r})\n" for attack in _planted)
+
+
+def grid(folder: Path) -> str:
+    """The `grid` that is attacked."""
+    return prepared(folder, planted_code()) if _planted else executables.own()
 
 
 @contextmanager
@@ -30,7 +51,7 @@ def embedded(folder: Path, name: str = "ana") -> Machine:
     """A machine without a server."""
     home = folder / name
     home.mkdir()
-    return Machine(executables.own(), home)
+    return Machine(grid(folder), home)
 
 
 @contextmanager
@@ -38,7 +59,7 @@ def server_in(folder: Path, settings: Mapping[str, str] | None = None) -> Iterat
     """A server that runs, in a folder of its own."""
     place = folder / "server"
     place.mkdir()
-    server = ServerProcess(executables.own(), place, settings or {})
+    server = ServerProcess(grid(folder), place, settings or {})
     server.start()
     try:
         yield server

@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 
 from reliability.faults import prepared
+from trust.machines import planted_code
 
 _DIES_AT_A_STEP = """
 import os, signal
@@ -43,7 +44,7 @@ class Steps:
 
     def __post_init__(self) -> None:
         self._armed = self.folder / "armed"
-        self.grid = prepared(self.folder, _DIES_AT_A_STEP.format(armed=str(self._armed)))
+        self.grid = prepared(self.folder, planted_code(), _DIES_AT_A_STEP.format(armed=str(self._armed)))
 
     def arm(self, random: Random, most: int) -> None:
         """Let a process die at one of its next steps."""
