@@ -42,7 +42,7 @@ class _Turn:
     length: float  # seconds
     arrived: int = 0
     samples: deque[tuple[float, int]] = field(default_factory=deque)
-    gives_way: bool = False
+    asked: float | None = None  # when it was asked to give way
 
     def add(self, count: int, now: float) -> None:
         if not self.samples or now - self.samples[-1][0] >= TURN / _SAMPLES:
@@ -102,8 +102,8 @@ class Turns:
         """Free the place of this fetch. Return whether it was put back, and waits again."""
         with self._lock:
             turn = self._turns.pop(version.id)
-            self._times_put_back[version.id] += turn.gives_way
-            return turn.gives_way
+            self._times_put_back[version.id] += turn.asked is not None
+            return turn.asked is not None
 
     def add(self, version: Version, count: int) -> None:
         """Record that so many bytes of the fetch have arrived or were unpacked."""
@@ -127,7 +127,7 @@ class Turns:
         """Return a fetch that must give up its place, and the waiting one for which; None if there is none."""
         with self._lock:
             now = self._clock()
-            if any(turn.gives_way for turn in self._turns.values()):
+            if any(turn.asked is not None and now - turn.asked < TURN for turn in self._turns.values()):
                 return None
             for waiter in sorted(filter(self._in_vain, self._waiting), key=self._order):
                 rivals = sorted(self._rivals(waiter, now), key=lambda turn: turn.rate(now))
@@ -145,12 +145,12 @@ class Turns:
         """Let this fetch give up its place."""
         with self._lock:
             if turn := self._turns.get(version.id):
-                turn.gives_way = True
+                turn.asked = self._clock()
 
     def gives_way(self, version: Version) -> bool:
         """Return whether this fetch must end and wait again."""
         with self._lock:
-            return self._turns[version.id].gives_way
+            return self._turns[version.id].asked is not None
 
     def is_elsewhere(self, version: Version) -> None:
         """For a while, do not count a fetch as waiting, because another process has it."""
@@ -185,10 +185,10 @@ class Turns:
         return sum(turn.length > TURN for turn in self._turns.values()) >= MAX_LONG_TURNS
 
     def _rivals(self, waiter: Version, now: float) -> Iterator[_Turn]:
-        """Yield the fetches that the waiting one can replace: those that are not in a long turn."""
+        """Yield the fetches that the waiting one can replace: those that are not in a long turn or asked already."""
         only_long = bool(self._times_put_back[waiter.id]) and self._long_turns_taken()
         for turn in self._turns.values():
-            if (turn.length <= TURN or turn.over(now)) and (turn.length > TURN or not only_long):
+            if turn.asked is None and (turn.length <= TURN or turn.over(now)) and (turn.length > TURN or not only_long):
                 yield turn
 
     def _order(self, version: Version) -> tuple[int, float, int]:

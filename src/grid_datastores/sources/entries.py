@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import InvalidInput, Refusal, SourceFailed
+from grid_datastores.sources.limits import OBJECT_PROGRESS
 from grid_datastores.storage.manifest import check_path
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class ArchiveNames:
     def _count(self) -> None:
         self._seen += 1
         self._limits.check_count(self._seen)
+        self._limits.progress(OBJECT_PROGRESS)
 
     def _path(self, name: str) -> str:
         self._count()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _MIB = 1024 * 1024
 _GIB = 1024 * _MIB
-OBJECT_PROGRESS = 4096  # bytes that each object of a bucket counts for, because small ones take a request, too
+OBJECT_PROGRESS = 4096  # bytes that each object of a bucket or archive counts for: small ones take time, too
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ class World:
     begun: dict[str, float] = field(default_factory=dict)  # those in places
     put_back: list[str] = field(default_factory=list)
     done: dict[str, float] = field(default_factory=dict)
+    deaf: set[str] = field(default_factory=set)  # do not notice soon that they were put back
 
     def __post_init__(self) -> None:
         self.turns = Turns(lambda: self.now)
@@ -81,7 +82,7 @@ class World:
             self.turns.list(list(self.versions.values()))
             if held_up := self.turns.held_up():
                 self.turns.put_back(held_up[0])
-        if self.turns.gives_way(version):
+        if self.turns.gives_way(version) and key not in self.deaf:
             self.put_back.append(key)
             self._end(key, version)
 
@@ -201,6 +202,15 @@ def test_a_source_that_hangs_after_a_fast_start_gives_way(world: World) -> None:
     world.go(6)
     fetch = world.fetch("ana", FAST)
     world.go(TURN + JUDGE_INTERVAL + 3, until=fetch)
+    assert fetch in world.begun
+
+
+def test_a_fetch_that_does_not_end_when_it_should_holds_up_nobody_else(world: World) -> None:
+    world.attack(3)
+    world.go(1)
+    world.deaf = {next(iter(world.begun))}
+    fetch = world.fetch("ana", FAST)
+    world.go(2 * TURN + 2 * JUDGE_INTERVAL, until=fetch)
     assert fetch in world.begun
 
 
