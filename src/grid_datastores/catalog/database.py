@@ -91,11 +91,11 @@ class Catalog:
         self._reserved_space.reserve()
 
     @contextmanager
-    def write(self, *, frees_space: bool = False) -> Iterator[Transaction]:
+    def write(self, *, frees_space: bool = False, at_once: bool = False) -> Iterator[Transaction]:
         """Yield a transaction that can change the catalog. It is the only writer from its start.
 
         A transaction that `frees_space` can use the reserved space if the disk is full. Raises `Busy` before the
-        transaction begins, `CatalogFailed` and `NoSpace`.
+        transaction begins, without waiting for others if it should begin `at_once`, `CatalogFailed` and `NoSpace`.
         """
         if self.read_only:
             raise CatalogFailed(
@@ -104,9 +104,13 @@ class Catalog:
             )
         if frees_space:
             self._reserved_space.release()
-        with self._catalog_errors(), self._write_connection() as connection, connection.begin():
-            transaction = _transaction(connection, self._logged)
-            yield transaction
+        try:
+            with self._begun(at_once=at_once) as transaction:
+                yield transaction
+        except Busy:
+            if frees_space:
+                self._reserved_space.reserve()
+            raise
         if transaction.log.added:
             self._extend_log(transaction.log.added)
         if frees_space:
@@ -118,11 +122,17 @@ class Catalog:
     @contextmanager
     def write_at_once(self) -> Iterator[Transaction]:
         """Yield a transaction that can change the catalog, or raise `Busy` if another writer is at work."""
-        with self._catalog_errors(), self._write_connection(timeout=0) as connection, connection.begin():
+        with self._begun(at_once=True) as transaction:
+            yield transaction
+
+    @contextmanager
+    def _begun(self, *, at_once: bool) -> Iterator[Transaction]:
+        timeout = 0 if at_once else Busy.TIMEOUT
+        with self._catalog_errors(), self._write_connection(timeout) as connection, connection.begin():
             yield _transaction(connection, self._logged)
 
     @contextmanager
-    def _write_connection(self, timeout: float = Busy.TIMEOUT) -> Iterator[Connection]:
+    def _write_connection(self, timeout: float) -> Iterator[Connection]:
         """Yield a connection when no other thread writes. Raises `Busy` if that takes longer than this, in seconds."""
         until = monotonic() + timeout
         if not self._writing.acquire(timeout=timeout):

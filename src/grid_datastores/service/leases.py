@@ -10,11 +10,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from grid_datastores.catalog.facts import LEASE_CLOCK
+from grid_datastores.domain.errors import Busy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -89,7 +91,7 @@ class Leases:
         if stored is None:
             self.renew()
         elif self._is_old(stored):
-            with self._catalog.write(frees_space=True) as tx:
+            with suppress(Busy), self._catalog.write(frees_space=True, at_once=True) as tx:  # a later call stores it
                 self._store(tx)
 
     def renew(self) -> None:

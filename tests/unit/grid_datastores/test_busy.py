@@ -7,21 +7,24 @@ import json
 import sqlite3
 import threading
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from fastapi.routing import APIRoute
 from in_process import MOUNT, Browser, Terminal, answering
 
+from grid_datastores.catalog.facts import LEASE_CLOCK
 from grid_datastores.domain.errors import Busy, OutcomeUnknown, Refusal, Unreachable
 from grid_datastores.domain.model import Source, SourceKind, User, WorkloadKind
 from grid_datastores.gateway import connection, repeating
 from grid_datastores.gateway.connection import Connection
 from grid_datastores.server.app import create_app
 from grid_datastores.server.ui.web_session import COOKIE
-from grid_datastores.server.writers import MAX_THREADS
+from grid_datastores.server.writers import MAX_THREADS, WriterRoute
 from grid_datastores.service import Service
 from grid_datastores.service.finishing import UPLOADED_KINDS
 from grid_datastores.service.uploads import CompletedObject
@@ -87,6 +90,16 @@ def test_readers_do_not_wait_while_many_changes_wait(service: Service, monkeypat
 
     with stuck(service.context.catalog._path) as other:
         asyncio.run(read_while_changes_wait(other))
+
+
+def test_every_request_that_changes_something_has_a_thread_for_changes(service: Service) -> None:
+    changing = [
+        route
+        for route in create_app(service).routes
+        if isinstance(route, APIRoute) and route.methods - {"GET", "HEAD"} and not iscoroutinefunction(route.endpoint)
+    ]
+    assert len(changing) > 20
+    assert [route.path for route in changing if not isinstance(route, WriterRoute)] == []
 
 
 @pytest.mark.proves("changes-are-refused-as-busy")
@@ -155,7 +168,10 @@ def test_an_upload_that_could_not_be_finished_for_other_changes_is_finished_late
 @pytest.mark.usefixtures("impatient")
 def test_a_command_says_that_another_process_changes_the_catalog(terminal: Terminal) -> None:
     terminal.create({"a": b"1"})
-    with stuck(terminal.home / ".grid" / "data" / "catalog.sqlite"):
+    catalog = terminal.home / ".grid" / "data" / "catalog.sqlite"
+    with closing(sqlite3.connect(catalog, isolation_level=None)) as other:  # as after a restart of the machine
+        other.execute("UPDATE settings SET value = json_set(value, '$.boot', 'before') WHERE key = ?", [LEASE_CLOCK])
+    with stuck(catalog):
         answer = terminal.type("session", "create", "tuning", *MOUNT)
         assert "data" in terminal.done("datastore")
         assert terminal.done("session") == terminal.done("session", "list")

@@ -6,11 +6,12 @@ from fastapi import APIRouter, Response
 
 from grid_datastores.server.origin import SameOrigin
 from grid_datastores.server.ui.web_session import TheWebSession, redirect
+from grid_datastores.server.writers import WriterRoute
 from grid_datastores.service.accounts import TOKEN_LIFETIME
 
 _DONE = {"one": "That sign-in has ended.", "others": "All other sign-ins have ended."}
 
-router = APIRouter(prefix="/sign-ins", include_in_schema=False, dependencies=[SameOrigin])
+router = APIRouter(prefix="/sign-ins", include_in_schema=False, dependencies=[SameOrigin], route_class=WriterRoute)
 
 
 @router.get("")
