@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from reliability.machine import Machine, Said, finished, folder_of
+from reliability.machine import Machine, Said, finished, folder_of, interrupt
 
 # Leaves the group that the terminal interrupts, so that only `grid` can interrupt it; its child stays and says when.
 _COMMAND = """
@@ -60,7 +60,7 @@ def test_ctrl_c_is_left_to_the_terminal_and_a_signal_is_passed_on(embedded: Mach
             else:
                 run.send_signal(signal.SIGINT)
                 assert run.stdout.readline() == "interrupted\n"
-            run.terminate()  # passed on after any other signal
+            interrupt(run, signal.SIGTERM)  # passed on after any other signal
             assert finished(run) == Said(3, "ended\n", "")
         finally:
             run.kill()
