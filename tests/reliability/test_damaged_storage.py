@@ -59,7 +59,7 @@ def test_a_download_of_damaged_data_says_what_to_do(damaged: Machine) -> None:
     assert damaged.server
     words = ("datastore", "download", "--name", "data", "--version", "1")
     _restore(damaged.server.data, _LARGE)
-    damaged.run(*words).refused("small.csv is damaged in storage, so it was not sent. Ask the operator to restore it.")
+    damaged.run(*words).refused("small.csv does not match its SHA-256: it is damaged in storage, so it was not sent.")
     _restore(damaged.server.data, b"1,2,3")
     _spoil(damaged.server.data, _LARGE, at=len(_LARGE) - 1)
     damaged.run(*words).refused(
@@ -77,7 +77,9 @@ def test_what_is_damaged_is_refused_or_ends_before_its_length(damaged: Machine, 
     urls = {file["filename"]: file["url"] for file in files}
     small = http.get(urls["small.csv"])
     assert small.status_code == 500
-    assert small.json()["message"].startswith("small.csv is damaged in storage, so it was not sent.")
+    assert small.json()["message"].startswith(
+        "small.csv does not match its SHA-256: it is damaged in storage, so it was not sent."
+    )
     whole = f"/v1/core/local/datastores/{version['id']}"
     objects = {json.loads(line)[3] for line in http.get(f"{whole}/manifest").text.splitlines()}
     for url in (urls["large.bin"], urls["large.bin"], *(f"{whole}/objects/{name}" for name in objects)):

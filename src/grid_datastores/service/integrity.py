@@ -95,7 +95,11 @@ def verified(chunks: Iterable[bytes], expected_sha256: str) -> Iterator[bytes]:
 
 def damaged_file(path: str) -> Damaged:
     """Return the refusal to send this file. Its metadata names the file."""
-    return Damaged(f"{path} is damaged in storage, so it was not sent. Ask the operator to restore it.", {"file": path})
+    return Damaged(
+        f"{path} does not match its SHA-256: it is damaged in storage, so it was not sent. Restore it from a backup, or"
+        " ask the operator to do that.",
+        {"file": path},
+    )
 
 
 def _compare(found: str, file: FileEntry) -> None:

@@ -188,7 +188,7 @@ def test_an_object_that_is_missing_or_cut_is_damaged(
         lambda: list(service.reading.part(ana, version.id, entry, 5, 7)),
         lambda: list(service.reading.object(ana, version.id, entry.object)[1]),
     ):
-        with pytest.raises(Damaged, match=r" is damaged in storage, so it was not sent\."):
+        with pytest.raises(Damaged, match=r" it is damaged in storage, so it was not sent\."):
             read()
 
 
@@ -198,7 +198,9 @@ def test_damage_is_told_each_time_it_is_found(service: Service, ana: User, versi
     object.__setattr__(service.context, "on_damage", said.append)
     _spoil(stored, b"1,2,3", b"1;2,3")
     for _ in range(2):
-        with pytest.raises(Damaged, match=r"^a/small\.csv is damaged in storage, so it was not sent"):
+        with pytest.raises(
+            Damaged, match=r"^a/small\.csv does not match its SHA-256: it is damaged in storage, so it was not sent"
+        ):
             service.reading.file(ana, version.id, "a/small.csv")
     _spoil(stored, b"b/next.csv", b"b/text.csv")
     service.reading._decoded.cache_clear()
