@@ -42,6 +42,7 @@ PLANTED: dict[str, Callable[[], Iterable[Change]]] = {
     "flips": lambda: [
         put("grid_datastores.machine.restore:_verify", _unverified),
         put("grid_datastores.service.integrity:verified", lambda chunks, *_given: chunks),
+        put("grid_datastores.service.integrity:verified_files", lambda chunks, *_given: chunks),
     ],
     "slow": lambda: [
         put("grid_datastores.server.connections:MAX_CONNECTIONS", 20),
