@@ -33,7 +33,7 @@ _SERVER_SHARE = 4  # every fourth machine has a server
 def run(budget: int, seed: int) -> Figures:
     """Kill so many processes."""
     figures, random, machine = Figures(), Random(seed), 0
-    while figures.counts[_KILLS] < budget:
+    while figures.counts[_KILLS] < budget and not figures.faults:
         most = min(budget, figures.counts[_KILLS] + _KILLS_OF_ONE_MACHINE)
         with scratch() as folder:
             (_Server if machine % _SERVER_SHARE == _SERVER_SHARE - 1 else _Command)(folder, figures, random).until(most)
