@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from pathlib import Path
@@ -32,7 +33,7 @@ _SERVER_SHARE = 4  # every fourth machine has a server
 def run(budget: int, seed: int) -> Figures:
     """Kill so many processes."""
     figures, random, machine = Figures(), Random(seed), 0
-    while figures.counts[_KILLS] < budget:
+    while figures.counts[_KILLS] < budget and not figures.faults:
         most = min(budget, figures.counts[_KILLS] + _KILLS_OF_ONE_MACHINE)
         with scratch() as folder:
             (_Server if machine % _SERVER_SHARE == _SERVER_SHARE - 1 else _Command)(folder, figures, random).until(most)
@@ -62,6 +63,17 @@ class _Command:
         self._own, self._steps = self._machine.grid, Steps(folder)
         self._known = Acknowledged(figures)
         self._sources = 0
+        self._usual = self._begin()
+
+    def _begin(self) -> float:
+        """Create two versions, which no kill may harm; returns how many seconds the second one took."""
+        began = 0.0
+        for name in _NAMES:
+            files = _files(self._random)
+            began = time.monotonic()
+            number = self._machine.create(folder_of(self._machine.home, files, f"first-{name}"), name)
+            self._known.created((name, number), files)
+        return time.monotonic() - began
 
     def until(self, most: int) -> None:
         """Kill commands until there are so many kills in all."""
@@ -104,7 +116,7 @@ class _Command:
         else:
             how = "at a random moment"
             process = machine.start(*words)
-            timer = threading.Timer(self._random.uniform(0, 0.15), _kill, (process.pid,))
+            timer = threading.Timer(self._random.uniform(0, 1.1 * self._usual), _kill, (process.pid,))
             timer.start()
         said = finished(process)
         if how == "at a random moment":

@@ -292,7 +292,7 @@ def _try(place: InProcess | OnServer, rules: type[Operations], figures: Figures,
         stateful_step_count=_STEPS,
         deadline=None,
         database=None,
-        phases=[HypothesisPhase.generate, *([HypothesisPhase.shrink] if isinstance(place, InProcess) else [])],
+        phases=[HypothesisPhase.generate],  # a history that is not shrunk is repeated by its seed
         suppress_health_check=list(HealthCheck),
         print_blob=False,
     )

@@ -39,7 +39,11 @@ PLANTED: dict[str, Callable[[], Iterable[Change]]] = {
     "sources": lambda: [put("grid_datastores.sources.addresses:is_public", lambda _address: True)],
     "disks": _from("bytes-left"),
     "clocks": lambda: [put("grid_datastores.service.leases:Leases.now", lambda *_given: datetime.now(UTC))],
-    "flips": lambda: [put("grid_datastores.machine.restore:_verify", _unverified)],
+    "flips": lambda: [
+        put("grid_datastores.machine.restore:_verify", _unverified),
+        put("grid_datastores.service.integrity:verified", lambda chunks, *_given: chunks),
+        put("grid_datastores.service.integrity:verified_files", lambda chunks, *_given: chunks),
+    ],
     "slow": lambda: [
         put("grid_datastores.server.connections:MAX_CONNECTIONS", 20),
         put("grid_datastores.server.connections:TimedProtocol.waiting_since", lambda _connection: None),
