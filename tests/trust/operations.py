@@ -151,7 +151,7 @@ class Operations(RuleBasedStateMachine):
             return
         assert kept
         kept.phase = Phase.DELETED
-        others = [one for one in self.history.of(user) if one.ref.name == name and one.phase is not Phase.FAILED]
+        others = [one for one in self.history.of(user) if one.ref.name == ref.name and one.phase is not Phase.FAILED]
         assert (answer.ref, answer.id) == (ref, kept.version.id)
         assert [one.number for one in answer.remaining] == [one.ref.number for one in others]
         assert (answer.quota_before.used, answer.quota_after.used) == (before, self.history.used(user))
