@@ -26,7 +26,7 @@ from grid_datastores.catalog.sign_ins import SignIns
 from grid_datastores.catalog.users import Users
 from grid_datastores.catalog.versions import Versions
 from grid_datastores.catalog.workloads import Workloads
-from grid_datastores.domain.errors import Busy, CatalogFailed, Damaged, NoSpace
+from grid_datastores.domain.errors import Busy, CatalogFailed, Damaged, NoSpace, Refusal
 from grid_datastores.domain.log import continuation
 from grid_datastores.domain.text import os_reason
 from grid_datastores.system.files import make_private
@@ -112,18 +112,12 @@ class Catalog:
                 self._reserved_space.reserve()
             raise
         if transaction.log.added:
-            self._extend_log(transaction.log.added)
+            self._log_change(transaction.log.added)
         if frees_space:
             self._reserved_space.reserve()
         if transaction.versions.erased_secret:
             self._log_has_secret = True
             self.erase_secrets()
-
-    @contextmanager
-    def write_at_once(self) -> Iterator[Transaction]:
-        """Yield a transaction that can change the catalog, or raise `Busy` if another writer is at work."""
-        with self._begun(at_once=True) as transaction:
-            yield transaction
 
     @contextmanager
     def _begun(self, *, at_once: bool) -> Iterator[Transaction]:
@@ -180,10 +174,17 @@ class Catalog:
         else:
             self._logged = appended
 
-    def _extend_log(self, added: Sequence[LogEntry] = ()) -> None:
-        """Append the `added` entries, and all others that the log lacks. After a failure, the next change retries it.
+    def _log_change(self, added: Sequence[LogEntry]) -> None:
+        """Append the entries of a change to the log. It is committed, so that it counts even if this fails."""
+        try:
+            self._extend_log(added)
+        except Refusal as error:
+            _warn_once(error.message.rstrip("."))
 
-        The change has been committed, so that it counts even if the disk fails now.
+    def _extend_log(self, added: Sequence[LogEntry] = ()) -> None:
+        """Append the `added` entries, and all others that the log lacks. If the disk fails, the next change retries it.
+
+        Raises `CatalogFailed` if the log is not this catalog's.
         """
         try:
             last = self._log_file.extend(partial(self._entries_after, added)) if self._log_file else None

@@ -148,7 +148,7 @@ class Accounts:
 
     def _record_use(self, token: str, now: datetime) -> None:
         """Best effort: a request must not wait or fail for this."""
-        with suppress(Busy, CatalogFailed, NoSpace), self._context.catalog.write_at_once() as tx:
+        with suppress(Busy, CatalogFailed, NoSpace), self._context.catalog.write(at_once=True) as tx:
             tx.sign_ins.mark_used(token, now)
 
     def sign_ins(self, user: User, current_token: str = "") -> list[SignIn]:

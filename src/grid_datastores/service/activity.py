@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from grid_datastores.catalog.versions import MAX_REFRESHES
-from grid_datastores.domain.errors import Refusal
+from grid_datastores.domain.errors import Busy, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,9 +29,9 @@ class Activity:
         self._written = context.leases.running() - inactive.total_seconds()
 
     def record(self) -> None:
-        """Record that bytes have arrived. Cheap enough to call for every chunk."""
-        if abs(self._context.leases.running() - self._written) >= self._interval:  # abs: see `mark_active`
-            self._write()
+        """Record that bytes have arrived. Cheap enough to call for every chunk: it waits for no other change."""
+        if self._is_due():
+            self._write(at_once=True)
 
     @contextmanager
     def keep_alive(self) -> Iterator[None]:
@@ -42,7 +42,8 @@ class Activity:
             while not ended.wait(self._interval):
                 self._write()
 
-        self.record()
+        if self._is_due():
+            self._write()
         thread = threading.Thread(target=refresh, name="activity", daemon=True)
         thread.start()
         try:
@@ -51,11 +52,20 @@ class Activity:
             ended.set()
             thread.join()
 
-    def _write(self) -> None:
-        """Best effort: if the catalog cannot be written now, the next refresh may succeed."""
+    def _is_due(self) -> bool:
+        return abs(self._context.leases.running() - self._written) >= self._interval  # abs: see `mark_active`
+
+    def _write(self, *, at_once: bool = False) -> None:
+        """Best effort: if the catalog cannot be written now, a later refresh may succeed. `at_once`, the next chunk's."""
         running = self._context.leases.running()
-        with suppress(Refusal), self._context.catalog.write() as tx:
-            tx.versions.mark_active(self._version_id, self._context.leases.now(tx))
+        try:
+            with self._context.catalog.write(at_once=at_once) as tx:
+                tx.versions.mark_active(self._version_id, self._context.leases.now(tx))
+        except Busy:
+            if at_once:
+                return
+        except Refusal:
+            pass
         self._written = running
 
 

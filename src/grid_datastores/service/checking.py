@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from grid_datastores.domain.errors import Refusal
 from grid_datastores.domain.model import ETAG, Phase
 from grid_datastores.domain.text import counted
+from grid_datastores.service.integrity import verify_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,10 +63,9 @@ class Checking:
         return None if was_deleted else Problem(version, user, wrong)
 
     def _wrong(self, version: Version, progress: Callable[[int], object]) -> str:
-        manifest = self._context.storage.manifest(version.id)
-        if manifest.fingerprint != version.fingerprint:
-            return "The list of its files does not match its fingerprint."
-        stored = [file for file in manifest.files if not file.sha256.startswith(ETAG)]  # the others stay in a bucket
+        storage = self._context.storage
+        verify_manifest(storage.manifest_chunks(version.id), version)
+        stored = [file for file in storage.manifest(version.id).files if not file.sha256.startswith(ETAG)]  # the others stay in a bucket
         by_position = sorted(stored, key=lambda file: (file.object, file.offset))
         damaged = [file.path for file in by_position if not self._is_intact(version, file, progress)]
         if not damaged:

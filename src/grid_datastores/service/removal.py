@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-
 _RETRY_INTERVAL = 1.0  # seconds, of a job that is not finished
-READERS_TIMEOUT = timedelta(minutes=2)  # after a deletion; then a reader that is stuck no longer delays the record
+# After a deletion; then a reader that is stuck no longer delays the record. The wall clock is good enough for this:
+# the bytes are erased before, and all processes have the time of the deletion.
+READERS_TIMEOUT = timedelta(minutes=2)
 
 
 def run_removals(context: Context) -> bool:

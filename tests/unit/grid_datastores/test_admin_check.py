@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from in_process import Terminal
 
+from grid_datastores.service.integrity import DAMAGED_LIST
+
 
 def test_it_says_that_all_is_well(terminal: Terminal) -> None:
     assert terminal.type("admin", "check").err.startswith("Error: There is nothing to check in ")
@@ -19,7 +21,7 @@ def test_it_says_that_all_is_well(terminal: Terminal) -> None:
 
 
 @pytest.mark.proves("check-reads-every-file")
-@pytest.mark.parametrize("spoil", ["pack", "manifest", "missing"])
+@pytest.mark.parametrize("spoil", ["pack", "manifest", "attribute", "missing"])
 def test_it_finds_damaged_files(terminal: Terminal, spoil: str) -> None:
     terminal.create({"a": b"hi", "b": b"ho"})
     terminal.create({"c": b"more"})
@@ -28,9 +30,10 @@ def test_it_finds_damaged_files(terminal: Terminal, spoil: str) -> None:
     if spoil == "missing":
         shutil.rmtree(stored)
         wrong = "The data of this version is missing from storage."
-    elif spoil == "manifest":
-        _replace(stored / "manifest.jsonl", b'["a"', b'["z"')
-        wrong = "The list of its files does not match its fingerprint."
+    elif spoil in ("manifest", "attribute"):
+        change = (b'["a"', b'["z"') if spoil == "manifest" else (b"false", b"true ")  # whether "a" is executable
+        _replace(stored / "manifest.jsonl", *change)
+        wrong = DAMAGED_LIST
     else:
         _replace(stored / "pack-00001.tar", b"ho", b"hi")
         wrong = "'b' cannot be read, or does not match its SHA-256."

@@ -16,6 +16,7 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 from in_process import MOUNT, Browser, Terminal, answering
+from manual_clock import Clock
 
 from grid_datastores.catalog.facts import LEASE_CLOCK
 from grid_datastores.domain.errors import Busy, OutcomeUnknown, Refusal, Unreachable
@@ -160,6 +161,24 @@ def test_an_upload_that_could_not_be_finished_for_other_changes_is_finished_late
         service.finishing.finish_waiting(UPLOADED_KINDS)
     service.finishing.finish_waiting(UPLOADED_KINDS)
     assert service.reading.get(ana, version.id).phase == "available"
+
+
+def test_the_bytes_of_an_upload_wait_for_no_other_change(
+    service: Service, ana: User, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are received in the threads of those who read. The next bytes record that the upload is active."""
+    monkeypatch.setattr(Busy, "TIMEOUT", 60)
+    version = service.uploads.begin(ana, "data", Source(SourceKind.FILES, ""))
+    activity = service.uploads.activity(ana, version.id)
+    clock.go(0.9 * clock.expiry)
+    with stuck(service.context.catalog._path):
+        receiving = threading.Thread(target=activity.record, daemon=True)
+        receiving.start()
+        receiving.join(20)
+        assert not receiving.is_alive()
+    activity.record()
+    with service.context.catalog.read() as tx:
+        assert tx.versions.active_at(version.id) == clock()
 
 
 # Commands without a server

@@ -361,6 +361,23 @@ def test_a_log_that_cannot_be_written_does_not_undo_a_deletion(
     assert f'{{"deleted":"{version_id}"' in folder.log.read_text()
 
 
+def test_a_log_that_was_replaced_does_not_make_a_deletion_fail(
+    folder: _Folder, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The deletion is committed, so it must be reported. The next start refuses the log."""
+    database._warn_once.cache_clear()
+    another = _Folder(tmp_path / "another")
+    another.open().close()
+    with closing(folder.open()) as service:
+        ana = service.accounts.local("ana")
+        version_id = _create(service, ana)
+        shutil.copy(another.log, folder.log)
+        assert service.deletion.delete(ana, version_id).id == version_id
+        assert service.reading.versions(ana) == []
+        assert "could not be written: The catalog" in caplog.text
+    assert "does not belong to the data" in folder.refused()
+
+
 def test_a_copy_of_the_whole_folder_works(folder: _Folder, old: Path, tmp_path: Path) -> None:
     copy = _Folder(tmp_path / "copied")
     shutil.copytree(folder.home, copy.home)

@@ -156,7 +156,7 @@ async def put_part(
 ) -> Response:
     """Store one part, sent to its URL. Return its ETag."""
     owner = await run_in_threadpool(state.service.uploads.owner_of, uploadId)
-    state.check(owner, request.url.path, {}, expires, signature)
+    await run_in_threadpool(state.check, owner, request.url.path, {}, expires, signature)
     etag = await _receive(state, request, uploadId, partNumber)
     return Response(headers={"ETag": f'"{etag}"'})
 
