@@ -209,6 +209,15 @@ def test_a_person_signs_in_with_the_form(open_page: OpenPage, ana: Person) -> No
     assert page.get_by_role("heading", name="Datastores", exact=True).is_visible()
 
 
+def test_on_a_phone_the_name_of_the_user_can_be_read_beside_the_link_to_the_guide(open_page: OpenPage) -> None:
+    page = open_page(viewport={"width": 375, "height": 800})
+    page.goto("/")
+    page.evaluate("document.querySelector('header nav').outerHTML += '<a class=help href=/>Help</a>'")
+    who = page.locator(".who")
+    who.evaluate("who => { who.textContent = 'ana-lopez' }")
+    assert who.evaluate("who => who.scrollWidth <= who.clientWidth")
+
+
 def test_axe_finds_no_barrier_where_nothing_is_there_yet(open_page: OpenPage, ben: Person) -> None:
     page = open_page()
     page.context.clear_cookies()
