@@ -56,7 +56,10 @@ class Activity:
         return abs(self._context.leases.running() - self._written) >= self._interval  # abs: see `mark_active`
 
     def _write(self, *, at_once: bool = False) -> None:
-        """Best effort: if the catalog cannot be written now, a later refresh may succeed. `at_once`, the next chunk's."""
+        """Best effort: if the catalog cannot be written now, the next refresh may succeed.
+
+        With `at_once`, it does not wait for other changes. If there is one, the next chunk is a new attempt.
+        """
         running = self._context.leases.running()
         try:
             with self._context.catalog.write(at_once=at_once) as tx:

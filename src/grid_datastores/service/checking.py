@@ -65,7 +65,8 @@ class Checking:
     def _wrong(self, version: Version, progress: Callable[[int], object]) -> str:
         storage = self._context.storage
         verify_manifest(storage.manifest_chunks(version.id), version)
-        stored = [file for file in storage.manifest(version.id).files if not file.sha256.startswith(ETAG)]  # the others stay in a bucket
+        files = storage.manifest(version.id).files
+        stored = [file for file in files if not file.sha256.startswith(ETAG)]  # the others stay in a bucket
         by_position = sorted(stored, key=lambda file: (file.object, file.offset))
         damaged = [file.path for file in by_position if not self._is_intact(version, file, progress)]
         if not damaged:

@@ -82,13 +82,9 @@ class Browser:
     guide: str = ""
     token: str = ""
 
-    def __post_init__(self) -> None:
-        """Make the server."""
-        self._app = create_app(self.service, guide_url=self.guide)
-
     @cached_property
     def _app(self) -> FastAPI:
-        return create_app(self.service)
+        return create_app(self.service, guide_url=self.guide)
 
     def get(self, path: str) -> str:
         """The page at this path."""
