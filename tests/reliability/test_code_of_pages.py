@@ -25,6 +25,7 @@ MISTAKE = "docs/how-to/after-a-mistake.md"
 GET_STARTED = "docs/get-started.md"
 API = "docs/reference/api.md"
 USERS = "docs/how-to/manage-users.md"
+BACK_UP = "docs/how-to/back-up.md"
 # What the pages use of curl, for machines without it.
 _LIKE_CURL = f"""#!{sys.executable}
 import argparse, sys, httpx
@@ -165,7 +166,7 @@ def test_after_the_set_up_the_shell_finds_grid() -> None:
 @pytest.mark.proves("operators-commands-of-the-page", reads=["docs/how-to/manage-users.md"])
 def test_the_commands_for_users_work_beside_the_running_server(own_server: ServerProcess, tmp_path: Path) -> None:
     machine = Machine(own_server.grid, tmp_path, extra={"GRID_DIR": str(own_server.folder)})
-    add, key, sign_ins, remove, with_versions, rotate = (shlex.split(block)[1:] for block in _blocks(USERS))
+    add, key, sign_ins, end, remove, with_versions, rotate = (shlex.split(block)[1:] for block in _blocks(USERS))
     assert "The key is shown only once: " in machine.run(*add).done()
     machine.run(*key).done()
     user = Credentials("alice", json.loads(machine.run(*key, "-o", "json").done())["apiKey"])
@@ -173,7 +174,7 @@ def test_the_commands_for_users_work_beside_the_running_server(own_server: Serve
     agent = {"user-agent": "example/1"}
     httpx.post(f"{own_server.url}/v1/auth/login", json=login, headers=agent).raise_for_status()
     assert "example/1 (API token)" in machine.run(*sign_ins).done()
-    assert "1 sign-in of user alice ended." in machine.run(*sign_ins, "--end").done()
+    assert "1 sign-in of user alice ended." in machine.run(*end).done()
     home = tmp_path / "alice"
     home.mkdir()
     Machine(own_server.grid, home, own_server, user).create(folder_of(home, {"a.csv": b"1"}))
@@ -187,7 +188,8 @@ def test_the_commands_for_users_work_beside_the_running_server(own_server: Serve
 @pytest.mark.proves("a-backup-is-restored-whole")
 def test_a_backup_of_the_page_is_restored_whole_and_as_a_catalog_only(embedded: Machine) -> None:
     first = ("datastore", "delete", "--name", NAME, "--version", "1")
-    copy, restore, catalog, check = _blocks("docs/how-to/back-up.md")
+    copy, restore, catalog, check = _blocks(BACK_UP)
+    repaired, older, problem = _blocks(BACK_UP, "text")
     folder = folder_of(embedded.home, {"a.csv": b"1"})
     embedded.create(folder, NAME)
 
@@ -197,13 +199,24 @@ def test_a_backup_of_the_page_is_restored_whole_and_as_a_catalog_only(embedded: 
         return done.stdout
 
     typed(copy)
+    assert "File exists" in _typed(embedded, copy).stderr  # a backup is never mixed with another one
     embedded.run(*first).done()
     assert embedded.create(folder, NAME) == 2
     typed(restore)
     assert embedded.phases() == [(1, "SUCCEEDED")]
     assert embedded.create(folder, NAME) == 2
     embedded.run(*first).done()
-    assert typed(catalog).startswith("Brought the catalog up to date: it lacked 1 version and 1 deletion.\n")
+    put_back, repair = catalog.split("grid ", 1)
+    typed(put_back)
+    refused = embedded.run("datastore")
+    assert (refused.code, refused.err.replace(str(embedded.home), "~")) == (1, older)
+    assert typed(f"grid {repair}") == repaired
     assert embedded.phases() == [(2, "SUCCEEDED")]
     assert embedded.create(folder, NAME) == 3
+    assert typed(check) == "Checked 2 versions with 2 bytes. No problem found.\n"
+    version_id = next(one["id"] for one in embedded.listing() if one["spec"]["version"] == 2)
+    shutil.rmtree(embedded.home / ".grid/data/versions" / version_id)
+    assert _typed(embedded, check).stderr == problem
+    embedded.run("datastore", "delete", "--name", NAME, "--version", "2").done()
+    assert embedded.create(folder, NAME) == 4
     assert typed(check) == "Checked 2 versions with 2 bytes. No problem found.\n"
