@@ -12,12 +12,20 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
+from sqlalchemy import select, update
+
 from defects.registry import Change, expose, put, route, wrap
-from grid_datastores.domain.model import EventKind, Phase
+from grid_datastores.catalog import schema
+from grid_datastores.domain.model import EventKind, Phase, User
+from grid_datastores.domain.secrets import secret_digest
+from grid_datastores.service.catalog_check import Fault
 
 LEASE = 60  # seconds
 HOUR = 3600 * 10**9  # nanoseconds
+INTEGRITY = "grid_datastores.service.integrity"
+LEASES = "grid_datastores.service.leases:Leases"
 RULES = "grid_datastores.domain.rules"
+USERS = "grid_datastores.catalog.users:Users"
 VERSIONS = "grid_datastores.catalog.versions:Versions"
 WORKLOADS = "grid_datastores.service.workloads:Workloads"
 
@@ -142,3 +150,68 @@ def another_time_zone() -> Iterator[Change]:
         return modified
 
     yield wrap("grid_datastores.sources.zip_fields:modified", later)
+
+
+@untrue("an-older-catalog-is-refused", "a catalog that is older than its data is used")
+def older_catalog_used() -> Iterator[Change]:
+    def find_fault(original: Any) -> Any:
+        def finding(catalog: Any, storage: Any) -> Any:
+            fault = original(catalog, storage)
+            return None if fault is Fault.OLDER else fault
+
+        return finding
+
+    yield wrap("grid_datastores.service.catalog_check:find_fault", find_fault)
+
+
+@untrue("removal-ends-all-access", "the key of a removed user still works")
+def removed_users_key_works() -> Iterator[Change]:
+    def remove(original: Any) -> Any:
+        def removing(self: Any, user: Any, at: Any) -> None:
+            key_hash = self.key_hash(user.id)
+            original(self, user, at)
+            table = schema.users
+            self.connection.execute(update(table).where(table.c.id == user.id).values(key_hash=key_hash))
+
+        return removing
+
+    def of_key(original: Any) -> Any:
+        def finding(self: Any, id_or_name: str, key: str) -> Any:
+            table = schema.users.c
+            theirs = table.id == id_or_name, table.key_hash == secret_digest(key), table.removed_at.is_not(None)
+            row = self.connection.execute(select(table.id, table.name).where(*theirs)).one_or_none()
+            return User(row.id, row.name) if row else original(self, id_or_name, key)
+
+        return finding
+
+    yield expose(USERS, "connection")
+    yield wrap(f"{USERS}.remove", remove)
+    yield wrap(f"{USERS}.of_key", of_key)
+
+
+@untrue("damaged-lists-are-refused", "a list of files is used as it is in storage")
+def damaged_list_used() -> Iterator[Change]:
+    def unchecked(chunks: Any, version: Any) -> tuple[int, str]:
+        content = b"".join(chunks)
+        return len(content), sha256(content).hexdigest()
+
+    yield put(f"{INTEGRITY}:verify_manifest", unchecked)
+
+
+@untrue("damaged-objects-are-not-sent", "the contents of files are sent as they are in storage")
+def damaged_contents_sent() -> Iterator[Change]:
+    yield put(f"{INTEGRITY}:verified_files", lambda chunks, files, start: chunks)
+
+
+@untrue("bytes-gone-without-readers", "bytes are recorded as gone while a reader has a file open")
+def gone_despite_readers() -> Iterator[Change]:
+    def erase(original: Any) -> Any:
+        return lambda self, version_id, **how: original(self, version_id, ignore_readers=True)
+
+    yield wrap("grid_datastores.storage.local:LocalStorage.erase", erase)
+
+
+@untrue("leases-survive-clock-steps", "a lease ends by the wall clock of each process")
+def lease_by_the_wall_clock() -> Iterator[Change]:
+    yield expose(LEASES, "clock")
+    yield put(f"{LEASES}.now", lambda self, tx: self.clock())

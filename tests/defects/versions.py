@@ -20,12 +20,12 @@ VERSIONS = "grid_datastores.catalog.versions:Versions"
 @defect("version-per-upload", "an upload under a known name takes the first number again, and replaces")
 def one_version_a_name() -> Iterator[Change]:
     def begin(original: Any) -> Any:
-        def replacing(self: Any, user: Any, name: str, source: Any) -> Any:
+        def replacing(self: Any, user: Any, name: str, source: Any, *before: Any) -> Any:
             with self.context.catalog.write() as tx:
                 for version in tx.versions.of_owner(user.id):
                     if version.ref.name == name:
                         tx.versions.mark_deleted(version.id, user.name, self.context.clock())
-            return original(self, user, name, source)
+            return original(self, user, name, source, *before)
 
         return replacing
 

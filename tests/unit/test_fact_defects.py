@@ -15,7 +15,7 @@ from living_spec.prose.facts import by_fact, proving_tests
 
 ROOT = Path(__file__).parents[2]
 TESTS = by_fact(proving_tests(find_config(ROOT)))
-OPTIONS = ("-qq", "-p", "no:cacheprovider")
+OPTIONS = ("-qq", "-x", "-p", "no:cacheprovider")  # the first failure is enough
 TRY = """
 import sys
 import pytest
@@ -43,6 +43,7 @@ def test_the_proof_of_a_sentence_fails_when_the_sentence_is_false(
     loaded: Forked, defect: FactDefect, tmp_path: Path
 ) -> None:
     folders = ["--evidence", str(tmp_path / "evidence"), "--basetemp", str(tmp_path / "temporary")]
-    asked = [*OPTIONS, *folders, *(test.name for test in TESTS[defect.fact])]
+    tests = sorted((test.name for test in TESTS[defect.fact]), key=lambda name: not name.startswith("tests/unit/"))
+    asked = [*OPTIONS, *folders, *tests]  # those in process come first, as they are the fastest
     done = loaded.run(TRY, defect.id, *asked, folder=ROOT)
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
