@@ -60,22 +60,24 @@ def open_zip(file: BinaryIO, size: int, limits: FetchLimits) -> Iterator[Archive
     bounded.opening = False
     with archive:
         names = ArchiveNames(limits)
+        files, note = _files(archive, names)
+        limits.check_unpacked(sum(found.size for found in files), size)
         with reading_archive(_unreadable):
-            files, note = _files(archive, names)
-            limits.check_unpacked(sum(found.size for found in files), size)
             _check_no_overlap([found.info for found in files])
         yield ArchiveContents(files, names.empty_folders(), note)
 
 
 def _files(archive: zipfile.ZipFile, names: ArchiveNames) -> tuple[list[ZippedFile], str]:
-    """Return the files, and the note on how their names were decoded."""
-    read = read_names(archive.infolist())
+    """Return the files, and the note on how their names were decoded. Adding a name can cancel the fetch."""
+    with reading_archive(_unreadable):
+        read = read_names(archive.infolist())
     files: list[ZippedFile] = []
     for info, name in zip(archive.infolist(), read.names, strict=True):
         info.filename = name
         if not _is_folder(info, names):
             path = names.add_file(name)
-            files.append(ZippedFile(path, info.file_size, is_executable(info), modified(info), archive, info))
+            with reading_archive(_unreadable):
+                files.append(ZippedFile(path, info.file_size, is_executable(info), modified(info), archive, info))
     return files, read.note
 
 

@@ -4,87 +4,32 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from data_folder import FILES, Folder, OneFile, create
 
-from grid_datastores.catalog import Catalog, database
+from grid_datastores.catalog import Catalog
 from grid_datastores.domain.errors import CatalogFailed, NotSignedIn
-from grid_datastores.domain.model import Phase, Source, SourceKind, User, WorkloadKind
-from grid_datastores.service import Service, open_service
+from grid_datastores.domain.model import Phase, User, WorkloadKind
+from grid_datastores.service import Service
 from grid_datastores.service.repair import repair_catalog
-from grid_datastores.settings import Limits, Settings
 from grid_datastores.storage import LocalStorage
 from grid_datastores.storage.log import LocalLog
 
-FILES = Source(SourceKind.FILES, "/data")
 
-
-@dataclass
-class _Folder:
-    """A folder of data whose catalog can be saved and put back."""
-
-    home: Path
-
-    @property
-    def settings(self) -> Settings:
-        return Settings(self.home, self.data / "catalog.sqlite", Limits())
-
-    @property
-    def data(self) -> Path:
-        return self.home / "data"
-
-    @property
-    def log(self) -> Path:
-        return self.data / "log"
-
-    def open(self) -> Service:
-        return open_service(self.settings, lambda: None)
-
-    def save(self) -> Path:
-        copy = self.home / "copy.sqlite"
-        with closing(sqlite3.connect(self.settings.catalog)) as catalog, closing(sqlite3.connect(copy)) as target:
-            catalog.backup(target)
-        return copy
-
-    def put_back(self, copy: Path) -> None:
-        for path in self.data.glob("catalog.sqlite*"):
-            path.unlink()
-        shutil.copy(copy, self.settings.catalog)
-
-    def refused(self) -> str:
-        before = {path: path.read_bytes() for path in self.data.rglob("*") if path.is_file()}
-        with pytest.raises(CatalogFailed) as refusal:
-            self.open()
-        assert {path: path.read_bytes() for path in self.data.rglob("*") if path.is_file()} == before
-        return refusal.value.message
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path / "grid")
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> _Folder:
-    return _Folder(tmp_path / "grid")
-
-
-def _create(service: Service, user: User, name: str = "birds") -> str:
-    return service.uploads.create(user, name, FILES, [_File()]).id
-
-
-class _File:
-    path, size, executable, modified = "a", 2, False, None
-
-    def chunks(self) -> Iterator[bytes]:
-        yield b"hi"
-
-
-@pytest.fixture
-def old(folder: _Folder) -> Path:
+def old(folder: Folder) -> Path:
     """A copy of the catalog; since then, version 1 was deleted, 2 was finished, 3 and 4 are new, and ben is new."""
     with closing(folder.open()) as service:
         ana = service.accounts.local("ana")
-        first = _create(service, ana)
+        first = create(service, ana)
         second = service.uploads.begin(ana, "birds", FILES)
         _zoe, key = service.accounts.add("zoe")
         (folder.home / "key").write_text(key)
@@ -93,22 +38,22 @@ def old(folder: _Folder) -> Path:
         service.workloads.start(ana, WorkloadKind.SESSION, "since", {})
         service.deletion.delete(ana, first)
         _finish(service, ana, second.id)
-        _create(service, ana)
-        service.deletion.delete(ana, _create(service, ana))
+        create(service, ana)
+        service.deletion.delete(ana, create(service, ana))
         ben, _key = service.accounts.add("ben")
-        _create(service, ben, "theirs")
+        create(service, ben, "theirs")
     return copy
 
 
 def _finish(service: Service, user: User, version_id: str) -> None:
     from grid_datastores.storage import Manifest, pack
 
-    packed = list(pack([_File()], service.uploads.sink(user, version_id), lambda _: None))
+    packed = list(pack([OneFile()], service.uploads.sink(user, version_id), lambda _: None))
     service.uploads.publish(user, version_id, Manifest.of(entry for _, entries in packed for entry in entries))
 
 
 @pytest.mark.proves("an-older-catalog-is-refused")
-def test_an_older_catalog_is_refused_and_nothing_changes(folder: _Folder, old: Path) -> None:
+def test_an_older_catalog_is_refused_and_nothing_changes(folder: Folder, old: Path) -> None:
     folder.put_back(old)
     said = folder.refused()
     assert "is older than the data" in said
@@ -117,7 +62,7 @@ def test_an_older_catalog_is_refused_and_nothing_changes(folder: _Folder, old: P
 
 
 @pytest.mark.proves("an-older-catalog-is-repaired")
-def test_a_repaired_catalog_has_all_versions_deletions_and_numbers(folder: _Folder, old: Path) -> None:
+def test_a_repaired_catalog_has_all_versions_deletions_and_numbers(folder: Folder, old: Path) -> None:
     with closing(folder.open()) as service:
         before = _known(service)
     folder.put_back(old)
@@ -133,7 +78,7 @@ def test_a_repaired_catalog_has_all_versions_deletions_and_numbers(folder: _Fold
 
 
 @pytest.mark.proves("keys-are-those-of-the-backup")
-def test_keys_and_sessions_are_those_of_the_backup(folder: _Folder, old: Path) -> None:
+def test_keys_and_sessions_are_those_of_the_backup(folder: Folder, old: Path) -> None:
     folder.put_back(old)
     repair_catalog(folder.settings)
     with closing(folder.open()) as service:
@@ -156,7 +101,7 @@ def _known(service: Service) -> list[tuple[object, ...]]:
     ]
 
 
-def test_an_upload_that_was_not_finished_can_go_on_after_the_repair(folder: _Folder) -> None:
+def test_an_upload_that_was_not_finished_can_go_on_after_the_repair(folder: Folder) -> None:
     with closing(folder.open()) as service:
         ana = service.accounts.local("ana")
         copy = folder.save()
@@ -169,7 +114,7 @@ def test_an_upload_that_was_not_finished_can_go_on_after_the_repair(folder: _Fol
         _finish(service, ana, begun)
 
 
-def test_a_repair_that_was_killed_is_repeated(folder: _Folder, old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repair_that_was_killed_is_repeated(folder: Folder, old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(folder.open()) as service:
         before = _known(service)
     folder.put_back(old)
@@ -189,7 +134,7 @@ def test_a_repair_that_was_killed_is_repeated(folder: _Folder, old: Path, monkey
         assert _known(service) == before
 
 
-def test_a_repair_waits_for_nobody_and_nobody_works_beside_it(folder: _Folder, old: Path) -> None:
+def test_a_repair_waits_for_nobody_and_nobody_works_beside_it(folder: Folder, old: Path) -> None:
     with closing(folder.open()), pytest.raises(CatalogFailed, match="a server or another command uses"):
         repair_catalog(folder.settings)
     storage = LocalStorage(folder.data)
@@ -202,7 +147,7 @@ def test_a_repair_waits_for_nobody_and_nobody_works_beside_it(folder: _Folder, o
 @pytest.mark.proves("a-missing-catalog-is-refused")
 @pytest.mark.parametrize("logged", [True, False], ids=["with a log", "of an older release"])
 @pytest.mark.parametrize("state", ["is missing", "is empty"])
-def test_data_without_its_catalog_begins_no_new_server(folder: _Folder, old: Path, state: str, *, logged: bool) -> None:
+def test_data_without_its_catalog_begins_no_new_server(folder: Folder, old: Path, state: str, *, logged: bool) -> None:
     folder.settings.catalog.unlink()
     if state == "is empty":
         folder.settings.catalog.touch()
@@ -215,10 +160,10 @@ def test_data_without_its_catalog_begins_no_new_server(folder: _Folder, old: Pat
 
 
 @pytest.mark.proves("another-catalog-is-refused")
-def test_the_catalog_of_other_data_is_refused(folder: _Folder, old: Path, tmp_path: Path) -> None:
-    other = _Folder(tmp_path / "other")
+def test_the_catalog_of_other_data_is_refused(folder: Folder, old: Path, tmp_path: Path) -> None:
+    other = Folder(tmp_path / "other")
     with closing(other.open()) as service:
-        _create(service, service.accounts.local("ana"))
+        create(service, service.accounts.local("ana"))
     folder.put_back(other.save())
     assert "does not belong to the data" in folder.refused()
     with pytest.raises(CatalogFailed, match="does not belong to the data"):
@@ -237,12 +182,12 @@ def _done(catalog: Path, query: str) -> None:
         connection.execute(query)
 
 
-def _forget_the_first_entry(folder: _Folder) -> None:
+def _forget_the_first_entry(folder: Folder) -> None:
     """As a later change does, when the log has it durably."""
     _done(folder.settings.catalog, "DELETE FROM log_entries WHERE sequence = 1")
 
 
-def test_a_lost_log_is_noticed_and_written_again(folder: _Folder, old: Path) -> None:
+def test_a_lost_log_is_noticed_and_written_again(folder: Folder, old: Path) -> None:
     log = folder.log.read_bytes()
     folder.log.unlink()
     folder.open().close()  # the catalog still has all entries
@@ -256,7 +201,7 @@ def test_a_lost_log_is_noticed_and_written_again(folder: _Folder, old: Path) -> 
     assert folder.log.read_bytes() == before
 
 
-def test_a_damaged_log_is_written_again(folder: _Folder, old: Path) -> None:
+def test_a_damaged_log_is_written_again(folder: Folder, old: Path) -> None:
     lines = folder.log.read_bytes().splitlines(keepends=True)
     folder.log.write_bytes(b"".join([*lines[:2], b"x\n", *lines[3:]]))
     folder.open().close()  # only its end is read
@@ -264,7 +209,7 @@ def test_a_damaged_log_is_written_again(folder: _Folder, old: Path) -> None:
     assert repair_catalog(folder.settings) is None
 
 
-def test_a_catalog_of_an_older_release_begins_the_log(folder: _Folder, old: Path) -> None:
+def test_a_catalog_of_an_older_release_begins_the_log(folder: Folder, old: Path) -> None:
     """And its later copy from before the log is an older catalog."""
     with closing(folder.open()) as service:
         before = _known(service)
@@ -284,102 +229,8 @@ def test_a_catalog_of_an_older_release_begins_the_log(folder: _Folder, old: Path
         assert _known(service) == before
 
 
-@pytest.mark.proves("the-log-has-versions-and-deletions")
-def test_a_deletion_is_in_the_log_when_it_is_reported(folder: _Folder) -> None:
-    with closing(folder.open()) as service:
-        ana = service.accounts.local("ana")
-        version_id = _create(service, ana)
-        for kind in ("version", "finished"):
-            assert f'{{"{kind}":"{version_id}"' in folder.log.read_text()
-        service.deletion.delete(ana, version_id)
-        assert f'{{"deleted":"{version_id}","by":"ana"' in folder.log.read_text()
-
-
-def test_what_a_killed_process_did_not_log_the_next_one_does(folder: _Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    with closing(folder.open()) as service:
-        ana = service.accounts.local("ana")
-        version_id = _create(service, ana)
-        monkeypatch.setattr(service.context.catalog, "_log_file", None)
-        service.deletion.delete(ana, version_id)
-    assert '"deleted"' not in folder.log.read_text()
-    folder.open().close()
-    assert f'{{"deleted":"{version_id}"' in folder.log.read_text()
-
-
-def test_entries_are_kept_only_until_they_are_durable_in_the_log(
-    folder: _Folder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with closing(folder.open()) as service:
-        ana = service.accounts.local("ana")
-        first = _create(service, ana)
-        _create(service, ana)
-        with service.context.catalog.read() as tx:
-            assert tx.log.first_sequence() == 1
-        service.deletion.delete(ana, first)
-        order: list[str] = []
-        _note(monkeypatch, LocalLog, "sync", order)
-        _note(monkeypatch, LocalStorage, "erase", order)
-        service.erase_deleted()
-        assert order == ["sync", "erase"]
-        last = _create(service, ana)
-        with service.context.catalog.read() as tx:
-            assert tx.log.first_sequence() == 7  # the deletion, after two entries a version, the user and the catalog
-    monkeypatch.setattr(database, "MAX_KEPT_ENTRIES", 1)
-    with closing(folder.open()) as service:
-        service.deletion.delete(ana, last)
-        with service.context.catalog.read() as tx:
-            assert len(tx.log.since(0)) == 2
-
-
-def _note(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, order: list[str]) -> None:
-    real = getattr(owner, name)
-
-    def noted(*given: object, **named: object) -> object:
-        order.append(name)
-        return real(*given, **named)
-
-    monkeypatch.setattr(owner, name, noted)
-
-
-def test_a_log_that_cannot_be_written_does_not_undo_a_deletion(
-    folder: _Folder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    database._warn_once.cache_clear()
-
-    def full(*_given: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    with closing(folder.open()) as service:
-        ana = service.accounts.local("ana")
-        version_id = _create(service, ana)
-        with monkeypatch.context() as patched:
-            patched.setattr(LocalLog, "extend", full)
-            service.deletion.delete(ana, version_id)
-        assert service.reading.versions(ana) == []
-        assert "no space left on device. The next change retries it." in caplog.text
-        _create(service, ana)
-    assert f'{{"deleted":"{version_id}"' in folder.log.read_text()
-
-
-def test_a_log_that_was_replaced_does_not_make_a_deletion_fail(
-    folder: _Folder, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The deletion is committed, so it must be reported. The next start refuses the log."""
-    database._warn_once.cache_clear()
-    another = _Folder(tmp_path / "another")
-    another.open().close()
-    with closing(folder.open()) as service:
-        ana = service.accounts.local("ana")
-        version_id = _create(service, ana)
-        shutil.copy(another.log, folder.log)
-        assert service.deletion.delete(ana, version_id).id == version_id
-        assert service.reading.versions(ana) == []
-        assert "could not be written: The catalog" in caplog.text
-    assert "does not belong to the data" in folder.refused()
-
-
-def test_a_copy_of_the_whole_folder_works(folder: _Folder, old: Path, tmp_path: Path) -> None:
-    copy = _Folder(tmp_path / "copied")
+def test_a_copy_of_the_whole_folder_works(folder: Folder, old: Path, tmp_path: Path) -> None:
+    copy = Folder(tmp_path / "copied")
     shutil.copytree(folder.home, copy.home)
     for each in (folder, copy):
         with closing(each.open()) as service:
@@ -387,12 +238,12 @@ def test_a_copy_of_the_whole_folder_works(folder: _Folder, old: Path, tmp_path: 
             assert service.uploads.begin(ana, "birds", FILES).ref.number == 5
 
 
-def test_a_removed_user_stays_removed(folder: _Folder) -> None:
+def test_a_removed_user_stays_removed(folder: Folder) -> None:
     """With all their versions, which were deleted with them."""
     with closing(folder.open()) as service:
         service.accounts.add("ana")
         ben, key = service.accounts.add("ben")
-        theirs = [_create(service, ben) for _ in range(2)]
+        theirs = [create(service, ben) for _ in range(2)]
         copy = folder.save()
         service.user_removal.remove("ben", "operator", delete_versions=True)
     folder.put_back(copy)

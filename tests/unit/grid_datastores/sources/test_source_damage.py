@@ -14,6 +14,7 @@ import pytest
 from source_archives import FILES, read_archive, tar_entry, tar_gz_of, zip_of
 
 from grid_datastores.domain.errors import Refusal, SourceFailed
+from grid_datastores.sources.limits import FetchLimits
 
 NAMES = ["", "/", "//", ".", "..", "./", "../", "./.", "./..", "\\", "\\\\", ".\\", "d/", "a//", "\0", "\0a", "a/\0"]
 
@@ -97,6 +98,20 @@ def test_whatever_a_reader_raises_is_the_fault_of_the_archive(
     monkeypatch.setattr(reader, method, fails)
     with pytest.raises(SourceFailed, match="damaged"):
         read_archive(data, tmp_path)
+
+
+@pytest.mark.parametrize("archive", [zip_of(FILES), tar_gz_of(FILES)], ids=["zip", "tar.gz"])
+def test_a_fetch_that_is_cancelled_is_not_the_fault_of_the_archive(tmp_path: Path, archive: bytes) -> None:
+    """Also while its names are read."""
+
+    class Cancelled(Exception):
+        pass
+
+    def cancel() -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        read_archive(archive, tmp_path, FetchLimits(check_cancelled=cancel))
 
 
 def test_a_disk_that_fails_is_not_the_fault_of_the_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
