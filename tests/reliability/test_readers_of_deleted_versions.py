@@ -59,7 +59,7 @@ def _open_files(server: ServerProcess) -> list[str]:
             found.append(str(descriptor.readlink()))
         except FileNotFoundError:
             continue
-    return [path for path in found if path.startswith(str(server.data))]
+    return [path for path in found if path.startswith(f"{server.data}/")]
 
 
 def _history(machine: Machine) -> str:

@@ -73,7 +73,7 @@ class LocalStorage:
 
     def hold(self, *, alone: bool = False) -> bool:
         """See `Storage`. Best effort: some network file systems have no locks for folders."""
-        folder = os.open(self._root, os.O_RDONLY)
+        folder = os.open(self._root.parent, os.O_RDONLY)
         self._release = finalize(self, os.close, folder)
         try:
             held = try_lock(folder) if alone else try_shared_lock(folder)

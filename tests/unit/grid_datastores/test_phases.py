@@ -21,7 +21,7 @@ from grid_datastores.storage import Manifest
 from guide.diagrams import life_of_a_version
 
 FILES = Source(SourceKind.FILES, "/data")
-ARCHIVE = Source(SourceKind.ARCHIVE, "http://127.0.0.1:9/data.zip")  # a private address, so its fetch fails
+ARCHIVE = Source(SourceKind.ARCHIVE, "http://127.0.0.1:9/data.zip")  # nobody answers there, so its fetch fails
 _DIGEST = sha256(b"a").hexdigest()
 CHANGES = {(start, end) for start, ends in NEXT_PHASES.items() for end in ends}
 

@@ -54,7 +54,7 @@ def _archive(host: str) -> Source:
 @pytest.mark.parametrize("host", KNOWN)
 def test_an_address_inside_is_refused_before_it_takes_a_number(server: Service, host: str) -> None:
     ana, _ = server.accounts.add("ana")
-    with pytest.raises(SourceFailed, match="is not a public address, so nothing was fetched"):
+    with pytest.raises(SourceFailed, match="is not a public address, or it does not exist, so nothing was fetched"):
         server.uploads.begin(ana, "data", _archive(host))
     assert server.uploads.begin(ana, "data", Source(SourceKind.FILES, "a")).ref.number == 1
 
@@ -73,4 +73,6 @@ def test_a_name_of_an_address_inside_fails_the_version(server: Service, monkeypa
     server.finishing.finish_waiting()
     failed = server.reading.get(ana, version.id)
     assert failed.phase is Phase.FAILED
-    assert failed.message.startswith("inside.example is not a public address, so nothing was fetched")
+    assert failed.message.startswith(
+        "inside.example is not a public address, or it does not exist, so nothing was fetched"
+    )
