@@ -45,6 +45,16 @@ def phases(path: Path) -> dict[str, Phase]:
     return {str(version_id): Phase(str(phase)) for version_id, phase in _rows(path, "SELECT id, phase FROM versions")}
 
 
+def corruption(path: Path) -> str:
+    """Return what SQLite finds corrupt in the file, or "". It finds a file that was copied over one in use."""
+    try:
+        with closing(connect_read_only(path)) as connection:
+            found = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    except sqlite3.Error as error:
+        raise Unreadable from error
+    return "" if found == "ok" else found
+
+
 def _rows(path: Path, query: str, *values: object) -> list[tuple[object, ...]]:
     """Return the rows, or none if the catalog lacks the table or column. Raises `Unreadable`."""
     try:

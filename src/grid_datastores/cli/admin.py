@@ -35,18 +35,20 @@ def check(repair: bool) -> None:
 
     from grid_datastores.cli.logs import log_sentences
     from grid_datastores.service import open_service
+    from grid_datastores.service.catalog_check import check_corruption
     from grid_datastores.service.checking import Checking
     from grid_datastores.settings import read_settings
 
     log_sentences()
     settings = read_settings()
     _check_exists(settings)
+    check_corruption(settings.catalog)
     can_erase = repair and _repair_catalog(settings)
     with closing(open_service(settings, wake_workers=lambda: None)) as service:
         checking = Checking(service.context)
         if can_erase and (count := checking.erase_unowned()):
             echo(f"Erased the data of {counted(count, 'version')} that the catalog does not have.")
-        checked, problems = _problems(checking)
+        checked, problems = _problems(checking, settings)
     if problems:
         listed = problems[:_MAX_LISTED]
         more = [f"and {len(problems) - _MAX_LISTED} more"] if len(problems) > _MAX_LISTED else []
@@ -97,7 +99,7 @@ def _repair_catalog(settings: Settings) -> bool:
     return True
 
 
-def _problems(checking: Checking) -> tuple[str, list[str]]:
+def _problems(checking: Checking, settings: Settings) -> tuple[str, list[str]]:
     """Return what was checked, as a sentence, and the problems."""
     versions = checking.versions()
     size, problems = sum(version.size_bytes for _user, version in versions), []
@@ -106,7 +108,10 @@ def _problems(checking: Checking) -> tuple[str, list[str]]:
             if problem := checking.problem(user, version, advance):
                 problems.append(str(problem))
     try:
-        checking.check_log()
+        if lacking := checking.lacking(settings.catalog):
+            problems.append(
+                f"The catalog lacks {lacking}, which the log of the data has. To add this: grid admin check --repair"
+            )
     except Damaged:
         problems.append("The log of the data is damaged. To write a new one: grid admin check --repair")
     if unowned := checking.unowned():

@@ -6,18 +6,20 @@ version-number-unused.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from grid_datastores.catalog import peek
 from grid_datastores.domain import log
-from grid_datastores.domain.errors import CatalogFailed
+from grid_datastores.domain.errors import CatalogFailed, Damaged
 from grid_datastores.domain.log import continuation
 from grid_datastores.domain.model import Phase
 from grid_datastores.domain.text import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from grid_datastores.settings import Settings
@@ -70,6 +72,16 @@ def check_catalog(settings: Settings, storage: Storage) -> None:
         raise CatalogFailed(_message(fault, settings, storage))
 
 
+def check_corruption(catalog: Path) -> None:
+    """Raise `Damaged` if SQLite finds the catalog corrupt. A start does not look for this, because it reads it all.
+
+    A file that SQLite cannot read is left to whoever opens it.
+    """
+    with suppress(peek.Unreadable):
+        if found := peek.corruption(catalog):
+            raise Damaged(f"The catalog {catalog} is damaged: {found}. Restore it from a backup.")
+
+
 def find_fault(catalog: Path, storage: Storage) -> Fault | None:
     """Return what is wrong with the catalog, or None. Reads only the end of the log, unless something is wrong.
 
@@ -97,11 +109,17 @@ def _is_begun(storage: Storage) -> bool:
 def lacking(catalog: Path, storage: Storage) -> Lacking:
     """Return what the whole log has and the catalog lacks. A later record of a version replaces an earlier one.
 
-    Raises `Damaged` if the log cannot be read.
+    Processes can change both meanwhile: a change is in the catalog before it is in the log, which is held here. Raises
+    `Damaged` if the log cannot be read.
     """
+    with storage.log.last():
+        return _lacking(catalog, (entry.record for entry in storage.log.entries()))
+
+
+def _lacking(catalog: Path, records: Iterable[Record]) -> Lacking:
     users, removed = peek.user_ids(catalog), peek.removed_user_ids(catalog)
     phases, found = peek.phases(catalog), Lacking()
-    for record in (entry.record for entry in storage.log.entries()):
+    for record in records:
         kind = next(iter(record))
         record_id = str(record[kind])
         phase = phases.get(record_id)

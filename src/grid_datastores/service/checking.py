@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -10,12 +9,15 @@ from typing import TYPE_CHECKING
 from grid_datastores.domain.errors import Refusal
 from grid_datastores.domain.model import ETAG, Phase
 from grid_datastores.domain.text import counted
+from grid_datastores.service.catalog_check import lacking
 from grid_datastores.service.integrity import verify_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from grid_datastores.domain.model import FileEntry, User, Version
+    from grid_datastores.service.catalog_check import Lacking
     from grid_datastores.service.context import Context
 
 _WITHOUT_DATA = (Phase.DELETED, Phase.FAILED)
@@ -45,9 +47,9 @@ class Checking:
             owned = [(user, version) for user in tx.users.all() for version in tx.versions.of_owner(user.id)]
         return [(user, version) for user, version in owned if version.phase is Phase.AVAILABLE]
 
-    def check_log(self) -> None:
-        """Read the whole log. Raises `Damaged`."""
-        deque(self._context.storage.log.entries(), maxlen=0)
+    def lacking(self, catalog: Path) -> Lacking:
+        """Return what the whole log has and the catalog lacks. Raises `Damaged` if the log cannot be read."""
+        return lacking(catalog, self._context.storage)
 
     def problem(self, user: User, version: Version, progress: Callable[[int], object]) -> Problem | None:
         """Return what is wrong with an available version, or None. `progress` counts the bytes that are read."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -36,23 +35,21 @@ def repair_catalog(settings: Settings) -> Lacking | None:
         fault = find_fault(settings.catalog, storage)
         if fault in (Fault.MISSING, Fault.OTHER):
             check_catalog(settings, storage)
-        if fault is None and not _is_damaged(storage):
-            return None
-        added = lacking(settings.catalog, storage) if fault else Lacking()
+        try:
+            added = lacking(settings.catalog, storage)  # of any catalog: it may lack only what is in its middle
+        except Damaged:
+            if fault:
+                raise
+            added = Lacking()
+        else:
+            if fault is None and not added:
+                return None
         with closing(Catalog(settings.catalog)) as catalog, catalog.write() as tx:
             _add(tx, added, storage)
             storage.log.replace(tx.log.restart())  # before the commit: a killed repair is repeated
         return added
     finally:
         storage.release()
-
-
-def _is_damaged(storage: Storage) -> bool:
-    try:
-        deque(storage.log.entries(), maxlen=0)
-    except Damaged:
-        return True
-    return False
 
 
 def _add(tx: Transaction, added: Lacking, storage: Storage) -> None:

@@ -23,7 +23,8 @@ def clock() -> Clock:
 
 @pytest.fixture
 def service(tmp_path: Path, clock: Clock) -> Iterator[Service]:
-    limits = Limits(quota=2, upload_expiry=clock.expiry, allowed_buckets=(ANY_BUCKET,))
+    hosts, buckets = ("127.0.0.1",), (ANY_BUCKET,)
+    limits = Limits(quota=2, upload_expiry=clock.expiry, allowed_hosts=hosts, allowed_buckets=buckets)
     settings = Settings(tmp_path, tmp_path / "data" / "catalog.sqlite", limits)
     opened = open_service(settings, lambda: None, clock, lambda: clock.steady, "boot")
     yield opened

@@ -89,3 +89,36 @@ def _replace(path: Path, old: bytes, new: bytes) -> None:
     assert old in content
     path.chmod(0o644)
     path.write_bytes(content.replace(old, new, 1))
+
+
+def test_it_finds_a_corrupt_catalog(terminal: Terminal) -> None:
+    """As after a copy over the file of a running server."""
+    terminal.create({"a": b"hi"})
+    catalog = terminal.home / ".grid" / "data" / "catalog.sqlite"
+    with closing(sqlite3.connect(catalog)) as connection, connection:
+        (page,) = connection.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name LIKE '%index_datastores_2'"
+        ).fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    with catalog.open("r+b") as file:  # this index is now empty, which no query notices
+        file.seek((page - 1) * size)
+        file.write(b"\x0a" + bytes(4) + b"\x10" + bytes(size - 6))
+    for options in ([], ["--repair"]):
+        answer = terminal.type("admin", "check", *options)
+        assert answer.code == 1
+        assert answer.err.startswith(f"Error: The catalog {catalog} is damaged: ")
+        assert answer.err.endswith(". Restore it from a backup.\n")
+
+
+def test_it_finds_and_restores_what_the_catalog_lacks_in_its_middle(terminal: Terminal) -> None:
+    terminal.create({"a": b"hi"})
+    terminal.done("datastore", "delete", "--name", "data", "--version", "1")
+    terminal.create({"a": b"hi"})
+    with closing(sqlite3.connect(terminal.home / ".grid" / "data" / "catalog.sqlite")) as catalog, catalog:
+        catalog.execute("UPDATE versions SET phase = 'available', deleted_at = NULL WHERE number = 1")
+    answer = terminal.type("admin", "check")
+    assert answer.code == 1
+    assert "The catalog lacks 1 deletion, which the log of the data has." in answer.err
+    assert terminal.done("admin", "check", "--repair") == (
+        "Brought the catalog up to date: it lacked 1 deletion.\nChecked 1 version with 2 bytes. No problem found.\n"
+    )

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from grid_datastores.domain.buckets import ANY_BUCKET
 from grid_datastores.domain.model import Source, SourceKind
 from grid_datastores.server.app import create_app
 from grid_datastores.service import Service, open_service
@@ -22,7 +23,7 @@ USER = "{getUser{userId}}"
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    settings = Settings(tmp_path, tmp_path / "data" / "catalog.sqlite", Limits())
+    settings = Settings(tmp_path, tmp_path / "data" / "catalog.sqlite", Limits(allowed_buckets=(ANY_BUCKET,)))
     opened = open_service(settings, lambda: None)
     yield opened
     opened.context.catalog.close()

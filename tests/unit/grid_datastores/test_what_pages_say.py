@@ -364,7 +364,8 @@ def test_what_is_refused_changes_no_version(machine: Machine) -> None:
 
 
 @pytest.mark.proves("a-failed-fetch-stays-in-the-list")
-def test_a_failed_fetch_is_listed_until_it_is_deleted(machine: Machine) -> None:
+def test_a_failed_fetch_is_listed_until_it_is_deleted(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRID_ALLOW_SOURCE_HOSTS", "127.0.0.1")
     refused = machine("datastore", "create", "http://127.0.0.1:9/birds.zip", code=1)
     assert "failed" in refused.output
     (birds,) = machine.json("datastore")  # type: ignore[misc]
