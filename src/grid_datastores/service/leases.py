@@ -78,7 +78,7 @@ class Leases:
 
     def shown(self, tx: Transaction, workloads: Iterable[Workload]) -> list[Workload]:
         """Return the workloads with the ends of their leases as times of the wall clock."""
-        ahead = self._clock() - self.now(tx)
+        ahead = timedelta(seconds=round((self._clock() - self.now(tx)).total_seconds()))  # the same in each answer
         return [replace(each, lease_until=each.lease_until and each.lease_until + ahead) for each in workloads]
 
     def keep_time(self) -> None:

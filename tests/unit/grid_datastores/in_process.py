@@ -9,14 +9,12 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx
 from click.testing import CliRunner
-from fastapi import FastAPI
 
 from grid_datastores.cli.main import cli
 from grid_datastores.domain.model import User
@@ -82,9 +80,9 @@ class Browser:
     guide: str = ""
     token: str = ""
 
-    @cached_property
-    def _app(self) -> FastAPI:
-        return create_app(self.service, guide_url=self.guide)
+    def __post_init__(self) -> None:
+        """Make the server, as `grid serve` does before the first request."""
+        self._app = create_app(self.service, guide_url=self.guide)
 
     def get(self, path: str) -> str:
         """The page at this path."""
