@@ -77,7 +77,7 @@ def rotate_signing_key() -> None:
 def _check_exists(settings: Settings) -> None:
     """Raise a refusal if this machine has no data, because the check would begin some."""
     if not settings.catalog.exists() and not settings.data.is_dir():
-        raise Refusal(f"There is nothing to check in {settings.data}. GRID_DIR names another folder.")
+        raise Refusal(f"There is nothing to check in {settings.data}. To check another folder, set GRID_DIR.")
 
 
 def _repair_catalog(settings: Settings) -> bool:
