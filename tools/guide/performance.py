@@ -81,7 +81,7 @@ def figures() -> str:
     if read is None:
         return ""
     _machine, rows = read
-    table = markdown_table(("What", "Measured, and at most wanted"), [_cells(row) for row in rows])
+    table = markdown_table(("What", "Measured"), [_cells(row) for row in rows])
     parts = ["## The plot", _drawn(rows), "## What is missed", _missed(rows), "## The figures", table]
     return "\n\n".join(parts) + "\n"
 
