@@ -36,6 +36,7 @@ _MANIFEST = "manifest.jsonl"
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,99}")
 _READ_ONLY = 0o444
 _WRITABLE = 0o600
+_PIECE = 128 * 1024  # bytes read at a time; a server holds two pieces for each client that does not read
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +213,7 @@ class LocalStorage:
         except FileNotFoundError as error:
             raise Damaged("The data of this version is missing from storage.") from error
         with file:
-            while lines := file.readlines(CHUNK):
+            while lines := file.readlines(_PIECE):
                 yield b"".join(lines)
 
     def local_path(self, version_id: str, name: str) -> Path:
@@ -233,7 +234,7 @@ class LocalStorage:
         with file:
             file.seek(offset)
             while left > 0:
-                chunk = file.read(min(CHUNK, left))
+                chunk = file.read(min(_PIECE, left))
                 if not chunk:
                     raise Damaged(f"The stored object {name} is shorter than the manifest says.")
                 left -= len(chunk)
