@@ -241,10 +241,14 @@ class Catalog:
                     " Nothing was changed. Run this as a user who can write to the folder or to a copy: grid datastore"
                 ) from error
             if "not a database" in cause or "malformed" in cause:
-                raise Damaged(
-                    f"The catalog {path} is damaged: {cause}. Restore it from a backup.", public=CatalogFailed.public
-                ) from error
+                raise _damaged(self._path, cause) from error
             raise CatalogFailed(f"The catalog {path} cannot be used: {cause.strip()}.") from error
+        except UnicodeDecodeError as error:  # in SQLite's message, which quotes a schema that is no text any more
+            raise _damaged(self._path, error.object.decode(errors="replace")) from error
+
+
+def _damaged(path: Path, cause: str) -> Damaged:
+    return Damaged(f"The catalog {path} is damaged: {cause}. Restore it from a backup.", public=CatalogFailed.public)
 
 
 def _transaction(connection: Connection, logged: int) -> Transaction:

@@ -64,6 +64,12 @@ class Journal:
         ]
         _append(self.path, {"object": name, "files": rows})
 
+    def check(self) -> None:
+        """Raise `ValueError` if a stored file is none of the upload's files."""
+        paths = {path for path, _size, _changed in self.files}
+        if not all(entry.path in paths for entries in self.objects.values() for entry in entries):
+            raise ValueError(self.path)
+
     def same_files(self, data: LocalSource) -> bool:
         """Return whether the files have the same paths, sizes and times as when the upload began."""
         return self.files == _file_rows(data)
@@ -201,6 +207,7 @@ def _read(path: Path, lock_descriptor: int) -> Journal | None:
                 )
                 for file, size, digest, offset, executable, modified in map(_with_attributes, row["files"])
             ]
+        journal.check()
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return journal
