@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from threading import Lock
 from time import monotonic
+from traceback import walk_tb
 from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, NullPool, create_engine, event
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, NoResultFound, OperationalError
 
 from grid_datastores.catalog.facts import Facts
 from grid_datastores.catalog.lists import Lists
@@ -245,10 +246,20 @@ class Catalog:
             raise CatalogFailed(f"The catalog {path} cannot be used: {cause.strip()}.") from error
         except UnicodeDecodeError as error:  # in SQLite's message, which quotes a schema that is no text any more
             raise _damaged(self._path, error.object.decode(errors="replace")) from error
+        except (NoResultFound, ValueError) as error:
+            if not _comes_from_a_query(error):
+                raise
+            raise _damaged(self._path, str(error).rstrip(".")) from error
 
 
 def _damaged(path: Path, cause: str) -> Damaged:
     return Damaged(f"The catalog {path} is damaged: {cause}. Restore it from a backup.", public=CatalogFailed.public)
+
+
+def _comes_from_a_query(error: Exception) -> bool:
+    """Return whether a query found no row where there has to be one, or a value that the catalog never writes."""
+    modules = [str(frame.f_globals["__name__"]) for frame, _line in walk_tb(error.__traceback__)]
+    return any(module.startswith(f"{__package__}.") and module != __name__ for module in modules)
 
 
 def _transaction(connection: Connection, logged: int) -> Transaction:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from grid_datastores.catalog.facts import LEASE_CLOCK
-from grid_datastores.domain.errors import Busy
+from grid_datastores.domain.errors import Busy, CatalogFailed, Damaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -133,7 +133,11 @@ class Leases:
 
 def _stored(tx: Transaction) -> _Reading | None:
     text = tx.facts.get(LEASE_CLOCK)
-    return _Reading(**json.loads(text)) if text else None
+    try:
+        return _Reading(**json.loads(text)) if text else None
+    except (ValueError, TypeError) as error:
+        message = "The catalog is damaged: its clock of leases cannot be read. Restore it from a backup."
+        raise Damaged(message, public=CatalogFailed.public) from error
 
 
 def _time(seconds: float) -> datetime:

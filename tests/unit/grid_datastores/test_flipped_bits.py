@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from in_process import Terminal
+from in_process import MOUNT, NAMED, Terminal
 
 from grid_datastores.catalog import peek
 from grid_datastores.domain.model import Place
@@ -37,6 +37,27 @@ def test_a_catalog_whose_schema_is_no_text_is_damaged(terminal: Terminal, catalo
     assert answer.err.startswith(f"Error: The catalog {catalog} is damaged: malformed database schema")
     with pytest.raises(peek.Unreadable):
         peek.user_ids(catalog)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE workloads SET state = 'runnyng'",
+        "UPDATE workloads SET created_at = replace(created_at, ':', '>')",
+        "UPDATE versions SET phase = 'availabme'",
+        "UPDATE settings SET value = replace(value, '{', ';') WHERE key = 'lease-clock'",
+    ],
+)
+def test_a_catalog_with_values_that_it_never_writes_is_damaged(terminal: Terminal, catalog: Path, change: str) -> None:
+    terminal.done("session", "create", "tuning", *MOUNT)
+    with closing(sqlite3.connect(catalog)) as connection:
+        assert connection.execute(change).rowcount > 0
+        connection.commit()
+    answers = [terminal.type("session"), terminal.type("datastore"), terminal.type("datastore", "delete", *NAMED)]
+    refused = [answer for answer in answers if answer.code]
+    assert refused
+    for answer in refused:
+        assert (answer.code, "is damaged: " in answer.err) == (1, True), answer
 
 
 @pytest.mark.parametrize(("stored", "count"), [("a.csv", 1), ("a.c3v", 0)])
