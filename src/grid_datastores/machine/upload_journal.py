@@ -2,6 +2,7 @@
 
 Each upload has one file of JSON lines: a header with the version and its files as they were scanned, then one line for
 each stored object. An object's line is written after the object is durable, so the journal never lists a missing one.
+Without a server, the header is written before the version exists. If it then gets another number, a line says so.
 """
 
 from __future__ import annotations
@@ -63,6 +64,12 @@ class Journal:
             [entry.path, entry.size, entry.sha256, entry.offset, entry.executable, entry.modified] for entry in entries
         ]
         _append(self.path, {"object": name, "files": rows})
+
+    def renumber(self, ref: VersionRef) -> None:
+        """Record the number, if another version took the planned one. Without it, the version is found by its id."""
+        if ref != self.ref:
+            self.ref = ref
+            _append(self.path, {"number": ref.number})
 
     def same_files(self, data: LocalSource) -> bool:
         """Return whether the files have the same paths, sizes and times as when the upload began."""
@@ -188,6 +195,9 @@ def _read(path: Path, lock_descriptor: int) -> Journal | None:
             lock_descriptor,
         )
         for row in rows:
+            if "number" in row:
+                journal.ref = VersionRef(journal.ref.name, int(row["number"]))
+                continue
             name = str(row["object"])
             journal.objects[name] = [
                 FileEntry(
