@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from grid_datastores.sources import LocalSource
 
 _FOLDER = "uploads"
+_LOCK_TIMEOUT = 10.0  # seconds
 _COLUMNS_WITHOUT_ATTRIBUTES = 4  # of a file's row in journals of earlier releases
 
 
@@ -110,7 +111,7 @@ def begin_journal(directory: Path, place: Place, version: Version, data: LocalSo
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(path, os.O_RDONLY | os.O_CREAT, 0o600)
         try:
-            wait_for_lock(descriptor)  # another command may hold it briefly, in `find_interrupted`
+            wait_for_lock(descriptor, _LOCK_TIMEOUT)  # another command may hold it briefly, in `find_interrupted`
             _append(path, header)
         except BaseException:
             path.unlink(missing_ok=True)

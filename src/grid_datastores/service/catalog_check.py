@@ -34,6 +34,7 @@ class Fault(Enum):
     MISSING = auto()  # there is none, or its file is empty
     OLDER = auto()  # than the log
     NEWER = auto()  # than the log, or the log is missing
+    LOST = auto()  # it lacks the last changes, whose lines in the log are damaged
     OTHER = auto()  # it belongs to other data
 
 
@@ -90,20 +91,21 @@ def find_fault(catalog: Path, storage: Storage) -> Fault | None:
     if not catalog.exists() or (catalog.is_file() and catalog.stat().st_size == 0):
         return Fault.MISSING if _is_begun(storage) or storage.begun_versions() else None
     try:
-        with storage.log.last() as last:
-            newest = peek.log_entries(catalog, last.sequence if last else 0)
+        with storage.log.end() as end:
+            newest = peek.log_entries(catalog, end.last.sequence if end.last else 0)
     except peek.Unreadable:
         return None
-    if continuation(last, newest) is not None:
-        return None
-    if last is None and _is_begun(storage):  # another process has just begun it
+    following = continuation(end.last, newest)
+    if following is not None:
+        return Fault.LOST if len(following) < end.lost else None
+    if end.last is None and _is_begun(storage):  # another process has just begun it
         return find_fault(catalog, storage)
     return _diagnosis(catalog, storage)
 
 
 def _is_begun(storage: Storage) -> bool:
-    with storage.log.last() as last:
-        return last is not None
+    with storage.log.end() as end:
+        return end.last is not None
 
 
 def lacking(catalog: Path, storage: Storage) -> Lacking:
@@ -112,7 +114,7 @@ def lacking(catalog: Path, storage: Storage) -> Lacking:
     Processes can change both meanwhile: a change is in the catalog before it is in the log, which is held here. Raises
     `Damaged` if the log cannot be read.
     """
-    with storage.log.last():
+    with storage.log.end():
         return _lacking(catalog, (entry.record for entry in storage.log.entries()))
 
 
@@ -164,6 +166,12 @@ def _message(fault: Fault, settings: Settings, storage: Storage) -> str:
             return (
                 f"The data in {data} is older than the catalog {catalog}, or its log is missing. Nothing was changed."
                 " Restore the data that belongs to the catalog. To write a new log instead: grid admin check --repair"
+            )
+        case Fault.LOST:
+            return (
+                f"The last line of the log in {data} is damaged, and the catalog {catalog} does not have its change."
+                " Nothing was changed. Restore a newer catalog from a backup."
+                " To continue without this change: grid admin check --repair"
             )
         case Fault.OLDER:
             return (

@@ -84,6 +84,21 @@ def test_it_finds_a_damaged_log(terminal: Terminal) -> None:
     assert terminal.type("admin", "check").code == 0
 
 
+def test_it_finds_a_lost_last_line_of_the_log(terminal: Terminal) -> None:
+    terminal.create({"a": b"hi"})
+    data = terminal.home / ".grid" / "data"
+    shutil.copy(data / "catalog.sqlite", terminal.home / "copy")
+    terminal.done("datastore", "delete", "--name", "data", "--version", "1")
+    _replace(data / "log", b'{"deleted"', b'{"Deleted"')
+    shutil.copy(terminal.home / "copy", data / "catalog.sqlite")
+    answer = terminal.type("admin", "check")
+    assert answer.code == 1
+    assert answer.err.startswith("Error: The last line of the log in ")
+    answer = terminal.type("admin", "check", "--repair")
+    assert answer.out == "Wrote a new log of the data from the catalog.\n"
+    assert answer.code == 1  # the version is there again, without its data
+
+
 def _replace(path: Path, old: bytes, new: bytes) -> None:
     content = path.read_bytes()
     assert old in content

@@ -201,6 +201,33 @@ def test_a_lost_log_is_noticed_and_written_again(folder: Folder, old: Path) -> N
     assert folder.log.read_bytes() == before
 
 
+@pytest.mark.parametrize("cut", [True, False], ids=["cut", "changed"])
+def test_a_last_line_that_is_lost_is_noticed_unless_the_catalog_has_it(folder: Folder, *, cut: bool) -> None:
+    """A kill cuts only a line that the catalog has. With an older catalog, nobody knows what the line said."""
+    with closing(folder.open()) as service:
+        ana = service.accounts.local("ana")
+        version_id = create(service, ana)
+        copy = folder.save()
+        service.deletion.delete(ana, version_id)
+    whole = folder.log.read_bytes()
+    damaged = whole[:-1] if cut else whole.replace(b'"by":"ana"', b'"by":"eve"')
+    folder.log.write_bytes(damaged)
+    folder.open().close()
+    assert folder.log.read_bytes() == whole
+    folder.log.write_bytes(damaged)
+    folder.put_back(copy)
+    assert "The last line of the log in" in (said := folder.refused())
+    assert said.endswith("To continue without this change: grid admin check --repair")
+    assert not repair_catalog(folder.settings)
+    folder.open().close()
+
+
+def test_a_log_that_is_a_folder_is_refused(folder: Folder, old: Path) -> None:
+    folder.log.unlink()
+    folder.log.mkdir()
+    assert folder.refused() == f"The log of the data cannot be read: is a directory: {folder.log}. Nothing was changed."
+
+
 def test_a_damaged_log_is_written_again(folder: Folder, old: Path) -> None:
     lines = folder.log.read_bytes().splitlines(keepends=True)
     folder.log.write_bytes(b"".join([*lines[:2], b"x\n", *lines[3:]]))
