@@ -44,6 +44,7 @@ class Lacking:
 
     users: dict[str, Record] = field(default_factory=dict)
     versions: dict[str, Record] = field(default_factory=dict)
+    moves: dict[str, Record] = field(default_factory=dict)  # of versions to another owner
     finished: dict[str, Record] = field(default_factory=dict)
     deletions: dict[str, Record] = field(default_factory=dict)
     removals: dict[str, Record] = field(default_factory=dict)
@@ -55,12 +56,15 @@ class Lacking:
 
     def __bool__(self) -> bool:
         """Whether the catalog lacks anything."""
-        return bool(self.users or self.versions or self.finished or self.deletions or self.removals)
+        found = (self.users, self.versions, self.moves, self.finished, self.deletions, self.removals)
+        return any(found)
 
     def __str__(self) -> str:
         versions = {*self.versions, *self.finished}
         counts = ((self.users, "user"), (versions, "version"), (self.deletions, "deletion"))
         counted_ones = [counted(len(found), what) for found, what in counts if found]
+        if self.moves:
+            counted_ones.append(f"the move of {counted(len(self.moves), 'version')} to another owner")
         if self.removals:
             counted_ones.append(f"the removal of {counted(len(self.removals), 'user')}")
         return " and ".join(counted_ones)
@@ -120,7 +124,8 @@ def lacking(catalog: Path, storage: Storage) -> Lacking:
 
 def _lacking(catalog: Path, records: Iterable[Record]) -> Lacking:
     users, removed = peek.user_ids(catalog), peek.removed_user_ids(catalog)
-    phases, found = peek.phases(catalog), Lacking()
+    phases, places, found = peek.phases(catalog), peek.places(catalog), Lacking()
+    reached: set[str] = set()  # the versions whose place in the catalog the log has reached
     for record in records:
         kind = next(iter(record))
         record_id = str(record[kind])
@@ -131,6 +136,11 @@ def _lacking(catalog: Path, records: Iterable[Record]) -> Lacking:
             found.removals[record_id] = record
         elif kind == log.VERSION and phase is None:
             found.versions[record_id] = record
+        elif kind == log.VERSION and (record["owner_id"], record["name"]) == places[record_id]:
+            reached.add(record_id)
+            found.moves.pop(record_id, None)
+        elif kind == log.VERSION and record_id in reached:
+            found.moves[record_id] = record
         elif kind == log.FINISHED and (phase is None or phase.unfinished):
             found.finished[record_id] = record
         elif kind == log.DELETED and phase is not Phase.DELETED:

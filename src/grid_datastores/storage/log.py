@@ -39,7 +39,8 @@ class LocalLog:
                 end = LogEnd()
             except TimeoutError as error:
                 raise Busy(
-                    f"{self._path}: {os_reason(error)}. Nothing was done. Try again in a few seconds."
+                    f"The log of the data cannot be read: {os_reason(error)}: {self._path}. Nothing was changed."
+                    " Try again in a few seconds."
                 ) from error
             except OSError as error:
                 raise CatalogFailed(

@@ -283,3 +283,35 @@ def test_a_removed_user_stays_removed(folder: Folder) -> None:
         with service.context.catalog.read() as tx:
             found = [tx.versions.get(version_id) for version_id in theirs]
         assert [(one.phase, one.deleted_by) for one in found if one] == [(Phase.DELETED, "operator")] * 2
+
+
+def test_a_new_log_has_the_names_of_removed_users(folder: Folder) -> None:
+    with closing(folder.open()) as service:
+        service.accounts.add("ana")
+        service.accounts.add("ben")
+        service.user_removal.remove("ben", "operator")
+        with service.context.catalog.write() as tx:
+            entries = tx.log.restart()
+    assert [entry.record["name"] for entry in entries if "user" in entry.record] == ["ana", "ben"]
+
+
+def test_versions_that_have_moved_to_another_owner_stay_there(folder: Folder) -> None:
+    """As the versions of several users of an older release move to the one who owns the folder."""
+    with closing(folder.open()) as service:
+        users = [service.accounts.add(name)[0] for name in ("ana", "ben")]
+        for user in users:
+            service.deletion.delete(user, create(service, user))
+            create(service, user)
+        copy = folder.save()
+        owner = service.accounts.local("eve")
+        before = _known(service)
+    folder.put_back(copy)
+    assert "is older than the data" in (said := folder.refused())
+    assert "it lacks the move of 2 versions to another owner." in said
+    repair_catalog(folder.settings)
+    with closing(folder.open()) as service:
+        assert _known(service) == before
+        assert service.accounts.local("eve") == owner
+        assert service.uploads.begin(owner, "birds", FILES).ref.number == 3
+        assert service.reading.quota(owner).used == 3
+    assert repair_catalog(folder.settings) is None
