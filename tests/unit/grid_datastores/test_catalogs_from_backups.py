@@ -201,6 +201,7 @@ def test_a_lost_log_is_noticed_and_written_again(folder: Folder, old: Path) -> N
     assert folder.log.read_bytes() == before
 
 
+@pytest.mark.proves("lost-line-of-the-log-is-noticed")
 @pytest.mark.parametrize("cut", [True, False], ids=["cut", "changed"])
 def test_a_last_line_that_is_lost_is_noticed_unless_the_catalog_has_it(folder: Folder, *, cut: bool) -> None:
     """A kill cuts only a line that the catalog has. With an older catalog, nobody knows what the line said."""
