@@ -21,6 +21,7 @@ from grid_datastores.catalog.lists import Lists
 from grid_datastores.catalog.log import Log
 from grid_datastores.catalog.migrations import check_migrated, migrate
 from grid_datastores.catalog.owners import Owners
+from grid_datastores.catalog.removals import Removals
 from grid_datastores.catalog.reserved_space import ReservedSpace
 from grid_datastores.catalog.restoring import Restoring
 from grid_datastores.catalog.sign_ins import SignIns
@@ -55,6 +56,7 @@ class Transaction:
     lists: Lists
     log: Log
     owners: Owners
+    removals: Removals
     restoring: Restoring
     sign_ins: SignIns
     users: Users
@@ -269,6 +271,7 @@ def _transaction(connection: Connection, logged: int) -> Transaction:
         Lists(connection),
         log,
         Owners(connection, log),
+        Removals(connection),
         Restoring(connection),
         SignIns(connection),
         Users(connection, log),

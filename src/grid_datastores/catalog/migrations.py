@@ -196,6 +196,11 @@ def _prepare_lists_of_workloads(connection: Connection) -> None:
         connection.exec_driver_sql(f"CREATE INDEX {index} ON workloads ({columns}) WHERE state != 'deleted'")
 
 
+def _time_readers_of_deleted_versions(connection: Connection) -> None:
+    """11: A queued removal stores since when it waits for readers, by the clock of leases."""
+    connection.exec_driver_sql("ALTER TABLE removals ADD COLUMN readers_since DATETIME")
+
+
 _MIGRATIONS: Sequence[Callable[[Connection], None]] = (
     _separate_fetch_urls,
     _index_live_workloads,
@@ -206,4 +211,5 @@ _MIGRATIONS: Sequence[Callable[[Connection], None]] = (
     _keep_a_log,
     _store_manifest_digests,
     _prepare_lists_of_workloads,
+    _time_readers_of_deleted_versions,
 )

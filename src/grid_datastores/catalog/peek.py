@@ -48,6 +48,12 @@ def phases(path: Path) -> dict[str, Phase]:
     return {str(version_id): Phase(str(phase)) for version_id, phase in _rows(path, "SELECT id, phase FROM versions")}
 
 
+def places(path: Path) -> dict[str, tuple[str, str]]:
+    """Return the owner's id and the name of each version of the catalog, by its id."""
+    rows = _rows(path, "SELECT id, owner_id, name FROM versions")
+    return {str(version_id): (str(owner_id), str(name)) for version_id, owner_id, name in rows}
+
+
 def corruption(path: Path) -> str:
     """Return what SQLite finds corrupt in the file, or "". It finds a file that was copied over one in use."""
     try:

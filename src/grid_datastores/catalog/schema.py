@@ -185,6 +185,7 @@ removals = Table(
     metadata,
     Column("version_id", ForeignKey("versions.id"), primary_key=True),
     Column("queued_at", UtcDateTime, nullable=False),
+    Column("readers_since", UtcDateTime),  # since when only readers delay the removal, by the clock of leases
 )
 
 events = Table(

@@ -55,14 +55,17 @@ class Versions:
         active_at: datetime,
         expiry_seconds: int,
         fetch_url: str | None = None,
+        version_id: str = "",
     ) -> Version:
-        """Create a version under the name, with the next number. The caller must have locked the owner.
+        """Create a version under the name, with the next number and a new id, unless `version_id` is given.
+
+        The caller must have locked the owner.
 
         While unfinished, it expires after `expiry_seconds` without activity, by the clock of `active_at`. `fetch_url`
         is the URL to fetch from, if it differs from the shown location.
         """
         datastore_id, number = self._take_number(owner_id, name)
-        version = Version(uuid4().hex, owner_id, VersionRef(name, number), source, Phase.UPLOADING, at)
+        version = Version(version_id or uuid4().hex, owner_id, VersionRef(name, number), source, Phase.UPLOADING, at)
         self._connection.execute(
             insert(schema.versions).values(
                 id=version.id,
@@ -81,6 +84,12 @@ class Versions:
         )
         self._log.version(version)
         return version
+
+    def next_ref(self, owner_id: str, name: str) -> VersionRef:
+        """Return the number that the next version under the name gets, unless another one is created before."""
+        table = schema.datastores
+        query = select(table.c.last_number).where(table.c.owner_id == owner_id, table.c.name == name)
+        return VersionRef(name, next_number(self._connection.execute(query).scalar_one_or_none() or 0))
 
     def _take_number(self, owner_id: str, name: str) -> tuple[str, int]:
         table = schema.datastores

@@ -118,7 +118,7 @@ class EmbeddedDatastores:
     def local_object(self, version: Version, name: str) -> Path | None:
         return self._service.reading.local_path(version.id, name)
 
-    def begin(self, name: str, source: Source, before: Callable[[Version], object] = lambda _version: None) -> Version:
+    def begin(self, name: str, source: Source, before: Callable[[Version], object] | None = None) -> Version:
         return self._service.uploads.begin(self._user, name, source, before)
 
     def sink(self, version: Version, _on_skipped: Callable[[int], object]) -> ObjectSink:

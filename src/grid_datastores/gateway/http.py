@@ -149,7 +149,7 @@ class HttpDatastores:
     def local_object(self, _version: Version, _name: str) -> Path | None:
         return None
 
-    def begin(self, name: str, source: Source, before: Callable[[Version], object] = lambda _version: None) -> Version:
+    def begin(self, name: str, source: Source, before: Callable[[Version], object] | None = None) -> Version:
         spec = {
             "version": 0,
             "source": source.location,
@@ -159,7 +159,8 @@ class HttpDatastores:
         created = self._connection.call("POST", self._versions_path(), json={"name": name, "spec": spec})
         with raising_not_understood(self.place_name):
             version = wire.version_in(cast("wire.Datastore", created))
-        before(version)
+        if before:
+            before(version)
         return version
 
     def sink(self, version: Version, on_skipped: Callable[[int], object]) -> ObjectSink:

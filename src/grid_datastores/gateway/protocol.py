@@ -66,10 +66,11 @@ class Datastores(Protocol):
     def local_object(self, version: Version, name: str) -> Path | None:
         """Return the object's path, or None if it is not on this machine."""
 
-    def begin(self, name: str, source: Source, before: Callable[[Version], object] = ...) -> Version:
+    def begin(self, name: str, source: Source, before: Callable[[Version], object] | None = None) -> Version:
         """Create a version that accepts objects. It counts against the quota.
 
         Calls `before` with the version once: before it exists, or, if a server makes it, directly after its answer.
+        Its number can still change before it exists.
         """
 
     def sink(self, version: Version, on_skipped: Callable[[int], object]) -> ObjectSink:

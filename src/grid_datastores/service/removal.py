@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _RETRY_INTERVAL = 1.0  # seconds, of a job that is not finished
-# After a deletion; then a reader that is stuck no longer delays the record. The wall clock is good enough for this:
-# the bytes are erased before, and all processes have the time of the deletion.
-READERS_TIMEOUT = timedelta(minutes=2)
+READERS_TIMEOUT = timedelta(minutes=2)  # by the clock of leases; then a stuck reader no longer delays the record
 
 
 def run_removals(context: Context) -> bool:
@@ -45,20 +43,28 @@ def remove(version: Version, context: Context) -> bool:
     Enforces delete-removes-bytes.
     """
     context.readers.end(version.id)
-    readable_until = version.deleted_at and version.deleted_at + READERS_TIMEOUT
     try:
-        has_readers = context.storage.erase(
-            version.id, ignore_readers=not readable_until or context.clock() >= readable_until
-        )
+        if context.storage.erase(version.id, ignore_readers=version.deleted_at is None):
+            if not _is_timed_out(version, context):
+                return False
+            context.storage.erase(version.id, ignore_readers=True)
     except OSError as error:
         _warn_once(version.ref, os_reason(error))
-        return False
-    if has_readers:
         return False
     with context.catalog.write(frees_space=True) as tx:
         if tx.versions.mark_bytes_gone(version.id, context.clock()):
             tx.versions.record(version.id, EventKind.BYTES_GONE, "removal", "no byte is left", context.clock())
     return True
+
+
+def _is_timed_out(version: Version, context: Context) -> bool:
+    """Return whether the readers of the version no longer delay its removal. The first call starts their time."""
+    with context.catalog.read() as tx:
+        since, now = tx.removals.readers_since(version.id), context.leases.now(tx)
+    if since is None:
+        with context.catalog.write(frees_space=True) as tx:
+            tx.removals.wait_for_readers(version.id, now)
+    return since is not None and now >= since + READERS_TIMEOUT
 
 
 @lru_cache(maxsize=1000)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from grid_datastores.domain.log import LogEntry
+    from grid_datastores.domain.log import LogEnd, LogEntry
     from grid_datastores.storage.manifest import Manifest
     from grid_datastores.storage.packing import Writer
 
@@ -37,8 +37,11 @@ class Assembled(Protocol):
 class Log(Protocol):
     """The storage's log, which only its catalog continues. See `domain.log`."""
 
-    def last(self) -> AbstractContextManager[LogEntry | None]:
-        """Yield the last entry, or None if there is no log. No process can continue the log until the context ends."""
+    def end(self) -> AbstractContextManager[LogEnd]:
+        """Yield the end of the log. No process can continue the log until the context ends.
+
+        Raises `Busy` if another process holds the log for too long, and `CatalogFailed` if it cannot be read.
+        """
 
     def extend(self, entries_after: Callable[[LogEntry | None], Sequence[LogEntry]]) -> LogEntry | None:
         """Append the entries that follow the last one, and return the last entry. They are durable after `sync`.

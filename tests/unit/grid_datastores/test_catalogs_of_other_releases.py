@@ -48,6 +48,7 @@ ALTER TABLE versions DROP COLUMN fetch_url;
 ALTER TABLE versions DROP COLUMN expiry_seconds;
 ALTER TABLE versions DROP COLUMN manifest_sha256;
 ALTER TABLE workloads DROP COLUMN lease_seconds;
+ALTER TABLE removals DROP COLUMN readers_since;
 UPDATE versions SET source_location = '{url}' WHERE source_kind = 'archive';
 PRAGMA user_version = 0;
 """

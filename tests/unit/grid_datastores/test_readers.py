@@ -84,6 +84,23 @@ def test_a_reader_that_is_stuck_delays_the_record_for_a_limited_time(
     stuck.close()  # type: ignore[attr-defined]
 
 
+@pytest.mark.proves("stuck-reader-delays-record")
+def test_a_step_of_the_clock_does_not_shorten_the_wait_for_a_reader(
+    service: Service, ana: User, version: Version, clock: Clock
+) -> None:
+    stuck = service.context.storage.read(version.id, "o")
+    next(stuck)
+    service.deletion.delete(ana, version.id)
+    assert service.erase_deleted()
+    clock.jump(3600)
+    assert service.erase_deleted()
+    clock.jump(-7200)
+    clock.go(READERS_TIMEOUT.total_seconds())
+    assert not service.erase_deleted()
+    assert _times_gone(service, ana, version) == 1
+    stuck.close()  # type: ignore[attr-defined]
+
+
 def test_transfers_of_a_deleted_version_are_ended_and_no_others(service: Service, ana: User, version: Version) -> None:
     ended: list[str] = []
     readers = service.context.readers
