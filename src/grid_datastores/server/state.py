@@ -75,7 +75,15 @@ class State:
         return self.attempts.sign_in(self.service.accounts, name, key, address)
 
 
-def _state(request: Request) -> State:
+# These dependencies only compute. As coroutines, they need no thread: FastAPI would run each of them in another one.
+
+
+async def _state(request: Request) -> State:
+    return state_of(request)
+
+
+def state_of(request: Request) -> State:
+    """Return the state of the app that handles the request."""
     state = request.app.state.grid
     assert isinstance(state, State)
     return state
@@ -88,7 +96,7 @@ class _Scheme(SecurityBase):
         self.scheme_name = name
         self.model = HTTPBase(scheme=scheme, description=description)
 
-    def __call__(self) -> None:
+    async def __call__(self) -> None:
         """Do nothing when a request arrives."""
 
 
@@ -113,7 +121,7 @@ def find_user(request: Request) -> User:
     """Return the user whose credentials the request has; they are checked once. Raises `NotSignedIn`."""
     user = request.scope.get(_USER)
     if not isinstance(user, User):
-        user = request.scope[_USER] = _signed_in(request, _state(request))
+        user = request.scope[_USER] = _signed_in(request, state_of(request))
     return user
 
 
@@ -144,7 +152,7 @@ def check_cluster(cluster: str) -> None:
         raise NotFound(f"There is no cluster {cluster!r}. This server has only the cluster {CLUSTER}.")
 
 
-def _cluster_in_path(clusterId: str) -> None:
+async def _cluster_in_path(clusterId: str) -> None:
     check_cluster(clusterId)
 
 
