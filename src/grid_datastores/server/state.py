@@ -104,12 +104,19 @@ _KEY = _Scheme("key", "basic", "The user's name or id, and their key.")
 _TOKEN = _Scheme("token", "bearer", "The token of `POST /v1/auth/login`.")
 
 
-def _user(
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Stands for the user of a request until the thread of the endpoint finds them; see `BodyRoute`."""
+
+    request: Request
+
+
+async def _user(
     request: Request,
     _key: Annotated[None, Security(_KEY)],
     _token: Annotated[None, Security(_TOKEN)],
-) -> User:
-    return find_user(request)
+) -> Caller:
+    return Caller(request)
 
 
 def uses_user(dependant: Dependant) -> bool:

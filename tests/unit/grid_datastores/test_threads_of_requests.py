@@ -8,8 +8,11 @@ from typing import Any
 import httpx
 import pytest
 from anyio import to_thread
+from fastapi.routing import APIRoute
 
 from grid_datastores.server.app import create_app
+from grid_datastores.server.bodies import BodyRoute
+from grid_datastores.server.state import uses_user
 from grid_datastores.service import Service
 
 
@@ -33,13 +36,23 @@ def threads(monkeypatch: pytest.MonkeyPatch, service: Service, method: str, path
     return asyncio.run(ask()).status_code, calls
 
 
-def test_a_request_that_reads_needs_one_thread_for_the_user_and_one_for_the_answer(
-    monkeypatch: pytest.MonkeyPatch, service: Service
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        ("GET", "?name=data&version=1", 200),
+        ("GET", "/unknown", 404),
+        ("DELETE", "/unknown", 404),
+    ],
+)
+def test_a_request_needs_one_thread(
+    monkeypatch: pytest.MonkeyPatch, service: Service, method: str, path: str, expected: int
 ) -> None:
-    status, calls = threads(monkeypatch, service, "GET", "/v1/core/local/datastores?name=data&version=1")
-    assert (status, len(calls)) == (200, 2), calls
+    status, calls = threads(monkeypatch, service, method, f"/v1/core/local/datastores{path}")
+    assert (status, len(calls)) == (expected, 1), calls
 
 
-def test_so_does_a_deletion(monkeypatch: pytest.MonkeyPatch, service: Service) -> None:
-    status, calls = threads(monkeypatch, service, "DELETE", "/v1/core/local/datastores/unknown")
-    assert (status, len(calls)) == (404, 2), calls
+def test_every_request_of_a_user_finds_them_in_the_thread_of_its_endpoint(service: Service) -> None:
+    routes = [route for route in create_app(service).routes if isinstance(route, APIRoute)]
+    of_users = [route for route in routes if uses_user(route.dependant)]
+    assert len(of_users) > 20
+    assert [route.path for route in of_users if not isinstance(route, BodyRoute)] == []
