@@ -159,6 +159,10 @@ class Catalog:
         else:
             self._logged = appended
 
+    def complete_log(self) -> None:
+        """Append to the log all that it lacks: a thread that has just committed may be about to do so."""
+        self._log_changes(())
+
     def _log_changes(self, added: Sequence[LogEntry]) -> None:
         """Append the entries of changes to the log. They are committed, so that they count even if this fails."""
         try:

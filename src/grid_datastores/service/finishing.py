@@ -244,7 +244,7 @@ class Finishing:
                 return
             tx.versions.fail(version.id, why, now)
             tx.versions.record(version.id, EventKind.FAILED, "", why, now)
-        self._context.wake_workers()
+        self._context.wake_removal()
 
     def _gives_way(self, version: Version) -> bool:
         """Return whether the fetch must give its place to another user's."""
