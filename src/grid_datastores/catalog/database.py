@@ -8,7 +8,6 @@ import sqlite3
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from threading import Lock
 from time import monotonic
 from traceback import walk_tb
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import URL, NullPool, create_engine, event
 from sqlalchemy.exc import DatabaseError, NoResultFound, OperationalError
 
+from grid_datastores.catalog.commits import Commits
 from grid_datastores.catalog.facts import Facts
 from grid_datastores.catalog.lists import Lists
 from grid_datastores.catalog.log import Log
@@ -73,7 +73,6 @@ class Catalog:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.read_only = read_only or (path.exists() and not _can_be_written(path))
         self._path = path
-        self._writing = Lock()  # one writer of this process at a time waits for those of other processes
         self._reserved_space = ReservedSpace(path.resolve())
         self._log_has_secret = not self.read_only and _has_log(path)  # another process may have left one
         self._log_file: LogFile | None = None
@@ -83,6 +82,7 @@ class Catalog:
             with self._catalog_errors():
                 check_migrated(self._engine)
             return
+        self._commits = Commits(self._engine, self._log_changes)
         self._reserved_space.release()
         _make_private(path)
         try:
@@ -94,11 +94,13 @@ class Catalog:
         self._reserved_space.reserve()
 
     @contextmanager
-    def write(self, *, frees_space: bool = False, at_once: bool = False) -> Iterator[Transaction]:
+    def write(self, *, frees_space: bool = False, at_once: bool = False, alone: bool = False) -> Iterator[Transaction]:
         """Yield a transaction that can change the catalog. It is the only writer from its start.
 
-        A transaction that `frees_space` can use the reserved space if the disk is full. Raises `Busy` before the
-        transaction begins, without waiting for others if it should begin `at_once`, `CatalogFailed` and `NoSpace`.
+        A transaction that `frees_space` can use the reserved space if the disk is full. Changes of other threads can be
+        committed with it, unless it is `alone`, because it takes long, or should begin and end `at_once`. Raises `Busy`
+        before the transaction begins, without waiting for others if it should begin `at_once`, `CatalogFailed` and
+        `NoSpace`.
         """
         if self.read_only:
             raise CatalogFailed(
@@ -107,38 +109,21 @@ class Catalog:
             )
         if frees_space:
             self._reserved_space.release()
+        timeout = 0 if at_once else Busy.TIMEOUT
         try:
-            with self._begun(at_once=at_once) as transaction:
+            with self._catalog_errors(), self._commits.turn(timeout, alone=alone or at_once) as commit:
+                transaction = _transaction(commit.connection, self._logged)
                 yield transaction
+                commit.added += transaction.log.added
         except Busy:
             if frees_space:
                 self._reserved_space.reserve()
             raise
-        if transaction.log.added:
-            self._log_change(transaction.log.added)
         if frees_space:
             self._reserved_space.reserve()
         if transaction.versions.erased_secret:
             self._log_has_secret = True
             self.erase_secrets()
-
-    @contextmanager
-    def _begun(self, *, at_once: bool) -> Iterator[Transaction]:
-        timeout = 0 if at_once else Busy.TIMEOUT
-        with self._catalog_errors(), self._write_connection(timeout) as connection, connection.begin():
-            yield _transaction(connection, self._logged)
-
-    @contextmanager
-    def _write_connection(self, timeout: float) -> Iterator[Connection]:
-        """Yield a connection when no other thread writes. Raises `Busy` if that takes longer than this, in seconds."""
-        until = monotonic() + timeout
-        if not self._writing.acquire(timeout=timeout):
-            raise Busy.waited()
-        try:
-            with self._engine.connect().execution_options(until=until) as connection:
-                yield connection
-        finally:
-            self._writing.release()
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
@@ -177,8 +162,12 @@ class Catalog:
         else:
             self._logged = appended
 
-    def _log_change(self, added: Sequence[LogEntry]) -> None:
-        """Append the entries of a change to the log. It is committed, so that it counts even if this fails."""
+    def complete_log(self) -> None:
+        """Append to the log all that it lacks: a thread that has just committed may be about to do so."""
+        self._log_changes(())
+
+    def _log_changes(self, added: Sequence[LogEntry]) -> None:
+        """Append the entries of changes to the log. They are committed, so that they count even if this fails."""
         try:
             self._extend_log(added)
         except Refusal as error:

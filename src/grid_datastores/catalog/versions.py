@@ -284,12 +284,14 @@ class Versions:
         table = schema.versions
         return self._all(select(table).where(table.c.phase == phase.value).order_by(table.c.created_at))
 
-    def mark_bytes_gone(self, version_id: str, at: datetime) -> bool:
-        """Record that the version's bytes are erased. Return False if that was recorded before."""
+    def mark_bytes_gone(self, version_ids: Sequence[str], at: datetime) -> list[str]:
+        """Record that the bytes of these versions are erased. Return those of which that was not recorded before."""
         table, queue = schema.versions, schema.removals
-        self._connection.execute(delete(queue).where(queue.c.version_id == version_id))
-        unrecorded = update(table).where(table.c.id == version_id, table.c.bytes_gone_at.is_(None))
-        return bool(self._connection.execute(unrecorded.values(bytes_gone_at=at)).rowcount)
+        self._connection.execute(delete(queue).where(queue.c.version_id.in_(version_ids)))
+        unrecorded = select(table.c.id).where(table.c.id.in_(version_ids), table.c.bytes_gone_at.is_(None))
+        fresh = list(self._connection.execute(unrecorded).scalars())
+        self._connection.execute(update(table).where(table.c.id.in_(fresh)).values(bytes_gone_at=at))
+        return fresh
 
     def open_uploads(self, version_id: str, keys: dict[str, int], expires_at: datetime) -> list[Upload]:
         """Return the uploads of these keys, in order. `keys` maps each key to its number of parts.

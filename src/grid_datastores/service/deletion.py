@@ -50,7 +50,7 @@ class Deletion:
                 tx.versions.record(version.id, EventKind.DELETED, user.name, "", now)
         if refusal:
             raise refusal
-        self._context.wake_workers()
+        self._context.wake_removal()
         return receipt
 
     def verdict(self, user: User, version_id: str) -> Verdict:

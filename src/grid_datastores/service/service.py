@@ -74,12 +74,16 @@ class Service:
         `is_alive` returns whether a Run without heartbeats still has a process. Such a Run gets a new lease.
         Returns whether the removal of a version is not finished and should be retried soon.
         """
+        self.end_expired(is_alive)
+        return self.erase_deleted()
+
+    def end_expired(self, is_alive: Callable[[Workload], bool]) -> None:
+        """Do what `tidy` does, except for the bytes of deleted versions."""
         self.context.leases.keep_time()
         self.workloads.end_expired_runs(is_alive)
         self.finishing.expire()
         self.accounts.forget_expired_sign_ins()
         self.context.catalog.erase_secrets()
-        return self.erase_deleted()
 
     def erase_deleted(self) -> bool:
         """Erase the bytes of every deleted version that still has some (rule delete-removes-bytes).
@@ -87,7 +91,6 @@ class Service:
         Before, the deletions become durable in the log: a catalog from a backup must not list a version without bytes.
         Returns whether the removal of a version is not finished and should be retried soon.
         """
-        self.context.catalog.sync_log()
         return run_removals(self.context)
 
     def end_readers_of_deleted(self) -> None:
@@ -108,13 +111,14 @@ def open_service(
     *,
     read_only: bool = False,
     on_damage: Callable[[str], object] = lambda _what: None,
+    wake_removal: Callable[[], object] = lambda: None,
 ) -> Service:
     """Return the service on the settings' catalog and storage.
 
-    The service calls `wake_workers` when `tidy` or `finishing.finish_waiting` has work. `running` returns the running
-    time since `boot`, by default of this machine since its current boot. With `read_only`, nothing is changed and the
-    catalog must exist. It calls `on_damage` with a sentence whenever it finds stored bytes damaged. Raises
-    `CatalogFailed` if the catalog does not belong to the data, or is older.
+    The service calls `wake_workers` when `finishing.finish_waiting` has work, and `wake_removal` when `erase_deleted`
+    has some. `running` returns the running time since `boot`, by default of this machine since its current boot. With
+    `read_only`, nothing is changed and the catalog must exist. It calls `on_damage` with a sentence whenever it finds
+    stored bytes damaged. Raises `CatalogFailed` if the catalog does not belong to the data, or is older.
     """
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not read_only:
@@ -129,7 +133,17 @@ def open_service(
     leases = Leases(catalog, clock, running, boot_id() if boot is None else boot)
     if not catalog.read_only:
         leases.keep_time()
-    context = Context(catalog, storage, settings.scratch, limits, wake_workers, leases, clock, on_damage=on_damage)
+    context = Context(
+        catalog,
+        storage,
+        settings.scratch,
+        limits,
+        wake_workers,
+        leases,
+        clock,
+        on_damage=on_damage,
+        wake_removal=wake_removal,
+    )
     finishing = Finishing(context)
     return Service(
         context,

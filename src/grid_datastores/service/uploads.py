@@ -202,7 +202,7 @@ class Uploads:
             abandoned = self._mark_abandoned(user, version_id, erase_first=True)
         if abandoned:
             with suppress(Busy, CatalogFailed, NoSpace):  # it stays queued for the removal
-                remove(abandoned, self._context)
+                remove([abandoned], self._context)
 
     def _mark_abandoned(self, user: User, version_id: str, *, erase_first: bool = False) -> Version | None:
         """Mark an unfinished version as deleted and return it, or return None if it is finished.

@@ -253,8 +253,10 @@ class LocalStorage:
             except OSError as error:
                 if error.errno != errno.ENOTEMPTY:
                     raise
-        sync_folder(self._root)
         return False
+
+    def sync_erased(self) -> None:
+        sync_folder(self._root)
 
     def _folder(self, version_id: str) -> Path:
         return self._root / _checked_name(version_id)

@@ -163,5 +163,8 @@ class Storage(Protocol):
         """Erase every byte of the version (rule delete-removes-bytes). Does nothing if it is already erased.
 
         Readers of the version find its data shortened. Returns True while one still has a file open, unless they are to
-        be ignored: then no byte is left, but the version is not erased completely.
+        be ignored: then no byte is left, but the version is not erased completely. See `sync_erased`.
         """
+
+    def sync_erased(self) -> None:
+        """Make it durable that versions were erased."""

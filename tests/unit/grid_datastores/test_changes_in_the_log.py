@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from data_folder import Folder, create
+from sqlalchemy import event
 
-from grid_datastores.catalog import database
-from grid_datastores.storage import LocalStorage
+from grid_datastores.catalog import Catalog, database
+from grid_datastores.domain.model import EventKind
+from grid_datastores.storage import LocalStorage, local
 from grid_datastores.storage.log import LocalLog
 
 
@@ -66,7 +68,43 @@ def test_entries_are_kept_only_until_they_are_durable_in_the_log(
             assert len(tx.log.since(0)) == 2
 
 
-def _note(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, order: list[str]) -> None:
+def test_a_deletion_is_in_the_log_before_its_bytes_are_erased_whoever_appends_it(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process that deleted it was killed after its commit, or is about to append the entry."""
+    with closing(folder.open()) as service:
+        ana = service.accounts.local("ana")
+        version_id = create(service, ana)
+        with closing(Catalog(service.context.catalog._path)) as other, other.write() as tx:
+            tx.versions.mark_deleted(version_id, "ana", service.context.clock())
+        order: list[str] = []
+        _note(monkeypatch, LocalLog, "sync", order)
+        _note(monkeypatch, LocalStorage, "erase", order)
+        service.erase_deleted()
+        assert order == ["sync", "erase"]
+        assert f'{{"deleted":"{version_id}"' in folder.log.read_text()
+
+
+def test_the_removal_of_many_versions_waits_for_the_disk_as_often_as_that_of_one(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(folder.open()) as service:
+        ana = service.accounts.local("ana")
+        versions = [create(service, ana) for _ in range(5)]
+        for version_id in versions:
+            service.deletion.delete(ana, version_id)
+        waits: list[str] = []
+        _note(monkeypatch, LocalLog, "sync", waits)
+        _note(monkeypatch, local, "sync_folder", waits)
+        event.listen(service.context.catalog._engine, "commit", lambda _connection: waits.append("commit"))
+        assert not service.erase_deleted()
+        assert waits == ["sync", "sync_folder", "commit"]
+        for version_id in versions:
+            history = service.reading.details(ana, version_id).history
+            assert [one.kind for one in history].count(EventKind.BYTES_GONE) == 1
+
+
+def _note(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, order: list[str]) -> None:
     real = getattr(owner, name)
 
     def noted(*given: object, **named: object) -> object:
