@@ -16,7 +16,6 @@ from grid_datastores.domain.model import (
     Event,
     EventKind,
     Phase,
-    RemainingVersion,
     Source,
     SourceKind,
     Upload,
@@ -130,30 +129,23 @@ class Versions:
             .order_by(table.c.name, table.c.number)
         )
 
-    def all_of_owner(self, owner_id: str) -> list[Version]:
-        """Return the owner's versions, deleted or not, sorted by name and number."""
-        table = schema.versions
-        return self._all(select(table).where(table.c.owner_id == owner_id).order_by(table.c.name, table.c.number))
-
     def undeleted(self, owner_id: str, version_ids: Collection[str]) -> set[str]:
         """Return the ids whose versions belong to the owner and are not deleted."""
         table = schema.versions
         mine = (table.c.owner_id == owner_id, table.c.phase != Phase.DELETED.value, table.c.id.in_(version_ids))
         return set(self._connection.execute(select(table.c.id).where(*mine)).scalars())
 
-    def remaining(self, version: Version) -> list[RemainingVersion]:
-        """Return the other versions under the same name, except deleted and failed ones, sorted by number."""
-        table = schema.versions
-        named = (table.c.owner_id == version.owner_id, table.c.name == version.ref.name, schema.CURRENT)
-        others = select(table.c.number, table.c.fingerprint).where(*named, table.c.id != version.id)
-        rows = self._connection.execute(others.order_by(table.c.number)).all()
-        return [RemainingVersion(row.number, row.fingerprint) for row in rows]
+    def numbers(self, owner_id: str, name: str, count: int) -> tuple[list[int], int]:
+        """Return the newest numbers of the owner's versions of this name that are not deleted, at most `count`.
 
-    def numbers(self, owner_id: str, name: str) -> list[int]:
-        """Return the numbers of the owner's versions of this name that are not deleted, sorted."""
-        table = schema.versions
-        mine = (table.c.owner_id == owner_id, table.c.name == name, table.c.phase != Phase.DELETED.value)
-        return list(self._connection.execute(select(table.c.number).where(*mine).order_by(table.c.number)).scalars())
+        They are sorted. The second value is how many versions there are.
+        """
+        table, datastores = schema.versions.c, schema.datastores.c
+        mine = (table.owner_id == owner_id, table.name == name, schema.UNDELETED)
+        newest = select(table.number).where(*mine).order_by(table.number.desc()).limit(count)
+        total = select(datastores.version_count + datastores.failed_count)
+        total = total.where(datastores.owner_id == owner_id, datastores.name == name)
+        return sorted(self._connection.execute(newest).scalars()), self._connection.execute(total).scalar() or 0
 
     def counted(self, owner_id: str) -> int:
         """Return how many of the owner's versions count against the quota."""

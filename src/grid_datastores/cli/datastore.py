@@ -37,6 +37,7 @@ from grid_datastores.domain.text import counted, escape_control, format_size
 if TYPE_CHECKING:
     from grid_datastores.domain.model import Details, FileEntry, Source, Version
 
+_VERSION_COLUMNS = ["NAME", "VERSION", "PHASE", "FILES", "SIZE", "CREATED", "SOURCE"]
 # Fixed widths, so that rows are printed as they arrive. PATH is the last column and may be wider.
 _FILE_COLUMNS = [Column("BYTES", 15, right=True), Column("SHA-256", 12), Column("PATH", 1024)]
 
@@ -208,29 +209,24 @@ def _content_text(version: Version) -> str:
 def _list(output: str) -> None:
     with open_datastores() as datastores:
         versions = datastores.versions()
-    if output == "json":
-        from grid_datastores.wire.datastores import version_out
+        if output == "json":
+            from grid_datastores.wire.datastores import version_out
 
-        print_json([version_out(version, "") for version in versions])
-        return
-    if not versions:
-        click.echo("You have no versions. Create one with: grid datastore create FOLDER --name NAME")
-        return
-    print_table(
-        ["NAME", "VERSION", "PHASE", "FILES", "SIZE", "CREATED", "SOURCE"],
-        [
-            [
-                version.ref.name,
-                str(version.ref.number),
-                version.phase.value,
-                str(version.file_count),
-                format_size(version.size_bytes),
-                f"{version.created_at:%Y-%m-%d}",
-                version.source.location or "-",
-            ]
-            for version in versions
-        ],
-    )
+            print_json_list(version_out(version, "") for version in versions)
+        elif not print_table(_VERSION_COLUMNS, map(_version_row, versions)):
+            click.echo("You have no versions. Create one with: grid datastore create FOLDER --name NAME")
+
+
+def _version_row(version: Version) -> list[str]:
+    return [
+        version.ref.name,
+        str(version.ref.number),
+        version.phase.value,
+        str(version.file_count),
+        format_size(version.size_bytes),
+        f"{version.created_at:%Y-%m-%d}",
+        version.source.location or "-",
+    ]
 
 
 def _print_details(details: Details) -> None:

@@ -50,8 +50,8 @@ def delete(name: str, versions: tuple[int, ...], dry_run: bool, output: str) -> 
 
     With -o json, one version prints an object and several print a list of objects. Each has name, version, deleted
     (true, false, or null if the answer was lost and the result is unknown) and dryRun. A receipt adds id, source,
-    sourceType, fileCount, sizeBytes, deletedAt, kept, quotaBefore and quotaAfter; a refusal adds reason, message and
-    holders.
+    sourceType, fileCount, sizeBytes, deletedAt, kept (the newest of the other versions), keptTotal, quotaBefore and
+    quotaAfter; a refusal adds reason, message and holders.
 
     The command prints after all deletions. Exit codes: 0 all deleted; 1 at least one refused; 2 usage error; 3 all
     deleted, but the result could not be printed (see standard error).
@@ -109,21 +109,27 @@ def _combined(results: Sequence[_Result], dry_run: bool) -> list[_Result]:
     the next, as they would in a deletion.
     """
     deleted = {result.ref.number for result in results if not result.refusal}
-    freed = 0
+    freed, all_freed = 0, sum(_freed(result.receipt) for result in results)
     combined: list[_Result] = []
     for result in results:
         receipt = result.receipt
         if receipt:
             earlier = freed if dry_run else 0
-            freed += receipt.quota_before.used - receipt.quota_after.used
+            freed += _freed(receipt)
+            others = all_freed - (_freed(receipt) if dry_run else freed)
             receipt = replace(
                 receipt,
                 remaining=tuple(version for version in receipt.remaining if version.number not in deleted),
+                remaining_total=receipt.remaining_total - others,
                 quota_before=_reduced(receipt.quota_before, earlier),
                 quota_after=_reduced(receipt.quota_after, earlier),
             )
         combined.append(replace(result, receipt=receipt))
     return combined
+
+
+def _freed(receipt: Receipt | None) -> int:
+    return receipt.quota_before.used - receipt.quota_after.used if receipt else 0
 
 
 def _reduced(quota: Quota, count: int) -> Quota:
@@ -246,9 +252,12 @@ def content_text(receipt: Receipt | Version) -> str:
 
 
 def _kept_text(receipt: Receipt) -> str:
-    if not receipt.remaining:
+    if not receipt.remaining_total:
         return f"no other version of {receipt.ref.name}"
     versions = ", ".join(
         f"{version.number} ({version.fingerprint[:8] or 'not finished'})" for version in receipt.remaining
     )
+    if receipt.remaining_total > len(receipt.remaining):
+        newest = f", among them {versions}" if versions else ""
+        return f"{counted(receipt.remaining_total, 'version')} of {receipt.ref.name}{newest}"
     return f"{'version' if len(receipt.remaining) == 1 else 'versions'} {versions} of {receipt.ref.name}"

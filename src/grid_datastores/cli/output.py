@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from grid_datastores.cli.tables import Column
 
+_MEASURED_ROWS = 1000  # of a table, before its first line is printed: a page of a list
 _FLUSHED_LINES = 100  # lines that are flushed one by one; later lines are buffered
 
 EXIT_UNPRINTED = 3  # exit code: everything was done, but the result could not be printed
@@ -78,15 +79,13 @@ def print_json_list(values: Iterable[object]) -> None:
     _print_lines(_json_array(json.dumps(value, ensure_ascii=in_ascii) for value in values))
 
 
-def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table. Each column is as wide as its widest cell."""
-    cells = printable(rows)
-    print_rows(fitting(headers, cells), cells)
-
-
-def printable(rows: Iterable[Sequence[str]]) -> list[list[str]]:
-    """Return the cells exactly as stdout prints them, so that their width can be measured."""
-    return [[_printable(cell) for cell in row] for row in rows]
+def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> bool:
+    """Print a table, its rows as they arrive, and return whether any did. The first ones decide how wide it is."""
+    rows = iter(rows)
+    first = [[_printable(cell) for cell in row] for row in islice(rows, _MEASURED_ROWS)]
+    if first:
+        print_rows(fitting(headers, first), chain(first, rows))
+    return bool(first)
 
 
 def print_rows(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:

@@ -245,7 +245,10 @@ class RemainingVersion:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The result of a deletion: the deleted version, the remaining versions, the quota. Sizes are in bytes."""
+    """The result of a deletion: the deleted version, the remaining versions, the quota. Sizes are in bytes.
+
+    `remaining` has the newest of the datastore's other versions, sorted, and `remaining_total` is how many there are.
+    """
 
     id: str
     ref: VersionRef
@@ -254,6 +257,7 @@ class Receipt:
     size_bytes: int
     deleted_at: datetime
     remaining: tuple[RemainingVersion, ...]
+    remaining_total: int
     quota_before: Quota
     quota_after: Quota
     may_have_copies: bool = False  # another machine may have a copy that a Run made

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from data_folder import Folder, create
+from listed import listed
 from sqlalchemy import event
 
 from grid_datastores.catalog import Catalog, database
@@ -128,7 +129,7 @@ def test_a_log_that_cannot_be_written_does_not_undo_a_deletion(
         with monkeypatch.context() as patched:
             patched.setattr(LocalLog, "extend", full)
             service.deletion.delete(ana, version_id)
-        assert service.reading.versions(ana) == []
+        assert listed(service, ana) == []
         assert "no space left on device. The next change retries it." in caplog.text
         create(service, ana)
     assert f'{{"deleted":"{version_id}"' in folder.log.read_text()
@@ -146,6 +147,6 @@ def test_a_log_that_was_replaced_does_not_make_a_deletion_fail(
         version_id = create(service, ana)
         shutil.copy(another.log, folder.log)
         assert service.deletion.delete(ana, version_id).id == version_id
-        assert service.reading.versions(ana) == []
+        assert listed(service, ana) == []
         assert "could not be written: The catalog" in caplog.text
     assert "does not belong to the data" in folder.refused()
