@@ -22,7 +22,7 @@ from grid_datastores.service.turns import Turns
 from grid_datastores.storage import Manifest, WithoutAttributes, pack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+    from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from grid_datastores.domain.model import Upload, Version
@@ -275,13 +275,22 @@ def verify_contents(storage: Storage, version_id: str, manifest: Manifest) -> No
     for name, group in groupby(by_position, key=lambda file: file.object):
         files, size = list(group), storage.size(version_id, name)
         _check_positions(files, size)
-        try:
-            deque(verified_files(storage.read(version_id, name), files, 0), maxlen=0)  # opens each object once
-        except Damaged as error:
-            if (path := error.metadata.get("file")) is None:
-                raise
-            message = f"The contents of {path!r} do not match its SHA-256 in the manifest."
-            raise UploadInvalid(message) from error
+        if (path := _differing(storage, version_id, name, files, size)) is not None:
+            raise UploadInvalid(f"The contents of {path!r} do not match its SHA-256 in the manifest.")
+
+
+def _differing(storage: Storage, version_id: str, name: str, files: Sequence[FileEntry], size: int) -> str | None:
+    """Return the path of a file in the object that does not match its SHA-256, or None."""
+    first = files[0]
+    if len(files) == 1 and first.size == size:
+        return None if storage.sha256(version_id, name) == first.sha256 else first.path
+    try:
+        deque(verified_files(storage.read(version_id, name), files, 0), maxlen=0)
+    except Damaged as error:
+        if (path := error.metadata.get("file")) is None:
+            raise
+        return path
+    return None
 
 
 def _check_positions(files: Iterable[FileEntry], size: int) -> None:
