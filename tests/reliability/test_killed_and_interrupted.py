@@ -101,7 +101,7 @@ def test_a_large_file_goes_on_after_the_parts_that_arrived(connected: Machine, t
     connected.grid = own
     sent_again = [int(line) for line in log.read_text().split() if int(line) == SMALL_PART]
     assert len(sent_again) in (0, 1, 2)  # several parts were under way
-    assert (f"{2.1 * (3 - len(sent_again)):.1f} MB already stored" in said) and "already stored, " in said
+    assert f"{2.1 * (3 - len(sent_again)):.1f} MB already stored, " in said
     assert connected.phases() == [(1, "SUCCEEDED")]
 
 
