@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _MIN_POLL_INTERVAL, _MAX_POLL_INTERVAL = 0.02, 1.0  # seconds
 _VERSIONS_PER_PAGE = "1000"
+_POLLS = 8  # a poll comes late by at most this part of the time that has passed
 _STATES = {WorkloadKind.SESSION: workload_wire.SESSION_STATES, WorkloadKind.RUN: workload_wire.RUN_STATES}
 
 
@@ -288,14 +289,14 @@ class HttpDatastores:
             yield from versions
 
     def _wait_until_finished(self, path: str) -> Version:
-        interval = _MIN_POLL_INTERVAL
+        begun = time.monotonic()
         while True:
             with raising_not_understood(self.place_name):
                 version = wire.version_in(cast("wire.Datastore", self._connection.call("GET", path)))
             if not version.phase.unfinished:
                 return require_available(version)
-            time.sleep(interval)
-            interval = min(2 * interval, _MAX_POLL_INTERVAL)
+            waited = time.monotonic() - begun
+            time.sleep(max(_MIN_POLL_INTERVAL, min(waited / _POLLS, _MAX_POLL_INTERVAL)))
 
     def _change_state(self, workload: Workload, state: WorkloadState) -> Workload:
         path = f"{self._workloads_path(workload.kind)}/{workload.id}"

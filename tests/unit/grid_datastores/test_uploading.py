@@ -100,9 +100,9 @@ def test_assembling_again_without_the_parts_leaves_the_object(service: Service, 
     version = service.uploads.begin(ana, "data", FILES)
     done = _sent(service, ana, version, [b"1"])
     storage = service.context.storage
-    storage.assemble(version.id, done.upload_id, 1, "object").commit()
-    storage.discard_parts(version.id, done.upload_id, 1)
-    again = storage.assemble(version.id, done.upload_id, 1, "object")
+    storage.assemble(version.id, done.upload_id, done.ordered_etags, "object").commit()
+    storage.discard_parts(version.id, done.upload_id, done.ordered_etags)
+    again = storage.assemble(version.id, done.upload_id, done.ordered_etags, "object")
     assert again.digests == [""]
     with pytest.raises(NotFound):
         again.commit()
