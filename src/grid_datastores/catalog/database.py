@@ -6,8 +6,7 @@ import logging
 import os
 import sqlite3
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -16,13 +15,9 @@ from sqlalchemy import URL, NullPool, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from grid_datastores.catalog.facts import Facts
-from grid_datastores.catalog.lists import Lists
 from grid_datastores.catalog.log import Log
 from grid_datastores.catalog.migrations import check_migrated, migrate
-from grid_datastores.catalog.owners import Owners
 from grid_datastores.catalog.reserved_space import ReservedSpace
-from grid_datastores.catalog.restoring import Restoring
-from grid_datastores.catalog.sign_ins import SignIns
 from grid_datastores.catalog.users import Users
 from grid_datastores.catalog.versions import Versions
 from grid_datastores.catalog.workloads import Workloads
@@ -37,7 +32,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
+    from grid_datastores.catalog.lists import Lists
     from grid_datastores.catalog.log import LogFile
+    from grid_datastores.catalog.owners import Owners
+    from grid_datastores.catalog.restoring import Restoring
+    from grid_datastores.catalog.sign_ins import SignIns
     from grid_datastores.domain.log import LogEntry
 
 _log = logging.getLogger(__name__)
@@ -46,19 +45,44 @@ _ERASURE_TIMEOUT = 1  # second
 MAX_KEPT_ENTRIES = 256  # of earlier processes; a start with more makes the log durable, so that they can be removed
 
 
-@dataclass(frozen=True, slots=True)
 class Transaction:
-    """One transaction on the catalog: durable, and all or nothing."""
+    """One transaction on the catalog: durable, and all or nothing. What few commands need is loaded on first use."""
 
-    facts: Facts
-    lists: Lists
-    log: Log
-    owners: Owners
-    restoring: Restoring
-    sign_ins: SignIns
-    users: Users
-    versions: Versions
-    workloads: Workloads
+    def __init__(self, connection: Connection, logged: int) -> None:
+        self._connection = connection
+        self.facts = Facts(connection)
+        self.log = Log(connection, logged)
+        self.users = Users(connection, self.log)
+        self.versions = Versions(connection, self.log)
+        self.workloads = Workloads(connection)
+
+    @cached_property
+    def lists(self) -> Lists:
+        """The operations on pages of lists."""
+        from grid_datastores.catalog.lists import Lists
+
+        return Lists(self._connection)
+
+    @cached_property
+    def owners(self) -> Owners:
+        """The operations on owners."""
+        from grid_datastores.catalog.owners import Owners
+
+        return Owners(self._connection, self.log)
+
+    @cached_property
+    def restoring(self) -> Restoring:
+        """The operations of restoring."""
+        from grid_datastores.catalog.restoring import Restoring
+
+        return Restoring(self._connection)
+
+    @cached_property
+    def sign_ins(self) -> SignIns:
+        """The operations on sign-ins."""
+        from grid_datastores.catalog.sign_ins import SignIns
+
+        return SignIns(self._connection)
 
 
 class Catalog:
@@ -75,6 +99,7 @@ class Catalog:
         self._log_has_secret = not self.read_only and _has_log(path)  # another process may have left one
         self._log_file: LogFile | None = None
         self._appended = self._logged = 0  # the numbers of the last entry that the log has, and has durably
+        self._has_unsynced = False  # whether this process has appended entries that may not be durable yet
         self._engine = _read_only_engine(path) if self.read_only else _writable_engine(path)
         if self.read_only:
             with self._catalog_errors():
@@ -123,7 +148,7 @@ class Catalog:
     def _begun(self, *, at_once: bool) -> Iterator[Transaction]:
         timeout = 0 if at_once else Busy.TIMEOUT
         with self._catalog_errors(), self._write_connection(timeout) as connection, connection.begin():
-            yield _transaction(connection, self._logged)
+            yield Transaction(connection, self._logged)
 
     @contextmanager
     def _write_connection(self, timeout: float) -> Iterator[Connection]:
@@ -141,7 +166,7 @@ class Catalog:
     def read(self) -> Iterator[Transaction]:
         """Yield a read-only transaction on a snapshot of the catalog. It never waits for writers."""
         with self._catalog_errors(), self._engine.connect().execution_options(read=True) as connection:
-            yield _transaction(connection, self._logged)
+            yield Transaction(connection, self._logged)
 
     def keep_log(self, log: LogFile) -> None:
         """Append to this log what the catalog has and the log lacks: now, and after each later commit.
@@ -157,14 +182,15 @@ class Catalog:
             return
         self._extend_log()
         if self._appended - first > MAX_KEPT_ENTRIES:
-            self.sync_log()
+            self.sync_log(of_others=True)
 
-    def sync_log(self) -> None:
-        """Make the entries durable that this process has appended to the log. After a failure, a later call retries it.
+    def sync_log(self, *, of_others: bool = False) -> None:
+        """Make the entries durable that this process has appended to the log, or also those of killed processes.
 
-        This is not done before a change is acknowledged: the catalog has the entries durably until then.
+        After a failure, a later call retries it. This is not done before a change is acknowledged: the catalog has the
+        entries durably until then.
         """
-        if self._log_file is None or self._logged == self._appended:
+        if self._log_file is None or self._logged == self._appended or not (self._has_unsynced or of_others):
             return
         appended = self._appended
         try:
@@ -173,6 +199,7 @@ class Catalog:
             _warn_once(os_reason(error))
         else:
             self._logged = appended
+            self._has_unsynced = self._appended > appended
 
     def _log_change(self, added: Sequence[LogEntry]) -> None:
         """Append the entries of a change to the log. It is committed, so that it counts even if this fails."""
@@ -195,11 +222,13 @@ class Catalog:
 
     def _entries_after(self, added: Sequence[LogEntry], last: LogEntry | None) -> Sequence[LogEntry]:
         if added and added[0].follows(last):
+            self._has_unsynced = True
             return added
         with self.read() as tx:
             entries = continuation(last, tx.log.since(last.sequence if last else 0))
         if entries is None:
             raise CatalogFailed(f"The catalog {self._path} and the log of the data differ: one was replaced.")
+        self._has_unsynced = self._has_unsynced or bool(entries)
         return entries
 
     def erase_secrets(self) -> None:
@@ -245,21 +274,6 @@ class Catalog:
                     f"The catalog {path} is damaged: {cause}. Restore it from a backup.", public=CatalogFailed.public
                 ) from error
             raise CatalogFailed(f"The catalog {path} cannot be used: {cause.strip()}.") from error
-
-
-def _transaction(connection: Connection, logged: int) -> Transaction:
-    log = Log(connection, logged)
-    return Transaction(
-        Facts(connection),
-        Lists(connection),
-        log,
-        Owners(connection, log),
-        Restoring(connection),
-        SignIns(connection),
-        Users(connection, log),
-        Versions(connection, log),
-        Workloads(connection),
-    )
 
 
 @lru_cache(maxsize=100)
