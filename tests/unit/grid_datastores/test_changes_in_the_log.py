@@ -66,6 +66,38 @@ def test_entries_are_kept_only_until_they_are_durable_in_the_log(
             assert len(tx.log.since(0)) == 2
 
 
+def test_a_command_that_changes_nothing_does_not_wait_for_the_disk(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(folder.open()) as service:
+        create(service, service.accounts.local("ana"))
+    order: list[str] = []
+    _note(monkeypatch, LocalLog, "sync", order)
+    with closing(folder.open()) as service:
+        service.tidy()
+        service.reading.versions(service.accounts.local("ana"))
+    assert order == []
+    with closing(folder.open()) as service:
+        create(service, service.accounts.local("ana"))
+    assert order == ["sync"]
+
+
+def test_before_a_killed_process_s_removal_goes_on_the_deletion_is_durable(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = folder.open()
+    ana = service.accounts.local("ana")
+    service.deletion.delete(ana, create(service, ana))
+    monkeypatch.setattr(service.context.catalog, "sync_log", lambda: None)  # it is killed here
+    service.close()
+    order: list[str] = []
+    _note(monkeypatch, LocalLog, "sync", order)
+    _note(monkeypatch, LocalStorage, "erase", order)
+    with closing(folder.open()) as service:
+        service.tidy()
+    assert order == ["sync", "erase"]
+
+
 def _note(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, order: list[str]) -> None:
     real = getattr(owner, name)
 
