@@ -66,6 +66,19 @@ main()
     assert loaded & unwanted == set()
 
 
+def test_a_command_ends_without_a_last_collection(tmp_path: Path) -> None:
+    """Nothing of its modules is collected: the process ends."""
+    code = """
+import atexit, gc
+from grid_datastores.entry import main
+atexit.register(lambda: print(len(gc.get_objects())))
+main()
+"""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert int(done.stdout.splitlines()[-1]) < 1000, done.stderr
+
+
 def test_a_list_asks_the_catalog_for_little_more_than_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRID_DIR", str(tmp_path))
     statements: list[str] = []
