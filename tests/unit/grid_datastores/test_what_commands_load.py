@@ -24,12 +24,8 @@ FETCHING = {"httpx", "obstore"}
 PROGRESS = {"rich", "pygments", "wcwidth"}
 VALUES = {"dataclasses", "json", "pathlib", "urllib", "grid_datastores.domain.model"}
 UNUSED = {
-    *(
-        f"grid_datastores.service.{name}"
-        for name in ("copies", "deletion", "finishing", "listing", "uploads", "workloads")
-    ),
-    *(f"grid_datastores.catalog.{name}" for name in ("lists", "owners", "restoring", "sign_ins")),
-    "grid_datastores.domain.lists",
+    *(f"grid_datastores.service.{name}" for name in ("copies", "deletion", "finishing", "uploads", "workloads")),
+    *(f"grid_datastores.catalog.{name}" for name in ("owners", "removals", "restoring", "sign_ins")),
     "grid_datastores.sources",
 }
 SOURCES = Path(grid_datastores.__file__).parent

@@ -324,7 +324,7 @@ def test_these_commands_print_json() -> None:
     with_json = {path for path, command in commands(cli) if any("-o" in option.opts for option in command.params)}
     changing = {"datastore create", "datastore delete", "user add", "user key", "user remove"}
     showing = {"datastore", "datastore list", "datastore show", "datastore files", "session", "session list"}
-    assert with_json == changing | showing | {"status", "user list", "user sign-ins"}
+    assert with_json == changing | showing | {"status", "user list", "user sign-ins", "admin check"}
     reading = {path for path, command in commands(cli) if (command.help or "").startswith(("List ", "Show "))}
     assert reading - with_json == set()
 
