@@ -203,8 +203,9 @@ def test_two_servers_on_one_folder_show_the_same_and_take_the_same_keys(machine:
     with server(machine.home) as (first, one), server(machine.home) as (second, other):
         ana = first.accounts.sign_in("ana", key)
         assert second.accounts.sign_in("ana", key) == ana
-        path, _, query = one.signer(ana.id).sign("/v1/downloads/x", {}, first.now()).partition("?")
-        assert other.signer(ana.id).sign("/v1/downloads/x", {}, first.now()) == f"{path}?{query}"
+        now = first.now()
+        signed = [each.signer(ana.id).sign("/v1/downloads/x", {}, now) for each in (one, other)]
+        assert signed[0] == signed[1]
         (birds,) = _all_versions(first)
         first.deletion.delete(first.accounts.get(birds.owner_id), birds.id)
         with pytest.raises(AlreadyDeleted):
