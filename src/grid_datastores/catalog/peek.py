@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_ERRORS = (sqlite3.Error, UnicodeDecodeError)  # the latter if a message quotes a schema that is no text any more
+
+
 class Unreadable(Exception):
     """SQLite cannot read the file. `Catalog` reports why."""
 
@@ -56,7 +59,7 @@ def corruption(path: Path) -> str:
     try:
         with closing(connect_read_only(path)) as connection:
             found = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
-    except sqlite3.Error as error:
+    except _ERRORS as error:
         raise Unreadable from error
     return "" if found == "ok" else found
 
@@ -66,7 +69,7 @@ def _rows(path: Path, query: str, *values: object) -> list[tuple[object, ...]]:
     try:
         with closing(connect_read_only(path)) as connection:
             return connection.execute(query, values).fetchall()
-    except sqlite3.Error as error:
+    except _ERRORS as error:
         if "no such " in str(error):
             return []
         raise Unreadable from error

@@ -42,8 +42,8 @@ class Datastores(Protocol):
     def deleted(self, version_ids: Collection[str]) -> Collection[str]:
         """Return the ids of the versions that are deleted or not the user's. Raises a `Refusal` on some servers."""
 
-    def versions(self) -> Sequence[Version]:
-        """Return the versions that are not deleted, sorted by name and number."""
+    def versions(self, name: str = "") -> Iterator[Version]:
+        """Yield the versions of this name, or all, that are not deleted, sorted by name and number, page by page."""
 
     def quota(self) -> Quota:
         """Return how many versions the user has, and the maximum."""

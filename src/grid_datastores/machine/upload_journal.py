@@ -66,6 +66,12 @@ class Journal:
         ]
         _append(self.path, {"object": name, "files": rows})
 
+    def check(self) -> None:
+        """Raise `ValueError` if a stored file is none of the upload's files."""
+        paths = {path for path, _size, _changed in self.files}
+        if not all(entry.path in paths for entries in self.objects.values() for entry in entries):
+            raise ValueError(self.path)
+
     def renumber(self, ref: VersionRef) -> None:
         """Record the number, if another version took the planned one. Without it, the version is found by its id."""
         if ref != self.ref:
@@ -212,6 +218,7 @@ def _read(path: Path, lock_descriptor: int) -> Journal | None:
                 )
                 for file, size, digest, offset, executable, modified in map(_with_attributes, row["files"])
             ]
+        journal.check()
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return journal

@@ -104,4 +104,5 @@ class Checking:
         unowned = self.unowned()
         for version_id in unowned:
             self._context.storage.erase(version_id)
+        self._context.storage.sync_erased()
         return len(unowned)

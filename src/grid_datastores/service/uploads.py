@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from grid_datastores.catalog import Transaction
     from grid_datastores.domain.model import Upload, User, VersionRef
-    from grid_datastores.storage import Assembled, FileToPack, ObjectSink, Writer
+    from grid_datastores.storage import Assembled, FileToPack, ObjectSink, PartWriter
 
 URL_LIFETIME = timedelta(hours=24)
 
@@ -50,6 +50,23 @@ class CompletedObject:
     key: str
     upload_id: str
     etags: Mapping[int, str]
+
+    @property
+    def ordered_etags(self) -> list[str]:
+        """The ETags by part number, without quotation marks."""
+        return [etag.strip('"') for _number, etag in sorted(self.etags.items())]
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedPart(NotifyingWriter):
+    """A part that arrives."""
+
+    target: PartWriter
+
+    @property
+    def etag(self) -> str:
+        """The ETag of what has arrived."""
+        return self.target.etag
 
 
 class Uploads:
@@ -202,7 +219,7 @@ class Uploads:
             abandoned = self._mark_abandoned(user, version_id, erase_first=True)
         if abandoned:
             with suppress(Busy, CatalogFailed, NoSpace):  # it stays queued for the removal
-                remove(abandoned, self._context)
+                remove([abandoned], self._context)
 
     def _mark_abandoned(self, user: User, version_id: str, *, erase_first: bool = False) -> Version | None:
         """Mark an unfinished version as deleted and return it, or return None if it is finished.
@@ -245,9 +262,10 @@ class Uploads:
         return version.owner_id if version else ""
 
     @contextmanager
-    def part(self, upload_id: str, number: int) -> Iterator[Writer]:
+    def part(self, upload_id: str, number: int, size: int | None = None) -> Iterator[ReceivedPart]:
         """Yield a writer for one part, which counts when the context ends. Raises `NotFound` and `Immutable`.
 
+        A client that announces the size, in bytes, has to send exactly as many.
         Enforces version-immutable.
         """
         with self._context.catalog.read() as tx:
@@ -260,8 +278,8 @@ class Uploads:
             pass
         activity = Activity(self._context, version.id)
         storage, open_for = self._context.storage, partial(self._open, owner, version.id)
-        with storage.new_part(version.id, upload_id, number, open_for) as target:
-            yield NotifyingWriter(target, activity.record)
+        with storage.new_part(version.id, upload, number, size, open_for) as target:
+            yield ReceivedPart(target, activity.record)
 
     def complete_objects(self, user: User, version_id: str, objects: Sequence[CompletedObject]) -> None:
         """Assemble these objects from their parts and check the parts' ETags. Raises `UploadInvalid`.
@@ -286,7 +304,7 @@ class Uploads:
             for whole in assembled.values():
                 whole.discard()
         for item in objects:
-            self._context.storage.discard_parts(version_id, item.upload_id, uploads[item.upload_id].parts)
+            self._context.storage.discard_parts(version_id, item.upload_id, item.ordered_etags)
 
     def _publish_objects(self, user: User, version_id: str, assembled: Mapping[str, Assembled]) -> None:
         with self._open(user, version_id) as tx:
@@ -305,9 +323,10 @@ class Uploads:
         """Return the object by its upload's id, or {} if a concurrent request has completed the same upload."""
         if sorted(item.etags) != list(range(1, upload.parts + 1)):
             raise UploadInvalid(f"{upload.key!r} has {upload.parts} parts, but {len(item.etags)} were completed.")
-        whole = self._context.storage.assemble(upload.version_id, upload.id, upload.parts, object_name(upload))
-        for number, digest in enumerate(whole.digests, 1):
-            if digest != item.etags[number].strip('"'):
+        etags = item.ordered_etags
+        whole = self._context.storage.assemble(upload.version_id, upload.id, etags, object_name(upload))
+        for number, (digest, etag) in enumerate(zip(whole.digests, etags, strict=True), 1):
+            if not digest or digest != etag:
                 whole.discard()
                 if self._completed(upload):
                     return {}

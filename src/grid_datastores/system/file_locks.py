@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import struct
 from contextlib import contextmanager
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
@@ -82,22 +83,36 @@ def _wait(descriptor: int, operation: int, seconds: float) -> None:
         pause = min(2 * pause, _MAX_PAUSE)
 
 
+def try_range_lock(descriptor: int, start: int, size: int) -> bool:
+    """Lock `size` bytes of a file that is open for writing, from `start`, until it is closed.
+
+    Return False if another open file has locked some of them, or if the system has no such locks.
+    """
+    lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, start, size, 0)
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, lock)
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
+def is_same_file(path: Path, descriptor: int) -> bool:
+    """Return whether the path still names the open file."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
 @contextmanager
 def _lock(path: Path, operation: int) -> Iterator[None]:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, operation)
-            if not _is_same_file(path, descriptor):
+            if not is_same_file(path, descriptor):
                 continue  # the last holder removed this file, so other processes lock a new one
             yield
             return
         finally:
             os.close(descriptor)
-
-
-def _is_same_file(path: Path, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False

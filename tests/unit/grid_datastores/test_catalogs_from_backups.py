@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from data_folder import FILES, Folder, OneFile, create
+from listed import listed
 
 from grid_datastores.catalog import Catalog
 from grid_datastores.domain.errors import CatalogFailed, NotSignedIn
@@ -71,7 +72,7 @@ def test_a_repaired_catalog_has_all_versions_deletions_and_numbers(folder: Folde
         assert _known(service) == before
         ana = service.accounts.local("ana")
         assert service.uploads.begin(ana, "birds", FILES).ref.number == 5
-        deleted = [each for each in service.reading.versions(ana, with_deleted=True) if each.phase is Phase.DELETED]
+        deleted = [each for each in listed(service, ana, deleted=True) if each.phase is Phase.DELETED]
         assert [(each.ref.number, each.deleted_by) for each in deleted] == [(1, "ana"), (4, "ana")]
         service.erase_deleted()
     assert repair_catalog(folder.settings) is None
@@ -94,7 +95,7 @@ def test_keys_and_sessions_are_those_of_the_backup(folder: Folder, old: Path) ->
 
 def _known(service: Service) -> list[tuple[object, ...]]:
     users = service.accounts.all()
-    versions = [(user, each) for user in users for each in service.reading.versions(user, with_deleted=True)]
+    versions = [(user, each) for user in users for each in listed(service, user, deleted=True)]
     return [
         (user, each.id, each.ref, each.source, each.phase, each.fingerprint, each.size_bytes, each.deleted_at)
         for user, each in versions
@@ -110,7 +111,7 @@ def test_an_upload_that_was_not_finished_can_go_on_after_the_repair(folder: Fold
     folder.put_back(copy)
     repair_catalog(folder.settings)
     with closing(folder.open()) as service:
-        assert [each.phase for each in service.reading.versions(ana)] == [Phase.UPLOADING, Phase.FAILED]
+        assert [each.phase for each in listed(service, ana)] == [Phase.UPLOADING, Phase.FAILED]
         _finish(service, ana, begun)
 
 

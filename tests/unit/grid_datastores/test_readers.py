@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from listed import listed
 from manual_clock import Clock
 
 from grid_datastores.domain.errors import AlreadyDeleted
@@ -59,7 +60,7 @@ def test_a_download_without_a_server_ends_when_its_version_is_deleted(
     datastores = EmbeddedDatastores(service, ana, tmp_path, RunLocks(tmp_path / "runs"))
 
     def delete_meanwhile(_count: int) -> None:
-        if service.reading.versions(ana):
+        if listed(service, ana):
             datastores.delete(version.ref)
             datastores.erase_deleted()
 
