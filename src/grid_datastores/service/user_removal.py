@@ -49,7 +49,7 @@ class UserRemoval:
         the embedded commands, or is the only one.
         """
         versions = self._versions(name) if delete_versions else []
-        with self._context.catalog.write(frees_space=True) as tx:
+        with self._context.catalog.write(frees_space=True, alone=True) as tx:
             now = self._context.clock()
             user = find_user(tx, name)
             _check_removable(tx, user)
