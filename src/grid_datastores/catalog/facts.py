@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, update
 
 from grid_datastores.catalog import schema
 
@@ -25,8 +25,10 @@ class Facts:
 
     def get(self, name: str) -> str | None:
         """Return the value of this name, or None."""
-        table = schema.settings
-        return self._connection.execute(select(table.c.value).where(table.c.key == name)).scalar_one_or_none()
+        value: str | None = self._connection.exec_driver_sql(
+            "SELECT value FROM settings WHERE key = ?", (name,)
+        ).scalar_one_or_none()
+        return value
 
     def put(self, name: str, value: str) -> None:
         """Store the value under the name, replacing any other."""
