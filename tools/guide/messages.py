@@ -210,7 +210,7 @@ _OF_VALUES: tuple[Callable[[_Home], object], ...] = (
     lambda _: NotFound.version(_SECOND, [], 0),
     lambda _: NotFound.id("datastore", "b1946ac9"),
     lambda _: InUse.of(_SECOND, _holders()[:1]),
-    lambda _: InUse.of(_SECOND, [*_holders(), replace(_holders()[1], id="3", name="train-again")]),
+    lambda _: InUse.of(_SECOND, [*_holders(), _holders()[1]._replace(id="3", name="train-again")]),
     lambda _: QuotaReached.of(Quota(50, 50), [VersionRef("birds", 1), VersionRef(_NAME, 1)]),
     lambda _: QuotaReached.of(Quota(50, 50), []),
     lambda _: no_such_operation("GET", "/v1/core/datasets"),

@@ -6,8 +6,7 @@ import logging
 import os
 import sqlite3
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from time import monotonic
 from traceback import walk_tb
 from typing import TYPE_CHECKING
@@ -17,14 +16,9 @@ from sqlalchemy.exc import DatabaseError, NoResultFound, OperationalError
 
 from grid_datastores.catalog.commits import Commits
 from grid_datastores.catalog.facts import Facts
-from grid_datastores.catalog.lists import Lists
 from grid_datastores.catalog.log import Log
 from grid_datastores.catalog.migrations import check_migrated, migrate
-from grid_datastores.catalog.owners import Owners
-from grid_datastores.catalog.removals import Removals
 from grid_datastores.catalog.reserved_space import ReservedSpace
-from grid_datastores.catalog.restoring import Restoring
-from grid_datastores.catalog.sign_ins import SignIns
 from grid_datastores.catalog.users import Users
 from grid_datastores.catalog.versions import Versions
 from grid_datastores.catalog.workloads import Workloads
@@ -39,7 +33,12 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
+    from grid_datastores.catalog.lists import Lists
     from grid_datastores.catalog.log import LogFile
+    from grid_datastores.catalog.owners import Owners
+    from grid_datastores.catalog.removals import Removals
+    from grid_datastores.catalog.restoring import Restoring
+    from grid_datastores.catalog.sign_ins import SignIns
     from grid_datastores.domain.log import LogEntry
 
 _log = logging.getLogger(__name__)
@@ -48,20 +47,51 @@ _ERASURE_TIMEOUT = 1  # second
 MAX_KEPT_ENTRIES = 256  # of earlier processes; a start with more makes the log durable, so that they can be removed
 
 
-@dataclass(frozen=True, slots=True)
 class Transaction:
-    """One transaction on the catalog: durable, and all or nothing."""
+    """One transaction on the catalog: durable, and all or nothing. What few commands need is loaded on first use."""
 
-    facts: Facts
-    lists: Lists
-    log: Log
-    owners: Owners
-    removals: Removals
-    restoring: Restoring
-    sign_ins: SignIns
-    users: Users
-    versions: Versions
-    workloads: Workloads
+    def __init__(self, connection: Connection, logged: int) -> None:
+        self._connection = connection
+        self.facts = Facts(connection)
+        self.log = Log(connection, logged)
+        self.users = Users(connection, self.log)
+        self.versions = Versions(connection, self.log)
+        self.workloads = Workloads(connection)
+
+    @cached_property
+    def lists(self) -> Lists:
+        """The operations on pages of lists."""
+        from grid_datastores.catalog.lists import Lists
+
+        return Lists(self._connection)
+
+    @cached_property
+    def owners(self) -> Owners:
+        """The operations on owners."""
+        from grid_datastores.catalog.owners import Owners
+
+        return Owners(self._connection, self.log)
+
+    @cached_property
+    def removals(self) -> Removals:
+        """The operations on queued removals."""
+        from grid_datastores.catalog.removals import Removals
+
+        return Removals(self._connection)
+
+    @cached_property
+    def restoring(self) -> Restoring:
+        """The operations of restoring."""
+        from grid_datastores.catalog.restoring import Restoring
+
+        return Restoring(self._connection)
+
+    @cached_property
+    def sign_ins(self) -> SignIns:
+        """The operations on sign-ins."""
+        from grid_datastores.catalog.sign_ins import SignIns
+
+        return SignIns(self._connection)
 
 
 class Catalog:
@@ -77,6 +107,7 @@ class Catalog:
         self._log_has_secret = not self.read_only and _has_log(path)  # another process may have left one
         self._log_file: LogFile | None = None
         self._appended = self._logged = 0  # the numbers of the last entry that the log has, and has durably
+        self._has_unsynced = False  # whether this process has appended entries that may not be durable yet
         self._engine = _read_only_engine(path) if self.read_only else _writable_engine(path)
         if self.read_only:
             with self._catalog_errors():
@@ -112,7 +143,7 @@ class Catalog:
         timeout = 0 if at_once else Busy.TIMEOUT
         try:
             with self._catalog_errors(), self._commits.turn(timeout, alone=alone or at_once) as commit:
-                transaction = _transaction(commit.connection, self._logged)
+                transaction = Transaction(commit.connection, self._logged)
                 yield transaction
                 commit.added += transaction.log.added
         except Busy:
@@ -129,7 +160,7 @@ class Catalog:
     def read(self) -> Iterator[Transaction]:
         """Yield a read-only transaction on a snapshot of the catalog. It never waits for writers."""
         with self._catalog_errors(), self._engine.connect().execution_options(read=True) as connection:
-            yield _transaction(connection, self._logged)
+            yield Transaction(connection, self._logged)
 
     def keep_log(self, log: LogFile) -> None:
         """Append to this log what the catalog has and the log lacks: now, and after each later commit.
@@ -145,14 +176,15 @@ class Catalog:
             return
         self._extend_log()
         if self._appended - first > MAX_KEPT_ENTRIES:
-            self.sync_log()
+            self.sync_log(of_others=True)
 
-    def sync_log(self) -> None:
-        """Make the entries durable that this process has appended to the log. After a failure, a later call retries it.
+    def sync_log(self, *, of_others: bool = False) -> None:
+        """Make the entries durable that this process has appended to the log, or also those of killed processes.
 
-        This is not done before a change is acknowledged: the catalog has the entries durably until then.
+        After a failure, a later call retries it. This is not done before a change is acknowledged: the catalog has the
+        entries durably until then.
         """
-        if self._log_file is None or self._logged == self._appended:
+        if self._log_file is None or self._logged == self._appended or not (self._has_unsynced or of_others):
             return
         appended = self._appended
         try:
@@ -161,6 +193,7 @@ class Catalog:
             _warn_once(os_reason(error))
         else:
             self._logged = appended
+            self._has_unsynced = self._appended > appended
 
     def complete_log(self) -> None:
         """Append to the log all that it lacks: a thread that has just committed may be about to do so."""
@@ -187,11 +220,13 @@ class Catalog:
 
     def _entries_after(self, added: Sequence[LogEntry], last: LogEntry | None) -> Sequence[LogEntry]:
         if added and added[0].follows(last):
+            self._has_unsynced = True
             return added
         with self.read() as tx:
             entries = continuation(last, tx.log.since(last.sequence if last else 0))
         if entries is None:
             raise CatalogFailed(f"The catalog {self._path} and the log of the data differ: one was replaced.")
+        self._has_unsynced = self._has_unsynced or bool(entries)
         return entries
 
     def erase_secrets(self) -> None:
@@ -251,22 +286,6 @@ def _comes_from_a_query(error: Exception) -> bool:
     """Return whether a query found no row where there has to be one, or a value that the catalog never writes."""
     modules = [str(frame.f_globals["__name__"]) for frame, _line in walk_tb(error.__traceback__)]
     return any(module.startswith(f"{__package__}.") and module != __name__ for module in modules)
-
-
-def _transaction(connection: Connection, logged: int) -> Transaction:
-    log = Log(connection, logged)
-    return Transaction(
-        Facts(connection),
-        Lists(connection),
-        log,
-        Owners(connection, log),
-        Removals(connection),
-        Restoring(connection),
-        SignIns(connection),
-        Users(connection, log),
-        Versions(connection, log),
-        Workloads(connection),
-    )
 
 
 @lru_cache(maxsize=100)

@@ -217,6 +217,10 @@ class Versions:
         self._connection.exec_driver_sql(queue, (version_id, stored_time(at)))
         self._connection.exec_driver_sql("DELETE FROM uploads WHERE version_id = ?", (version_id,))
 
+    def has_queued_removals(self) -> bool:
+        """Return whether there are versions whose bytes must still be erased."""
+        return bool(self._connection.exec_driver_sql("SELECT EXISTS (SELECT 1 FROM removals)").scalar())
+
     def queued_removals(self) -> list[Version]:
         """Return the versions whose bytes must still be erased, oldest first."""
         table, queue = schema.versions, schema.removals

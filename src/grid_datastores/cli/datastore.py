@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -104,6 +103,8 @@ def create(source: str, name: str | None, no_copy: bool, output: str) -> None:
 
 def _name_from_path(source: str) -> str:
     """Return the name made from the typed path. Links are followed only if it ends in '.' or '..'."""
+    from pathlib import Path
+
     from grid_datastores.domain.naming import name_from_folder, name_from_source
 
     typed = source.rstrip("/").rsplit("/", 1)[-1] not in ("", ".", "..")
@@ -112,6 +113,8 @@ def _name_from_path(source: str) -> str:
 
 
 def _upload(source: str, name: str) -> Version:
+    from pathlib import Path
+
     from grid_datastores.domain.rules import check_source_location
     from grid_datastores.gateway.credentials import credentials_file
     from grid_datastores.machine import uploads
@@ -190,6 +193,8 @@ def _file_out(file: FileEntry) -> dict[str, object]:
 )
 def download(name: str, version: int, destination: str | None) -> None:
     """Download a version's files into a new folder, and verify their checksums."""
+    from pathlib import Path
+
     from grid_datastores.machine import uploads
     from grid_datastores.settings import read_settings
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
     from grid_datastores.gateway.protocol import Datastores
 
 
-@dataclass(frozen=True, slots=True)
-class _Result:
+class _Result(NamedTuple):
     """The result for one version: a refusal or a receipt. Some servers delete without giving a receipt."""
 
     ref: VersionRef
@@ -108,6 +106,8 @@ def _combined(results: Sequence[_Result], dry_run: bool) -> list[_Result]:
     No receipt lists a version as kept that another one deletes. In a dry run the quotas decrease from one receipt to
     the next, as they would in a deletion.
     """
+    from dataclasses import replace
+
     deleted = {result.ref.number for result in results if not result.refusal}
     freed, all_freed = 0, sum(_freed(result.receipt) for result in results)
     combined: list[_Result] = []
@@ -124,7 +124,7 @@ def _combined(results: Sequence[_Result], dry_run: bool) -> list[_Result]:
                 quota_before=_reduced(receipt.quota_before, earlier),
                 quota_after=_reduced(receipt.quota_after, earlier),
             )
-        combined.append(replace(result, receipt=receipt))
+        combined.append(result._replace(receipt=receipt))
     return combined
 
 
@@ -133,7 +133,7 @@ def _freed(receipt: Receipt | None) -> int:
 
 
 def _reduced(quota: Quota, count: int) -> Quota:
-    return replace(quota, used=quota.used - count)
+    return quota._replace(used=quota.used - count)
 
 
 def _report(datastores: Datastores, results: Sequence[_Result], dry_run: bool, output: str, *, single: bool) -> int:

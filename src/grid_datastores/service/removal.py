@@ -39,7 +39,7 @@ def run_removals(context: Context) -> bool:
         queued = tx.versions.queued_removals()
     if queued:
         context.catalog.complete_log()
-    context.catalog.sync_log()
+    context.catalog.sync_log(of_others=True)
     batches = [queued[start : start + _BATCH] for start in range(0, len(queued), _BATCH)]
     removed = [remove(batch, context) for batch in batches]
     return not all(removed)

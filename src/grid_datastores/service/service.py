@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from grid_datastores.catalog import Catalog
 from grid_datastores.domain.errors import CatalogFailed
 from grid_datastores.domain.model import Phase
-from grid_datastores.service.accounts import Accounts
 from grid_datastores.service.catalog_check import check_catalog
 from grid_datastores.service.context import Context, utc_now
-from grid_datastores.service.copies import Copies
-from grid_datastores.service.deletion import Deletion
-from grid_datastores.service.finishing import Finishing
 from grid_datastores.service.leases import Leases
-from grid_datastores.service.listing import Listing
-from grid_datastores.service.reading import Reading
 from grid_datastores.service.removal import run_removals
-from grid_datastores.service.uploads import Uploads
-from grid_datastores.service.user_removal import UserRemoval
-from grid_datastores.service.workloads import Workloads
 from grid_datastores.storage import LocalStorage
 from grid_datastores.system.clock import boot_id, running_time
 from grid_datastores.system.files import make_private
@@ -30,24 +21,89 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from grid_datastores.domain.model import Workload
+    from grid_datastores.service.accounts import Accounts
+    from grid_datastores.service.copies import Copies
+    from grid_datastores.service.deletion import Deletion
+    from grid_datastores.service.finishing import Finishing
+    from grid_datastores.service.listing import Listing
+    from grid_datastores.service.reading import Reading
+    from grid_datastores.service.uploads import Uploads
+    from grid_datastores.service.user_removal import UserRemoval
+    from grid_datastores.service.workloads import Workloads
     from grid_datastores.settings import Settings
     from grid_datastores.storage import Storage
 
 
-@dataclass(frozen=True, slots=True)
 class Service:
-    """The use cases, by subject."""
+    """The use cases, by subject. Each subject is loaded on its first use: a command needs few of them."""
 
-    context: Context
-    accounts: Accounts
-    user_removal: UserRemoval
-    uploads: Uploads
-    finishing: Finishing
-    reading: Reading
-    listing: Listing
-    deletion: Deletion
-    workloads: Workloads
-    copies: Copies
+    context: Context  # what they share
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """Users, their API keys and tokens."""
+        from grid_datastores.service.accounts import Accounts
+
+        return Accounts(self.context)
+
+    @cached_property
+    def user_removal(self) -> UserRemoval:
+        """The removal of users."""
+        from grid_datastores.service.user_removal import UserRemoval
+
+        return UserRemoval(self.context)
+
+    @cached_property
+    def uploads(self) -> Uploads:
+        """New versions and their data."""
+        from grid_datastores.service.uploads import Uploads
+
+        return Uploads(self.context, self.finishing)
+
+    @cached_property
+    def finishing(self) -> Finishing:
+        """The work in the background. A server makes it before its threads start, because they take turns in it."""
+        from grid_datastores.service.finishing import Finishing
+
+        return Finishing(self.context)
+
+    @cached_property
+    def reading(self) -> Reading:
+        """Versions, their contents and their history."""
+        from grid_datastores.service.reading import Reading
+
+        return Reading(self.context)
+
+    @cached_property
+    def listing(self) -> Listing:
+        """Pages of lists."""
+        from grid_datastores.service.listing import Listing
+
+        return Listing(self.context)
+
+    @cached_property
+    def deletion(self) -> Deletion:
+        """The deletion of versions."""
+        from grid_datastores.service.deletion import Deletion
+
+        return Deletion(self.context)
+
+    @cached_property
+    def workloads(self) -> Workloads:
+        """Sessions and Runs."""
+        from grid_datastores.service.workloads import Workloads
+
+        return Workloads(self.context)
+
+    @cached_property
+    def copies(self) -> Copies:
+        """What other places may still have of deleted versions."""
+        from grid_datastores.service.copies import Copies
+
+        return Copies(self.context)
 
     @property
     def read_only(self) -> bool:
@@ -80,9 +136,12 @@ class Service:
     def end_expired(self, is_alive: Callable[[Workload], bool]) -> None:
         """Do what `tidy` does, except for the bytes of deleted versions."""
         self.context.leases.keep_time()
-        self.workloads.end_expired_runs(is_alive)
-        self.finishing.expire()
-        self.accounts.forget_expired_sign_ins()
+        with self.context.catalog.read() as tx:
+            can_expire = tx.facts.anything_can_expire()
+        if can_expire:
+            self.workloads.end_expired_runs(is_alive)
+            self.finishing.expire()
+            self.accounts.forget_expired_sign_ins()
         self.context.catalog.erase_secrets()
 
     def erase_deleted(self) -> bool:
@@ -91,7 +150,12 @@ class Service:
         Before, the deletions become durable in the log: a catalog from a backup must not list a version without bytes.
         Returns whether the removal of a version is not finished and should be retried soon.
         """
-        return run_removals(self.context)
+        with self.context.catalog.read() as tx:
+            has_queued = tx.versions.has_queued_removals()
+        if has_queued:
+            return run_removals(self.context)
+        self.context.catalog.sync_log()
+        return False
 
     def end_readers_of_deleted(self) -> None:
         """End this process's transfers of versions that any process has deleted."""
@@ -144,19 +208,7 @@ def open_service(
         on_damage=on_damage,
         wake_removal=wake_removal,
     )
-    finishing = Finishing(context)
-    return Service(
-        context,
-        Accounts(context),
-        UserRemoval(context),
-        Uploads(context, finishing),
-        finishing,
-        Reading(context),
-        Listing(context),
-        Deletion(context),
-        Workloads(context),
-        Copies(context),
-    )
+    return Service(context)
 
 
 def _open_catalog(settings: Settings, storage: Storage, *, read_only: bool) -> Catalog:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from grid_datastores.catalog import Transaction
-    from grid_datastores.domain.model import Upload, User, Version, VersionRef
+    from grid_datastores.domain.model import Upload, User, VersionRef
     from grid_datastores.storage import Assembled, FileToPack, ObjectSink, PartWriter
 
 URL_LIFETIME = timedelta(hours=24)

@@ -105,6 +105,38 @@ def test_the_removal_of_many_versions_waits_for_the_disk_as_often_as_that_of_one
             assert [one.kind for one in history].count(EventKind.BYTES_GONE) == 1
 
 
+def test_a_command_that_changes_nothing_does_not_wait_for_the_disk(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(folder.open()) as service:
+        create(service, service.accounts.local("ana"))
+    order: list[str] = []
+    _note(monkeypatch, LocalLog, "sync", order)
+    with closing(folder.open()) as service:
+        service.tidy()
+        listed(service, service.accounts.local("ana"))
+    assert order == []
+    with closing(folder.open()) as service:
+        create(service, service.accounts.local("ana"))
+    assert order == ["sync"]
+
+
+def test_before_a_killed_process_s_removal_goes_on_the_deletion_is_durable(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = folder.open()
+    ana = service.accounts.local("ana")
+    service.deletion.delete(ana, create(service, ana))
+    monkeypatch.setattr(service.context.catalog, "sync_log", lambda: None)  # it is killed here
+    service.close()
+    order: list[str] = []
+    _note(monkeypatch, LocalLog, "sync", order)
+    _note(monkeypatch, LocalStorage, "erase", order)
+    with closing(folder.open()) as service:
+        service.tidy()
+    assert order == ["sync", "erase"]
+
+
 def _note(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, order: list[str]) -> None:
     real = getattr(owner, name)
 

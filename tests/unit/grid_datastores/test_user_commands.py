@@ -42,6 +42,14 @@ def operator(terminal: Terminal) -> Terminal:
     return terminal
 
 
+@pytest.mark.parametrize("words", [("add", "bob"), ("key", "eve"), ("list",)])
+def test_each_command_closes_the_catalog(operator: Terminal, words: tuple[str, ...]) -> None:
+    data = operator.home / ".grid" / "data"
+    assert not list(data.glob("*-wal"))
+    operator.done("user", *words)
+    assert not list(data.glob("*-wal"))
+
+
 def test_a_user_is_removed_with_a_receipt(operator: Terminal) -> None:
     refused = operator.type("user", "remove", "eve")
     assert refused.code == 1
