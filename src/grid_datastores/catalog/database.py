@@ -389,8 +389,10 @@ def _writable_engine(path: Path) -> Engine:
     def begin(connection: Connection) -> None:
         options = connection.get_execution_options()
         reading, wait = options.get("read", False), options.get("until", monotonic() + Busy.TIMEOUT) - monotonic()
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {max(0, round(1000 * wait))}")
-        connection.exec_driver_sql(f"PRAGMA query_only = {reading}")
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.execute(f"PRAGMA busy_timeout = {max(0, round(1000 * wait))}")
+        driver.execute(f"PRAGMA query_only = {reading}")
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine

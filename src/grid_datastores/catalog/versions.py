@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from sqlalchemy import case, delete, func, insert, select, update
 
 from grid_datastores.catalog import schema
-from grid_datastores.catalog.rows import to_version
+from grid_datastores.catalog.rows import named_version, one_version, stored_time, to_version
 from grid_datastores.catalog.workloads import holding
 from grid_datastores.domain.errors import Immutable, NotFound
 from grid_datastores.domain.model import (
@@ -26,7 +26,6 @@ from grid_datastores.domain.rules import next_number, phases_before
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection, Row, Select, TextClause
 
@@ -103,22 +102,16 @@ class Versions:
         self._connection.execute(insert(table).values(values))
         return datastore_id, number
 
-    def get(self, version_id: str, *, lock: bool = False) -> Version | None:
+    def get(self, version_id: str, *, lock: bool = False) -> Version | None:  # noqa: ARG002 - SQLite has one writer
         """Return the version with this id, or None.
 
         With `lock`, no other transaction can delete or mount it until this one ends.
         """
-        query = select(schema.versions).where(schema.versions.c.id == version_id)
-        rows = self._all(query.with_for_update() if lock else query)
-        return rows[0] if rows else None
+        return one_version(self._connection, "WHERE id = ?", version_id)
 
     def find(self, owner_id: str, ref: VersionRef) -> Version | None:
         """Return the owner's version of this name and number, deleted or not, or None. Enforces private-to-owner."""
-        table, datastores = schema.versions, schema.datastores
-        mine = (datastores.c.owner_id == owner_id, datastores.c.name == ref.name)
-        named = select(table).join(datastores, datastores.c.id == table.c.datastore_id).where(*mine)
-        rows = self._all(named.where(table.c.number == ref.number))
-        return rows[0] if rows else None
+        return named_version(self._connection, owner_id, ref)
 
     def of_owner(self, owner_id: str) -> list[Version]:
         """Return the owner's versions that are not deleted, sorted by name and number."""
@@ -149,9 +142,8 @@ class Versions:
 
     def counted(self, owner_id: str) -> int:
         """Return how many of the owner's versions count against the quota."""
-        table = schema.users
-        query = select(table.c.version_count).where(table.c.id == owner_id)
-        return int(self._connection.execute(query).scalar_one())
+        query = "SELECT version_count FROM users WHERE id = ?"
+        return int(self._connection.exec_driver_sql(query, (owner_id,)).scalar_one())
 
     def unused_longest(self, owner_id: str, now: datetime, *, limit: int, skip: int = 0) -> list[Version]:
         """Return the owner's versions that count against the quota and are not in use, unused longest first.
@@ -221,11 +213,9 @@ class Versions:
 
     def queue_removal(self, version_id: str, at: datetime) -> None:
         """Queue the removal of the version's bytes. Idempotent."""
-        queue = schema.removals
-        queued = self._connection.execute(select(queue).where(queue.c.version_id == version_id)).one_or_none()
-        if queued is None:
-            self._connection.execute(insert(queue).values(version_id=version_id, queued_at=at))
-        self._connection.execute(delete(schema.uploads).where(schema.uploads.c.version_id == version_id))
+        queue = "INSERT OR IGNORE INTO removals (version_id, queued_at) VALUES (?, ?)"
+        self._connection.exec_driver_sql(queue, (version_id, stored_time(at)))
+        self._connection.exec_driver_sql("DELETE FROM uploads WHERE version_id = ?", (version_id,))
 
     def has_queued_removals(self) -> bool:
         """Return whether there are versions whose bytes must still be erased."""
@@ -329,8 +319,8 @@ class Versions:
 
     def record(self, version_id: str, kind: EventKind, actor: str, message: str, at: datetime) -> None:
         """Add an event to the version's history."""
-        row = {"version_id": version_id, "kind": kind.value, "actor": actor, "message": message, "at": at}
-        self._connection.execute(insert(schema.events).values(row))
+        insertion = "INSERT INTO events (version_id, kind, actor, message, at) VALUES (?, ?, ?, ?, ?)"
+        self._connection.exec_driver_sql(insertion, (version_id, kind.value, actor, message, stored_time(at)))
 
     def history(self, version_id: str) -> list[Event]:
         """Return the version's events, oldest first."""
@@ -343,17 +333,18 @@ class Versions:
 
     def _change_phase(self, version_id: str, phase: Phase, **values: object) -> None:
         """Change the phase, if the version's phase allows this (see `NEXT_PHASES`). Otherwise raise `Immutable`."""
-        table = schema.versions
         starts = [start.value for start in phases_before(phase)]
-        changed = update(table).where(table.c.id == version_id, table.c.phase.in_(starts))
-        if not self._connection.execute(changed.values(phase=phase.value, **values)).rowcount:
+        given = {"phase": phase.value, **values}
+        changes = ", ".join(f"{name} = ?" for name in given)
+        update = f"UPDATE versions SET {changes} WHERE id = ? AND phase IN ({', '.join('?' * len(starts))})"  # noqa: S608
+        stored = [stored_time(value) if isinstance(value, datetime) else value for value in given.values()]
+        if not self._connection.exec_driver_sql(update, (*stored, version_id, *starts)).rowcount:
             version = self.get(version_id)
             raise Immutable.of(version.ref, version.phase) if version else NotFound.id("version", version_id)
 
     def _erase_fetch_url(self, version_id: str) -> None:
-        table = schema.versions
-        present = update(table).where(table.c.id == version_id, table.c.fetch_url.is_not(None))
-        if self._connection.execute(present.values(fetch_url=None)).rowcount:
+        erasure = "UPDATE versions SET fetch_url = NULL WHERE id = ? AND fetch_url IS NOT NULL"
+        if self._connection.exec_driver_sql(erasure, (version_id,)).rowcount:
             self.erased_secret = True
 
     def _set(self, version_id: str, **values: object) -> None:

@@ -85,6 +85,8 @@ class Workloads:
 
     def holders(self, version_id: str, now: datetime) -> list[Holder]:
         """Return the workloads that hold this version now, oldest first. Enforces in-use-this-version."""
+        if not self._ever_mounted(version_id):
+            return []
         table, mounts = schema.workloads, schema.mounts
         mounting = exists().where(mounts.c.workload_id == table.c.id, mounts.c.version_id == version_id)
         query = select(table).where(holding(now), mounting).order_by(table.c.created_at, table.c.id)
@@ -115,10 +117,16 @@ class Workloads:
 
     def has_run(self, version_id: str) -> bool:
         """Return whether a Run has ever mounted the version."""
+        if not self._ever_mounted(version_id):
+            return False
         table, mounts = schema.workloads, schema.mounts
         mounting = mounts.c.version_id == version_id, mounts.c.workload_id == table.c.id
         runs = exists().where(*mounting, table.c.kind == WorkloadKind.RUN.value)
         return bool(self._connection.execute(select(runs)).scalar())
+
+    def _ever_mounted(self, version_id: str) -> bool:
+        query = "SELECT 1 FROM mounts WHERE version_id = ? LIMIT 1"
+        return self._connection.exec_driver_sql(query, (version_id,)).scalar() is not None
 
     def set_state(self, workload_id: str, state: WorkloadState, at: datetime) -> None:
         """Set the workload's state, with the time of the change."""

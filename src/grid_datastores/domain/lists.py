@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from grid_datastores.domain.model import Phase
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -118,6 +120,10 @@ class Chosen:
     number: int = 0
     available: bool = False  # only those that are available
     deleted: bool = False  # also those that are deleted
+
+    def has(self, phase: Phase) -> bool:
+        """Return whether a version in this phase is one of them."""
+        return phase is Phase.AVAILABLE if self.available else self.deleted or phase is not Phase.DELETED
 
 
 @dataclass(frozen=True, slots=True)
