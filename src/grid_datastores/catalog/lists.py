@@ -85,8 +85,8 @@ class Lists:
         conditions += [number == chosen.number] if chosen.number else []
         if chosen.available:
             conditions += [_TABLE.phase == Phase.AVAILABLE.value, current()]
-        elif not chosen.deleted:
-            conditions += [schema.UNDELETED]
+        else:
+            conditions += [schema.WITH_DELETED if chosen.deleted else schema.UNDELETED]
         if after:
             of_name = number > after.ref.number  # SQLite sorts again if it compares more than the number
             any_name = tuple_(name, number) > tuple_(after.ref.name, after.ref.number)

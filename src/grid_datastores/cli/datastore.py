@@ -229,7 +229,7 @@ def _version_row(version: Version) -> list[str]:
         version.phase.value,
         str(version.file_count),
         format_size(version.size_bytes),
-        f"{version.created_at:%Y-%m-%d}",
+        version.created_at.date().isoformat(),
         version.source.location or "-",
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from grid_datastores.domain.errors import Damaged, InvalidInput, NotFound, NotThatState, NotUnderstood, Refusal
@@ -13,6 +14,7 @@ from grid_datastores.gateway.connection import Connection, raising_not_understoo
 from grid_datastores.gateway.credentials import DEFAULT_CLUSTER, Server
 from grid_datastores.gateway.http_uploads import HttpSink
 from grid_datastores.storage.manifest import Manifest, read_files
+from grid_datastores.system.ahead import begin
 from grid_datastores.wire import datastores as wire
 from grid_datastores.wire import workloads as workload_wire
 from grid_datastores.wire.common import id_in
@@ -244,18 +246,22 @@ class HttpDatastores:
             yield from workloads
 
     def _pages(self, path: str, query: Mapping[str, str]) -> Iterator[object]:
-        """Yield the answers with the pages of a list."""
-        token, seen = "", set[str]()
-        while True:
-            answer = self._connection.call("GET", path, query={**query, "pageToken": token} if token else query)
+        """Yield the answers with the pages of a list. While one of them is used, the next one is requested."""
+        answer, seen = self._connection.call("GET", path, query=query), set[str]()
+        while token := self._next_page(answer, seen):
+            following = begin(partial(self._connection.call, "GET", path, query={**query, "pageToken": token}))
             yield answer
-            with raising_not_understood(self.place_name):
-                token = str(cast("dict[str, object]", answer).get("nextPageToken") or "")
-                if token in seen:
-                    raise ValueError("the server sends the same page again")
-            if not token:
-                return
-            seen.add(token)
+            answer = following()
+        yield answer
+
+    def _next_page(self, answer: object, seen: set[str]) -> str:
+        """Return the token of the next page, and add it to those that were seen."""
+        with raising_not_understood(self.place_name):
+            token = str(cast("dict[str, object]", answer).get("nextPageToken") or "")
+            if token in seen:
+                raise ValueError("the server sends the same page again")
+        seen.add(token)
+        return token
 
     def set_state(self, kind: WorkloadKind, name: str, state: WorkloadState) -> Workload:
         workload = pick_by_name(list(self._workloads(kind, {"name": name})), kind, name)

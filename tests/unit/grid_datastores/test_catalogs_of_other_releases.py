@@ -31,6 +31,7 @@ DROP INDEX current_datastores;
 DROP INDEX versions_of_name;
 DROP INDEX versions_by_number;
 DROP INDEX undeleted_versions;
+DROP INDEX versions_in_order;
 DROP INDEX versions_by_size;
 DROP INDEX versions_by_files;
 DROP INDEX versions_by_use;

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from in_process import Terminal
 from manual_clock import Clock
 from many_versions import MANY, filled, roomy, upload
+from sqlalchemy import event
 from test_lists import rows_read
 from test_lists_of_workloads import Api
 
 from grid_datastores.domain.errors import InvalidInput, NotFound
 from grid_datastores.domain.lists import Chosen
-from grid_datastores.domain.model import Phase, User, VersionRef
+from grid_datastores.domain.model import Phase, User, VersionRef, WorkloadKind
 from grid_datastores.service import Service
 from grid_datastores.service.listing import MAX_KEPT, MAX_PER_PAGE
 from grid_datastores.wire.datastores import receipt_out
@@ -138,3 +141,50 @@ def test_the_commands_list_all_pages(service: Service, terminal: Terminal, tmp_p
     assert [one["spec"]["version"] for one in listed] == list(range(1, MAX_PER_PAGE + 2))
     upload(service, owner, "other")
     assert len(terminal.json("datastore", GRID_DIR=folder)) == MAX_PER_PAGE + 2
+
+
+_WORK: dict[str, Callable[[Service, User], object]] = {
+    "page": lambda service, owner: service.listing.page(owner, Chosen(), size=5),
+    "next page": lambda service, owner: service.listing.page(owner, Chosen(), after="bad-50", size=5),
+    "available ones": lambda service, owner: service.listing.page(owner, Chosen(available=True), after="bad-9", size=5),
+    "all": lambda service, owner: service.listing.page(owner, Chosen(deleted=True), after="away-50", size=5),
+    "of a name": lambda service, owner: service.listing.page(owner, Chosen("data"), after="data-50", size=5),
+    "find": lambda service, owner: service.reading.find(owner, VersionRef("data", 30)),
+    "find in the list": lambda service, owner: service.listing.page(owner, Chosen("data", 30, deleted=True)),
+    "refuse": lambda service, owner: _refused(service, owner, VersionRef("data", 100_000)),
+    "foretell": lambda service, owner: service.deletion.verdict(owner, "data-30"),
+    "delete": lambda service, owner: service.deletion.delete(owner, "data-30"),
+    "find a deleted one": lambda service, owner: service.reading.find(owner, VersionRef("away", 30)),
+    "mount": lambda service, owner: service.workloads.start(owner, WorkloadKind.SESSION, "s", {"data-40": "/data"}),
+    "overview": lambda service, owner: service.listing.overview(owner, "", 1),
+    "offer for a mount": lambda service, owner: service.listing.mountable(owner, ""),
+}
+
+
+def test_no_request_works_longer_among_many_versions(tmp_path: Path, clock: Clock) -> None:
+    """Counts the steps of SQLite's machine, which do not depend on the load of the computer."""
+    few, many = (_steps(tmp_path / str(count), clock, count) for count in (110, 2 * MANY))
+    assert {work: (few[work], many[work]) for work in _WORK if many[work] > 1.1 * few[work]} == {}
+    assert few.keys() == _WORK.keys()
+
+
+def _steps(folder: Path, clock: Clock, count: int) -> dict[str, int]:
+    steps: Counter[str] = Counter()
+    with roomy(folder, clock) as service:
+        owner = service.accounts.local("ana")
+        for name, phase in (("away", Phase.DELETED), ("bad", Phase.FAILED), ("data", Phase.AVAILABLE)):
+            filled(service, owner, name, count, phase)
+        for work, function in _WORK.items():
+
+            def watch(connection: Any, *_rest: object, work: str = work) -> None:
+                connection.connection.dbapi_connection.set_progress_handler(lambda: steps.update([work]), 1)
+
+            event.listen(service.context.catalog._engine, "before_cursor_execute", watch)
+            function(service, owner)
+            event.remove(service.context.catalog._engine, "before_cursor_execute", watch)
+    return steps
+
+
+def _refused(service: Service, owner: User, ref: VersionRef) -> None:
+    with pytest.raises(NotFound):
+        service.reading.find(owner, ref)
