@@ -131,7 +131,7 @@ class Finishing:
     @contextmanager
     def _locked(self, version_id: str) -> Iterator[None]:
         """Lock the version until the context ends. Raises `Cancelled` if it can no longer become available."""
-        with self._context.catalog.write() as tx:
+        with self._context.catalog.write(alone=True) as tx:
             current = tx.versions.get(version_id, lock=True)
             if current is None or not can_become(current, Phase.AVAILABLE):
                 raise Cancelled
@@ -244,7 +244,7 @@ class Finishing:
                 return
             tx.versions.fail(version.id, why, now)
             tx.versions.record(version.id, EventKind.FAILED, "", why, now)
-        self._context.wake_workers()
+        self._context.wake_removal()
 
     def _gives_way(self, version: Version) -> bool:
         """Return whether the fetch must give its place to another user's."""

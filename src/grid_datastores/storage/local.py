@@ -21,7 +21,6 @@ from grid_datastores.domain.errors import Damaged, InvalidInput, NotFound
 from grid_datastores.domain.model import ETAG
 from grid_datastores.storage.log import LocalLog
 from grid_datastores.storage.manifest import Manifest
-from grid_datastores.storage.packing import CHUNK
 from grid_datastores.storage.parts import Digests, discard_parts, find_parts, new_part, shared_file, stored_in
 from grid_datastores.storage.space import NO_SPACE_TO_STORE, raising_no_space
 from grid_datastores.system.file_locks import try_lock, try_shared_lock
@@ -39,6 +38,7 @@ _MANIFEST = "manifest.jsonl"
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,99}")
 _READ_ONLY = 0o444
 _WRITABLE = 0o600
+_PIECE = 128 * 1024  # bytes read at a time; a server holds two pieces for each client that does not read
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +236,7 @@ class LocalStorage:
         except FileNotFoundError as error:
             raise Damaged("The data of this version is missing from storage.") from error
         with file:
-            while lines := file.readlines(CHUNK):
+            while lines := file.readlines(_PIECE):
                 yield b"".join(lines)
 
     def local_path(self, version_id: str, name: str) -> Path:
@@ -257,7 +257,7 @@ class LocalStorage:
         with file:
             file.seek(offset)
             while left > 0:
-                chunk = file.read(min(CHUNK, left))
+                chunk = file.read(min(_PIECE, left))
                 if not chunk:
                     raise Damaged(f"The stored object {name} is shorter than the manifest says.")
                 left -= len(chunk)
@@ -276,8 +276,10 @@ class LocalStorage:
             except OSError as error:
                 if error.errno != errno.ENOTEMPTY:
                     raise
-        sync_folder(self._root)
         return False
+
+    def sync_erased(self) -> None:
+        sync_folder(self._root)
 
     def _folder(self, version_id: str) -> Path:
         return self._root / _checked_name(version_id)

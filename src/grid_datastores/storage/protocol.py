@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from grid_datastores.domain.log import LogEntry
+    from grid_datastores.domain.log import LogEnd, LogEntry
     from grid_datastores.domain.model import Upload
     from grid_datastores.storage.manifest import Manifest
 
@@ -47,8 +47,11 @@ class PartWriter(Writer, Protocol):
 class Log(Protocol):
     """The storage's log, which only its catalog continues. See `domain.log`."""
 
-    def last(self) -> AbstractContextManager[LogEntry | None]:
-        """Yield the last entry, or None if there is no log. No process can continue the log until the context ends."""
+    def end(self) -> AbstractContextManager[LogEnd]:
+        """Yield the end of the log. No process can continue the log until the context ends.
+
+        Raises `Busy` if another process holds the log for too long, and `CatalogFailed` if it cannot be read.
+        """
 
     def extend(self, entries_after: Callable[[LogEntry | None], Sequence[LogEntry]]) -> LogEntry | None:
         """Append the entries that follow the last one, and return the last entry. They are durable after `sync`.
@@ -177,5 +180,8 @@ class Storage(Protocol):
         """Erase every byte of the version (rule delete-removes-bytes). Does nothing if it is already erased.
 
         Readers of the version find its data shortened. Returns True while one still has a file open, unless they are to
-        be ignored: then no byte is left, but the version is not erased completely.
+        be ignored: then no byte is left, but the version is not erased completely. See `sync_erased`.
         """
+
+    def sync_erased(self) -> None:
+        """Make it durable that versions were erased."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import struct
 from contextlib import contextmanager
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+_MAX_PAUSE = 0.02  # seconds between two attempts
 
 
 @contextmanager
@@ -53,14 +57,30 @@ def try_shared_lock(descriptor: int) -> bool:
     return True
 
 
-def wait_for_lock(descriptor: int) -> None:
-    """Lock an open file exclusively, until it is closed. Waits while another process has locked it."""
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
+def wait_for_lock(descriptor: int, seconds: float) -> None:
+    """Lock an open file exclusively, until it is closed. Raises `TimeoutError` if another process has it for longer."""
+    _wait(descriptor, fcntl.LOCK_EX, seconds)
 
 
-def wait_for_shared_lock(descriptor: int) -> None:
-    """Lock an open file or folder as shared, until it is closed. Waits while another process has locked it."""
-    fcntl.flock(descriptor, fcntl.LOCK_SH)
+def wait_for_shared_lock(descriptor: int, seconds: float) -> None:
+    """Lock an open file as shared, until it is closed. Raises `TimeoutError` if another process has it for longer."""
+    _wait(descriptor, fcntl.LOCK_SH, seconds)
+
+
+def _wait(descriptor: int, operation: int, seconds: float) -> None:
+    until, pause = monotonic() + seconds, 0.001
+    while True:
+        try:
+            fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if monotonic() >= until:
+                raise TimeoutError(
+                    errno.ETIMEDOUT, f"another process has locked it for more than {seconds:.0f} seconds"
+                ) from error
+        else:
+            return
+        sleep(pause)
+        pause = min(2 * pause, _MAX_PAUSE)
 
 
 def try_range_lock(descriptor: int, start: int, size: int) -> bool:
