@@ -279,9 +279,9 @@ class Uploads:
             owner = tx.users.get(version.owner_id) if version else None
         if version is None or owner is None or upload is None or not 1 <= number <= upload.parts:
             raise NotFound.id("upload", upload_id)
-        with self._open(owner, version.id):
-            pass
+        check_open(version)
         activity = Activity(self._context, version.id)
+        activity.record()
         storage, open_for = self._context.storage, partial(self._open, owner, version.id)
         with storage.new_part(version.id, upload, number, size, open_for) as target:
             yield ReceivedPart(target, activity.record)
