@@ -33,7 +33,7 @@ from grid_datastores.storage.space import NO_SPACE_TO_FETCH, raising_no_space
 from grid_datastores.system.files import temporary_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import BinaryIO
 
     from grid_datastores.catalog import Transaction
@@ -62,6 +62,11 @@ class ReceivedPart(NotifyingWriter):
     """A part that arrives."""
 
     target: PartWriter
+
+    def write_all(self, chunks: Iterable[bytes]) -> None:
+        """Write all chunks."""
+        for chunk in chunks:
+            self.write(chunk)
 
     @property
     def etag(self) -> str:
@@ -274,9 +279,9 @@ class Uploads:
             owner = tx.users.get(version.owner_id) if version else None
         if version is None or owner is None or upload is None or not 1 <= number <= upload.parts:
             raise NotFound.id("upload", upload_id)
-        with self._open(owner, version.id):
-            pass
+        check_open(version)
         activity = Activity(self._context, version.id)
+        activity.record()
         storage, open_for = self._context.storage, partial(self._open, owner, version.id)
         with storage.new_part(version.id, upload, number, size, open_for) as target:
             yield ReceivedPart(target, activity.record)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _READ_ONLY = 0o444
 _WRITABLE = 0o600
 _MAX_PREFIXES = 1000
+_MAX_AT_ONCE = 4  # parts
 _ETAG = re.compile(r"[0-9a-f]{32}")
 _STORED = re.compile(r"part-(\w+)-(\d+)(?:\.([0-9a-f]{32})(?:\.(\d+)\.(\d+))?)?")
 
@@ -314,8 +315,10 @@ class _Prefix:
         try:
             with suppress(FileNotFoundError):  # the upload was completed or erased meanwhile
                 stored = {part.number: part for part in stored_in(folder) if part.upload_id == upload_id}
-                while (part := stored.get(self._parts + 1)) and part.unit == unit and self._add(part):
-                    pass
+                for _ in range(_MAX_AT_ONCE):  # the sender of a part waits for the end
+                    part = stored.get(self._parts + 1)
+                    if part is None or part.unit != unit or not self._add(part):
+                        break
         finally:
             self._lock.release()
 

@@ -223,3 +223,19 @@ def test_a_damaged_byte_of_a_stored_part_is_noticed(service: Service, ana: User,
     shared.write_bytes(b"x" * 9 + b"z" * 9)
     with pytest.raises(Damaged):
         _finish(service, ana, version, upload, contents)
+
+
+def test_a_part_is_one_change_of_the_catalog(
+    service: Service, ana: User, version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = _announced(service, ana, version, 2)
+    changes: list[object] = []
+    real = type(service.context.catalog).write
+
+    def counted(catalog: Any, *given: Any, **named: Any) -> Any:
+        changes.append(catalog)
+        return real(catalog, *given, **named)
+
+    monkeypatch.setattr(type(service.context.catalog), "write", counted)
+    _put(service, upload, 1, b"x" * 9)
+    assert len(changes) == 1
