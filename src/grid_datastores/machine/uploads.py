@@ -193,7 +193,12 @@ def download(
     version = datastores.find(ref)
     manifest = datastores.manifest(version)
     rejected = restore(
-        manifest, lambda name: datastores.read_object(version, name), destination, progress, directory=directory
+        manifest,
+        lambda name: datastores.read_object(version, name),
+        destination,
+        progress,
+        directory=directory,
+        verified=datastores.verifies_objects,
     )
     check_all_written(rejected, len(manifest.files), destination)
     return version
