@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import httpx
 import pytest
@@ -50,7 +51,9 @@ def _code(page: str) -> list[str]:
 
 def _blocks(page: str, language: str = "bash") -> list[str]:
     """The blocks of code in a page in this language, as they stand."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / page).read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    pattern = rf"^( *)```{language}\n(.*?)^\1```$"  # indented in tabs and boxes
+    found = re.findall(pattern, (ROOT / page).read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    return [dedent(block) for _, block in found]
 
 
 def _typed(machine: Machine, code: str, *program: str) -> subprocess.CompletedProcess[str]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from acceptance.server import Credentials, ServerProcess
 from guide import tested
 from trust import __main__ as runner
-from trust import figures_file
+from trust import contract, figures_file
+from trust.acknowledged import LOST, RESURRECTED
 from trust.attack import Attack, Figures
 from trust.catalogue import ATTACKS, BY_NAME
 
@@ -60,10 +65,53 @@ def test_a_run_writes_the_figures_that_the_page_shows(
     assert runner._run_all([ATTACK], 1) == 0
     (seen,) = json.loads(figures.read_text()).values()
     assert seen["runs"] == [{"budget": 4, "seed": _SEED, "seconds": 0.0}]
-    assert f"| An example | 4 tries | 0 faults | {seen['day']} | `make trust ATTACKS=example` |" in tested.attacks()
+    assert f"| An example<br>`make trust ATTACKS=example` | 4 tries | 0 faults | {seen['day']} |" in tested.attacks()
     assert "older code" not in tested.attacks()
     monkeypatch.setattr(tested, "sources_digest", lambda: "other")
     assert f"The sources have changed since {seen['day']}." in tested.attacks()
+
+
+def test_the_page_begins_with_the_sum_of_the_attacks(figures: Path) -> None:
+    """It names a kind of fault only if an attack looked for it."""
+    assert tested.summary() == "No long run has been made yet, so this page has no figures.\n"
+    assert tested.attacks() == ""
+    kinds = {LOST: 0, RESURRECTED: 2, "wrong answers": 1}
+    kills = {"unit": "kills", "never": list(kinds), "counts": {"kills": 1500, "available": 3, **kinds}}
+    figures.write_text(json.dumps({"kills": kills}))
+    assert tested.summary() == "1 attack found **0 lost, 2 resurrected and 1 other fault** in 1,500 kills.\n"
+    access = {"unit": "requests", "never": ["undocumented 5xx"], "counts": {"requests": 900}}
+    figures.write_text(json.dumps({"kills": kills | {"counts": {"kills": 1}}, "access": access, "again": access}))
+    found = "0 lost, 0 resurrected, 0 undocumented 5xx and 0 other faults"
+    assert tested.summary() == f"3 attacks found **{found}** in 1 kill and 1,800 requests.\n"
+
+
+def test_the_kinds_of_faults_that_the_sum_names_are_looked_for() -> None:
+    kinds = {kind for attack in ATTACKS for kind in attack.never}
+    assert set(tested._NAMED) <= kinds
+    assert {LOST, RESURRECTED} <= set(tested._NAMED)
+
+
+@pytest.mark.proves("check-of-schemathesis-left-out")
+def test_one_check_of_schemathesis_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    server = cast("ServerProcess", SimpleNamespace(add_user=lambda _name: Credentials("ana", "key"), url="http://x"))
+    asked: list[str] = []
+
+    def run(command: list[str], **_: object) -> None:
+        asked.extend(command)
+        raise InterruptedError
+
+    monkeypatch.setattr(contract.subprocess, "run", run)
+    with pytest.raises(InterruptedError):
+        contract._round(Figures(), tmp_path, server, _SEED, whole=True)
+    options = dict(pairwise(asked))
+    assert (options["--checks"], options["--exclude-checks"]) == ("all", "positive_data_acceptance")
+
+
+@pytest.mark.proves("answers-that-schemathesis-does-not-know")
+def test_two_answers_count_as_refusals_that_schemathesis_does_not_know() -> None:
+    checks = ("ignored_auth", "negative_data_rejection", "not_a_server_error")
+    known = {(check, status) for check in checks for status in range(200, 600) if contract._is_known(check, status)}
+    assert known == {("ignored_auth", 429), ("negative_data_rejection", 413)}
 
 
 @pytest.mark.proves("failed-attack-says-how-to-repeat-it")

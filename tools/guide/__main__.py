@@ -20,6 +20,7 @@ PARTS = {
     "refusals.md": refusals.write,
     "rooms.md": architecture.table,
     "sizes-of-tests.md": tested.sizes,
+    "sum-of-attacks.md": tested.summary,
     "variables.md": variables.write,
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+from collections import Counter
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
@@ -18,6 +19,9 @@ ROOT = Path(__file__).parents[2]
 FIGURES = ROOT / "tests" / "trust" / "figures.json"
 _DEFECTS = ROOT / "tests" / "defects"
 _SOURCES = ("src/grid_datastores", "tests/trust")
+# The faults that the first sentence names; it counts all others together.
+_NAMED = {"acknowledged but lost": "lost", "deleted but back": "resurrected", "undocumented 5xx": "undocumented 5xx"}
+_OTHERS = "other faults"
 
 
 class Seen(TypedDict):
@@ -42,19 +46,50 @@ def sources_digest() -> str:
     return digest.hexdigest()
 
 
+def summary() -> str:
+    """The sum of all attacks in a sentence. A kind of fault is named only if one of them looked for it."""
+    figures = _figures()
+    if not figures:
+        return "No long run has been made yet, so this page has no figures.\n"
+    tried, found = Counter[str](), Counter[str]()
+    for seen in figures.values():
+        tried[seen["unit"]] += seen["counts"].get(seen["unit"], 0)
+        for kind in seen["never"]:
+            found[_NAMED.get(kind, _OTHERS)] += seen["counts"].get(kind, 0)
+    faults = [_counted(found[kind], kind) for kind in (*_NAMED.values(), _OTHERS) if kind in found]
+    units = [_counted(number, unit) for unit, number in tried.items()]
+    return f"{_counted(len(figures), 'attacks')} found **{_listed(faults)}** in {_listed(units)}.\n"
+
+
 def attacks() -> str:
     """A row for each attack, with the figures of its last long run."""
-    figures: dict[str, Seen] = json.loads(FIGURES.read_text("utf-8")) if FIGURES.exists() else {}
+    figures = _figures()
+    if not figures:
+        return ""
     rows = [_row(name, seen) for name, seen in figures.items()]
     older = sorted({seen["day"] for seen in figures.values() if seen["sources"] != sources_digest()})
     note = f"\nThe sources have changed since {older[0]}. Figures of that day are of older code.\n" if older else ""
-    return f"{_table(('Attack', 'Tried', 'Found', 'Day', 'Command'), rows)}\n{note}"
+    return f"{_table(('Attack', 'Tried', 'Found', 'Day'), rows)}\n{note}"
 
 
 def _row(name: str, seen: Seen) -> tuple[str, ...]:
     tried = f"{seen['counts'].get(seen['unit'], 0):,} {seen['unit']}"
     found = "<br>".join(f"{seen['counts'].get(kind, 0)} {kind}" for kind in seen["never"])
-    return seen["target"], tried, found, seen["day"], f"`make trust ATTACKS={name}`"
+    return f"{seen['target']}<br>`make trust ATTACKS={name}`", tried, found, seen["day"]
+
+
+def _figures() -> dict[str, Seen]:
+    return json.loads(FIGURES.read_text("utf-8")) if FIGURES.exists() else {}
+
+
+def _counted(number: int, what: str) -> str:
+    """The number with its noun, which is given in the plural."""
+    return f"{number:,} {what.removesuffix('s') if number == 1 else what}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    """The words with commas, and "and" before the last."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def sizes() -> str:

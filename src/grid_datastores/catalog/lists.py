@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, or_, select, true
+from sqlalchemy import func, or_, select, true, tuple_
 
 from grid_datastores.catalog import schema
 from grid_datastores.catalog.rows import to_version
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Row, TextClause
 
-    from grid_datastores.domain.lists import Selection, Window
+    from grid_datastores.domain.lists import Chosen, Selection, Window
     from grid_datastores.domain.model import Version
 
 _TABLE = schema.versions.c
@@ -72,6 +72,23 @@ class Lists:
         """Return the selected versions. Failed and deleted ones are sorted by time, newest first."""
         query = select(schema.versions).where(*_selected(owner_id, selection)).order_by(*_sorted(selection))
         rows = self._connection.execute(query.offset(window.start).limit(window.size))
+        return [to_version(row) for row in rows]
+
+    def chosen(self, owner_id: str, chosen: Chosen, after: Version | None, count: int) -> list[Version]:
+        """Return the chosen versions that follow this one, at most `count`, sorted by name and number."""
+        name, number = _TABLE.name, _TABLE.number
+        conditions: list[ColumnElement[bool] | TextClause] = [_TABLE.owner_id == owner_id]
+        conditions += [name == chosen.name] if chosen.name else []
+        conditions += [number == chosen.number] if chosen.number else []
+        if chosen.available:
+            conditions += [_TABLE.phase == Phase.AVAILABLE.value, current()]
+        elif not chosen.deleted:
+            conditions += [schema.UNDELETED]
+        if after:
+            of_name = number > after.ref.number  # SQLite sorts again if it compares more than the number
+            any_name = tuple_(name, number) > tuple_(after.ref.name, after.ref.number)
+            conditions += [of_name if chosen.name else any_name]
+        rows = self._connection.execute(select(schema.versions).where(*conditions).order_by(name, number).limit(count))
         return [to_version(row) for row in rows]
 
     def available(self, owner_id: str, count: int) -> list[Version]:

@@ -47,6 +47,7 @@ metadata = MetaData()
 # The versions that count against the quota, and the datastores that have some. SQLite uses a partial index only for a
 # query with the same literal condition.
 CURRENT = text("phase NOT IN ('failed', 'deleted')")
+UNDELETED = text("phase != 'deleted'")
 WITH_VERSIONS = text("version_count > 0")
 
 # The workloads that are listed. The live ones come first in lists that begin with the newest; see `WorkloadState.live`.
@@ -133,6 +134,7 @@ versions = Table(
     Index("versions_of_owner", "owner_id", "phase", "deleted_at", "created_at"),
     Index("versions_of_name", "owner_id", "name", "phase", "deleted_at", "number"),
     Index("versions_by_number", "owner_id", "name", "number", sqlite_where=CURRENT),
+    Index("undeleted_versions", "owner_id", "name", "number", sqlite_where=UNDELETED),
     Index("versions_by_size", "owner_id", "name", "size_bytes", "number", sqlite_where=CURRENT),
     Index("versions_by_files", "owner_id", "name", "file_count", "number", sqlite_where=CURRENT),
     Index("versions_by_use", "owner_id", "name", "last_used_at", "number", sqlite_where=CURRENT),
@@ -185,6 +187,7 @@ removals = Table(
     metadata,
     Column("version_id", ForeignKey("versions.id"), primary_key=True),
     Column("queued_at", UtcDateTime, nullable=False),
+    Column("readers_since", UtcDateTime),  # since when only readers delay the removal, by the clock of leases
 )
 
 events = Table(

@@ -24,6 +24,11 @@ _MARK = ":"  # between the name and the id of a removed user; no name contains i
 _ADDED = text("users.rowid")  # the order in which users were added, even if the clock was set back meanwhile
 
 
+def original_name(user: Row[tuple[object, ...]]) -> str:
+    """Return the name of a user's row, also if it marks them as removed."""
+    return str(user.name).removesuffix(f"{_MARK}{user.id}")
+
+
 class Users:
     """The operations on users in one transaction."""
 

@@ -16,7 +16,6 @@ from grid_datastores.domain.model import (
     Event,
     EventKind,
     Phase,
-    RemainingVersion,
     Source,
     SourceKind,
     Upload,
@@ -55,14 +54,17 @@ class Versions:
         active_at: datetime,
         expiry_seconds: int,
         fetch_url: str | None = None,
+        version_id: str = "",
     ) -> Version:
-        """Create a version under the name, with the next number. The caller must have locked the owner.
+        """Create a version under the name, with the next number and a new id, unless `version_id` is given.
+
+        The caller must have locked the owner.
 
         While unfinished, it expires after `expiry_seconds` without activity, by the clock of `active_at`. `fetch_url`
         is the URL to fetch from, if it differs from the shown location.
         """
         datastore_id, number = self._take_number(owner_id, name)
-        version = Version(uuid4().hex, owner_id, VersionRef(name, number), source, Phase.UPLOADING, at)
+        version = Version(version_id or uuid4().hex, owner_id, VersionRef(name, number), source, Phase.UPLOADING, at)
         self._connection.execute(
             insert(schema.versions).values(
                 id=version.id,
@@ -81,6 +83,12 @@ class Versions:
         )
         self._log.version(version)
         return version
+
+    def next_ref(self, owner_id: str, name: str) -> VersionRef:
+        """Return the number that the next version under the name gets, unless another one is created before."""
+        table = schema.datastores
+        query = select(table.c.last_number).where(table.c.owner_id == owner_id, table.c.name == name)
+        return VersionRef(name, next_number(self._connection.execute(query).scalar_one_or_none() or 0))
 
     def _take_number(self, owner_id: str, name: str) -> tuple[str, int]:
         table = schema.datastores
@@ -121,30 +129,23 @@ class Versions:
             .order_by(table.c.name, table.c.number)
         )
 
-    def all_of_owner(self, owner_id: str) -> list[Version]:
-        """Return the owner's versions, deleted or not, sorted by name and number."""
-        table = schema.versions
-        return self._all(select(table).where(table.c.owner_id == owner_id).order_by(table.c.name, table.c.number))
-
     def undeleted(self, owner_id: str, version_ids: Collection[str]) -> set[str]:
         """Return the ids whose versions belong to the owner and are not deleted."""
         table = schema.versions
         mine = (table.c.owner_id == owner_id, table.c.phase != Phase.DELETED.value, table.c.id.in_(version_ids))
         return set(self._connection.execute(select(table.c.id).where(*mine)).scalars())
 
-    def remaining(self, version: Version) -> list[RemainingVersion]:
-        """Return the other versions under the same name, except deleted and failed ones, sorted by number."""
-        table = schema.versions
-        named = (table.c.owner_id == version.owner_id, table.c.name == version.ref.name, schema.CURRENT)
-        others = select(table.c.number, table.c.fingerprint).where(*named, table.c.id != version.id)
-        rows = self._connection.execute(others.order_by(table.c.number)).all()
-        return [RemainingVersion(row.number, row.fingerprint) for row in rows]
+    def numbers(self, owner_id: str, name: str, count: int) -> tuple[list[int], int]:
+        """Return the newest numbers of the owner's versions of this name that are not deleted, at most `count`.
 
-    def numbers(self, owner_id: str, name: str) -> list[int]:
-        """Return the numbers of the owner's versions of this name that are not deleted, sorted."""
-        table = schema.versions
-        mine = (table.c.owner_id == owner_id, table.c.name == name, table.c.phase != Phase.DELETED.value)
-        return list(self._connection.execute(select(table.c.number).where(*mine).order_by(table.c.number)).scalars())
+        They are sorted. The second value is how many versions there are.
+        """
+        table, datastores = schema.versions.c, schema.datastores.c
+        mine = (table.owner_id == owner_id, table.name == name, schema.UNDELETED)
+        newest = select(table.number).where(*mine).order_by(table.number.desc()).limit(count)
+        total = select(datastores.version_count + datastores.failed_count)
+        total = total.where(datastores.owner_id == owner_id, datastores.name == name)
+        return sorted(self._connection.execute(newest).scalars()), self._connection.execute(total).scalar() or 0
 
     def counted(self, owner_id: str) -> int:
         """Return how many of the owner's versions count against the quota."""
@@ -226,6 +227,10 @@ class Versions:
             self._connection.execute(insert(queue).values(version_id=version_id, queued_at=at))
         self._connection.execute(delete(schema.uploads).where(schema.uploads.c.version_id == version_id))
 
+    def has_queued_removals(self) -> bool:
+        """Return whether there are versions whose bytes must still be erased."""
+        return bool(self._connection.exec_driver_sql("SELECT EXISTS (SELECT 1 FROM removals)").scalar())
+
     def queued_removals(self) -> list[Version]:
         """Return the versions whose bytes must still be erased, oldest first."""
         table, queue = schema.versions, schema.removals
@@ -275,12 +280,14 @@ class Versions:
         table = schema.versions
         return self._all(select(table).where(table.c.phase == phase.value).order_by(table.c.created_at))
 
-    def mark_bytes_gone(self, version_id: str, at: datetime) -> bool:
-        """Record that the version's bytes are erased. Return False if that was recorded before."""
+    def mark_bytes_gone(self, version_ids: Sequence[str], at: datetime) -> list[str]:
+        """Record that the bytes of these versions are erased. Return those of which that was not recorded before."""
         table, queue = schema.versions, schema.removals
-        self._connection.execute(delete(queue).where(queue.c.version_id == version_id))
-        unrecorded = update(table).where(table.c.id == version_id, table.c.bytes_gone_at.is_(None))
-        return bool(self._connection.execute(unrecorded.values(bytes_gone_at=at)).rowcount)
+        self._connection.execute(delete(queue).where(queue.c.version_id.in_(version_ids)))
+        unrecorded = select(table.c.id).where(table.c.id.in_(version_ids), table.c.bytes_gone_at.is_(None))
+        fresh = list(self._connection.execute(unrecorded).scalars())
+        self._connection.execute(update(table).where(table.c.id.in_(fresh)).values(bytes_gone_at=at))
+        return fresh
 
     def open_uploads(self, version_id: str, keys: dict[str, int], expires_at: datetime) -> list[Upload]:
         """Return the uploads of these keys, in order. `keys` maps each key to its number of parts.

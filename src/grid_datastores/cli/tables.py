@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -14,8 +13,7 @@ _GAP = 2  # spaces between two columns
 _MIN_FOLDED_WIDTH = 12  # terminal cells
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """A column: its header, its width in terminal cells, and whether it is right-aligned, as numbers are."""
 
     header: str
@@ -48,8 +46,15 @@ def lines(
     left = max_width - sum(widths) - _GAP * (len(widths) - 1) + widths[folding]
     if left < min(widths[folding], _MIN_FOLDED_WIDTH):
         return _records(columns, rows, max_width, bold=bold)
-    narrowed = [*columns[:folding], replace(columns[folding], width=left), *columns[folding + 1 :]]
+    narrowed = [*columns[:folding], columns[folding]._replace(width=left), *columns[folding + 1 :]]
     return _table(narrowed, _folded(rows, folding, left), bold=bold)
+
+
+def terminal_width() -> int:
+    """Return the width of the terminal in cells."""
+    from shutil import get_terminal_size
+
+    return get_terminal_size().columns
 
 
 def cells(text: str) -> int:

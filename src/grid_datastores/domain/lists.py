@@ -111,6 +111,24 @@ class VersionsPage:
 
 
 @dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which of a user's versions a list has. Without a name, those of all datastores; number 0 is any."""
+
+    name: str = ""
+    number: int = 0
+    available: bool = False  # only those that are available
+    deleted: bool = False  # also those that are deleted
+
+
+@dataclass(frozen=True, slots=True)
+class WholeList:
+    """One page of a list of versions, sorted by name and number."""
+
+    versions: tuple[Version, ...]
+    more: bool  # whether another page follows
+
+
+@dataclass(frozen=True, slots=True)
 class WorkloadsPage:
     """One page of a list of Sessions or Runs."""
 

@@ -62,6 +62,14 @@ class LogEntry:
         return cls(int(number), checksum.decode(), text.decode())
 
 
+@dataclass(frozen=True, slots=True)
+class LogEnd:
+    """The last entry of a log, or None, and how many lines follow it that are torn or damaged."""
+
+    last: LogEntry | None = None
+    lost: int = 0
+
+
 def continuation(last: LogEntry | None, entries: Sequence[LogEntry]) -> Sequence[LogEntry] | None:
     """Return the entries of a catalog that follow the last entry of a log, or None if they do not continue it.
 

@@ -84,6 +84,7 @@ def create(
         raise _interrupted("Interrupted.", version) from error
     ((_version, journal),) = begun
     assert journal
+    journal.renumber(version.ref)
     return _send(datastores, journal, version, data, progress).version
 
 

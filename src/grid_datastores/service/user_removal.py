@@ -63,7 +63,7 @@ class UserRemoval:
             ended = tx.owners.end_workloads(user, now)
             tx.sign_ins.end_all(user)
             tx.users.remove(user, now)
-        self._context.wake_workers()
+        self._context.wake_removal()
         return RemovedUser(user, now, tuple(versions), ended, copies)
 
 

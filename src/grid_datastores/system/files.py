@@ -44,7 +44,7 @@ def atomic_write(
         with temporary.open("xb") as file:
             os.fchmod(file.fileno(), mode)
             yield file
-            _sync(file)
+            sync_file(file)
         with while_renaming():
             temporary.replace(path)
     except BaseException:
@@ -57,7 +57,7 @@ def append_durably(path: Path, data: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
-        _sync(file)
+        sync_file(file)
 
 
 def make_private(path: Path) -> None:
@@ -88,6 +88,12 @@ def clone(source: Path, descriptor: int) -> bool:
     return True
 
 
+def sync_file(file: BinaryIO) -> None:
+    """Make the contents of an open file durable."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY)
@@ -113,8 +119,3 @@ def remove_tree(folder: Path) -> None:
                     (each / entry.name).unlink()
     for each in reversed(folders):
         each.rmdir()
-
-
-def _sync(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from listed import listed
 from manual_clock import Clock
 
 from grid_datastores.domain.errors import InUse, NotFound, NotSignedIn, Refusal
@@ -27,7 +28,7 @@ def _version(service: Service, user: User, name: str = "data") -> str:
 
 
 def _counts(service: Service, user: User) -> tuple[int, int]:
-    return len(service.reading.versions(user)), service.reading.quota(user).used
+    return len(listed(service, user)), service.reading.quota(user).used
 
 
 @pytest.mark.proves("removal-needs-no-versions-or-the-word")
@@ -141,7 +142,7 @@ def test_a_later_user_of_the_same_name_sees_nothing_of_the_removed_one(service: 
     service.user_removal.remove("eve", "root", delete_versions=True)
     again, _key = service.accounts.add("eve")
     assert again.id != eve.id
-    assert service.reading.versions(again, with_deleted=True) == []
+    assert listed(service, again, deleted=True) == []
     assert service.reading.quota(again).used == 0
     with pytest.raises(NotFound):
         service.reading.get(again, old)

@@ -100,9 +100,9 @@ def test_assembling_again_without_the_parts_leaves_the_object(service: Service, 
     version = service.uploads.begin(ana, "data", FILES)
     done = _sent(service, ana, version, [b"1"])
     storage = service.context.storage
-    storage.assemble(version.id, done.upload_id, 1, "object").commit()
-    storage.discard_parts(version.id, done.upload_id, 1)
-    again = storage.assemble(version.id, done.upload_id, 1, "object")
+    storage.assemble(version.id, done.upload_id, done.ordered_etags, "object").commit()
+    storage.discard_parts(version.id, done.upload_id, done.ordered_etags)
+    again = storage.assemble(version.id, done.upload_id, done.ordered_etags, "object")
     assert again.digests == [""]
     with pytest.raises(NotFound):
         again.commit()
@@ -305,5 +305,5 @@ def test_an_address_that_is_asked_for_again_is_good_for_another_day(service: Ser
     service.uploads.complete_objects(ana, version.id, [CompletedObject("b.csv", first[1].id, {1: etag})])
     clock.go(50)
     again = service.uploads.announce(ana, version.id, {"a.csv": 1, "b.csv": 1})
-    assert again[0] == replace(first[0], expires_at=clock() + URL_LIFETIME)
-    assert again[1] == replace(first[1], completed=True)
+    assert again[0] == first[0]._replace(expires_at=clock() + URL_LIFETIME)
+    assert again[1] == first[1]._replace(completed=True)

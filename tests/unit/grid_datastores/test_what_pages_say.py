@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner, Result
+from listed import listed
 
 from grid_datastores.cli import cli
 from grid_datastores.domain.errors import AlreadyDeleted, NotSignedIn, Refusal, TooManyAttempts
@@ -167,7 +168,7 @@ def test_without_its_folder_a_machine_is_signed_out_and_resumes_nothing(
         shutil.rmtree(machine.home)
         assert find_server(settings) is None
         assert machine("datastore", "resume").output == "There is no interrupted upload to resume.\n"
-        assert len(service.reading.versions(ana)) == 1
+        assert len(listed(service, ana)) == 1
 
 
 def _interrupting(*_given: object) -> None:
@@ -222,7 +223,7 @@ def test_two_servers_on_one_folder_show_the_same_and_take_the_same_keys(machine:
 
 
 def _all_versions(service: Service) -> list[Version]:
-    return [version for user in service.accounts.all() for version in service.reading.versions(user)]
+    return [version for user in service.accounts.all() for version in listed(service, user)]
 
 
 @pytest.mark.proves("a-backup-is-restored-whole", "a-backup-has-its-users")
@@ -360,7 +361,7 @@ def test_what_is_refused_changes_no_version(machine: Machine) -> None:
             with pytest.raises(Refusal):
                 request()
             assert versions() == before
-        assert {version.id for version in service.reading.versions(ana)} == {kept.id, waiting.id}
+        assert {version.id for version in listed(service, ana)} == {kept.id, waiting.id}
 
 
 @pytest.mark.proves("a-failed-fetch-stays-in-the-list")

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from itertools import islice
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
 
-from grid_datastores.domain.errors import AlreadyDeleted, Immutable, InUse, InvalidInput, NotFound
-from grid_datastores.domain.model import Phase, User, Version, VersionRef
-from grid_datastores.domain.naming import MAX_NUMBER
+from grid_datastores.domain.errors import AlreadyDeleted, Immutable, InUse, InvalidInput
+from grid_datastores.domain.lists import Chosen
+from grid_datastores.domain.model import Version
+from grid_datastores.domain.naming import MAX_NUMBER, whole_number
 from grid_datastores.server.answers import REFUSED, refused
 from grid_datastores.server.bodies import BodyRoute
-from grid_datastores.server.state import CLUSTER, InCluster, State, TheState, TheUser
+from grid_datastores.server.state import CLUSTER, InCluster, TheState, TheUser
+from grid_datastores.service.listing import MAX_PER_PAGE
 from grid_datastores.wire import datastores as wire
 
 router = APIRouter(
@@ -32,7 +38,7 @@ def list_deletions(
     return {"deleted": state.service.copies.deleted(user, id)}
 
 
-@router.get("")
+@router.get("", response_model=wire.ListDatastoresResponse)
 def list_datastores(
     state: TheState,
     user: TheUser,
@@ -40,29 +46,32 @@ def list_datastores(
     name: str = "",
     version: Annotated[int, Query(ge=0, le=MAX_NUMBER)] = 0,
     includeDeleted: bool = False,
-) -> wire.ListDatastoresResponse:
+    pageToken: str = "",
+    pageSize: str = "",
+    limit: str = "",
+) -> wire.ListDatastoresResponse | StreamingResponse:
     """List the user's versions, sorted by name and number. name and version filter the list.
 
-    `available` leaves out all that are not available. `includeDeleted` adds the deleted ones.
+    `available` leaves out all that are not available. `includeDeleted` adds the deleted ones. `pageSize` or `limit` is
+    the maximum number of versions in a page. Without a size and a `pageToken`, the answer is the whole list.
     """
-    found = [
-        item
-        for item in _candidates(state, user, name, version, with_deleted=includeDeleted)
-        if name in ("", item.ref.name)
-        and version in (0, item.ref.number)
-        and (item.phase is Phase.AVAILABLE or not available)
-    ]
-    return {"datastores": [wire.version_out(item, CLUSTER) for item in found], "nextPageToken": ""}
+    chosen = Chosen(name, version, available=available, deleted=includeDeleted)
+    size = (whole_number(pageSize or limit, "pageSize") if pageSize or limit else 0) or MAX_PER_PAGE
+    page = state.service.listing.page(user, chosen, after=pageToken, size=size)
+    if page.more and not (pageToken or pageSize or limit):  # the last client that Grid published asks for one page
+        return StreamingResponse(_whole_list(state.service.listing.all(user, chosen)), media_type="application/json")
+    token = page.versions[-1].id if page.more else ""
+    return {"datastores": [wire.version_out(item, CLUSTER) for item in page.versions], "nextPageToken": token}
 
 
-def _candidates(state: State, user: User, name: str, version: int, *, with_deleted: bool) -> list[Version]:
-    """Return the versions to filter. If the request names one version, read only that one."""
-    if not (name and version and with_deleted):
-        return state.service.reading.versions(user, with_deleted=with_deleted)
-    try:
-        return [state.service.reading.find(user, VersionRef(name, version))]
-    except NotFound:
-        return []
+def _whole_list(versions: Iterator[Version]) -> Iterator[str]:
+    """Yield the JSON of the whole list, page by page."""
+    yield '{"datastores":['
+    separator = ""
+    while page := list(islice(versions, MAX_PER_PAGE)):
+        yield separator + ",".join(json.dumps(wire.version_out(item, CLUSTER)) for item in page)
+        separator = ","
+    yield '],"nextPageToken":""}'
 
 
 @router.delete("", status_code=InvalidInput.status)

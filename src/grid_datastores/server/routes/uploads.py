@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from hashlib import md5
 
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -162,21 +161,21 @@ async def put_part(
 
 
 async def _receive(state: State, request: Request, upload_id: str, number: int) -> str:
-    check_part_size(int(request.headers.get("Content-Length", "0")))
-    digest, size = md5(usedforsecurity=False), 0
-    part = state.service.uploads.part(upload_id, number)
+    announced = request.headers.get("Content-Length")
+    length = None if announced is None else int(announced)
+    check_part_size(length or 0)
+    part, size = state.service.uploads.part(upload_id, number, length), 0
     target = await run_in_writer_thread(part.__enter__)
     try:
         async for chunk in request.stream():
             size += len(chunk)
             check_part_size(size)
-            digest.update(chunk)
             await run_in_threadpool(target.write, chunk)
         await run_in_writer_thread(part.__exit__, None, None, None)
     except BaseException as error:
         await run_in_threadpool(part.__exit__, type(error), error, error.__traceback__)
         raise
-    return digest.hexdigest()
+    return target.etag
 
 
 def _object_out(
