@@ -23,7 +23,7 @@ from reliability.faults import SMALL_PART, SMALL_PARTS, dying, prepared, reading
 from reliability.machine import Machine, Process, finished, folder_of, interrupt
 
 LARGE = 2 * 1024 * 1024  # bytes, an object of its own
-_WRITE = "grid_datastores.machine.restore._verify"  # of one file of a version, in a folder that is to be its place
+_WRITE = "grid_datastores.machine.restore._write"  # of one file of a version, in a folder that is to be its place
 # A signal, and the exit code of the command that it ends.
 CTRL_C, TERMINATED, HUNG_UP = (signal.SIGINT, 1), (signal.SIGTERM, 143), (signal.SIGHUP, 129)
 

@@ -80,6 +80,7 @@ class EmbeddedDatastores:
     """See `Datastores`."""
 
     fetches_in_process = True
+    verifies_objects = True
 
     def __init__(self, service: Service, user: User, folder: Path, runs: RunLocks, *, writable: bool = True) -> None:
         self._service = service

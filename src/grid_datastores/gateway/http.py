@@ -68,6 +68,7 @@ class HttpDatastores:
     """See `Datastores`."""
 
     fetches_in_process = False
+    verifies_objects = False
 
     def __init__(self, server: Server, timeout: float | None = None) -> None:
         self._connection = Connection(server.url, (server.user_id, server.api_key), timeout)

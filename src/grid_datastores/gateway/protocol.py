@@ -36,6 +36,10 @@ class Datastores(Protocol):
     def fetches_in_process(self) -> bool:
         """Whether fetching an archive or a bucket stops when this process ends. A server continues."""
 
+    @property
+    def verifies_objects(self) -> bool:
+        """Whether `read_object` compares each file with the manifest in this process, after all that can damage it."""
+
     def identity(self) -> Place:
         """Return the place and user of these datastores. Sends at most one request."""
 

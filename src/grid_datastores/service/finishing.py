@@ -200,7 +200,7 @@ class Finishing:
             raise UploadInvalid(f"The manifest names an object that was not uploaded: {min(unknown)!r}.")
         if unnamed := set(names) - {file.object for file in announced.files}:
             raise UploadInvalid(f"The manifest does not list an object that was uploaded: {min(unnamed)!r}.")
-        placed = tuple(replace(file, object=names[file.object]) for file in announced.files)
+        placed = tuple(file._replace(object=names[file.object]) for file in announced.files)
         manifest = replace(announced, files=placed)
         verify_contents(storage, version.id, manifest)
         return manifest

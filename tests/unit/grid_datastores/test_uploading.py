@@ -213,7 +213,7 @@ def test_a_finished_version_is_not_published_again(
         service.uploads.publish(ana, version.id, _manifest(b"1"))
 
     _while(service.context.storage, "size", monkeypatch, everything_else)
-    other = Manifest.of([replace(_manifest(b"1").files[0], path="b.csv")])
+    other = Manifest.of([_manifest(b"1").files[0]._replace(path="b.csv")])
     assert service.uploads.publish(ana, version.id, other).fingerprint == _manifest(b"1").fingerprint
     assert service.reading.manifest(ana, version.id) == _manifest(b"1")
 
