@@ -57,6 +57,7 @@ EXPECTED = {
     "how-to/upload-failed/": ("upload failed", "file too large", "too many files"),
     "why/threat-model/": ("threat model", "security", "what is protected"),
     "why/how-it-is-tested/": ("how is it tested", "fuzzing"),
+    "why/performance/": ("how fast", "benchmark"),
     "reference/api/": ("503", "206", "etag", "nextPageToken", "pagination"),
     "known-issues/": ("rss", "known bugs"),
     "reference/configuration/": ("environment variables",),

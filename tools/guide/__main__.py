@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from guide import architecture, diagrams, limits, mutations, operations, phases, refusals, tested, values, variables
+from guide import (
+    architecture,
+    diagrams,
+    limits,
+    mutations,
+    operations,
+    performance,
+    phases,
+    refusals,
+    tested,
+    values,
+    variables,
+)
 
 ROOT = Path(__file__).parents[2]
 PARTS = {
@@ -15,6 +27,9 @@ PARTS = {
     "limits.md": limits.write,
     "mutations.md": mutations.write,
     "operations.md": operations.write,
+    "performance.md": performance.figures,
+    "performance-behind.md": performance.behind,
+    "performance-sum.md": performance.summary,
     "phases.md": phases.write,
     "reasons.md": refusals.table,
     "refusals.md": refusals.write,

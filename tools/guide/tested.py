@@ -69,7 +69,7 @@ def attacks() -> str:
     rows = [_row(name, seen) for name, seen in figures.items()]
     older = sorted({seen["day"] for seen in figures.values() if seen["sources"] != sources_digest()})
     note = f"\nThe sources have changed since {older[0]}. Figures of that day are of older code.\n" if older else ""
-    return f"{_table(('Attack', 'Tried', 'Found', 'Day'), rows)}\n{note}"
+    return f"{markdown_table(('Attack', 'Tried', 'Found', 'Day'), rows)}\n{note}"
 
 
 def _row(name: str, seen: Seen) -> tuple[str, ...]:
@@ -105,7 +105,7 @@ def sizes() -> str:
         ("Test functions besides", f"{sum(1 for _ in _tests())}", "`make test`"),
         ("Planted defects that the scenarios noticed", f"{caught} of {len(defects)}", "`make defects`"),
     ]
-    return _table(("What", "How many", "Command"), rows) + "\n"
+    return markdown_table(("What", "How many", "Command"), rows) + "\n"
 
 
 def _tests() -> Iterator[str]:
@@ -116,6 +116,7 @@ def _tests() -> Iterator[str]:
                 yield node.name
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """The lines of a table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
