@@ -60,8 +60,10 @@ def corruption(path: Path) -> str:
         with closing(connect_read_only(path)) as connection:
             found = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
     except _ERRORS as error:
+        if "malformed" in str(error):
+            return str(error)
         raise Unreadable from error
-    return "" if found == "ok" else found
+    return "" if found == "ok" else found.splitlines()[-1]
 
 
 def _rows(path: Path, query: str, *values: object) -> list[tuple[object, ...]]:

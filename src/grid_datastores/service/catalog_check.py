@@ -12,6 +12,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from grid_datastores.catalog import peek
+from grid_datastores.catalog.mixed import lacks_pages
 from grid_datastores.domain import log
 from grid_datastores.domain.errors import CatalogFailed, Damaged
 from grid_datastores.domain.log import continuation
@@ -71,14 +72,19 @@ class Lacking:
 
 
 def check_catalog(settings: Settings, storage: Storage) -> None:
-    """Raise `CatalogFailed` unless the catalog belongs to the data and has all that the log has. Changes nothing."""
+    """Raise `CatalogFailed` unless the catalog belongs to the data and has all that the log has. Changes nothing.
+
+    Raises `Damaged` for a catalog that was copied in parts at different times.
+    """
+    if lacks_pages(settings.catalog):
+        check_corruption(settings.catalog)
     fault = find_fault(settings.catalog, storage)
     if fault is not None:
         raise CatalogFailed(_message(fault, settings, storage))
 
 
 def check_corruption(catalog: Path) -> None:
-    """Raise `Damaged` if SQLite finds the catalog corrupt. A start does not look for this, because it reads it all.
+    """Raise `Damaged` if SQLite finds the catalog corrupt. This reads it all, so a start does it only with a reason.
 
     A file that SQLite cannot read is left to whoever opens it.
     """
