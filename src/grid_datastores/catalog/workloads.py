@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import exists, func, insert, select, text, true, tuple_, update
+from sqlalchemy import and_, exists, func, insert, or_, select, text, true, tuple_, update
 
 from grid_datastores.catalog import schema
 from grid_datastores.domain.model import Holder, Mount, VersionRef, Workload, WorkloadKind, WorkloadState
@@ -71,6 +71,14 @@ class Workloads:
         """
         query = _listed(owner_id, kind).order_by(*_LIVE_AND_NEWEST, schema.workloads.c.id.desc())
         return self._all(query.offset(window.start).limit(window.size))
+
+    def before(self, workload: Workload) -> int:
+        """Return how many workloads come before this one in the list of the newest."""
+        table, live = schema.workloads.c, text(schema.LIVE)
+        newer = tuple_(table.created_at, table.id) > tuple_(workload.created_at, workload.id)
+        earlier = and_(live, newer) if workload.state.live else or_(live, newer)
+        query = _listed(workload.owner_id, workload.kind).where(earlier).with_only_columns(func.count())
+        return int(self._connection.execute(query).scalar_one())
 
     def count(self, owner_id: str, kind: WorkloadKind) -> int:
         """Return how many workloads of this kind are not deleted. Reads an index, and no row."""

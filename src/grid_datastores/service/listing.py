@@ -99,6 +99,14 @@ class Listing:
             found = self._context.leases.shown(tx, newest)
         return WorkloadsPage(tuple(found[:WORKLOADS_PER_PAGE]), len(found) > WORKLOADS_PER_PAGE)
 
+    def page_of_workload(self, user: User, workload_id: str) -> tuple[WorkloadKind, int] | None:
+        """Return in which list the user's workload with this id is, and on which page. Return None if in none."""
+        with self._context.catalog.read() as tx:
+            workload = tx.workloads.get(workload_id)
+            if workload is None or workload.owner_id != user.id:
+                return None
+            return workload.kind, tx.workloads.before(workload) // WORKLOADS_PER_PAGE + 1
+
     def kept(self, version: Version) -> Kept:
         """Return the versions that stayed when this version was deleted, or would stay if it were deleted now."""
         with self._context.catalog.read() as tx:

@@ -308,7 +308,7 @@ def test_only_the_shown_versions_have_their_users(service: Service, ana: User, b
             "Run nightly",
         ]
         assert page.count('<a class="button danger"') == 1
-        assert f'<a href="/workloads#{run.id}">' in page
+        assert f'<a href="/workloads?of={run.id}#{run.id}">' in page
 
 
 def test_nobody_sees_the_lists_of_another_user(service: Service, ana: User) -> None:
