@@ -97,7 +97,7 @@ def print_rows(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None
     at_terminal = sys.stdout.isatty()
     width = terminal_width() if at_terminal else None  # lines in a pipe are never folded
     bold = at_terminal and os.environ.get("TERM") != "dumb"
-    _print_lines(lines(columns, ([_printable(cell) for cell in row] for row in rows), width, bold=bold))
+    _print_lines(lines(columns, map(_printable_row, rows), width, bold=bold))
 
 
 def _print_lines(lines: Iterable[str]) -> None:
@@ -122,6 +122,12 @@ def _json_array(items: Iterator[str]) -> Iterator[str]:
         item = following
     yield f"  {item}"
     yield "]"
+
+
+def _printable_row(row: Sequence[str]) -> Sequence[str]:
+    """Return the cells exactly as stdout prints them. Most rows are as they are, which is seen at once."""
+    text = "".join(row)
+    return row if text.isascii() and text.isprintable() else [_printable(cell) for cell in row]
 
 
 def _printable(text: str) -> str:

@@ -74,8 +74,11 @@ def cut(text: str, width: int) -> str:
 def _table(columns: Sequence[Column], rows: Iterable[Sequence[str]], *, bold: bool) -> Iterator[str]:
     headers = _line(_padded(columns, [column.header for column in columns]))
     yield click.style(headers, bold=True) if bold else headers
+    template = _line([f"%{column.width}s" if column.right else f"%-{column.width}s" for column in columns])
+    template = template if columns[-1].right else template.rpartition("%")[0] + "%s"
     for row in rows:
-        yield _line(_padded(columns, row))
+        line = template % tuple(row)
+        yield line.rstrip(" ") if line.isascii() else _line(_padded(columns, row))  # ASCII takes a cell a character
 
 
 def _padded(columns: Sequence[Column], row: Sequence[str]) -> list[str]:

@@ -16,7 +16,7 @@ from itertools import chain, pairwise
 from json.encoder import encode_basestring_ascii as quote
 from sys import intern
 from types import NoneType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from grid_datastores.domain.errors import InvalidInput
 from grid_datastores.domain.model import FileEntry
@@ -35,7 +35,8 @@ _DECODED = 1024 * 1024  # bytes; decoded JSON takes ten times as much memory. No
 _NO_MANIFEST = "This is not a manifest. Each line must have a path, size, SHA-256, object and offset."
 _PLAIN = (str, int, str, str, int)  # the values of a file's line; a bool is no int here
 _FOLDER = (str,)
-_TYPES = frozenset({_PLAIN, (*_PLAIN, bool, int), (*_PLAIN, bool, NoneType)})
+_WITH_ATTRIBUTES = (*_PLAIN, bool, int)
+_TYPES = frozenset({_PLAIN, _WITH_ATTRIBUTES, (*_PLAIN, bool, NoneType)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,9 +214,25 @@ def _parse_lines(lines: list[bytes]) -> Iterator[FileEntry | str]:
         paths = [row[0] for row in rows]
         if not are_safe(paths):
             deque(map(check_safe, paths), maxlen=0)
-        yield from map(_parse_row, rows)
+        files = _parse_alike(rows)
+        yield from map(_parse_row, rows) if files is None else files
     except (ValueError, TypeError, LookupError, RecursionError) as error:
         raise InvalidInput(_NO_MANIFEST) from error
+
+
+def _parse_alike(rows: list[list[Any]]) -> Iterable[FileEntry] | None:
+    """Return the files of these rows if all have attributes and the usual types. Checks them by column, not one by one.
+
+    Otherwise, return None: `_parse_row` knows why.
+    """
+    if set(map(type, rows)) != {list} or set(map(len, rows)) != {len(_PLAIN) + 2}:
+        return None
+    columns = list(zip(*rows, strict=True))
+    paths, sizes, digests, names, offsets, executable, modified = columns
+    are_usual = all(set(map(type, column)) == {kind} for column, kind in zip(columns, _WITH_ATTRIBUTES, strict=True))
+    if are_usual and min(sizes) >= 0 and min(offsets) >= 0 and all(map(_VALID_TIMES.__contains__, modified)):
+        return map(FileEntry, paths, sizes, digests, map(intern, names), offsets, executable, modified)
+    return None
 
 
 def _parse_row(row: object) -> FileEntry | str:
