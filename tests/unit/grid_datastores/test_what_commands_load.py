@@ -24,12 +24,13 @@ FETCHING = {"httpx", "obstore"}
 PROGRESS = {"rich", "pygments", "wcwidth"}
 VALUES = {"dataclasses", "json", "pathlib", "urllib", "grid_datastores.domain.model"}
 UNUSED = {
-    *(
-        f"grid_datastores.service.{name}"
-        for name in ("copies", "deletion", "finishing", "listing", "uploads", "workloads")
-    ),
-    *(f"grid_datastores.catalog.{name}" for name in ("lists", "owners", "restoring", "sign_ins")),
-    "grid_datastores.domain.lists",
+    "grid_datastores.catalog.owners",
+    "grid_datastores.catalog.removals",
+    "grid_datastores.catalog.sign_ins",
+    "grid_datastores.service.deletion",
+    "grid_datastores.service.finishing",
+    "grid_datastores.service.uploads",
+    "grid_datastores.service.workloads",
     "grid_datastores.sources",
 }
 SOURCES = Path(grid_datastores.__file__).parent
