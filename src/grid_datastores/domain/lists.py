@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from grid_datastores.domain.model import Phase
 
@@ -38,16 +38,14 @@ class SortOrder(StrEnum):
     DESCENDING = "desc"
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """A part of a list: at most `size` items, from the item at `start` on. Items count from 0."""
 
     start: int
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """The versions to list: those of one datastore ("" for all), whose number, source or name matches the text."""
 
     part: VersionList = VersionList.CURRENT
@@ -57,8 +55,7 @@ class Selection:
     order: SortOrder = SortOrder.DESCENDING
 
 
-@dataclass(frozen=True, slots=True)
-class Datastore:
+class Datastore(NamedTuple):
     """A name, with how many current versions and failed uploads it has, and the current versions' size in bytes."""
 
     name: str
@@ -67,16 +64,14 @@ class Datastore:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class ListedVersion:
+class ListedVersion(NamedTuple):
     """A version in a list, with the workloads that hold it."""
 
     version: Version
     holders: tuple[Holder, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class KeptVersion:
+class KeptVersion(NamedTuple):
     """A version that stayed when another one was deleted. It may have been deleted since."""
 
     number: int
@@ -84,16 +79,14 @@ class KeptVersion:
     deleted_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """The newest versions that stayed when another one was deleted, and how many stayed in all."""
 
     newest: tuple[KeptVersion, ...]
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class Overview:
+class Overview(NamedTuple):
     """One page of a user's datastores, each with its newest current versions."""
 
     datastores: tuple[tuple[Datastore, tuple[ListedVersion, ...]], ...]
@@ -102,8 +95,7 @@ class Overview:
     quota: Quota
 
 
-@dataclass(frozen=True, slots=True)
-class VersionsPage:
+class VersionsPage(NamedTuple):
     """One page of a list of versions."""
 
     versions: tuple[ListedVersion, ...]
@@ -126,16 +118,14 @@ class Chosen:
         return phase is Phase.AVAILABLE if self.available else self.deleted or phase is not Phase.DELETED
 
 
-@dataclass(frozen=True, slots=True)
-class WholeList:
+class WholeList(NamedTuple):
     """One page of a list of versions, sorted by name and number."""
 
     versions: tuple[Version, ...]
     more: bool  # whether another page follows
 
 
-@dataclass(frozen=True, slots=True)
-class WorkloadsPage:
+class WorkloadsPage(NamedTuple):
     """One page of a list of Sessions or Runs."""
 
     workloads: tuple[Workload, ...]
