@@ -65,7 +65,10 @@ def test_a_run_writes_the_figures_that_the_page_shows(
     assert runner._run_all([ATTACK], 1) == 0
     (seen,) = json.loads(figures.read_text()).values()
     assert seen["runs"] == [{"budget": 4, "seed": _SEED, "seconds": 0.0}]
-    assert f"| An example<br>`make trust ATTACKS=example` | 4 tries | 0 faults | {seen['day']} |" in tested.attacks()
+    assert (
+        f"| An example<br>`make trust ATTACKS=example` | 4 tries<br>{tested.whole(seen['day'])} | 0 faults |"
+        in tested.attacks()
+    )
     assert "older code" not in tested.attacks()
     monkeypatch.setattr(tested, "sources_digest", lambda: "other")
     assert f"The sources have changed since {seen['day']}." in tested.attacks()

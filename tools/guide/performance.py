@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 from guide.svg import Drawing
-from guide.tested import markdown_table
+from guide.tested import markdown_table, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,7 @@ BEHIND = _BENCHMARKS / "behind.toml"
 _UNITS = {"p50": "p50 {:,.1f} ms", "p99": "p99 {:,.1f} ms", "per_second": "{:,.0f} a second"}
 
 _WIDTH, _LEFT, _RIGHT = 470, 10, 460  # of the plot, and where its axis begins and ends
-_TOP, _ROW = 34, 36
+_TOP, _ROW = 50, 36
 _TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 
 
@@ -81,9 +81,8 @@ def figures() -> str:
     if read is None:
         return ""
     _machine, rows = read
-    head = "What", "Wanted", "Measured", "Day"
-    table = markdown_table(head, [_cells(row) for row in rows])
-    parts = ["## The figures", table, "## The plot", _drawn(rows), "## What is missed", _missed(rows)]
+    table = markdown_table(("What", "Measured, and at most wanted"), [_cells(row) for row in rows])
+    parts = ["## The plot", _drawn(rows), "## What is missed", _missed(rows), "## The figures", table]
     return "\n\n".join(parts) + "\n"
 
 
@@ -123,14 +122,15 @@ def _behind() -> dict[str, dict[str, str]]:
 def _cells(row: Measured) -> tuple[str, ...]:
     what = f"{row.what}, against `{row.against}`" if row.against.startswith("python") else row.title
     low, high = row.spread
-    seconds = [f"{_seconds(statistics.median(each))}" for each in (row.ours, row.peer)]
+    ours, peer = (_seconds(statistics.median(each)) for each in (row.ours, row.peer))
     measured = [
-        f"**{_times(row.ratio)}**{'' if row.holds else ', missed'} ({low:.2f} to {high:.2f})",
-        f"{seconds[0]} against {seconds[1]}",
+        f"**{_times(row.ratio)}**, at most {_times(row.bound)}{'' if row.holds else ': **missed**'}",
+        f"({low:.2f} to {high:.2f})",
+        f"{ours} against {peer}",
         *(_UNITS.get(name, name + " {:,.1f}").format(value) for name, value in row.further.items()),
     ]
     command = f'`make bench ROWS="{row.name}"`'
-    return f"{what}<br>{command}", f"{_times(row.bound)} at most", "<br>".join(measured), row.day
+    return f"{what}<br>{command} {whole(row.day)}", "<br>".join(whole(line) for line in measured)
 
 
 def _times(ratio: float) -> str:
@@ -155,7 +155,9 @@ def _drawn(rows: list[Measured]) -> str:
     for tick in (tick for tick in _TICKS if low <= tick <= high):
         css, word = ("dg-wanted", "wanted") if tick == 1 else ("dg-tick", f"{tick:g} ×")
         drawing.parts.append(f'<path class="{css}" d="M {x(tick)} {_TOP - 10} V {bottom}"/>')
-        drawing.parts.append(f'<text class="dg-word" x="{x(tick)}" y="14" text-anchor="middle">{word}</text>')
+        drawing.parts.append(f'<text class="dg-word" x="{x(tick)}" y="32" text-anchor="middle">{word}</text>')
+    for at, anchor, word in ((_LEFT, "start", "← faster"), (_RIGHT, "end", "slower →")):
+        drawing.parts.append(f'<text class="dg-word" x="{at}" y="14" text-anchor="{anchor}">{word}</text>')
     for number, row in enumerate(rows):
         drawing.parts.append(_mark(row, _TOP + number * _ROW, x))
     drawing.bottom = bottom
