@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LARGE_FILE = 1024 * 1024  # bytes; a file of this size or more becomes an object of its own
 PACK_SIZE = 64 * 1024 * 1024  # bytes; a pack of this size or more takes no further file
 CHUNK = 1024 * 1024  # bytes read at a time
+_WAITING_CHUNKS = 4  # of a large file, to be hashed
 _ZEROS = bytes(BLOCK)
 
 
@@ -122,11 +123,27 @@ def _objects(files: Iterable[FileToPack]) -> Iterator[tuple[str, list[FileToPack
 
 
 def _write_single(file: FileToPack, name: str, target: Writer, progress: Callable[[int], object]) -> list[FileEntry]:
+    """Write an object that is one file. Its SHA-256 is computed in a thread meanwhile."""
+    from queue import Queue
+    from threading import Thread
+
     digest = sha256()
-    for chunk in file.chunks():
-        digest.update(chunk)
-        target.write(chunk)
-        progress(len(chunk))
+    chunks: Queue[bytes | None] = Queue(_WAITING_CHUNKS)
+
+    def update() -> None:
+        while (chunk := chunks.get()) is not None:
+            digest.update(chunk)
+
+    thread = Thread(target=update, name="sha256", daemon=True)
+    thread.start()
+    try:
+        for chunk in file.chunks():
+            chunks.put(chunk)
+            target.write(chunk)
+            progress(len(chunk))
+    finally:
+        chunks.put(None)
+        thread.join()
     return [FileEntry(file.path, file.size, digest.hexdigest(), name, 0, file.executable, file.modified)]
 
 
