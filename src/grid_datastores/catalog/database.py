@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from functools import cached_property, lru_cache, partial
 from time import monotonic
 from traceback import walk_tb
@@ -114,15 +114,13 @@ class Catalog:
                 check_migrated(self._engine)
             return
         self._commits = Commits(self._engine, self._log_changes)
-        self._reserved_space.release()
-        _make_private(path)
         try:
-            with self._catalog_errors():
+            with self._reserved_space.released(), self._catalog_errors():
+                _make_private(path)
                 migrate(self._engine)
         except BaseException:
             self.close()
             raise
-        self._reserved_space.reserve()
 
     @contextmanager
     def write(self, *, frees_space: bool = False, at_once: bool = False, alone: bool = False) -> Iterator[Transaction]:
@@ -138,20 +136,14 @@ class Catalog:
                 f"{self._path.parent} is read-only, so nothing was changed."
                 " Run the command as a user who can write there, or set GRID_DIR to another folder."
             )
-        if frees_space:
-            self._reserved_space.release()
         timeout = 0 if at_once else Busy.TIMEOUT
-        try:
+        with self._reserved_space.released() if frees_space else nullcontext():
             with self._catalog_errors(), self._commits.turn(timeout, alone=alone or at_once) as commit:
                 transaction = Transaction(commit.connection, self._logged)
                 yield transaction
                 commit.added += transaction.log.added
-        except Busy:
-            if frees_space:
-                self._reserved_space.reserve()
-            raise
-        if frees_space:
-            self._reserved_space.reserve()
+            if frees_space and self._reserved_space.disk_is_full():
+                self._checkpoint()
         if transaction.versions.erased_secret:
             self._log_has_secret = True
             self.erase_secrets()
@@ -239,6 +231,11 @@ class Catalog:
         with suppress(sqlite3.Error), closing(sqlite3.connect(self._path, timeout=_ERASURE_TIMEOUT)) as connection:
             busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             self._log_has_secret = bool(busy)
+
+    def _checkpoint(self) -> None:
+        """Let the next change reuse the write-ahead log instead of extending it. Best effort."""
+        with suppress(sqlite3.Error), closing(sqlite3.connect(self._path, timeout=0)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
         """Close all connections."""
