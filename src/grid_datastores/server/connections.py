@@ -10,9 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from h11 import DONE
-from h11._readers import ContentLengthReader
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 if TYPE_CHECKING:
@@ -129,24 +127,9 @@ class TimedProtocol(H11Protocol):
         """Take data. Each piece of a body is progress, but a piece of the headers is none."""
         in_body = self._in_request()
         self._reads_body = False
-        if not self._take_body(data):
-            super().data_received(data)
+        super().data_received(data)
         if in_body or self._in_request():
             self._made_progress()
-
-    def _take_body(self, data: bytes) -> bool:
-        """Return whether this is a piece of a body, but not its end, and pass it on. h11 would copy it three times."""
-        reader = self.conn._reader  # h11 keeps the rest of an announced length nowhere else
-        if not isinstance(reader, ContentLengthReader) or not 0 < len(data) < reader._remaining:
-            return False
-        if self.conn.trailing_data[0] or self.conn.our_state is DONE or self.cycle is None:
-            return False
-        reader._remaining -= len(data)
-        self.cycle.body += data
-        if len(self.cycle.body) > HIGH_WATER_LIMIT:
-            self.flow.pause_reading()
-        self.cycle.message_event.set()
-        return True
 
     def on_response_complete(self) -> None:
         """Start waiting for the next request."""
