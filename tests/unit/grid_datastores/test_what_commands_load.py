@@ -80,6 +80,21 @@ main()
     assert int(done.stdout.splitlines()[-1]) < 1000, done.stderr
 
 
+def test_a_command_collects_nothing_while_it_loads_the_catalog(tmp_path: Path) -> None:
+    code = """
+import atexit, gc, sys
+from grid_datastores.entry import main
+collected = []
+gc.callbacks.append(lambda phase, about: phase == "start" and collected.append(about["generation"]))
+atexit.register(lambda: print(gc.isenabled(), collected.count(2)))
+sys.argv[1:] = ["datastore"]
+main()
+"""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "True 0", done.stderr
+
+
 def test_a_list_asks_the_catalog_for_little_more_than_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRID_DIR", str(tmp_path))
     statements: list[str] = []
