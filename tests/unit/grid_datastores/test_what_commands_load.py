@@ -75,6 +75,25 @@ main()
     assert int(done.stdout.splitlines()[-1]) < 1000, done.stderr
 
 
+def test_a_command_collects_nothing_while_it_loads_the_catalog(tmp_path: Path) -> None:
+    code = """
+import atexit, gc, sys
+from grid_datastores.entry import main
+collections = []
+def note(_phase, _about):
+    module = sys.modules.get("grid_datastores.gateway.embedded")
+    if module and not hasattr(module, "person"):  # its last function: it still loads
+        collections.append(module)
+gc.callbacks.append(note)
+atexit.register(lambda: print(gc.isenabled(), len(collections)))
+sys.argv[1:] = ["datastore"]
+main()
+"""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "True 0", done.stderr
+
+
 def test_a_list_asks_the_catalog_for_little_more_than_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRID_DIR", str(tmp_path))
     statements: list[str] = []
