@@ -11,7 +11,6 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from typing import Any
 
-import h11
 import pytest
 import uvicorn
 
@@ -207,25 +206,3 @@ def test_a_request_for_another_protocol_is_answered_as_a_plain_one(
         client.sendall(_GET.removesuffix(b"\r\n") + wanted.encode())
         assert client.recv(100).startswith(b"HTTP/1.1 200 ")
     assert caplog.text == ""
-
-
-def test_most_of_a_body_is_not_parsed(patient: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    parsed: list[int] = []
-    real = h11.Connection.receive_data
-
-    def counted(connection: h11.Connection, data: bytes) -> None:
-        parsed.append(len(data))
-        real(connection, data)
-
-    monkeypatch.setattr(h11.Connection, "receive_data", counted)
-    body = bytes(range(256)) * 2**14
-    with socket.create_connection(patient) as client:
-        client.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body))
-        client.sendall(body + _GET)  # the next request comes with the end of the body
-        answered = client.makefile("rb")
-        for expected in (body, b""):
-            assert answered.readline() == b"HTTP/1.1 200 OK\r\n"
-            while answered.readline() != b"\r\n":
-                pass
-            assert answered.read(len(expected)) == expected
-    assert sum(parsed) < len(body) / 4
