@@ -28,7 +28,7 @@ def rows(disk: Path, served: Served) -> Iterator[Row]:
     yield _creating_row(disk, here, large, what, bound=1.2)
     yield from _creating_on_a_server(disk, served, large, what, bound=1.5, durable=True)
     shutil.rmtree(large)
-    shutil.rmtree(here.folder)
+    _removed(here.folder)
     yield from _listing_and_deleting(disk, here)
 
 
@@ -86,6 +86,7 @@ def _creating_on_a_server(
 def _downloading(disk: Path, here: Machine, served: Served, source: Path) -> Iterator[Row]:
     target = disk / "download"
     for name, machine, where in (("", here, ""), ("-http", served.machine, " from a server")):
+        machine.create(source)  # the rows before may not have been chosen
         number = machine.last_number(source.name)
         words = ("datastore", "download", "--name", source.name, "--version", number, "--to", str(target))
         yield Row(

@@ -15,7 +15,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 from catalogs import commits, fill, fill_users, ids
-from machines import PYTHON, Served, served
+from machines import PYTHON, Machine, Served, served
 from pairs import Row, seconds
 
 MANY, FEW = 50_000, 50
@@ -127,6 +127,15 @@ def _many(many: Served, few: Served) -> Iterator[Row]:
         against="3 seconds",
         bound=1,
         ours=many.machine.does("datastore"),
+        peer=lambda: 3.0,
+    )
+    embedded = Machine(many.folder, {**Machine.embedded(many.folder).environment, "LOGNAME": many.user})
+    yield Row(
+        name="many-embedded-list",
+        what=f"the CLI's list of {MANY:,} versions, embedded",
+        against="3 seconds",
+        bound=1,
+        ours=embedded.does("datastore"),
         peer=lambda: 3.0,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import sys
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ def main(words: list[str]) -> None:
     """Measure the rows whose names contain one of the words, or all."""
     if missing := peers.missing():
         raise SystemExit(f"Install the peers first, for example: apt-get install {' '.join(missing)}backup")
+    for variable in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):  # they slow every command; a user has neither
+        os.environ.pop(variable, None)
     with disk() as (folder, what), served(folder / "served") as server:
         print(f"On {what}.")
         measured = []

@@ -25,6 +25,17 @@ def everybody_sees_all() -> Iterator[Change]:
         ids = self.connection.execute(query).scalars().all()
         return self.get(ids[-1]) if ids else None
 
+    def chosen(original: Any) -> Any:
+        def of_anybody(self: Any, owner_id: str, chosen: Any, *page: Any) -> Any:
+            table = schema.versions.c
+            named = select(table.owner_id).where(table.name == chosen.name, table.number == chosen.number)
+            owners = self.connection.execute(named).scalars().all()
+            return original(self, owners[-1] if owners else owner_id, chosen, *page)
+
+        return of_anybody
+
     yield wrap("grid_datastores.service.context:owned", owned)
     yield expose("grid_datastores.catalog.versions:Versions", "connection")
     yield put("grid_datastores.catalog.versions:Versions.find", find)
+    yield expose("grid_datastores.catalog.lists:Lists", "connection")
+    yield wrap("grid_datastores.catalog.lists:Lists.chosen", chosen)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import select, true, update
+from sqlalchemy import true, update
 
 from defects.registry import WITHOUT_PAGES, Change, RouteChange, defect, expose, put, route, wrap
 from defects.versions import siblings
 from grid_datastores.catalog import schema
 from grid_datastores.domain.errors import AlreadyDeleted, Refusal
+from grid_datastores.domain.lists import Chosen
 
 DELETION = "grid_datastores.service.deletion:Deletion"
 READING = "grid_datastores.service.reading:Reading"
@@ -82,7 +84,7 @@ def missing_means_latest() -> Iterator[Change]:
         from grid_datastores.server.state import TheState, TheUser
 
         def deleting(state: Any, user: Any) -> None:
-            state.service.deletion.delete(user, state.service.reading.versions(user)[-1].id)
+            state.service.deletion.delete(user, list(state.service.listing.all(user, Chosen()))[-1].id)
 
         deleting.__annotations__ = {"state": TheState, "user": TheUser}
         return deleting
@@ -153,13 +155,12 @@ def tombstone_rewritten() -> Iterator[Change]:
 
 @defect("delete-immediate", "a deleted version stays in the list")
 def deleted_listed() -> Iterator[Change]:
-    def of_owner(self: Any, owner_id: str) -> Any:
-        table = schema.versions
-        mine = select(table.c.id).where(table.c.owner_id == owner_id).order_by(table.c.name, table.c.number)
-        return [self.get(id_) for id_ in self.connection.execute(mine).scalars().all()]
+    def with_deleted(original: Any) -> Any:
+        return lambda self, owner_id, chosen, *page: original(
+            self, owner_id, replace(chosen, available=False, deleted=True), *page
+        )
 
-    yield expose(VERSIONS, "connection")
-    yield put(f"{VERSIONS}.of_owner", of_owner)
+    yield wrap("grid_datastores.catalog.lists:Lists.chosen", with_deleted)
     yield put("grid_datastores.catalog.lists:current", true)
     yield put("grid_datastores.catalog.schema:WITH_VERSIONS", true())
 
@@ -278,4 +279,4 @@ def known_versions() -> Any:
     from grid_datastores.cli.target import open_datastores
 
     with open_datastores() as opened:
-        return opened.versions()
+        return list(opened.versions())

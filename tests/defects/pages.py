@@ -10,6 +10,7 @@ from typing import Any
 
 from defects.registry import Change, defect, route, wrap
 from grid_datastores.domain.errors import NotFound, Refusal
+from grid_datastores.domain.lists import Chosen
 from grid_datastores.domain.model import Source, SourceKind
 
 FIND = "grid_datastores.server.ui.datastores:find"
@@ -77,9 +78,7 @@ def unknown_means_another() -> Iterator[Change]:
 
 def versions_of(web_session: Any, name: str) -> Any:
     """The visitor's versions under a name, oldest first."""
-    return [
-        version for version in web_session.state.service.reading.versions(web_session.user) if version.ref.name == name
-    ]
+    return list(web_session.state.service.listing.all(web_session.user, Chosen(name)))
 
 
 def change_values(wanted: str, change: Any) -> Change:

@@ -110,8 +110,8 @@ def finished_versions_change() -> Iterator[Change]:
 
 @defect("version-independent", "erasing a version erases a byte of each sibling")
 def siblings_share_bytes() -> Iterator[Change]:
-    def remove(original: Any) -> Any:
-        def removing(version: Any, context: Any) -> Any:
+    def erase(original: Any) -> Any:
+        def erasing(version: Any, context: Any) -> Any:
             storage = context.storage
             with context.catalog.read() as tx:
                 others = [other.id for other in siblings(tx.versions, version) if other.phase is Phase.AVAILABLE]
@@ -120,9 +120,9 @@ def siblings_share_bytes() -> Iterator[Change]:
                     copy_object(storage, name, other, other, lambda content: content[:600] + b"\0" + content[601:])
             return original(version, context)
 
-        return removing
+        return erasing
 
-    yield wrap("grid_datastores.service.removal:remove", remove)
+    yield wrap("grid_datastores.service.removal:erase", erase)
 
 
 def publish_changed(change: Any) -> Change:

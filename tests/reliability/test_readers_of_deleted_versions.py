@@ -14,6 +14,7 @@ import pytest
 
 from acceptance.server import ServerProcess
 from acceptance.waiting import wait_until
+from grid_datastores.domain.lists import Chosen
 from grid_datastores.service import open_service
 from grid_datastores.settings import Limits, Settings
 from reliability.machine import Machine, folder_of
@@ -99,7 +100,7 @@ def test_a_deletion_in_another_process_ends_the_readers_of_a_server(machine: Mac
     service = open_service(Settings(folder, folder / "data" / "catalog.sqlite", Limits()), lambda: None)
     with closing(service), _slow_reader(machine) as client:
         ana = service.accounts.get(machine.user.user_id)
-        (version,) = service.reading.versions(ana)
+        (version,) = service.listing.all(ana, Chosen())
         service.deletion.delete(ana, version.id)
         assert service.erase_deleted(), "the server has the file open"
         assert service.reading.details(ana, version.id).version.bytes_gone_at is None

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
+from urllib.parse import parse_qsl
 
 import httpx
 
 from acceptance.server import Credentials, ServerProcess, trusted
+from grid_datastores.server.state import Signer
+from grid_datastores.service import Service, open_service
+from grid_datastores.settings import Limits, Settings
 from reliability.hostile import Client
 from trust.attack import Attack, Figures
 from trust.machines import scratch, server_in
@@ -23,6 +28,8 @@ _SECRET = "secret-name"  # of all that the owner has
 _UNFINISHED = re.compile(r"\{\w+\}/(presigned-urls|manifest|completed|upload)")
 _OTHER = "another user"
 _NO_IDS = ("clusterId", "partNumber", "name")
+_EXPIRED = "a signed URL that has expired"
+_REMOVED = 16  # users at once
 _WRONG_KEYS = 5  # for one user; more of them are refused in another way
 
 
@@ -100,6 +107,31 @@ def run(budget: int, seed: int) -> Figures:
     return figures
 
 
+@contextmanager
+def _service(server: ServerProcess) -> Iterator[Service]:
+    """The use cases, on the server's machine."""
+    settings = Settings(server.folder, server.folder / "data" / "catalog.sqlite", Limits())
+    with closing(open_service(settings, lambda: None)) as service:
+        yield service
+
+
+class _Left:
+    """A user who was removed with their versions, and the signed URLs that they had."""
+
+    def __init__(self, server: ServerProcess) -> None:
+        client = Client(server, server.add_user("left"))
+        with closing(client.http):
+            path = client.begin()
+            client.send(path, _SECRET.encode())
+            assert client.finish(path)[0] == "SUCCEEDED"
+            files = client.http.get(f"/v1/core/datastores/{path.rpartition('/')[2]}/files").raise_for_status().json()
+            self.content = str(files["files"][0]["url"])
+            self.part = str(client.announce(client.begin())["urls"][0]["url"])
+            assert httpx.get(self.content, verify=trusted()).text == _SECRET
+        with _service(server) as service:
+            service.user_removal.remove("left", "operator", delete_versions=True)
+
+
 class _Keys:
     """Keys that are not valid. Each user has only a few of their requests, as many are refused in another way."""
 
@@ -107,6 +139,7 @@ class _Keys:
         self._server = server
         self._users: dict[str, tuple[Credentials, int]] = {}
         self._made = 0
+        self._removed: list[Credentials] = []
 
     def wrong(self) -> Credentials:
         """A user who exists, with a key that is none."""
@@ -115,6 +148,17 @@ class _Keys:
     def replaced(self) -> Credentials:
         """A user with a key that a newer one has replaced."""
         return self._few("replaced")
+
+    def removed(self) -> Credentials:
+        """A user who was removed, with the key that they had."""
+        if not self._removed:
+            with _service(self._server) as service:
+                for number in range(_REMOVED):
+                    user, key = service.accounts.add(f"removed-{self._made}-{number}")
+                    service.user_removal.remove(user.name, "operator")
+                    self._removed += [Credentials(user.id, key)] * _WRONG_KEYS
+            self._made += 1
+        return self._removed.pop()
 
     def _few(self, kind: str) -> Credentials:
         user, used = self._users.get(kind, (None, _WRONG_KEYS))
@@ -135,6 +179,11 @@ class _Matrix:
         mine = self._other.announce(self._other.begin())["urls"][0]["url"]
         self._signature = dict(pair.split("=") for pair in mine.partition("?")[2].split("&"))
         self._keys = _Keys(server)
+        self._left = _Left(server)
+        with _service(server) as service:
+            key = service.accounts.url_key(self._owner.client.user.user_id)
+        assert key
+        self._signer = Signer(key)
         self._http = httpx.Client(base_url=server.url, timeout=30, verify=trusted())
 
     def try_all(self) -> None:
@@ -147,7 +196,9 @@ class _Matrix:
             for operation in operations:
                 self._figures.count("operations by all identities")
                 for name, credentials in self._identities():
-                    self._try(operation, name, credentials)
+                    if operation.signed or name != _EXPIRED:
+                        self._try(operation, name, credentials)
+            self._try_urls_of_removed_user()
             after = self._owner.client.seen()
             self._figures.check(before == after, _CHANGED, f"the owner's state: {before} -> {after}")
             for operation in operations:
@@ -158,13 +209,16 @@ class _Matrix:
         yield "a user who does not exist", lambda: Credentials(self._hex(16), "k" * 43)
         yield "a wrong key", self._keys.wrong
         yield "a replaced key", self._keys.replaced
+        yield "a removed user", self._keys.removed
+        yield _EXPIRED, lambda: None
         yield _OTHER, lambda: self._other.user
 
     def _try(self, operation: _Operation, name: str, credentials: Callable[[], Credentials | None]) -> None:
         """The answer for what exists is no success, and the one for what does not exist."""
         real = self._owner.ids(operation)
         fake = {key: value if key in _NO_IDS else self._hex(len(value)) for key, value in real.items()}
-        answers = [self._send(operation, ids, credentials()) for ids in (real, fake)]
+        expired = name == _EXPIRED
+        answers = [self._send(operation, ids, credentials(), expired=expired) for ids in (real, fake)]
         what = f"{operation.method} {operation.path} by {name}"
         text = answers[0].text + str(answers[0].headers)
         for answer in answers:
@@ -176,10 +230,22 @@ class _Matrix:
             refused = answers[0].status_code in ((401, 429) if name != _OTHER else (400, 401, 404))
             refused = refused or operation.path.endswith("/deletions")
             self._figures.check(refused, _SUCCEEDED, f"{what}: {answers[0].status_code} {answers[0].text[:300]}")
+        if expired:
+            known = "This URL has expired" in answers[0].text and answers[0].status_code == 401
+            self._figures.check(known, _SUCCEEDED, f"{what}: {answers[0].status_code} {answers[0].text[:300]}")
         self._figures.check(_SECRET not in text, _TOLD, f"{what} tells a name of the owner: {text[:300]}")
         if not allowed:
             seen = [_seen(answer, ids) for answer, ids in zip(answers, (real, fake), strict=True)]
             self._figures.check(seen[0] == seen[1], _TOLD, f"{what}: {seen[0]} but for what does not exist {seen[1]}")
+
+    def _try_urls_of_removed_user(self) -> None:
+        """Their URLs, which are not expired, answer as those that nobody signed."""
+        for method, url in (("GET", self._left.content), ("PUT", self._left.part)):
+            self._figures.count(_REQUESTS)
+            answer = self._http.request(method, url, **({"content": b"evil"} if method == "PUT" else {}))
+            told = answer.status_code == 401 and _SECRET not in answer.text
+            what = f"{method} of a signed URL of a removed user: {answer.status_code} {answer.text[:300]}"
+            self._figures.check(told, _SUCCEEDED, what)
 
     def _control(self, operation: _Operation) -> None:
         """The owner can read, else the matrix would show nothing."""
@@ -189,14 +255,20 @@ class _Matrix:
             self._figures.check(answer.is_success, "reads that the owner was refused", what)
 
     def _send(
-        self, operation: _Operation, ids: dict[str, str], user: Credentials | None, *, owner: bool = False
+        self,
+        operation: _Operation,
+        ids: dict[str, str],
+        user: Credentials | None,
+        *,
+        owner: bool = False,
+        expired: bool = False,
     ) -> httpx.Response:
         path = re.sub(r"\{(\w+)\}", lambda found: ids.get(found[1], ids["id"]), operation.path)
         query: dict[str, str] = {}
         if operation.path.endswith("/deletions"):
             query = {"id": ids["id"]}
         if operation.signed:
-            query = {"path": "a.csv", "user": self._owner.client.user.user_id, **self._signature}
+            query = self._query(path, expired=expired)
             if owner:
                 path, query = self._owner.content, {}
         body = _body(operation, ids)
@@ -206,6 +278,14 @@ class _Matrix:
         if query:
             how["params"] = query
         return self._http.request(operation.method, path, auth=user or None, **how)
+
+    def _query(self, path: str, *, expired: bool) -> dict[str, str]:
+        """The query of a signed URL of the owner's: with another user's signature, or their own, which has expired."""
+        named = {"path": "a.csv", "user": self._owner.client.user.user_id} if "/downloads/" in path else {}
+        if not expired:
+            return {"path": "a.csv", "user": self._owner.client.user.user_id, **self._signature}
+        signed = self._signer.sign(path, named, datetime.now(UTC) - timedelta(seconds=2))
+        return dict(parse_qsl(signed.partition("?")[2]))
 
     def _hex(self, length: int) -> str:
         return "".join(self._random.choices("0123456789abcdef", k=length))

@@ -59,6 +59,7 @@ def _attack(figures: Figures, random: Random, server: ServerProcess, budget: int
         while figures.counts[_CONNECTIONS] < budget:
             _wave(figures, random, client, version, min(_WAVE, budget - figures.counts[_CONNECTIONS]))
         grown = server.peak() - memory
+        figures.counts["MiB that the server took more"] = grown // 2**20
         figures.check(grown < _MOST_MEMORY, _MEMORY, f"{grown / 2**20:.0f} MiB more than before")
         with figures.checking(_HELD, "after all had ended"):
             wait_until(lambda: _descriptors(server) <= descriptors + 20, "their descriptors are closed")

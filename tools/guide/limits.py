@@ -10,7 +10,7 @@ from grid_datastores.server import bodies, guard, signing_in
 from grid_datastores.server.routes import contents, graphql
 from grid_datastores.server.routes import uploads as upload_routes
 from grid_datastores.server.ui import receiving, web_session
-from grid_datastores.service import uploads, workloads
+from grid_datastores.service import listing, uploads, workloads
 from grid_datastores.service.accounts import TOKEN_LIFETIME
 from grid_datastores.storage import manifest
 from grid_datastores.wire import datastores as wire
@@ -61,6 +61,7 @@ REQUESTS: tuple[tuple[str, str], ...] = (
     ("the parts that one request announces or completes", f"{upload_routes.MAX_PART_URLS:,}"),
     ("the versions that a Session or Run mounts", f"{workloads_wire.MAX_MOUNTS:,}"),
     ("the ids in one request for deletions", f"{wire.MAX_IDS}"),
+    ("the versions in a page of the list", f"{listing.MAX_PER_PAGE:,}"),
     ("the Sessions or Runs in a page of the list", f"{workloads.MAX_PER_PAGE:,}"),
     ("the files in a page of the list", f"{contents.MAX_PER_PAGE:,}"),
 )

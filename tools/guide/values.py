@@ -21,6 +21,7 @@ from grid_datastores.server import serve, signing_in
 from grid_datastores.server.connections import CLIENT_TIMEOUT
 from grid_datastores.service import turns
 from grid_datastores.service.accounts import TOKEN_LIFETIME
+from grid_datastores.service.listing import MAX_KEPT
 from grid_datastores.service.reading import MAX_CHECKED
 from grid_datastores.service.removal import READERS_TIMEOUT
 from grid_datastores.sources.limits import FetchLimits
@@ -61,6 +62,7 @@ def values() -> Mapping[str, str]:
         "max-fetches": number(turns.MAX_FETCHES),
         "max-fetches-per-user": number(turns.MAX_FETCHES_PER_USER),
         "max-ids": number(MAX_IDS),
+        "max-kept": number(MAX_KEPT),
         "max-name": str(naming.MAX_NAME_LENGTH),
         "max-path-bytes": number(manifest.MAX_PATH_LENGTH),
         "max-path-part-bytes": number(manifest.MAX_NAME_LENGTH),

@@ -5,24 +5,20 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
-from functools import lru_cache, partial
-from threading import Lock
+from contextlib import closing, contextmanager, nullcontext, suppress
+from functools import cached_property, lru_cache, partial
 from time import monotonic
+from traceback import walk_tb
 from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, NullPool, create_engine, event
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, NoResultFound, OperationalError
 
+from grid_datastores.catalog.commits import Commits
 from grid_datastores.catalog.facts import Facts
-from grid_datastores.catalog.lists import Lists
 from grid_datastores.catalog.log import Log
 from grid_datastores.catalog.migrations import check_migrated, migrate
-from grid_datastores.catalog.owners import Owners
 from grid_datastores.catalog.reserved_space import ReservedSpace
-from grid_datastores.catalog.restoring import Restoring
-from grid_datastores.catalog.sign_ins import SignIns
 from grid_datastores.catalog.users import Users
 from grid_datastores.catalog.versions import Versions
 from grid_datastores.catalog.workloads import Workloads
@@ -37,7 +33,12 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
+    from grid_datastores.catalog.lists import Lists
     from grid_datastores.catalog.log import LogFile
+    from grid_datastores.catalog.owners import Owners
+    from grid_datastores.catalog.removals import Removals
+    from grid_datastores.catalog.restoring import Restoring
+    from grid_datastores.catalog.sign_ins import SignIns
     from grid_datastores.domain.log import LogEntry
 
 _log = logging.getLogger(__name__)
@@ -46,19 +47,51 @@ _ERASURE_TIMEOUT = 1  # second
 MAX_KEPT_ENTRIES = 256  # of earlier processes; a start with more makes the log durable, so that they can be removed
 
 
-@dataclass(frozen=True, slots=True)
 class Transaction:
-    """One transaction on the catalog: durable, and all or nothing."""
+    """One transaction on the catalog: durable, and all or nothing. What few commands need is loaded on first use."""
 
-    facts: Facts
-    lists: Lists
-    log: Log
-    owners: Owners
-    restoring: Restoring
-    sign_ins: SignIns
-    users: Users
-    versions: Versions
-    workloads: Workloads
+    def __init__(self, connection: Connection, logged: int) -> None:
+        self._connection = connection
+        self.facts = Facts(connection)
+        self.log = Log(connection, logged)
+        self.users = Users(connection, self.log)
+        self.versions = Versions(connection, self.log)
+        self.workloads = Workloads(connection)
+
+    @cached_property
+    def lists(self) -> Lists:
+        """The operations on pages of lists."""
+        from grid_datastores.catalog.lists import Lists
+
+        return Lists(self._connection)
+
+    @cached_property
+    def owners(self) -> Owners:
+        """The operations on owners."""
+        from grid_datastores.catalog.owners import Owners
+
+        return Owners(self._connection, self.log)
+
+    @cached_property
+    def removals(self) -> Removals:
+        """The operations on queued removals."""
+        from grid_datastores.catalog.removals import Removals
+
+        return Removals(self._connection)
+
+    @cached_property
+    def restoring(self) -> Restoring:
+        """The operations of restoring."""
+        from grid_datastores.catalog.restoring import Restoring
+
+        return Restoring(self._connection)
+
+    @cached_property
+    def sign_ins(self) -> SignIns:
+        """The operations on sign-ins."""
+        from grid_datastores.catalog.sign_ins import SignIns
+
+        return SignIns(self._connection)
 
 
 class Catalog:
@@ -70,78 +103,56 @@ class Catalog:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.read_only = read_only or (path.exists() and not _can_be_written(path))
         self._path = path
-        self._writing = Lock()  # one writer of this process at a time waits for those of other processes
         self._reserved_space = ReservedSpace(path.resolve())
         self._log_has_secret = not self.read_only and _has_log(path)  # another process may have left one
         self._log_file: LogFile | None = None
         self._appended = self._logged = 0  # the numbers of the last entry that the log has, and has durably
+        self._has_unsynced = False  # whether this process has appended entries that may not be durable yet
         self._engine = _read_only_engine(path) if self.read_only else _writable_engine(path)
         if self.read_only:
             with self._catalog_errors():
                 check_migrated(self._engine)
             return
-        self._reserved_space.release()
-        _make_private(path)
+        self._commits = Commits(self._engine, self._log_changes)
         try:
-            with self._catalog_errors():
+            with self._reserved_space.released(), self._catalog_errors():
+                _make_private(path)
                 migrate(self._engine)
         except BaseException:
             self.close()
             raise
-        self._reserved_space.reserve()
 
     @contextmanager
-    def write(self, *, frees_space: bool = False, at_once: bool = False) -> Iterator[Transaction]:
+    def write(self, *, frees_space: bool = False, at_once: bool = False, alone: bool = False) -> Iterator[Transaction]:
         """Yield a transaction that can change the catalog. It is the only writer from its start.
 
-        A transaction that `frees_space` can use the reserved space if the disk is full. Raises `Busy` before the
-        transaction begins, without waiting for others if it should begin `at_once`, `CatalogFailed` and `NoSpace`.
+        A transaction that `frees_space` can use the reserved space if the disk is full. Changes of other threads can be
+        committed with it, unless it is `alone`, because it takes long, or should begin and end `at_once`. Raises `Busy`
+        before the transaction begins, without waiting for others if it should begin `at_once`, `CatalogFailed` and
+        `NoSpace`.
         """
         if self.read_only:
             raise CatalogFailed(
                 f"{self._path.parent} is read-only, so nothing was changed."
                 " Run the command as a user who can write there, or set GRID_DIR to another folder."
             )
-        if frees_space:
-            self._reserved_space.release()
-        try:
-            with self._begun(at_once=at_once) as transaction:
+        timeout = 0 if at_once else Busy.TIMEOUT
+        with self._reserved_space.released() if frees_space else nullcontext():
+            with self._catalog_errors(), self._commits.turn(timeout, alone=alone or at_once) as commit:
+                transaction = Transaction(commit.connection, self._logged)
                 yield transaction
-        except Busy:
-            if frees_space:
-                self._reserved_space.reserve()
-            raise
-        if transaction.log.added:
-            self._log_change(transaction.log.added)
-        if frees_space:
-            self._reserved_space.reserve()
+                commit.added += transaction.log.added
+            if frees_space and self._reserved_space.disk_is_full():
+                self._checkpoint()
         if transaction.versions.erased_secret:
             self._log_has_secret = True
             self.erase_secrets()
 
     @contextmanager
-    def _begun(self, *, at_once: bool) -> Iterator[Transaction]:
-        timeout = 0 if at_once else Busy.TIMEOUT
-        with self._catalog_errors(), self._write_connection(timeout) as connection, connection.begin():
-            yield _transaction(connection, self._logged)
-
-    @contextmanager
-    def _write_connection(self, timeout: float) -> Iterator[Connection]:
-        """Yield a connection when no other thread writes. Raises `Busy` if that takes longer than this, in seconds."""
-        until = monotonic() + timeout
-        if not self._writing.acquire(timeout=timeout):
-            raise Busy.waited()
-        try:
-            with self._engine.connect().execution_options(until=until) as connection:
-                yield connection
-        finally:
-            self._writing.release()
-
-    @contextmanager
     def read(self) -> Iterator[Transaction]:
         """Yield a read-only transaction on a snapshot of the catalog. It never waits for writers."""
         with self._catalog_errors(), self._engine.connect().execution_options(read=True) as connection:
-            yield _transaction(connection, self._logged)
+            yield Transaction(connection, self._logged)
 
     def keep_log(self, log: LogFile) -> None:
         """Append to this log what the catalog has and the log lacks: now, and after each later commit.
@@ -157,14 +168,15 @@ class Catalog:
             return
         self._extend_log()
         if self._appended - first > MAX_KEPT_ENTRIES:
-            self.sync_log()
+            self.sync_log(of_others=True)
 
-    def sync_log(self) -> None:
-        """Make the entries durable that this process has appended to the log. After a failure, a later call retries it.
+    def sync_log(self, *, of_others: bool = False) -> None:
+        """Make the entries durable that this process has appended to the log, or also those of killed processes.
 
-        This is not done before a change is acknowledged: the catalog has the entries durably until then.
+        After a failure, a later call retries it. This is not done before a change is acknowledged: the catalog has the
+        entries durably until then.
         """
-        if self._log_file is None or self._logged == self._appended:
+        if self._log_file is None or self._logged == self._appended or not (self._has_unsynced or of_others):
             return
         appended = self._appended
         try:
@@ -173,9 +185,14 @@ class Catalog:
             _warn_once(os_reason(error))
         else:
             self._logged = appended
+            self._has_unsynced = self._appended > appended
 
-    def _log_change(self, added: Sequence[LogEntry]) -> None:
-        """Append the entries of a change to the log. It is committed, so that it counts even if this fails."""
+    def complete_log(self) -> None:
+        """Append to the log all that it lacks: a thread that has just committed may be about to do so."""
+        self._log_changes(())
+
+    def _log_changes(self, added: Sequence[LogEntry]) -> None:
+        """Append the entries of changes to the log. They are committed, so that they count even if this fails."""
         try:
             self._extend_log(added)
         except Refusal as error:
@@ -195,11 +212,13 @@ class Catalog:
 
     def _entries_after(self, added: Sequence[LogEntry], last: LogEntry | None) -> Sequence[LogEntry]:
         if added and added[0].follows(last):
+            self._has_unsynced = True
             return added
         with self.read() as tx:
             entries = continuation(last, tx.log.since(last.sequence if last else 0))
         if entries is None:
             raise CatalogFailed(f"The catalog {self._path} and the log of the data differ: one was replaced.")
+        self._has_unsynced = self._has_unsynced or bool(entries)
         return entries
 
     def erase_secrets(self) -> None:
@@ -212,6 +231,11 @@ class Catalog:
         with suppress(sqlite3.Error), closing(sqlite3.connect(self._path, timeout=_ERASURE_TIMEOUT)) as connection:
             busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             self._log_has_secret = bool(busy)
+
+    def _checkpoint(self) -> None:
+        """Let the next change reuse the write-ahead log instead of extending it. Best effort."""
+        with suppress(sqlite3.Error), closing(sqlite3.connect(self._path, timeout=0)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
         """Close all connections."""
@@ -241,25 +265,24 @@ class Catalog:
                     " Nothing was changed. Run this as a user who can write to the folder or to a copy: grid datastore"
                 ) from error
             if "not a database" in cause or "malformed" in cause:
-                raise Damaged(
-                    f"The catalog {path} is damaged: {cause}. Restore it from a backup.", public=CatalogFailed.public
-                ) from error
+                raise _damaged(self._path, cause) from error
             raise CatalogFailed(f"The catalog {path} cannot be used: {cause.strip()}.") from error
+        except UnicodeDecodeError as error:  # in SQLite's message, which quotes a schema that is no text any more
+            raise _damaged(self._path, error.object.decode(errors="replace")) from error
+        except (NoResultFound, ValueError) as error:
+            if not _comes_from_a_query(error):
+                raise
+            raise _damaged(self._path, str(error).rstrip(".")) from error
 
 
-def _transaction(connection: Connection, logged: int) -> Transaction:
-    log = Log(connection, logged)
-    return Transaction(
-        Facts(connection),
-        Lists(connection),
-        log,
-        Owners(connection, log),
-        Restoring(connection),
-        SignIns(connection),
-        Users(connection, log),
-        Versions(connection, log),
-        Workloads(connection),
-    )
+def _damaged(path: Path, cause: str) -> Damaged:
+    return Damaged(f"The catalog {path} is damaged: {cause}. Restore it from a backup.", public=CatalogFailed.public)
+
+
+def _comes_from_a_query(error: Exception) -> bool:
+    """Return whether a query found no row where there has to be one, or a value that the catalog never writes."""
+    modules = [str(frame.f_globals["__name__"]) for frame, _line in walk_tb(error.__traceback__)]
+    return any(module.startswith(f"{__package__}.") and module != __name__ for module in modules)
 
 
 @lru_cache(maxsize=100)
@@ -363,8 +386,10 @@ def _writable_engine(path: Path) -> Engine:
     def begin(connection: Connection) -> None:
         options = connection.get_execution_options()
         reading, wait = options.get("read", False), options.get("until", monotonic() + Busy.TIMEOUT) - monotonic()
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {max(0, round(1000 * wait))}")
-        connection.exec_driver_sql(f"PRAGMA query_only = {reading}")
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.execute(f"PRAGMA busy_timeout = {max(0, round(1000 * wait))}")
+        driver.execute(f"PRAGMA query_only = {reading}")
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, or_, select, true
+from sqlalchemy import func, or_, select, true, tuple_
 
 from grid_datastores.catalog import schema
-from grid_datastores.catalog.rows import to_version
+from grid_datastores.catalog.rows import named_version, to_version
 from grid_datastores.domain.lists import Datastore, Kept, KeptVersion, SortColumn, SortOrder, VersionList
-from grid_datastores.domain.model import Phase
+from grid_datastores.domain.model import Phase, VersionRef
 from grid_datastores.domain.naming import MAX_NUMBER
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Row, TextClause
 
-    from grid_datastores.domain.lists import Selection, Window
+    from grid_datastores.domain.lists import Chosen, Selection, Window
     from grid_datastores.domain.model import Version
 
 _TABLE = schema.versions.c
@@ -74,6 +74,26 @@ class Lists:
         rows = self._connection.execute(query.offset(window.start).limit(window.size))
         return [to_version(row) for row in rows]
 
+    def chosen(self, owner_id: str, chosen: Chosen, after: Version | None, count: int) -> list[Version]:
+        """Return the chosen versions that follow this one, at most `count`, sorted by name and number."""
+        if chosen.name and chosen.number and not after:
+            one = named_version(self._connection, owner_id, VersionRef(chosen.name, chosen.number))
+            return [one] if one and chosen.has(one.phase) else []
+        name, number = _TABLE.name, _TABLE.number
+        conditions: list[ColumnElement[bool] | TextClause] = [_TABLE.owner_id == owner_id]
+        conditions += [name == chosen.name] if chosen.name else []
+        conditions += [number == chosen.number] if chosen.number else []
+        if chosen.available:
+            conditions += [_TABLE.phase == Phase.AVAILABLE.value, current()]
+        else:
+            conditions += [schema.WITH_DELETED if chosen.deleted else schema.UNDELETED]
+        if after:
+            of_name = number > after.ref.number  # SQLite sorts again if it compares more than the number
+            any_name = tuple_(name, number) > tuple_(after.ref.name, after.ref.number)
+            conditions += [of_name if chosen.name else any_name]
+        rows = self._connection.execute(select(schema.versions).where(*conditions).order_by(name, number).limit(count))
+        return [to_version(row) for row in rows]
+
     def available(self, owner_id: str, count: int) -> list[Version]:
         """Return the owner's available versions, at most `count` of them, newest first."""
         mine = (_TABLE.owner_id == owner_id, _TABLE.phase == Phase.AVAILABLE.value)
@@ -88,12 +108,12 @@ class Lists:
 
     def others(self, version: Version, count: int) -> Kept:
         """Return the other current versions of the datastore, at most `count` of them, newest first."""
-        mine = (_TABLE.owner_id == version.owner_id, _TABLE.name == version.ref.name, current())
-        query = select(_TABLE.number, _TABLE.fingerprint, _TABLE.deleted_at).where(*mine, _TABLE.id != version.id)
-        rows = self._connection.execute(query.order_by(_TABLE.number.desc()).limit(count))
-        datastore = self.datastore(version.owner_id, version.ref.name)
-        total = datastore.versions - version.phase.counts_against_quota if datastore else 0
-        return Kept(tuple(KeptVersion(*row) for row in rows), total)
+        named, mine = "WHERE owner_id = ? AND name = ?", (version.owner_id, version.ref.name)
+        others = f"SELECT number, fingerprint FROM versions {named} AND {current().text} AND id != ?"  # noqa: S608
+        rows = self._connection.exec_driver_sql(f"{others} ORDER BY number DESC LIMIT ?", (*mine, version.id, count))
+        total = self._connection.exec_driver_sql(f"SELECT version_count FROM datastores {named}", mine).scalar() or 0  # noqa: S608
+        newest = tuple(KeptVersion(row.number, row.fingerprint, None) for row in rows)
+        return Kept(newest, total - version.phase.counts_against_quota)
 
     def kept(self, version: Version, count: int) -> Kept:
         """Return the versions that stayed when this version was deleted, at most `count` of them, newest first."""

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from grid_datastores.catalog import schema
 from grid_datastores.catalog.facts import PLACE, Facts
 from grid_datastores.catalog.rows import to_version
+from grid_datastores.catalog.users import original_name
 from grid_datastores.domain import log
 from grid_datastores.domain.log import LogEntry
 from grid_datastores.domain.model import User
@@ -102,7 +103,7 @@ class Log:
 
     def _snapshot(self) -> Iterator[Mapping[str, object]]:
         for user in self._connection.execute(select(schema.users)).all():
-            yield _user_record(User(user.id, user.name))
+            yield _user_record(User(user.id, original_name(user)))
             if user.removed_at:
                 yield _removed_record(user.id, user.removed_at)
         table = schema.versions

@@ -196,6 +196,19 @@ def _prepare_lists_of_workloads(connection: Connection) -> None:
         connection.exec_driver_sql(f"CREATE INDEX {index} ON workloads ({columns}) WHERE state != 'deleted'")
 
 
+def _prepare_pages_of_versions(connection: Connection) -> None:
+    """10: A page of all versions, or of all that are not deleted, is found quickly."""
+    connection.exec_driver_sql("CREATE INDEX versions_in_order ON versions (owner_id, name, number) WHERE phase != ''")
+    connection.exec_driver_sql(
+        "CREATE INDEX undeleted_versions ON versions (owner_id, name, number) WHERE phase != 'deleted'"
+    )
+
+
+def _time_readers_of_deleted_versions(connection: Connection) -> None:
+    """11: A queued removal stores since when it waits for readers, by the clock of leases."""
+    connection.exec_driver_sql("ALTER TABLE removals ADD COLUMN readers_since DATETIME")
+
+
 _MIGRATIONS: Sequence[Callable[[Connection], None]] = (
     _separate_fetch_urls,
     _index_live_workloads,
@@ -206,4 +219,6 @@ _MIGRATIONS: Sequence[Callable[[Connection], None]] = (
     _keep_a_log,
     _store_manifest_digests,
     _prepare_lists_of_workloads,
+    _prepare_pages_of_versions,
+    _time_readers_of_deleted_versions,
 )

@@ -67,6 +67,13 @@ class Owners:
         self._transfer_workloads(old_owner, new_owner)
         return moved
 
+    def contents(self, user: User) -> set[tuple[str, int, int]]:
+        """Return the id, size in bytes and number of files of each of the user's versions that is not deleted."""
+        table = schema.versions
+        mine = (table.c.owner_id == user.id, table.c.phase != Phase.DELETED.value)
+        rows = self._connection.execute(select(table.c.id, table.c.size_bytes, table.c.file_count).where(*mine))
+        return {(row.id, row.size_bytes, row.file_count) for row in rows}
+
     def delete_versions(self, user: User, by: str, at: datetime) -> bool:
         """Mark all the user's versions as deleted, as deleting each one would, and queue the removal of their bytes.
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_ERRORS = (sqlite3.Error, UnicodeDecodeError)  # the latter if a message quotes a schema that is no text any more
+
+
 class Unreadable(Exception):
     """SQLite cannot read the file. `Catalog` reports why."""
 
@@ -45,14 +48,22 @@ def phases(path: Path) -> dict[str, Phase]:
     return {str(version_id): Phase(str(phase)) for version_id, phase in _rows(path, "SELECT id, phase FROM versions")}
 
 
+def places(path: Path) -> dict[str, tuple[str, str]]:
+    """Return the owner's id and the name of each version of the catalog, by its id."""
+    rows = _rows(path, "SELECT id, owner_id, name FROM versions")
+    return {str(version_id): (str(owner_id), str(name)) for version_id, owner_id, name in rows}
+
+
 def corruption(path: Path) -> str:
     """Return what SQLite finds corrupt in the file, or "". It finds a file that was copied over one in use."""
     try:
         with closing(connect_read_only(path)) as connection:
             found = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
-    except sqlite3.Error as error:
+    except _ERRORS as error:
+        if "malformed" in str(error):
+            return str(error)
         raise Unreadable from error
-    return "" if found == "ok" else found
+    return "" if found == "ok" else found.splitlines()[-1]
 
 
 def _rows(path: Path, query: str, *values: object) -> list[tuple[object, ...]]:
@@ -60,7 +71,7 @@ def _rows(path: Path, query: str, *values: object) -> list[tuple[object, ...]]:
     try:
         with closing(connect_read_only(path)) as connection:
             return connection.execute(query, values).fetchall()
-    except sqlite3.Error as error:
+    except _ERRORS as error:
         if "no such " in str(error):
             return []
         raise Unreadable from error

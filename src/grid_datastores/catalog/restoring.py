@@ -34,16 +34,9 @@ class Restoring:
         self, version_id: str, owner_id: str, ref: VersionRef, source: Source, created_at: datetime, now: datetime
     ) -> None:
         """Add a version that is still uploading, under its own number. Raises `CatalogFailed` if another one has it."""
-        datastore_id = self._datastore(owner_id, ref)
-        table = schema.versions
-        same = select(table.c.id).where(table.c.datastore_id == datastore_id, table.c.number == ref.number)
-        if self._connection.execute(same).first():
-            raise CatalogFailed(
-                f"The catalog and the data each have another {ref}. Nothing was changed."
-                " Restore the catalog that belongs to the data from a backup."
-            )
+        datastore_id = self._free_datastore(owner_id, ref)
         self._connection.execute(
-            insert(table).values(
+            insert(schema.versions).values(
                 id=version_id,
                 owner_id=owner_id,
                 datastore_id=datastore_id,
@@ -56,6 +49,23 @@ class Restoring:
                 active_at=now,
             )
         )
+
+    def move(self, version_id: str, owner_id: str, ref: VersionRef) -> None:
+        """Give the version this owner and name. Raises `CatalogFailed` if another one has the number there."""
+        place = {"owner_id": owner_id, "name": ref.name, "datastore_id": self._free_datastore(owner_id, ref)}
+        table = schema.versions
+        self._connection.execute(update(table).where(table.c.id == version_id).values(place))
+
+    def _free_datastore(self, owner_id: str, ref: VersionRef) -> str:
+        datastore_id = self._datastore(owner_id, ref)
+        table = schema.versions
+        same = select(table.c.id).where(table.c.datastore_id == datastore_id, table.c.number == ref.number)
+        if self._connection.execute(same).first():
+            raise CatalogFailed(
+                f"The catalog and the data each have another {ref}. Nothing was changed."
+                " Restore the catalog that belongs to the data from a backup."
+            )
+        return datastore_id
 
     def _datastore(self, owner_id: str, ref: VersionRef) -> str:
         """Return the id of the datastore, and use its number up (rule version-number-unused)."""

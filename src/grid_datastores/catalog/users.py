@@ -24,6 +24,11 @@ _MARK = ":"  # between the name and the id of a removed user; no name contains i
 _ADDED = text("users.rowid")  # the order in which users were added, even if the clock was set back meanwhile
 
 
+def original_name(user: Row[tuple[object, ...]]) -> str:
+    """Return the name of a user's row, also if it marks them as removed."""
+    return str(user.name).removesuffix(f"{_MARK}{user.id}")
+
+
 class Users:
     """The operations on users in one transaction."""
 
@@ -82,9 +87,8 @@ class Users:
 
     def of_key(self, id_or_name: str, key: str) -> User | None:
         """Return the user with this id or name, or None if the key is not theirs."""
-        named = (_TABLE.id == id_or_name) | (_TABLE.name == id_or_name)
-        query = select(schema.users).where(named, _PRESENT, _TABLE.key_hash == secret_digest(key))
-        return _user(self._connection.execute(query).one_or_none())
+        query = "SELECT id, name FROM users WHERE (id = ?1 OR name = ?1) AND key_hash = ?2 AND removed_at IS NULL"
+        return _user(self._connection.exec_driver_sql(query, (id_or_name, secret_digest(key))).one_or_none())
 
     def lock(self, user_id: str) -> None:
         """Wait for the exclusive right to change this user's versions and workloads in this transaction.

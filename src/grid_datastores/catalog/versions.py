@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from sqlalchemy import case, delete, func, insert, select, update
 
 from grid_datastores.catalog import schema
-from grid_datastores.catalog.rows import to_version
+from grid_datastores.catalog.rows import named_version, one_version, stored_time, to_version
 from grid_datastores.catalog.workloads import holding
 from grid_datastores.domain.errors import Immutable, NotFound
 from grid_datastores.domain.model import (
     Event,
     EventKind,
     Phase,
-    RemainingVersion,
     Source,
     SourceKind,
     Upload,
@@ -27,7 +26,6 @@ from grid_datastores.domain.rules import next_number, phases_before
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection, Row, Select, TextClause
 
@@ -55,14 +53,17 @@ class Versions:
         active_at: datetime,
         expiry_seconds: int,
         fetch_url: str | None = None,
+        version_id: str = "",
     ) -> Version:
-        """Create a version under the name, with the next number. The caller must have locked the owner.
+        """Create a version under the name, with the next number and a new id, unless `version_id` is given.
+
+        The caller must have locked the owner.
 
         While unfinished, it expires after `expiry_seconds` without activity, by the clock of `active_at`. `fetch_url`
         is the URL to fetch from, if it differs from the shown location.
         """
         datastore_id, number = self._take_number(owner_id, name)
-        version = Version(uuid4().hex, owner_id, VersionRef(name, number), source, Phase.UPLOADING, at)
+        version = Version(version_id or uuid4().hex, owner_id, VersionRef(name, number), source, Phase.UPLOADING, at)
         self._connection.execute(
             insert(schema.versions).values(
                 id=version.id,
@@ -82,6 +83,12 @@ class Versions:
         self._log.version(version)
         return version
 
+    def next_ref(self, owner_id: str, name: str) -> VersionRef:
+        """Return the number that the next version under the name gets, unless another one is created before."""
+        table = schema.datastores
+        query = select(table.c.last_number).where(table.c.owner_id == owner_id, table.c.name == name)
+        return VersionRef(name, next_number(self._connection.execute(query).scalar_one_or_none() or 0))
+
     def _take_number(self, owner_id: str, name: str) -> tuple[str, int]:
         table = schema.datastores
         query = select(table).where(table.c.owner_id == owner_id, table.c.name == name)
@@ -95,22 +102,16 @@ class Versions:
         self._connection.execute(insert(table).values(values))
         return datastore_id, number
 
-    def get(self, version_id: str, *, lock: bool = False) -> Version | None:
+    def get(self, version_id: str, *, lock: bool = False) -> Version | None:  # noqa: ARG002 - SQLite has one writer
         """Return the version with this id, or None.
 
         With `lock`, no other transaction can delete or mount it until this one ends.
         """
-        query = select(schema.versions).where(schema.versions.c.id == version_id)
-        rows = self._all(query.with_for_update() if lock else query)
-        return rows[0] if rows else None
+        return one_version(self._connection, "WHERE id = ?", version_id)
 
     def find(self, owner_id: str, ref: VersionRef) -> Version | None:
         """Return the owner's version of this name and number, deleted or not, or None. Enforces private-to-owner."""
-        table, datastores = schema.versions, schema.datastores
-        mine = (datastores.c.owner_id == owner_id, datastores.c.name == ref.name)
-        named = select(table).join(datastores, datastores.c.id == table.c.datastore_id).where(*mine)
-        rows = self._all(named.where(table.c.number == ref.number))
-        return rows[0] if rows else None
+        return named_version(self._connection, owner_id, ref)
 
     def of_owner(self, owner_id: str) -> list[Version]:
         """Return the owner's versions that are not deleted, sorted by name and number."""
@@ -121,36 +122,28 @@ class Versions:
             .order_by(table.c.name, table.c.number)
         )
 
-    def all_of_owner(self, owner_id: str) -> list[Version]:
-        """Return the owner's versions, deleted or not, sorted by name and number."""
-        table = schema.versions
-        return self._all(select(table).where(table.c.owner_id == owner_id).order_by(table.c.name, table.c.number))
-
     def undeleted(self, owner_id: str, version_ids: Collection[str]) -> set[str]:
         """Return the ids whose versions belong to the owner and are not deleted."""
         table = schema.versions
         mine = (table.c.owner_id == owner_id, table.c.phase != Phase.DELETED.value, table.c.id.in_(version_ids))
         return set(self._connection.execute(select(table.c.id).where(*mine)).scalars())
 
-    def remaining(self, version: Version) -> list[RemainingVersion]:
-        """Return the other versions under the same name, except deleted and failed ones, sorted by number."""
-        table = schema.versions
-        named = (table.c.owner_id == version.owner_id, table.c.name == version.ref.name, schema.CURRENT)
-        others = select(table.c.number, table.c.fingerprint).where(*named, table.c.id != version.id)
-        rows = self._connection.execute(others.order_by(table.c.number)).all()
-        return [RemainingVersion(row.number, row.fingerprint) for row in rows]
+    def numbers(self, owner_id: str, name: str, count: int) -> tuple[list[int], int]:
+        """Return the newest numbers of the owner's versions of this name that are not deleted, at most `count`.
 
-    def numbers(self, owner_id: str, name: str) -> list[int]:
-        """Return the numbers of the owner's versions of this name that are not deleted, sorted."""
-        table = schema.versions
-        mine = (table.c.owner_id == owner_id, table.c.name == name, table.c.phase != Phase.DELETED.value)
-        return list(self._connection.execute(select(table.c.number).where(*mine).order_by(table.c.number)).scalars())
+        They are sorted. The second value is how many versions there are.
+        """
+        table, datastores = schema.versions.c, schema.datastores.c
+        mine = (table.owner_id == owner_id, table.name == name, schema.UNDELETED)
+        newest = select(table.number).where(*mine).order_by(table.number.desc()).limit(count)
+        total = select(datastores.version_count + datastores.failed_count)
+        total = total.where(datastores.owner_id == owner_id, datastores.name == name)
+        return sorted(self._connection.execute(newest).scalars()), self._connection.execute(total).scalar() or 0
 
     def counted(self, owner_id: str) -> int:
         """Return how many of the owner's versions count against the quota."""
-        table = schema.users
-        query = select(table.c.version_count).where(table.c.id == owner_id)
-        return int(self._connection.execute(query).scalar_one())
+        query = "SELECT version_count FROM users WHERE id = ?"
+        return int(self._connection.exec_driver_sql(query, (owner_id,)).scalar_one())
 
     def unused_longest(self, owner_id: str, now: datetime, *, limit: int, skip: int = 0) -> list[Version]:
         """Return the owner's versions that count against the quota and are not in use, unused longest first.
@@ -220,11 +213,13 @@ class Versions:
 
     def queue_removal(self, version_id: str, at: datetime) -> None:
         """Queue the removal of the version's bytes. Idempotent."""
-        queue = schema.removals
-        queued = self._connection.execute(select(queue).where(queue.c.version_id == version_id)).one_or_none()
-        if queued is None:
-            self._connection.execute(insert(queue).values(version_id=version_id, queued_at=at))
-        self._connection.execute(delete(schema.uploads).where(schema.uploads.c.version_id == version_id))
+        queue = "INSERT OR IGNORE INTO removals (version_id, queued_at) VALUES (?, ?)"
+        self._connection.exec_driver_sql(queue, (version_id, stored_time(at)))
+        self._connection.exec_driver_sql("DELETE FROM uploads WHERE version_id = ?", (version_id,))
+
+    def has_queued_removals(self) -> bool:
+        """Return whether there are versions whose bytes must still be erased."""
+        return bool(self._connection.exec_driver_sql("SELECT EXISTS (SELECT 1 FROM removals)").scalar())
 
     def queued_removals(self) -> list[Version]:
         """Return the versions whose bytes must still be erased, oldest first."""
@@ -275,12 +270,14 @@ class Versions:
         table = schema.versions
         return self._all(select(table).where(table.c.phase == phase.value).order_by(table.c.created_at))
 
-    def mark_bytes_gone(self, version_id: str, at: datetime) -> bool:
-        """Record that the version's bytes are erased. Return False if that was recorded before."""
+    def mark_bytes_gone(self, version_ids: Sequence[str], at: datetime) -> list[str]:
+        """Record that the bytes of these versions are erased. Return those of which that was not recorded before."""
         table, queue = schema.versions, schema.removals
-        self._connection.execute(delete(queue).where(queue.c.version_id == version_id))
-        unrecorded = update(table).where(table.c.id == version_id, table.c.bytes_gone_at.is_(None))
-        return bool(self._connection.execute(unrecorded.values(bytes_gone_at=at)).rowcount)
+        self._connection.execute(delete(queue).where(queue.c.version_id.in_(version_ids)))
+        unrecorded = select(table.c.id).where(table.c.id.in_(version_ids), table.c.bytes_gone_at.is_(None))
+        fresh = list(self._connection.execute(unrecorded).scalars())
+        self._connection.execute(update(table).where(table.c.id.in_(fresh)).values(bytes_gone_at=at))
+        return fresh
 
     def open_uploads(self, version_id: str, keys: dict[str, int], expires_at: datetime) -> list[Upload]:
         """Return the uploads of these keys, in order. `keys` maps each key to its number of parts.
@@ -322,8 +319,8 @@ class Versions:
 
     def record(self, version_id: str, kind: EventKind, actor: str, message: str, at: datetime) -> None:
         """Add an event to the version's history."""
-        row = {"version_id": version_id, "kind": kind.value, "actor": actor, "message": message, "at": at}
-        self._connection.execute(insert(schema.events).values(row))
+        insertion = "INSERT INTO events (version_id, kind, actor, message, at) VALUES (?, ?, ?, ?, ?)"
+        self._connection.exec_driver_sql(insertion, (version_id, kind.value, actor, message, stored_time(at)))
 
     def history(self, version_id: str) -> list[Event]:
         """Return the version's events, oldest first."""
@@ -336,17 +333,18 @@ class Versions:
 
     def _change_phase(self, version_id: str, phase: Phase, **values: object) -> None:
         """Change the phase, if the version's phase allows this (see `NEXT_PHASES`). Otherwise raise `Immutable`."""
-        table = schema.versions
         starts = [start.value for start in phases_before(phase)]
-        changed = update(table).where(table.c.id == version_id, table.c.phase.in_(starts))
-        if not self._connection.execute(changed.values(phase=phase.value, **values)).rowcount:
+        given = {"phase": phase.value, **values}
+        changes = ", ".join(f"{name} = ?" for name in given)
+        update = f"UPDATE versions SET {changes} WHERE id = ? AND phase IN ({', '.join('?' * len(starts))})"  # noqa: S608
+        stored = [stored_time(value) if isinstance(value, datetime) else value for value in given.values()]
+        if not self._connection.exec_driver_sql(update, (*stored, version_id, *starts)).rowcount:
             version = self.get(version_id)
             raise Immutable.of(version.ref, version.phase) if version else NotFound.id("version", version_id)
 
     def _erase_fetch_url(self, version_id: str) -> None:
-        table = schema.versions
-        present = update(table).where(table.c.id == version_id, table.c.fetch_url.is_not(None))
-        if self._connection.execute(present.values(fetch_url=None)).rowcount:
+        erasure = "UPDATE versions SET fetch_url = NULL WHERE id = ? AND fetch_url IS NOT NULL"
+        if self._connection.exec_driver_sql(erasure, (version_id,)).rowcount:
             self.erased_secret = True
 
     def _set(self, version_id: str, **values: object) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import exists, func, insert, select, text, true, tuple_, update
+from sqlalchemy import and_, exists, func, insert, or_, select, text, true, tuple_, update
 
 from grid_datastores.catalog import schema
 from grid_datastores.domain.model import Holder, Mount, VersionRef, Workload, WorkloadKind, WorkloadState
@@ -72,6 +72,14 @@ class Workloads:
         query = _listed(owner_id, kind).order_by(*_LIVE_AND_NEWEST, schema.workloads.c.id.desc())
         return self._all(query.offset(window.start).limit(window.size))
 
+    def before(self, workload: Workload) -> int:
+        """Return how many workloads come before this one in the list of the newest."""
+        table, live = schema.workloads.c, text(schema.LIVE)
+        newer = tuple_(table.created_at, table.id) > tuple_(workload.created_at, workload.id)
+        earlier = and_(live, newer) if workload.state.live else or_(live, newer)
+        query = _listed(workload.owner_id, workload.kind).where(earlier).with_only_columns(func.count())
+        return int(self._connection.execute(query).scalar_one())
+
     def count(self, owner_id: str, kind: WorkloadKind) -> int:
         """Return how many workloads of this kind are not deleted. Reads an index, and no row."""
         query = _listed(owner_id, kind).with_only_columns(func.count())
@@ -85,6 +93,8 @@ class Workloads:
 
     def holders(self, version_id: str, now: datetime) -> list[Holder]:
         """Return the workloads that hold this version now, oldest first. Enforces in-use-this-version."""
+        if not self._ever_mounted(version_id):
+            return []
         table, mounts = schema.workloads, schema.mounts
         mounting = exists().where(mounts.c.workload_id == table.c.id, mounts.c.version_id == version_id)
         query = select(table).where(holding(now), mounting).order_by(table.c.created_at, table.c.id)
@@ -115,10 +125,16 @@ class Workloads:
 
     def has_run(self, version_id: str) -> bool:
         """Return whether a Run has ever mounted the version."""
+        if not self._ever_mounted(version_id):
+            return False
         table, mounts = schema.workloads, schema.mounts
         mounting = mounts.c.version_id == version_id, mounts.c.workload_id == table.c.id
         runs = exists().where(*mounting, table.c.kind == WorkloadKind.RUN.value)
         return bool(self._connection.execute(select(runs)).scalar())
+
+    def _ever_mounted(self, version_id: str) -> bool:
+        query = "SELECT 1 FROM mounts WHERE version_id = ? LIMIT 1"
+        return self._connection.exec_driver_sql(query, (version_id,)).scalar() is not None
 
     def set_state(self, workload_id: str, state: WorkloadState, at: datetime) -> None:
         """Set the workload's state, with the time of the change."""

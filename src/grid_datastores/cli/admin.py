@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from grid_datastores.cli.output import echo, echo_result
+from grid_datastores.cli.options import output_option
+from grid_datastores.cli.output import echo, echo_result, print_json
 from grid_datastores.cli.progress import progress
 from grid_datastores.domain.errors import Damaged, Refusal
 from grid_datastores.domain.text import counted, format_size
 
 if TYPE_CHECKING:
-    from grid_datastores.service.checking import Checking
+    from collections.abc import Callable, Iterator, Sequence
+
+    from grid_datastores.domain.model import User, Version
+    from grid_datastores.service.checking import Checking, Problem
     from grid_datastores.settings import Settings
 
 _MAX_LISTED = 100  # problems in a message
@@ -25,11 +29,15 @@ def admin() -> None:
 
 @admin.command()
 @click.option("--repair", is_flag=True, help="Bring an older catalog up to date, and erase data that no version owns.")
-def check(repair: bool) -> None:
+@output_option
+def check(repair: bool, output: str) -> None:
     """Check that the catalog belongs to the data and that every stored file is what was uploaded.
 
     It reads all data of this machine, even if you are signed in to a server. A server can run meanwhile, but not while
     --repair brings an older catalog up to date: it has been replaced by a backup.
+
+    With -o json, it prints versions and sizeBytes: what was checked; repairs: sentences; and problems, each with
+    message and, for a version, user, name and version.
     """
     from contextlib import closing
 
@@ -43,17 +51,18 @@ def check(repair: bool) -> None:
     settings = read_settings()
     _check_exists(settings)
     check_corruption(settings.catalog)
-    can_erase = repair and _repair_catalog(settings)
+    repairs: list[str] = []
+    say = repairs.append if output == "json" else echo
+    can_erase = repair and _repair_catalog(settings, say)
     with closing(open_service(settings, wake_workers=lambda: None)) as service:
         checking = Checking(service.context)
         if can_erase and (count := checking.erase_unowned()):
-            echo(f"Erased the data of {counted(count, 'version')} that the catalog does not have.")
-        checked, problems = _problems(checking, settings)
-    if problems:
-        listed = problems[:_MAX_LISTED]
-        more = [f"and {len(problems) - _MAX_LISTED} more"] if len(problems) > _MAX_LISTED else []
-        raise Refusal("\n  ".join([f"{checked} {counted(len(problems), 'problem')} found:", *listed, *more]))
-    echo_result(f"{checked} No problem found.")
+            say(f"Erased the data of {counted(count, 'version')} that the catalog does not have.")
+        versions = checking.versions()
+        problems: list[Problem | str] = [*_damaged(checking, versions), *_other_problems(checking, settings)]
+    if output == "json":
+        print_json(_json(versions, repairs, problems))
+    _report(versions, problems, output)
 
 
 @admin.command("rotate-signing-key")
@@ -80,8 +89,8 @@ def _check_exists(settings: Settings) -> None:
         raise Refusal(f"There is nothing to check in {settings.data}. To check another folder, set GRID_DIR.")
 
 
-def _repair_catalog(settings: Settings) -> bool:
-    """Repair the catalog and print what was repaired. Return whether data that it does not have can be erased.
+def _repair_catalog(settings: Settings, say: Callable[[str], object]) -> bool:
+    """Repair the catalog and say what was repaired. Return whether data that it does not have can be erased.
 
     If the log was wrong, nobody knows what else was deleted or created: the next check says what would be erased.
     """
@@ -91,32 +100,61 @@ def _repair_catalog(settings: Settings) -> bool:
     if added is None:
         return True
     if not added:
-        echo("Wrote a new log of the data from the catalog.")
+        say("Wrote a new log of the data from the catalog.")
         return False
-    echo(f"Brought the catalog up to date: it lacked {added}.")
+    say(f"Brought the catalog up to date: it lacked {added}.")
     for name in added.user_names:
-        echo(f"User {name} has no key. To make one: grid user key {name}")
+        say(f"User {name} has no key. To make one: grid user key {name}")
     return True
 
 
-def _problems(checking: Checking, settings: Settings) -> tuple[str, list[str]]:
-    """Return what was checked, as a sentence, and the problems."""
-    versions = checking.versions()
-    size, problems = sum(version.size_bytes for _user, version in versions), []
-    with progress("Checking", size) as advance:
+def _damaged(checking: Checking, versions: Sequence[tuple[User, Version]]) -> Iterator[Problem]:
+    """Yield what is wrong with the files of each version."""
+    with progress("Checking", _size(versions)) as advance:
         for user, version in versions:
             if problem := checking.problem(user, version, advance):
-                problems.append(str(problem))
+                yield problem
+
+
+def _other_problems(checking: Checking, settings: Settings) -> Iterator[str]:
+    """Yield what the catalog lacks and what it does not have."""
     try:
         if lacking := checking.lacking(settings.catalog):
-            problems.append(
-                f"The catalog lacks {lacking}, which the log of the data has. To add this: grid admin check --repair"
-            )
+            yield f"The catalog lacks {lacking}, which the log of the data has. To add this: grid admin check --repair"
     except Damaged:
-        problems.append("The log of the data is damaged. To write a new one: grid admin check --repair")
+        yield "The log of the data is damaged. To write a new one: grid admin check --repair"
     if unowned := checking.unowned():
-        problems.append(
+        yield (
             f"There is data of {counted(len(unowned), 'version')} that the catalog does not have."
             " To erase it: grid admin check --repair"
         )
-    return f"Checked {counted(len(versions), 'version')} with {format_size(size)}.", problems
+
+
+def _report(versions: Sequence[tuple[User, Version]], problems: Sequence[Problem | str], output: str) -> None:
+    """Raise a refusal if there are problems, which JSON has listed already. Otherwise say that there are none."""
+    checked = f"Checked {counted(len(versions), 'version')} with {format_size(_size(versions))}."
+    if not problems:
+        if output != "json":
+            echo_result(f"{checked} No problem found.")
+        return
+    found = f"{checked} {counted(len(problems), 'problem')} found"
+    if output == "json":
+        raise Refusal(f"{found}.")
+    more = [f"and {len(problems) - _MAX_LISTED} more"] if len(problems) > _MAX_LISTED else []
+    raise Refusal("\n  ".join([f"{found}:", *map(str, problems[:_MAX_LISTED]), *more]))
+
+
+def _json(
+    versions: Sequence[tuple[User, Version]], repairs: Sequence[str], problems: Sequence[Problem | str]
+) -> dict[str, object]:
+    listed = [{"message": each} if isinstance(each, str) else _problem_json(each) for each in problems]
+    return {"versions": len(versions), "sizeBytes": _size(versions), "repairs": repairs, "problems": listed}
+
+
+def _problem_json(problem: Problem) -> dict[str, object]:
+    ref = problem.version.ref
+    return {"user": problem.user.name, "name": ref.name, "version": ref.number, "message": problem.what}
+
+
+def _size(versions: Sequence[tuple[User, Version]]) -> int:
+    return sum(version.size_bytes for _user, version in versions)

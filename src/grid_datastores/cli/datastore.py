@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -37,6 +36,7 @@ from grid_datastores.domain.text import counted, escape_control, format_size
 if TYPE_CHECKING:
     from grid_datastores.domain.model import Details, FileEntry, Source, Version
 
+_VERSION_COLUMNS = ["NAME", "VERSION", "PHASE", "FILES", "SIZE", "CREATED", "SOURCE"]
 # Fixed widths, so that rows are printed as they arrive. PATH is the last column and may be wider.
 _FILE_COLUMNS = [Column("BYTES", 15, right=True), Column("SHA-256", 12), Column("PATH", 1024)]
 
@@ -103,6 +103,8 @@ def create(source: str, name: str | None, no_copy: bool, output: str) -> None:
 
 def _name_from_path(source: str) -> str:
     """Return the name made from the typed path. Links are followed only if it ends in '.' or '..'."""
+    from pathlib import Path
+
     from grid_datastores.domain.naming import name_from_folder, name_from_source
 
     typed = source.rstrip("/").rsplit("/", 1)[-1] not in ("", ".", "..")
@@ -111,6 +113,8 @@ def _name_from_path(source: str) -> str:
 
 
 def _upload(source: str, name: str) -> Version:
+    from pathlib import Path
+
     from grid_datastores.domain.rules import check_source_location
     from grid_datastores.gateway.credentials import credentials_file
     from grid_datastores.machine import uploads
@@ -189,6 +193,8 @@ def _file_out(file: FileEntry) -> dict[str, object]:
 )
 def download(name: str, version: int, destination: str | None) -> None:
     """Download a version's files into a new folder, and verify their checksums."""
+    from pathlib import Path
+
     from grid_datastores.machine import uploads
     from grid_datastores.settings import read_settings
 
@@ -208,29 +214,24 @@ def _content_text(version: Version) -> str:
 def _list(output: str) -> None:
     with open_datastores() as datastores:
         versions = datastores.versions()
-    if output == "json":
-        from grid_datastores.wire.datastores import version_out
+        if output == "json":
+            from grid_datastores.wire.datastores import version_out
 
-        print_json([version_out(version, "") for version in versions])
-        return
-    if not versions:
-        click.echo("You have no versions. Create one with: grid datastore create FOLDER --name NAME")
-        return
-    print_table(
-        ["NAME", "VERSION", "PHASE", "FILES", "SIZE", "CREATED", "SOURCE"],
-        [
-            [
-                version.ref.name,
-                str(version.ref.number),
-                version.phase.value,
-                str(version.file_count),
-                format_size(version.size_bytes),
-                f"{version.created_at:%Y-%m-%d}",
-                version.source.location or "-",
-            ]
-            for version in versions
-        ],
-    )
+            print_json_list(version_out(version, "") for version in versions)
+        elif not print_table(_VERSION_COLUMNS, map(_version_row, versions)):
+            click.echo("You have no versions. Create one with: grid datastore create FOLDER --name NAME")
+
+
+def _version_row(version: Version) -> list[str]:
+    return [
+        version.ref.name,
+        str(version.ref.number),
+        version.phase.value,
+        str(version.file_count),
+        format_size(version.size_bytes),
+        version.created_at.date().isoformat(),
+        version.source.location or "-",
+    ]
 
 
 def _print_details(details: Details) -> None:

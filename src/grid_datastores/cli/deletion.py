@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
     from grid_datastores.gateway.protocol import Datastores
 
 
-@dataclass(frozen=True, slots=True)
-class _Result:
+class _Result(NamedTuple):
     """The result for one version: a refusal or a receipt. Some servers delete without giving a receipt."""
 
     ref: VersionRef
@@ -50,8 +48,8 @@ def delete(name: str, versions: tuple[int, ...], dry_run: bool, output: str) -> 
 
     With -o json, one version prints an object and several print a list of objects. Each has name, version, deleted
     (true, false, or null if the answer was lost and the result is unknown) and dryRun. A receipt adds id, source,
-    sourceType, fileCount, sizeBytes, deletedAt, kept, quotaBefore and quotaAfter; a refusal adds reason, message and
-    holders.
+    sourceType, fileCount, sizeBytes, deletedAt, kept (the newest of the other versions), keptTotal, quotaBefore and
+    quotaAfter; a refusal adds reason, message and holders.
 
     The command prints after all deletions. Exit codes: 0 all deleted; 1 at least one refused; 2 usage error; 3 all
     deleted, but the result could not be printed (see standard error).
@@ -108,26 +106,34 @@ def _combined(results: Sequence[_Result], dry_run: bool) -> list[_Result]:
     No receipt lists a version as kept that another one deletes. In a dry run the quotas decrease from one receipt to
     the next, as they would in a deletion.
     """
+    from dataclasses import replace
+
     deleted = {result.ref.number for result in results if not result.refusal}
-    freed = 0
+    freed, all_freed = 0, sum(_freed(result.receipt) for result in results)
     combined: list[_Result] = []
     for result in results:
         receipt = result.receipt
         if receipt:
             earlier = freed if dry_run else 0
-            freed += receipt.quota_before.used - receipt.quota_after.used
+            freed += _freed(receipt)
+            others = all_freed - (_freed(receipt) if dry_run else freed)
             receipt = replace(
                 receipt,
                 remaining=tuple(version for version in receipt.remaining if version.number not in deleted),
+                remaining_total=receipt.remaining_total - others,
                 quota_before=_reduced(receipt.quota_before, earlier),
                 quota_after=_reduced(receipt.quota_after, earlier),
             )
-        combined.append(replace(result, receipt=receipt))
+        combined.append(result._replace(receipt=receipt))
     return combined
 
 
+def _freed(receipt: Receipt | None) -> int:
+    return receipt.quota_before.used - receipt.quota_after.used if receipt else 0
+
+
 def _reduced(quota: Quota, count: int) -> Quota:
-    return replace(quota, used=quota.used - count)
+    return quota._replace(used=quota.used - count)
 
 
 def _report(datastores: Datastores, results: Sequence[_Result], dry_run: bool, output: str, *, single: bool) -> int:
@@ -246,9 +252,12 @@ def content_text(receipt: Receipt | Version) -> str:
 
 
 def _kept_text(receipt: Receipt) -> str:
-    if not receipt.remaining:
+    if not receipt.remaining_total:
         return f"no other version of {receipt.ref.name}"
     versions = ", ".join(
         f"{version.number} ({version.fingerprint[:8] or 'not finished'})" for version in receipt.remaining
     )
+    if receipt.remaining_total > len(receipt.remaining):
+        newest = f", among them {versions}" if versions else ""
+        return f"{counted(receipt.remaining_total, 'version')} of {receipt.ref.name}{newest}"
     return f"{'version' if len(receipt.remaining) == 1 else 'versions'} {versions} of {receipt.ref.name}"

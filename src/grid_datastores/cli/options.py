@@ -41,7 +41,7 @@ class VersionNumber(click.ParamType[int]):
         """Complete the numbers of the datastore's versions."""
         name = ctx.params.get("name") or ctx.params.get("datastore")
         return _complete(
-            lambda opened: (str(v.ref.number) for v in opened.versions() if v.ref.name == name), incomplete
+            lambda opened: (str(version.ref.number) for version in opened.versions(name)) if name else (), incomplete
         )
 
     def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:  # noqa: ARG002

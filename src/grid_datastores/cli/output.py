@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
-import shutil
 import sys
 from contextlib import contextmanager
 from itertools import chain, islice
@@ -13,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from grid_datastores.cli.tables import fitting, lines
+from grid_datastores.cli.tables import fitting, lines, terminal_width
 from grid_datastores.domain.text import escape_control, os_reason
 from grid_datastores.system.streams import escaped, stdout_encodes_all, stdout_was_closed
 
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
 
     from grid_datastores.cli.tables import Column
 
+_MEASURED_ROWS = 1000  # of a table, before its first line is printed: a page of a list
 _FLUSHED_LINES = 100  # lines that are flushed one by one; later lines are buffered
 
 EXIT_UNPRINTED = 3  # exit code: everything was done, but the result could not be printed
@@ -69,24 +68,26 @@ def redirect_to_devnull(stream: TextIO) -> None:
 
 def print_json(value: object) -> None:
     """Print the value as JSON."""
+    import json
+
     click.echo(json.dumps(value, indent=2, ensure_ascii=not stdout_encodes_all()))
 
 
 def print_json_list(values: Iterable[object]) -> None:
     """Print the values as one JSON array, one per line, as they arrive."""
+    import json
+
     in_ascii = not stdout_encodes_all()
     _print_lines(_json_array(json.dumps(value, ensure_ascii=in_ascii) for value in values))
 
 
-def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table. Each column is as wide as its widest cell."""
-    cells = printable(rows)
-    print_rows(fitting(headers, cells), cells)
-
-
-def printable(rows: Iterable[Sequence[str]]) -> list[list[str]]:
-    """Return the cells exactly as stdout prints them, so that their width can be measured."""
-    return [[_printable(cell) for cell in row] for row in rows]
+def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> bool:
+    """Print a table, its rows as they arrive, and return whether any did. The first ones decide how wide it is."""
+    rows = iter(rows)
+    first = [[_printable(cell) for cell in row] for row in islice(rows, _MEASURED_ROWS)]
+    if first:
+        print_rows(fitting(headers, first), chain(first, rows))
+    return bool(first)
 
 
 def print_rows(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
@@ -94,9 +95,9 @@ def print_rows(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None
     rows = iter(rows)
     rows = chain([*islice(rows, 1)], rows)
     at_terminal = sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if at_terminal else None  # lines in a pipe are never folded
+    width = terminal_width() if at_terminal else None  # lines in a pipe are never folded
     bold = at_terminal and os.environ.get("TERM") != "dumb"
-    _print_lines(lines(columns, ([_printable(cell) for cell in row] for row in rows), width, bold=bold))
+    _print_lines(lines(columns, map(_printable_row, rows), width, bold=bold))
 
 
 def _print_lines(lines: Iterable[str]) -> None:
@@ -121,6 +122,12 @@ def _json_array(items: Iterator[str]) -> Iterator[str]:
         item = following
     yield f"  {item}"
     yield "]"
+
+
+def _printable_row(row: Sequence[str]) -> Sequence[str]:
+    """Return the cells exactly as stdout prints them. Most rows are as they are, which is seen at once."""
+    text = "".join(row)
+    return row if text.isascii() and text.isprintable() else [_printable(cell) for cell in row]
 
 
 def _printable(text: str) -> str:

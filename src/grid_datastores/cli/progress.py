@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from contextlib import contextmanager
 from threading import Event, Thread
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from grid_datastores.cli.tables import cells, cut
+from grid_datastores.cli.tables import cells, cut, terminal_width
 from grid_datastores.domain.text import escape_control, format_size
 from grid_datastores.system.streams import escaped
 
@@ -38,7 +37,7 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], object]]:
     import click
 
     done, label = 0, _fitting(what, _RESERVED_WIDTH)
-    wide = cells(label) + _RESERVED_WIDTH + _SIZES_WIDTH <= _columns()
+    wide = cells(label) + _RESERVED_WIDTH + _SIZES_WIDTH <= terminal_width()
     try:
         with click.progressbar(  # type: ignore[var-annotated]
             length=total,
@@ -98,8 +97,4 @@ def _can_redraw() -> bool:
 
 def _fitting(text: str, reserved: int) -> str:
     """Return the text, cut so that the line does not wrap: only an unwrapped line can be erased."""
-    return cut(escaped(escape_control(text)), max(_MIN_LABEL_WIDTH, _columns() - reserved))
-
-
-def _columns() -> int:
-    return shutil.get_terminal_size().columns
+    return cut(escaped(escape_control(text)), max(_MIN_LABEL_WIDTH, terminal_width() - reserved))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +11,8 @@ from grid_datastores.cli.options import output_option
 from grid_datastores.cli.output import echo, fallback_to_stderr, print_json, print_table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from grid_datastores.domain.model import User
     from grid_datastores.server.serve import Welcome
     from grid_datastores.service.accounts import Accounts
@@ -48,7 +50,9 @@ def add(name: str, output: str) -> None:
 
     This adds a user to the server on this machine, even if you are signed in to another server.
     """
-    _print_key("User {} is added in {}.", *_accounts().add(name), output)
+    with _accounts() as accounts:
+        added, key = accounts.add(name)
+    _print_key("User {} is added in {}.", added, key, output)
 
 
 @user.command("key")
@@ -60,14 +64,17 @@ def key_command(name: str, output: str) -> None:
     Signed URLs of the user's files and uploads become invalid, too.
     """
     message = "User {} has a new key in {}. The old key is invalid, and the user is signed out."
-    _print_key(message, *_accounts().new_key(name), output)
+    with _accounts() as accounts:
+        owner, key = accounts.new_key(name)
+    _print_key(message, owner, key, output)
 
 
 @user.command("list")
 @output_option
 def list_command(output: str) -> None:
     """List the users, sorted by name."""
-    users = _accounts().all()
+    with _accounts() as accounts:
+        users = accounts.all()
     if output == "json":
         print_json([{"id": user.id, "name": user.name} for user in users])
     elif users:
@@ -76,13 +83,12 @@ def list_command(output: str) -> None:
         click.echo("There are no users. Add one with: grid user add NAME")
 
 
-def _accounts() -> Accounts:
-    from grid_datastores.cli.logs import log_sentences
-    from grid_datastores.service import open_service
-    from grid_datastores.settings import read_settings
+@contextmanager
+def _accounts() -> Iterator[Accounts]:
+    from grid_datastores.cli.service import open_service_here
 
-    log_sentences()
-    return open_service(read_settings(), wake_workers=lambda: None).accounts
+    with open_service_here() as service:
+        yield service.accounts
 
 
 def _print_key(message: str, user: User, key: str, output: str) -> None:

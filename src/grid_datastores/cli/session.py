@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 import click
@@ -15,16 +14,13 @@ from grid_datastores.cli.options import (
     output_option,
     pass_output_on,
 )
-from grid_datastores.cli.output import echo_result, format_time, print_json_list, print_rows, printable
-from grid_datastores.cli.tables import fitting
+from grid_datastores.cli.output import echo_result, format_time, print_json_list, print_table
 from grid_datastores.cli.target import open_datastores
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from grid_datastores.domain.model import Workload, WorkloadState
-
-_MEASURED_ROWS = 1000  # a page
 
 
 @click.group(invoke_without_command=True)
@@ -135,10 +131,7 @@ def _list(output: str) -> None:
 
 
 def print_workloads(workloads: Iterable[Workload]) -> bool:
-    """Print a table of Sessions or Runs and the versions that they mount, as they arrive. Return whether any did.
-
-    The first ones decide how wide the columns are.
-    """
+    """Print a table of Sessions or Runs and the versions that they mount, as they arrive. Return whether any did."""
     rows = (
         [
             item.name,
@@ -148,7 +141,4 @@ def print_workloads(workloads: Iterable[Workload]) -> bool:
         ]
         for item in workloads
     )
-    first = list(islice(rows, _MEASURED_ROWS))
-    if first:
-        print_rows(fitting(["NAME", "STATE", "SINCE", "MOUNTS"], printable(first)), chain(first, rows))
-    return bool(first)
+    return print_table(["NAME", "STATE", "SINCE", "MOUNTS"], rows)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -14,8 +13,7 @@ _GAP = 2  # spaces between two columns
 _MIN_FOLDED_WIDTH = 12  # terminal cells
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """A column: its header, its width in terminal cells, and whether it is right-aligned, as numbers are."""
 
     header: str
@@ -48,8 +46,15 @@ def lines(
     left = max_width - sum(widths) - _GAP * (len(widths) - 1) + widths[folding]
     if left < min(widths[folding], _MIN_FOLDED_WIDTH):
         return _records(columns, rows, max_width, bold=bold)
-    narrowed = [*columns[:folding], replace(columns[folding], width=left), *columns[folding + 1 :]]
+    narrowed = [*columns[:folding], columns[folding]._replace(width=left), *columns[folding + 1 :]]
     return _table(narrowed, _folded(rows, folding, left), bold=bold)
+
+
+def terminal_width() -> int:
+    """Return the width of the terminal in cells."""
+    from shutil import get_terminal_size
+
+    return get_terminal_size().columns
 
 
 def cells(text: str) -> int:
@@ -69,8 +74,11 @@ def cut(text: str, width: int) -> str:
 def _table(columns: Sequence[Column], rows: Iterable[Sequence[str]], *, bold: bool) -> Iterator[str]:
     headers = _line(_padded(columns, [column.header for column in columns]))
     yield click.style(headers, bold=True) if bold else headers
+    template = _line([f"%{column.width}s" if column.right else f"%-{column.width}s" for column in columns])
+    template = template if columns[-1].right else template.rpartition("%")[0] + "%s"
     for row in rows:
-        yield _line(_padded(columns, row))
+        line = template % tuple(row)
+        yield line.rstrip(" ") if line.isascii() else _line(_padded(columns, row))  # ASCII takes a cell a character
 
 
 def _padded(columns: Sequence[Column], row: Sequence[str]) -> list[str]:

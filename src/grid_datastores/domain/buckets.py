@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _FORM = re.compile(r"((?P<user>[a-z0-9_-]+):)?(?P<bucket>[a-z0-9.*-]+)(/((?P<folder>[^/*]+(/[^/*]+)*)/?)?)?")
 
 
-@dataclass(frozen=True, slots=True)
-class AllowedBucket:
+class AllowedBucket(NamedTuple):
     """Buckets that one user may read, or everybody if `user` is empty: a folder, or all if `folder` is empty.
 
     Each `*` in the name of the bucket stands for any characters.

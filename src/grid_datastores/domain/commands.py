@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from shlex import quote
 from typing import TYPE_CHECKING
-
-from grid_datastores.domain.model import SourceKind
 
 if TYPE_CHECKING:
     from grid_datastores.domain.model import Holder, Version, VersionRef, WorkloadKind
@@ -36,6 +33,10 @@ def recreate_hint(version: Version) -> str:
 
     A browser sends only file names, and another client may send nothing or a relative path.
     """
+    from shlex import quote
+
+    from grid_datastores.domain.model import SourceKind
+
     kind, location = version.source.kind, version.source.location
     known = location.startswith("/") if kind is SourceKind.FILES else bool(location)
     if not known or not location.isprintable():

@@ -25,8 +25,6 @@ INTERNAL = 13
 UNAVAILABLE = 14
 UNAUTHENTICATED = 16
 
-_MAX_NUMBERS = 20  # that a message lists
-
 
 class OutcomeUnknown(KeyboardInterrupt):
     """A change was interrupted before its answer, so its outcome is unknown. The text is a sentence for the user."""
@@ -134,15 +132,19 @@ class CrossOriginForm(Refusal):
 class NotFound(Refusal):
     """The user has nothing with this name or id (rules delete-unknown, private-to-owner)."""
 
+    MAX_NUMBERS: ClassVar[int] = 20  # that a message lists
     reason = "NOT_FOUND"
     code = NOT_FOUND
     status = 404
 
     @classmethod
-    def version(cls, ref: VersionRef, numbers: Sequence[int]) -> NotFound:
-        """State that the version never existed, and which versions exist. Of many, state how many and the newest."""
-        if len(numbers) > _MAX_NUMBERS:
-            return cls(f"There is no {ref}. It has {len(numbers)} versions, the newest is {max(numbers)}.")
+    def version(cls, ref: VersionRef, numbers: Sequence[int], total: int) -> NotFound:
+        """State that the version never existed, and which versions exist. Of many, state how many and the newest.
+
+        `numbers` are the newest of the `total` versions.
+        """
+        if total > cls.MAX_NUMBERS:
+            return cls(f"There is no {ref}. It has {total} versions, the newest is {max(numbers)}.")
         if numbers:
             known = ", ".join(map(str, numbers))
             return cls(f"There is no {ref}. It has {'version' if len(numbers) == 1 else 'versions'} {known}.")

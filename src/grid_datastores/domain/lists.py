@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from grid_datastores.domain.model import Phase
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,16 +38,14 @@ class SortOrder(StrEnum):
     DESCENDING = "desc"
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """A part of a list: at most `size` items, from the item at `start` on. Items count from 0."""
 
     start: int
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """The versions to list: those of one datastore ("" for all), whose number, source or name matches the text."""
 
     part: VersionList = VersionList.CURRENT
@@ -55,8 +55,7 @@ class Selection:
     order: SortOrder = SortOrder.DESCENDING
 
 
-@dataclass(frozen=True, slots=True)
-class Datastore:
+class Datastore(NamedTuple):
     """A name, with how many current versions and failed uploads it has, and the current versions' size in bytes."""
 
     name: str
@@ -65,16 +64,14 @@ class Datastore:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class ListedVersion:
+class ListedVersion(NamedTuple):
     """A version in a list, with the workloads that hold it."""
 
     version: Version
     holders: tuple[Holder, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class KeptVersion:
+class KeptVersion(NamedTuple):
     """A version that stayed when another one was deleted. It may have been deleted since."""
 
     number: int
@@ -82,16 +79,14 @@ class KeptVersion:
     deleted_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """The newest versions that stayed when another one was deleted, and how many stayed in all."""
 
     newest: tuple[KeptVersion, ...]
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class Overview:
+class Overview(NamedTuple):
     """One page of a user's datastores, each with its newest current versions."""
 
     datastores: tuple[tuple[Datastore, tuple[ListedVersion, ...]], ...]
@@ -100,8 +95,7 @@ class Overview:
     quota: Quota
 
 
-@dataclass(frozen=True, slots=True)
-class VersionsPage:
+class VersionsPage(NamedTuple):
     """One page of a list of versions."""
 
     versions: tuple[ListedVersion, ...]
@@ -111,7 +105,27 @@ class VersionsPage:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkloadsPage:
+class Chosen:
+    """Which of a user's versions a list has. Without a name, those of all datastores; number 0 is any."""
+
+    name: str = ""
+    number: int = 0
+    available: bool = False  # only those that are available
+    deleted: bool = False  # also those that are deleted
+
+    def has(self, phase: Phase) -> bool:
+        """Return whether a version in this phase is one of them."""
+        return phase is Phase.AVAILABLE if self.available else self.deleted or phase is not Phase.DELETED
+
+
+class WholeList(NamedTuple):
+    """One page of a list of versions, sorted by name and number."""
+
+    versions: tuple[Version, ...]
+    more: bool  # whether another page follows
+
+
+class WorkloadsPage(NamedTuple):
     """One page of a list of Sessions or Runs."""
 
     workloads: tuple[Workload, ...]

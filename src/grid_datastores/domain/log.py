@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 # The kinds of records, each by the key that has the id.
 CATALOG = "catalog"  # the first entry: the catalog that the log belongs to
 USER = "user"
@@ -35,7 +37,7 @@ class LogEntry:
     def after(cls, previous: LogEntry | None, record: Mapping[str, object]) -> LogEntry:
         """Return the entry with this record that follows the previous one, or the first entry."""
         sequence = previous.sequence + 1 if previous else 1
-        text = json.dumps(record, separators=(",", ":"))
+        text = _encode(record)
         return cls(sequence, _checksum(previous, sequence, text), text)
 
     def follows(self, previous: LogEntry | None) -> bool:
@@ -60,6 +62,14 @@ class LogEntry:
         if not (number.isdigit() and line.endswith(b"\n") and line.isascii()):
             return None
         return cls(int(number), checksum.decode(), text.decode())
+
+
+@dataclass(frozen=True, slots=True)
+class LogEnd:
+    """The last entry of a log, or None, and how many lines follow it that are torn or damaged."""
+
+    last: LogEntry | None = None
+    lost: int = 0
 
 
 def continuation(last: LogEntry | None, entries: Sequence[LogEntry]) -> Sequence[LogEntry] | None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,8 +39,7 @@ class SignInKind(StrEnum):
     TOKEN = "API token"  # noqa: S105
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
+class Client(NamedTuple):
     """What signs in: its kind, its address, and its User-Agent header."""
 
     kind: SignInKind = SignInKind.TOKEN
@@ -57,8 +55,7 @@ class Client:
         return program[0] if program else f"unknown {'browser' if self.kind is SignInKind.BROWSER else 'program'}"
 
 
-@dataclass(frozen=True, slots=True)
-class SignIn:
+class SignIn(NamedTuple):
     """One sign-in of a user. `last_used_at` is exact to a minute. `current` marks the one that asks."""
 
     id: str

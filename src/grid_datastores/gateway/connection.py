@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import httpx
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)  # seconds
 _CHANGING = {"POST", "PUT", "DELETE"}
 _CHECK_COMMANDS = {"/sessions": "grid session", "/runs": "grid status"}  # by a part of the path
+_PIECE = 256 * 1024  # bytes
 _SENDING = "http11.send_request"  # the prefix of the trace events that httpcore emits when it sends a request
 
 
@@ -41,6 +43,18 @@ class _Trace:
     def __call__(self, event: str, info: Mapping[str, object]) -> None:
         if event.startswith(_SENDING) and event.endswith(".started"):
             self.sent = self.sent or getattr(info["request"], "method", b"") != b"CONNECT"
+
+
+@dataclass(frozen=True, slots=True)
+class _Pieces:
+    """The body of a request, in pieces: httpcore copies the rest of each piece whenever it has sent some of it."""
+
+    data: bytes | bytearray
+
+    def __iter__(self) -> Iterator[bytes]:
+        with memoryview(self.data) as view:
+            for start in range(0, len(view), _PIECE):
+                yield bytes(view[start : start + _PIECE])
 
 
 class Connection:
@@ -99,11 +113,14 @@ class Connection:
                         " repeats, ask its operator: if the data is damaged, the server's log says so."
                     ) from error
 
-    def put_part(self, address: str, data: bytes) -> str:
-        """Send one part to its presigned address and return its ETag."""
+    def put_part(self, address: str, data: bytes | bytearray) -> str:
+        """Send one part to its presigned address and return its ETag. Several threads can do this at once."""
         http = self._http_without_credentials
+        length = {"Content-Length": str(len(data))}
         with self._failures() as trace:
-            answer = self._send(http.build_request("PUT", address, content=data), trace, http=http)
+            answer = self._send(
+                http.build_request("PUT", address, content=_Pieces(data), headers=length), trace, http=http
+            )
         _check(answer, self.url)
         return str(answer.headers.get("etag", ""))
 

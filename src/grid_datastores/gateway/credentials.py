@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from grid_datastores.domain.errors import InvalidInput, NotSignedIn, SourceFailed
@@ -22,8 +21,7 @@ _FILE = "credentials.json"  # with the keys UserID and APIKey, as in Grid's own 
 DEFAULT_CLUSTER = "local"
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(NamedTuple):
     """A server and one of its users."""
 
     url: str
@@ -74,8 +72,7 @@ def store_credentials(settings: Settings, server: Server) -> Path:
     return path
 
 
-@dataclass(frozen=True, slots=True)
-class RemovedCredentials:
+class RemovedCredentials(NamedTuple):
     """The credentials that were removed. `url` and `user_id` are empty if the file was damaged."""
 
     path: Path

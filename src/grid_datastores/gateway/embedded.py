@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from grid_datastores.domain.buckets import ANY_BUCKET
 from grid_datastores.domain.errors import Busy, Immutable, NotFound, NotThatState, Refusal
+from grid_datastores.domain.lists import Chosen
 from grid_datastores.domain.model import Place
 from grid_datastores.domain.rules import require_available
 from grid_datastores.domain.text import os_sentence
@@ -79,6 +80,7 @@ class EmbeddedDatastores:
     """See `Datastores`."""
 
     fetches_in_process = True
+    verifies_objects = True
 
     def __init__(self, service: Service, user: User, folder: Path, runs: RunLocks, *, writable: bool = True) -> None:
         self._service = service
@@ -94,8 +96,8 @@ class EmbeddedDatastores:
     def deleted(self, version_ids: Collection[str]) -> Collection[str]:
         return self._service.copies.deleted(self._user, version_ids)
 
-    def versions(self) -> Sequence[Version]:
-        return self._service.reading.versions(self._user)
+    def versions(self, name: str = "") -> Iterator[Version]:
+        return self._service.listing.all(self._user, Chosen(name))
 
     def quota(self) -> Quota:
         return self._service.reading.quota(self._user)
@@ -118,7 +120,7 @@ class EmbeddedDatastores:
     def local_object(self, version: Version, name: str) -> Path | None:
         return self._service.reading.local_path(version.id, name)
 
-    def begin(self, name: str, source: Source, before: Callable[[Version], object] = lambda _version: None) -> Version:
+    def begin(self, name: str, source: Source, before: Callable[[Version], object] | None = None) -> Version:
         return self._service.uploads.begin(self._user, name, source, before)
 
     def sink(self, version: Version, _on_skipped: Callable[[int], object]) -> ObjectSink:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from grid_datastores.domain.errors import Damaged, InvalidInput, NotFound, NotThatState, NotUnderstood, Refusal
@@ -13,6 +14,7 @@ from grid_datastores.gateway.connection import Connection, raising_not_understoo
 from grid_datastores.gateway.credentials import DEFAULT_CLUSTER, Server
 from grid_datastores.gateway.http_uploads import HttpSink
 from grid_datastores.storage.manifest import Manifest, read_files
+from grid_datastores.system.ahead import begin
 from grid_datastores.wire import datastores as wire
 from grid_datastores.wire import workloads as workload_wire
 from grid_datastores.wire.common import id_in
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from grid_datastores.wire import accounts
 
 _MIN_POLL_INTERVAL, _MAX_POLL_INTERVAL = 0.02, 1.0  # seconds
+_VERSIONS_PER_PAGE = "1000"
+_POLLS = 8  # a poll comes late by at most this part of the time that has passed
 _STATES = {WorkloadKind.SESSION: workload_wire.SESSION_STATES, WorkloadKind.RUN: workload_wire.RUN_STATES}
 
 
@@ -64,6 +68,7 @@ class HttpDatastores:
     """See `Datastores`."""
 
     fetches_in_process = False
+    verifies_objects = False
 
     def __init__(self, server: Server, timeout: float | None = None) -> None:
         self._connection = Connection(server.url, (server.user_id, server.api_key), timeout)
@@ -104,8 +109,10 @@ class HttpDatastores:
                 found.update(id_in(version_id) for version_id in answer["deleted"])
         return found & set(version_ids)
 
-    def versions(self) -> Sequence[Version]:
-        return self._list({})
+    def versions(self, name: str = "") -> Iterator[Version]:
+        """See `Datastores`. Filters the response, because some servers ignore the query."""
+        listed = self._versions({"name": name} if name else {})
+        return (version for version in listed if name in ("", version.ref.name))
 
     def quota(self) -> Quota:
         with raising_not_understood(self.place_name):
@@ -120,9 +127,10 @@ class HttpDatastores:
     def find(self, ref: VersionRef) -> Version:
         """See `Datastores`. Filters the response, because some servers ignore the query and return all versions."""
         query = {"name": ref.name, "version": str(ref.number), "includeDeleted": "true"}
-        if found := [version for version in self._list(query) if version.ref == ref]:
-            return found[0]
-        raise NotFound.version(ref, [v.ref.number for v in self.versions() if v.ref.name == ref.name])
+        if found := next((version for version in self._versions(query) if version.ref == ref), None):
+            return found
+        numbers = [version.ref.number for version in self.versions(ref.name)]
+        raise NotFound.version(ref, numbers, len(numbers))
 
     def manifest(self, version: Version) -> Manifest:
         data = self._connection.read(f"{self._path_of(version)}/manifest")
@@ -149,7 +157,7 @@ class HttpDatastores:
     def local_object(self, _version: Version, _name: str) -> Path | None:
         return None
 
-    def begin(self, name: str, source: Source, before: Callable[[Version], object] = lambda _version: None) -> Version:
+    def begin(self, name: str, source: Source, before: Callable[[Version], object] | None = None) -> Version:
         spec = {
             "version": 0,
             "source": source.location,
@@ -159,7 +167,8 @@ class HttpDatastores:
         created = self._connection.call("POST", self._versions_path(), json={"name": name, "spec": spec})
         with raising_not_understood(self.place_name):
             version = wire.version_in(cast("wire.Datastore", created))
-        before(version)
+        if before:
+            before(version)
         return version
 
     def sink(self, version: Version, on_skipped: Callable[[int], object]) -> ObjectSink:
@@ -227,27 +236,36 @@ class HttpDatastores:
 
     def workloads(self, kind: WorkloadKind, *, live: bool = False) -> Iterator[Workload]:
         """See `Datastores`. Filters the response, because some servers ignore the query."""
-        listed = self._pages(kind, {"live": "true"} if live else {})
+        listed = self._workloads(kind, {"live": "true"} if live else {})
         return (workload for workload in listed if workload.state.live or not live)
 
-    def _pages(self, kind: WorkloadKind, query: Mapping[str, str]) -> Iterator[Workload]:
-        token, seen = "", set[str]()
-        while True:
-            asked = {**query, "pageToken": token} if token else query
-            answer = self._connection.call("GET", self._workloads_path(kind), query=asked)
+    def _workloads(self, kind: WorkloadKind, query: Mapping[str, str]) -> Iterator[Workload]:
+        for answer in self._pages(self._workloads_path(kind), query):
             with raising_not_understood(self.place_name):
                 page = cast("dict[str, list[workload_wire.Session | workload_wire.Run]]", answer)
                 workloads = [workload_wire.workload_in(item, kind) for item in page[f"{kind.lower()}s"]]
-                token = str(page.get("nextPageToken") or "")
-                if token in seen:
-                    raise ValueError("the server sends the same page again")
             yield from workloads
-            if not token:
-                return
-            seen.add(token)
+
+    def _pages(self, path: str, query: Mapping[str, str]) -> Iterator[object]:
+        """Yield the answers with the pages of a list. While one of them is used, the next one is requested."""
+        answer, seen = self._connection.call("GET", path, query=query), set[str]()
+        while token := self._next_page(answer, seen):
+            following = begin(partial(self._connection.call, "GET", path, query={**query, "pageToken": token}))
+            yield answer
+            answer = following()
+        yield answer
+
+    def _next_page(self, answer: object, seen: set[str]) -> str:
+        """Return the token of the next page, and add it to those that were seen."""
+        with raising_not_understood(self.place_name):
+            token = str(cast("dict[str, object]", answer).get("nextPageToken") or "")
+            if token in seen:
+                raise ValueError("the server sends the same page again")
+        seen.add(token)
+        return token
 
     def set_state(self, kind: WorkloadKind, name: str, state: WorkloadState) -> Workload:
-        workload = pick_by_name(list(self._pages(kind, {"name": name})), kind, name)
+        workload = pick_by_name(list(self._workloads(kind, {"name": name})), kind, name)
         if state is WorkloadState.DELETED:
             self._connection.call("DELETE", f"{self._workloads_path(kind)}/{workload.id}")
             return workload
@@ -271,20 +289,21 @@ class HttpDatastores:
     def _path_of(self, version: Version) -> str:
         return f"{self._versions_path()}/{version.id}"
 
-    def _list(self, query: Mapping[str, str]) -> list[Version]:
-        answer = cast("wire.ListDatastoresResponse", self._connection.call("GET", self._versions_path(), query=query))
-        with raising_not_understood(self.place_name):
-            return [wire.version_in(item) for item in answer["datastores"]]
+    def _versions(self, query: Mapping[str, str]) -> Iterator[Version]:
+        for answer in self._pages(self._versions_path(), {**query, "limit": _VERSIONS_PER_PAGE}):
+            with raising_not_understood(self.place_name):
+                versions = [wire.version_in(item) for item in cast("wire.ListDatastoresResponse", answer)["datastores"]]
+            yield from versions
 
     def _wait_until_finished(self, path: str) -> Version:
-        interval = _MIN_POLL_INTERVAL
+        begun = time.monotonic()
         while True:
             with raising_not_understood(self.place_name):
                 version = wire.version_in(cast("wire.Datastore", self._connection.call("GET", path)))
             if not version.phase.unfinished:
                 return require_available(version)
-            time.sleep(interval)
-            interval = min(2 * interval, _MAX_POLL_INTERVAL)
+            waited = time.monotonic() - begun
+            time.sleep(max(_MIN_POLL_INTERVAL, min(waited / _POLLS, _MAX_POLL_INTERVAL)))
 
     def _change_state(self, workload: Workload, state: WorkloadState) -> Workload:
         path = f"{self._workloads_path(workload.kind)}/{workload.id}"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
+from concurrent.futures import Future
 from contextlib import contextmanager
 from hashlib import md5
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, cast
 
 from grid_datastores.domain.errors import NotSignedIn, Refusal
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from grid_datastores.wire.uploads import UploadObjects
 
 PART_SIZE = 50 * 1024 * 1024  # bytes, the same as in Grid's own client
+PARTS_AT_ONCE = 3
 _REFUSED = ("401", "403")  # the statuses with which other servers refuse an address that is no longer valid
 
 
@@ -53,6 +57,8 @@ class _Object:
         self._urls: dict[str, str] = {}
         self._stored: dict[str, str] = {}
         self._etags: list[str] = []
+        self._sending: deque[_Sending] = deque()
+        self._renewing = Lock()
 
     def announce(self, size: int) -> None:
         """Request the addresses of the parts. An empty object has one part."""
@@ -79,8 +85,10 @@ class _Object:
         if self._upload_id is None:
             self.announce(len(self._buffer))
         self._send_full_parts()
-        if self._buffer or not self._etags:
-            self._send(bytes(self._buffer))
+        if self._buffer or not self._number_of_parts:
+            self._send(self._buffer)
+        while self._sending:
+            self._take_etag()
         completed = {
             "key": self._name,
             "uploadId": self._upload_id,
@@ -91,28 +99,66 @@ class _Object:
 
     def _send_full_parts(self) -> None:
         while len(self._buffer) > PART_SIZE:
-            part, self._buffer = bytes(self._buffer[:PART_SIZE]), self._buffer[PART_SIZE:]
+            part, rest = self._buffer, self._buffer[PART_SIZE:]
+            del part[PART_SIZE:]
+            self._buffer = rest
             self._send(part)
 
-    def _send(self, part: bytes) -> None:
-        number = str(len(self._etags) + 1)
+    @property
+    def _number_of_parts(self) -> int:
+        return len(self._etags) + len(self._sending)
+
+    def _send(self, part: bytearray) -> None:
+        """Send a part while the next one is read. At most `PARTS_AT_ONCE` are in memory besides."""
+        if len(self._sending) == PARTS_AT_ONCE:
+            self._take_etag()
+        number = str(self._number_of_parts + 1)
+        self._sending.append(_Sending(lambda: self._etag_of(number, part)))
+
+    def _take_etag(self) -> None:
+        """Wait for the oldest part that is being sent. Raises what its sending raised."""
+        self._etags.append(self._sending.popleft().result())
+
+    def _etag_of(self, number: str, part: bytearray) -> str:
         etag = self._stored.get(number)
         if etag is not None and etag == f'"{md5(part, usedforsecurity=False).hexdigest()}"':
             self._on_skipped(len(part))
         else:
             etag = self._put(number, part)
-        self._etags.append(etag)
+        part.clear()  # the request still refers to it, until its garbage is collected
+        return etag
 
-    def _put(self, number: str, part: bytes) -> str:
+    def _put(self, number: str, part: bytearray) -> str:
         """Send a part and return its ETag. If its address is no longer valid, request new addresses, once."""
+        address = self._address(number)
         try:
-            return self._connection.put_part(self._address(number), part)
+            return self._connection.put_part(address, part)
         except Refusal as error:
             if not isinstance(error, NotSignedIn) and error.metadata.get("status") not in _REFUSED:
                 raise
-        self._request_addresses()
+        with self._renewing:
+            if self._address(number) == address:  # no other part has requested them
+                self._request_addresses()
         return self._connection.put_part(self._address(number), part)
 
     def _address(self, number: str) -> str:
         with raising_not_understood(self._connection.url):
             return self._urls[number]
+
+
+class _Sending:
+    """A call in a thread of its own, which does not keep an interrupted process from ending."""
+
+    def __init__(self, call: Callable[[], str]) -> None:
+        self._result: Future[str] = Future()
+        Thread(target=self._run, args=(call,), name="sending", daemon=True).start()
+
+    def _run(self, call: Callable[[], str]) -> None:
+        try:
+            self._result.set_result(call())
+        except BaseException as error:  # raised by `result`
+            self._result.set_exception(error)
+
+    def result(self) -> str:
+        """Wait, and return what the call returned. Raises what it raised."""
+        return self._result.result()

@@ -36,14 +36,18 @@ class Datastores(Protocol):
     def fetches_in_process(self) -> bool:
         """Whether fetching an archive or a bucket stops when this process ends. A server continues."""
 
+    @property
+    def verifies_objects(self) -> bool:
+        """Whether `read_object` compares each file with the manifest in this process, after all that can damage it."""
+
     def identity(self) -> Place:
         """Return the place and user of these datastores. Sends at most one request."""
 
     def deleted(self, version_ids: Collection[str]) -> Collection[str]:
         """Return the ids of the versions that are deleted or not the user's. Raises a `Refusal` on some servers."""
 
-    def versions(self) -> Sequence[Version]:
-        """Return the versions that are not deleted, sorted by name and number."""
+    def versions(self, name: str = "") -> Iterator[Version]:
+        """Yield the versions of this name, or all, that are not deleted, sorted by name and number, page by page."""
 
     def quota(self) -> Quota:
         """Return how many versions the user has, and the maximum."""
@@ -66,10 +70,11 @@ class Datastores(Protocol):
     def local_object(self, version: Version, name: str) -> Path | None:
         """Return the object's path, or None if it is not on this machine."""
 
-    def begin(self, name: str, source: Source, before: Callable[[Version], object] = ...) -> Version:
+    def begin(self, name: str, source: Source, before: Callable[[Version], object] | None = None) -> Version:
         """Create a version that accepts objects. It counts against the quota.
 
         Calls `before` with the version once: before it exists, or, if a server makes it, directly after its answer.
+        Its number can still change before it exists.
         """
 
     def sink(self, version: Version, on_skipped: Callable[[int], object]) -> ObjectSink:

@@ -11,6 +11,7 @@ import ssl
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from threading import Lock
 from typing import TYPE_CHECKING
 from urllib.request import getproxies, proxy_bypass
 
@@ -47,6 +48,7 @@ class Transport(httpx.BaseTransport):
 
     def __init__(self, retries: int) -> None:
         self._retries = retries
+        self._opening = Lock()
         self._transports: dict[tuple[str, _Proxy | None], httpx.HTTPTransport] = {}
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -70,11 +72,12 @@ class Transport(httpx.BaseTransport):
             transport.close()
 
     def _open(self, scheme: str, proxy: _Proxy | None) -> httpx.HTTPTransport:
-        if (scheme, proxy) not in self._transports:
-            httpx_proxy = proxy.to_httpx() if proxy else None
-            transport = httpx.HTTPTransport(verify=_ssl_context(scheme), proxy=httpx_proxy, retries=self._retries)
-            self._transports[scheme, proxy] = transport
-        return self._transports[scheme, proxy]
+        with self._opening:
+            if (scheme, proxy) not in self._transports:
+                httpx_proxy = proxy.to_httpx() if proxy else None
+                transport = httpx.HTTPTransport(verify=_ssl_context(scheme), proxy=httpx_proxy, retries=self._retries)
+                self._transports[scheme, proxy] = transport
+            return self._transports[scheme, proxy]
 
 
 def is_untrusted(error: Exception) -> bool:

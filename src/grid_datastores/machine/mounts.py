@@ -199,6 +199,7 @@ def _rewrite(
                 progress,
                 lambda name: datastores.local_object(version, name),
                 directory=directory,
+                verified=datastores.verifies_objects,
             )
             if rejected:  # a Run must never see an incomplete version
                 remove_tree(folder)

@@ -2,6 +2,7 @@
 
 Each upload has one file of JSON lines: a header with the version and its files as they were scanned, then one line for
 each stored object. An object's line is written after the object is durable, so the journal never lists a missing one.
+Without a server, the header is written before the version exists. If it then gets another number, a line says so.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from grid_datastores.sources import LocalSource
 
 _FOLDER = "uploads"
+_LOCK_TIMEOUT = 10.0  # seconds
 _COLUMNS_WITHOUT_ATTRIBUTES = 4  # of a file's row in journals of earlier releases
 
 
@@ -63,6 +65,18 @@ class Journal:
             [entry.path, entry.size, entry.sha256, entry.offset, entry.executable, entry.modified] for entry in entries
         ]
         _append(self.path, {"object": name, "files": rows})
+
+    def check(self) -> None:
+        """Raise `ValueError` if a stored file is none of the upload's files."""
+        paths = {path for path, _size, _changed in self.files}
+        if not all(entry.path in paths for entries in self.objects.values() for entry in entries):
+            raise ValueError(self.path)
+
+    def renumber(self, ref: VersionRef) -> None:
+        """Record the number, if another version took the planned one. Without it, the version is found by its id."""
+        if ref != self.ref:
+            self.ref = ref
+            _append(self.path, {"number": ref.number})
 
     def same_files(self, data: LocalSource) -> bool:
         """Return whether the files have the same paths, sizes and times as when the upload began."""
@@ -103,7 +117,7 @@ def begin_journal(directory: Path, place: Place, version: Version, data: LocalSo
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(path, os.O_RDONLY | os.O_CREAT, 0o600)
         try:
-            wait_for_lock(descriptor)  # another command may hold it briefly, in `find_interrupted`
+            wait_for_lock(descriptor, _LOCK_TIMEOUT)  # another command may hold it briefly, in `find_interrupted`
             _append(path, header)
         except BaseException:
             path.unlink(missing_ok=True)
@@ -188,6 +202,9 @@ def _read(path: Path, lock_descriptor: int) -> Journal | None:
             lock_descriptor,
         )
         for row in rows:
+            if "number" in row:
+                journal.ref = VersionRef(journal.ref.name, int(row["number"]))
+                continue
             name = str(row["object"])
             journal.objects[name] = [
                 FileEntry(
@@ -201,6 +218,7 @@ def _read(path: Path, lock_descriptor: int) -> Journal | None:
                 )
                 for file, size, digest, offset, executable, modified in map(_with_attributes, row["files"])
             ]
+        journal.check()
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return journal

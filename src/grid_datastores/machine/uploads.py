@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -84,6 +84,7 @@ def create(
         raise _interrupted("Interrupted.", version) from error
     ((_version, journal),) = begun
     assert journal
+    journal.renumber(version.ref)
     return _send(datastores, journal, version, data, progress).version
 
 
@@ -193,7 +194,12 @@ def download(
     version = datastores.find(ref)
     manifest = datastores.manifest(version)
     rejected = restore(
-        manifest, lambda name: datastores.read_object(version, name), destination, progress, directory=directory
+        manifest,
+        lambda name: datastores.read_object(version, name),
+        destination,
+        progress,
+        directory=directory,
+        verified=datastores.verifies_objects,
     )
     check_all_written(rejected, len(manifest.files), destination)
     return version
@@ -280,7 +286,7 @@ def _update_attributes(journal: Journal, data: LocalSource) -> None:
     for name, entries in journal.objects.items():
         pairs = [(entry, files[entry.path]) for entry in entries]
         journal.objects[name] = [
-            replace(entry, executable=file.executable, modified=file.modified) for entry, file in pairs
+            entry._replace(executable=file.executable, modified=file.modified) for entry, file in pairs
         ]
 
 

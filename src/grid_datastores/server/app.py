@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -92,30 +93,36 @@ def create_app(service: Service, hosts: Hosts | None = None, public_url: str = "
     return app
 
 
-def _refused(request: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
     if not isinstance(error, Refusal):
         raise error
-    return ui.refused(request, error) if _is_page(request) else json_refusal(error)
+    return await run_in_threadpool(ui.refused, request, error) if _is_page(request) else json_refusal(error)
 
 
-def _malformed(request: Request, error: Exception) -> Response:
+async def _malformed(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
     first = error.errors()[0]
     location = ".".join(str(part) for part in first["loc"])
     message = f"The request is malformed at {location}: {first['msg']}. Nothing was done."
-    return _refused(request, InvalidInput(message))
+    return await _refused(request, InvalidInput(message))
 
 
-def _http_error(request: Request, error: Exception) -> Response:
+async def _http_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     if error.status_code == TooLarge.status:
-        return _refused(request, TooLarge(error.detail))
-    answer = ui.no_such_page(request, error.status_code) if _is_page(request) else _api_error(request, error)
+        return await _refused(request, TooLarge(error.detail))
+    answer = await _page_or_api_error(request, error)
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         answer.headers["Allow"] = allowed_methods(request.app, request.scope)
     return answer
+
+
+async def _page_or_api_error(request: Request, error: HTTPException) -> Response:
+    if _is_page(request):
+        return await run_in_threadpool(ui.no_such_page, request, error.status_code)
+    return _api_error(request, error)
 
 
 def _api_error(request: Request, error: HTTPException) -> Response:
@@ -132,9 +139,9 @@ def no_such_operation(method: str, path: str) -> NoSuchOperation:
     return NoSuchOperation(f"There is no operation {method} {path}. Nothing was done.")
 
 
-def _lone_surrogate(request: Request, _error: Exception) -> Response:
+async def _lone_surrogate(request: Request, _error: Exception) -> Response:
     message = "The request is malformed: it contains half of a surrogate pair. Nothing was done."
-    return _refused(request, InvalidInput(message))
+    return await _refused(request, InvalidInput(message))
 
 
 def _client_disconnected(_request: Request, _error: Exception) -> Response:

@@ -40,7 +40,7 @@ def is_own(request: Request, address: str) -> bool:
     return named or sender.netloc == request.headers.get("host")
 
 
-def check_same_origin(request: Request) -> None:
+async def check_same_origin(request: Request) -> None:
     """Raise `CrossOriginForm` for a form that was not sent from a page of this server.
 
     Browsers send Sec-Fetch-Site or, over plain HTTP, at least Origin; no page can set either. A form with neither is

@@ -46,6 +46,7 @@ REQUEST_STOP_TIMEOUT = 5  # seconds that open requests have to finish when the s
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - browsers cannot open a wildcard address
 _PORT_ERRORS = (errno.EADDRINUSE, errno.EACCES)  # errors that another port can avoid
 TRANSFERS_INTERVAL = 1.0  # seconds after which transfers end of a version that another process deleted
+REMOVAL_PAUSE = 0.2  # seconds between two removals; those that were deleted meanwhile are removed together
 MAX_POLL_INTERVAL = 30.0  # seconds after which a worker looks for work without being woken
 
 
@@ -67,18 +68,25 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[Welcome], o
     """Serve until SIGINT, SIGTERM or SIGHUP. Call `ready` once, when the server listens."""
     listener = _listen(host, port)
     workers: list[Worker] = []
-    service = open_service(settings, wake_workers=lambda: _wake(workers), on_damage=_log_damage)
+    removal: list[Worker] = []
+    service = open_service(
+        settings,
+        wake_workers=lambda: _wake(workers),
+        wake_removal=lambda: _wake(removal),
+        on_damage=_log_damage,
+    )
     service.renew_leases()
     interval = max(1.0, min(settings.limits.lease, settings.limits.upload_expiry, 2 * MAX_POLL_INTERVAL) / 2)
     runs = RunLocks(settings.data / "runs")  # `grid run` can also work on this folder without the server
+    removal.append(Worker("removing", service.erase_deleted, interval, pause=REMOVAL_PAUSE))
     workers += _workers(service, runs, interval)
-    for worker in workers:
+    for worker in (*workers, *removal):
         worker.start()
     try:
         _run(service, listener, _hosts(settings, host), settings, ready)
     finally:
         service.finishing.stop()
-        _stop(workers)
+        _stop([*workers, *removal])
         service.close()
         listener.close()
 
@@ -95,7 +103,7 @@ def _workers(service: Service, runs: RunLocks, interval: float) -> list[Worker]:
     return [
         *(Worker(f"finishing {n}", partial(finish, UPLOADED_KINDS), interval) for n in range(1, MAX_FINISHING + 1)),
         *(Worker(f"fetching {n}", partial(finish, FETCHED_KINDS), interval) for n in range(1, MAX_FETCHES + 1)),
-        Worker("tidying", partial(service.tidy, runs.is_alive), interval),
+        Worker("tidying", partial(service.end_expired, runs.is_alive), interval),
         Worker("ending transfers", service.end_readers_of_deleted, TRANSFERS_INTERVAL),
     ]
 

@@ -75,7 +75,15 @@ class State:
         return self.attempts.sign_in(self.service.accounts, name, key, address)
 
 
-def _state(request: Request) -> State:
+# These dependencies only compute. As coroutines, they need no thread: FastAPI would run each of them in another one.
+
+
+async def _state(request: Request) -> State:
+    return state_of(request)
+
+
+def state_of(request: Request) -> State:
+    """Return the state of the app that handles the request."""
     state = request.app.state.grid
     assert isinstance(state, State)
     return state
@@ -88,7 +96,7 @@ class _Scheme(SecurityBase):
         self.scheme_name = name
         self.model = HTTPBase(scheme=scheme, description=description)
 
-    def __call__(self) -> None:
+    async def __call__(self) -> None:
         """Do nothing when a request arrives."""
 
 
@@ -96,12 +104,19 @@ _KEY = _Scheme("key", "basic", "The user's name or id, and their key.")
 _TOKEN = _Scheme("token", "bearer", "The token of `POST /v1/auth/login`.")
 
 
-def _user(
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Stands for the user of a request until the thread of the endpoint finds them; see `BodyRoute`."""
+
+    request: Request
+
+
+async def _user(
     request: Request,
     _key: Annotated[None, Security(_KEY)],
     _token: Annotated[None, Security(_TOKEN)],
-) -> User:
-    return find_user(request)
+) -> Caller:
+    return Caller(request)
 
 
 def uses_user(dependant: Dependant) -> bool:
@@ -113,7 +128,7 @@ def find_user(request: Request) -> User:
     """Return the user whose credentials the request has; they are checked once. Raises `NotSignedIn`."""
     user = request.scope.get(_USER)
     if not isinstance(user, User):
-        user = request.scope[_USER] = _signed_in(request, _state(request))
+        user = request.scope[_USER] = _signed_in(request, state_of(request))
     return user
 
 
@@ -144,7 +159,7 @@ def check_cluster(cluster: str) -> None:
         raise NotFound(f"There is no cluster {cluster!r}. This server has only the cluster {CLUSTER}.")
 
 
-def _cluster_in_path(clusterId: str) -> None:
+async def _cluster_in_path(clusterId: str) -> None:
     check_cluster(clusterId)
 
 

@@ -12,6 +12,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from grid_datastores.catalog import peek
+from grid_datastores.catalog.mixed import lacks_pages
 from grid_datastores.domain import log
 from grid_datastores.domain.errors import CatalogFailed, Damaged
 from grid_datastores.domain.log import continuation
@@ -34,6 +35,7 @@ class Fault(Enum):
     MISSING = auto()  # there is none, or its file is empty
     OLDER = auto()  # than the log
     NEWER = auto()  # than the log, or the log is missing
+    LOST = auto()  # it lacks the last changes, whose lines in the log are damaged
     OTHER = auto()  # it belongs to other data
 
 
@@ -43,6 +45,7 @@ class Lacking:
 
     users: dict[str, Record] = field(default_factory=dict)
     versions: dict[str, Record] = field(default_factory=dict)
+    moves: dict[str, Record] = field(default_factory=dict)  # of versions to another owner
     finished: dict[str, Record] = field(default_factory=dict)
     deletions: dict[str, Record] = field(default_factory=dict)
     removals: dict[str, Record] = field(default_factory=dict)
@@ -54,26 +57,34 @@ class Lacking:
 
     def __bool__(self) -> bool:
         """Whether the catalog lacks anything."""
-        return bool(self.users or self.versions or self.finished or self.deletions or self.removals)
+        found = (self.users, self.versions, self.moves, self.finished, self.deletions, self.removals)
+        return any(found)
 
     def __str__(self) -> str:
         versions = {*self.versions, *self.finished}
         counts = ((self.users, "user"), (versions, "version"), (self.deletions, "deletion"))
         counted_ones = [counted(len(found), what) for found, what in counts if found]
+        if self.moves:
+            counted_ones.append(f"the move of {counted(len(self.moves), 'version')} to another owner")
         if self.removals:
             counted_ones.append(f"the removal of {counted(len(self.removals), 'user')}")
         return " and ".join(counted_ones)
 
 
 def check_catalog(settings: Settings, storage: Storage) -> None:
-    """Raise `CatalogFailed` unless the catalog belongs to the data and has all that the log has. Changes nothing."""
+    """Raise `CatalogFailed` unless the catalog belongs to the data and has all that the log has. Changes nothing.
+
+    Raises `Damaged` for a catalog that was copied in parts at different times.
+    """
+    if lacks_pages(settings.catalog):
+        check_corruption(settings.catalog)
     fault = find_fault(settings.catalog, storage)
     if fault is not None:
         raise CatalogFailed(_message(fault, settings, storage))
 
 
 def check_corruption(catalog: Path) -> None:
-    """Raise `Damaged` if SQLite finds the catalog corrupt. A start does not look for this, because it reads it all.
+    """Raise `Damaged` if SQLite finds the catalog corrupt. This reads it all, so a start does it only with a reason.
 
     A file that SQLite cannot read is left to whoever opens it.
     """
@@ -90,20 +101,21 @@ def find_fault(catalog: Path, storage: Storage) -> Fault | None:
     if not catalog.exists() or (catalog.is_file() and catalog.stat().st_size == 0):
         return Fault.MISSING if _is_begun(storage) or storage.begun_versions() else None
     try:
-        with storage.log.last() as last:
-            newest = peek.log_entries(catalog, last.sequence if last else 0)
+        with storage.log.end() as end:
+            newest = peek.log_entries(catalog, end.last.sequence if end.last else 0)
     except peek.Unreadable:
         return None
-    if continuation(last, newest) is not None:
-        return None
-    if last is None and _is_begun(storage):  # another process has just begun it
+    following = continuation(end.last, newest)
+    if following is not None:
+        return Fault.LOST if len(following) < end.lost else None
+    if end.last is None and _is_begun(storage):  # another process has just begun it
         return find_fault(catalog, storage)
     return _diagnosis(catalog, storage)
 
 
 def _is_begun(storage: Storage) -> bool:
-    with storage.log.last() as last:
-        return last is not None
+    with storage.log.end() as end:
+        return end.last is not None
 
 
 def lacking(catalog: Path, storage: Storage) -> Lacking:
@@ -112,13 +124,14 @@ def lacking(catalog: Path, storage: Storage) -> Lacking:
     Processes can change both meanwhile: a change is in the catalog before it is in the log, which is held here. Raises
     `Damaged` if the log cannot be read.
     """
-    with storage.log.last():
+    with storage.log.end():
         return _lacking(catalog, (entry.record for entry in storage.log.entries()))
 
 
 def _lacking(catalog: Path, records: Iterable[Record]) -> Lacking:
     users, removed = peek.user_ids(catalog), peek.removed_user_ids(catalog)
-    phases, found = peek.phases(catalog), Lacking()
+    phases, places, found = peek.phases(catalog), peek.places(catalog), Lacking()
+    reached: set[str] = set()  # the versions whose place in the catalog the log has reached
     for record in records:
         kind = next(iter(record))
         record_id = str(record[kind])
@@ -129,6 +142,11 @@ def _lacking(catalog: Path, records: Iterable[Record]) -> Lacking:
             found.removals[record_id] = record
         elif kind == log.VERSION and phase is None:
             found.versions[record_id] = record
+        elif kind == log.VERSION and (record["owner_id"], record["name"]) == places[record_id]:
+            reached.add(record_id)
+            found.moves.pop(record_id, None)
+        elif kind == log.VERSION and record_id in reached:
+            found.moves[record_id] = record
         elif kind == log.FINISHED and (phase is None or phase.unfinished):
             found.finished[record_id] = record
         elif kind == log.DELETED and phase is not Phase.DELETED:
@@ -164,6 +182,12 @@ def _message(fault: Fault, settings: Settings, storage: Storage) -> str:
             return (
                 f"The data in {data} is older than the catalog {catalog}, or its log is missing. Nothing was changed."
                 " Restore the data that belongs to the catalog. To write a new log instead: grid admin check --repair"
+            )
+        case Fault.LOST:
+            return (
+                f"The last line of the log in {data} is damaged, and the catalog {catalog} does not have its change."
+                " Nothing was changed. Restore a newer catalog from a backup."
+                " To continue without this change: grid admin check --repair"
             )
         case Fault.OLDER:
             return (

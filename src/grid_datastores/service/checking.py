@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from grid_datastores.domain.commands import delete_command
 from grid_datastores.domain.errors import Refusal
 from grid_datastores.domain.model import ETAG, Phase
 from grid_datastores.domain.text import counted
@@ -32,7 +33,8 @@ class Problem:
     what: str
 
     def __str__(self) -> str:
-        return f"{self.version.ref} (user {self.user.name}): {self.what}"
+        command = delete_command(self.version.ref)
+        return f"{self.version.ref} (user {self.user.name}): {self.what} To delete it: {command}"
 
 
 class Checking:
@@ -102,4 +104,5 @@ class Checking:
         unowned = self.unowned()
         for version_id in unowned:
             self._context.storage.erase(version_id)
+        self._context.storage.sync_erased()
         return len(unowned)

@@ -28,7 +28,7 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The dependencies of the use cases. They call `wake_workers` when the removal or the finishing has work."""
+    """The dependencies of the use cases. They wake the workers that finish versions, or the removal, if it has work."""
 
     catalog: Catalog
     storage: Storage
@@ -39,6 +39,7 @@ class Context:
     clock: Callable[[], datetime] = utc_now
     readers: Readers = field(default_factory=Readers)
     on_damage: Callable[[str], object] = lambda _what: None  # called whenever stored bytes are found damaged
+    wake_removal: Callable[[], object] = lambda: None
 
     def quota(self, tx: Transaction, user: User) -> Quota:
         """Return how many versions the user has and how many they may have."""

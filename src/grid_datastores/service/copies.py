@@ -46,4 +46,4 @@ def may_have_copies(tx: Transaction, version_id: str) -> bool:
 
     That needs a Run that mounted the version, and a server: without one, the catalog has no signing key.
     """
-    return tx.facts.get(SIGNING_KEY) is not None and tx.workloads.has_run(version_id)
+    return tx.workloads.has_run(version_id) and tx.facts.get(SIGNING_KEY) is not None

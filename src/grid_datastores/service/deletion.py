@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from grid_datastores.domain.errors import InUse
-from grid_datastores.domain.model import EventKind, Quota, Receipt, Verdict
+from grid_datastores.domain.model import EventKind, Quota, Receipt, RemainingVersion, Verdict
 from grid_datastores.domain.rules import check_deletable
 from grid_datastores.service.context import Context, owned
 from grid_datastores.service.copies import may_have_copies
+from grid_datastores.service.listing import MAX_KEPT
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -50,7 +51,7 @@ class Deletion:
                 tx.versions.record(version.id, EventKind.DELETED, user.name, "", now)
         if refusal:
             raise refusal
-        self._context.wake_workers()
+        self._context.wake_removal()
         return receipt
 
     def verdict(self, user: User, version_id: str) -> Verdict:
@@ -72,6 +73,7 @@ class Deletion:
     def _receipt(self, tx: Transaction, user: User, version: Version, now: datetime) -> Receipt:
         before = self._context.quota(tx, user)
         freed = 1 if version.phase.counts_against_quota else 0
+        kept = tx.lists.others(version, MAX_KEPT)
         return Receipt(
             id=version.id,
             ref=version.ref,
@@ -79,7 +81,8 @@ class Deletion:
             file_count=version.file_count,
             size_bytes=version.size_bytes,
             deleted_at=now,
-            remaining=tuple(tx.versions.remaining(version)),
+            remaining=tuple(RemainingVersion(one.number, one.fingerprint) for one in reversed(kept.newest)),
+            remaining_total=kept.total,
             quota_before=before,
             quota_after=Quota(before.used - freed, before.limit),
             may_have_copies=may_have_copies(tx, version.id),

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from hashlib import sha256
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from grid_datastores.domain.errors import NotFound, Refusal, SourceFailed, UploadInvalid
+from grid_datastores.domain.errors import Damaged, NotFound, Refusal, SourceFailed, UploadInvalid
 from grid_datastores.domain.model import ETAG, SINGLE_REFERENCE, EventKind, FileEntry, Phase, SourceKind
 from grid_datastores.domain.rules import can_become, can_finish_later
 from grid_datastores.domain.text import counted
 from grid_datastores.service.activity import NotifyingWriter
 from grid_datastores.service.cancellation import CancellationToken, Cancelled
 from grid_datastores.service.incidents import new_incident
+from grid_datastores.service.integrity import verified_files
 from grid_datastores.service.turns import Turns
 from grid_datastores.storage import Manifest, WithoutAttributes, pack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Generator, Iterator
+    from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from grid_datastores.domain.model import Upload, Version
@@ -130,7 +131,7 @@ class Finishing:
     @contextmanager
     def _locked(self, version_id: str) -> Iterator[None]:
         """Lock the version until the context ends. Raises `Cancelled` if it can no longer become available."""
-        with self._context.catalog.write() as tx:
+        with self._context.catalog.write(alone=True) as tx:
             current = tx.versions.get(version_id, lock=True)
             if current is None or not can_become(current, Phase.AVAILABLE):
                 raise Cancelled
@@ -199,7 +200,7 @@ class Finishing:
             raise UploadInvalid(f"The manifest names an object that was not uploaded: {min(unknown)!r}.")
         if unnamed := set(names) - {file.object for file in announced.files}:
             raise UploadInvalid(f"The manifest does not list an object that was uploaded: {min(unnamed)!r}.")
-        placed = tuple(replace(file, object=names[file.object]) for file in announced.files)
+        placed = tuple(file._replace(object=names[file.object]) for file in announced.files)
         manifest = replace(announced, files=placed)
         verify_contents(storage, version.id, manifest)
         return manifest
@@ -244,7 +245,7 @@ class Finishing:
                 return
             tx.versions.fail(version.id, why, now)
             tx.versions.record(version.id, EventKind.FAILED, "", why, now)
-        self._context.wake_workers()
+        self._context.wake_removal()
 
     def _gives_way(self, version: Version) -> bool:
         """Return whether the fetch must give its place to another user's."""
@@ -271,17 +272,34 @@ def verify_contents(storage: Storage, version_id: str, manifest: Manifest) -> No
     Raises `UploadInvalid`. Enforces version-complete.
     """
     by_position = sorted(manifest.files, key=lambda file: (file.object, file.offset))
-    for name, files in groupby(by_position, key=lambda file: file.object):
-        end, size = 0, storage.size(version_id, name)
-        for file in files:
-            if file.offset < end or file.offset + file.size > size:
-                raise UploadInvalid(f"The manifest gives a wrong position for {file.path!r}.")
-            digest = sha256()
-            for chunk in storage.read(version_id, name, file.offset, file.size):
-                digest.update(chunk)
-            if digest.hexdigest() != file.sha256:
-                raise UploadInvalid(f"The contents of {file.path!r} do not match its SHA-256 in the manifest.")
-            end = file.offset + file.size
+    for name, group in groupby(by_position, key=lambda file: file.object):
+        files, size = list(group), storage.size(version_id, name)
+        _check_positions(files, size)
+        if (path := _differing(storage, version_id, name, files, size)) is not None:
+            raise UploadInvalid(f"The contents of {path!r} do not match its SHA-256 in the manifest.")
+
+
+def _differing(storage: Storage, version_id: str, name: str, files: Sequence[FileEntry], size: int) -> str | None:
+    """Return the path of a file in the object that does not match its SHA-256, or None."""
+    first = files[0]
+    if len(files) == 1 and first.size == size:
+        return None if storage.sha256(version_id, name) == first.sha256 else first.path
+    try:
+        deque(verified_files(storage.read(version_id, name), files, 0), maxlen=0)
+    except Damaged as error:
+        if (path := error.metadata.get("file")) is None:
+            raise
+        return path
+    return None
+
+
+def _check_positions(files: Iterable[FileEntry], size: int) -> None:
+    """Raise `UploadInvalid` unless these files, sorted by offset, fit into an object of this size side by side."""
+    end = 0
+    for file in files:
+        if file.offset < end or file.offset + file.size > size:
+            raise UploadInvalid(f"The manifest gives a wrong position for {file.path!r}.")
+        end = file.offset + file.size
 
 
 def object_name(upload: Upload) -> str:

@@ -66,9 +66,9 @@ def verified_files(chunks: Iterable[bytes], files: Sequence[FileEntry], start: i
     waiting = iter(files)
     file, digest = next(waiting, None), sha256()
     for chunk in chunks:
-        end = start + len(chunk)
+        end, view = start + len(chunk), memoryview(chunk)
         while file and file.offset < end:
-            digest.update(chunk[max(0, file.offset - start) : file.offset + file.size - start])
+            digest.update(view[max(0, file.offset - start) : file.offset + file.size - start])
             if file.offset + file.size > end:
                 break
             _compare(digest.hexdigest(), file)

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from grid_datastores.catalog.facts import LEASE_CLOCK
-from grid_datastores.domain.errors import Busy
+from grid_datastores.domain.errors import Busy, CatalogFailed, Damaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,8 +29,7 @@ _MAX_UNSTORED_TIME = 15 * 60.0  # seconds of running time that a reboot can take
 _MAX_UNSTORED_LEAD = 1.0  # seconds by which the wall clock can be set back without notice
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
+class _Reading(NamedTuple):
     """The clock of leases and the wall clock at one moment, in seconds since 1970, and the running time of `boot`.
 
     `lead` is how far the wall clock has been ahead of the clock of leases at most.
@@ -103,7 +102,7 @@ class Leases:
 
     def _store(self, tx: Transaction) -> _Reading:
         reading = self._read(_stored(tx))
-        tx.facts.put(LEASE_CLOCK, json.dumps(asdict(reading)))
+        tx.facts.put(LEASE_CLOCK, json.dumps(reading._asdict()))
         return reading
 
     def _is_old(self, stored: _Reading) -> bool:
@@ -133,7 +132,11 @@ class Leases:
 
 def _stored(tx: Transaction) -> _Reading | None:
     text = tx.facts.get(LEASE_CLOCK)
-    return _Reading(**json.loads(text)) if text else None
+    try:
+        return _Reading(**json.loads(text)) if text else None
+    except (ValueError, TypeError) as error:
+        message = "The catalog is damaged: its clock of leases cannot be read. Restore it from a backup."
+        raise Damaged(message, public=CatalogFailed.public) from error
 
 
 def _time(seconds: float) -> datetime:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grid_datastores.domain.errors import NotFound
-from grid_datastores.domain.lists import ListedVersion, Overview, VersionsPage, Window, WorkloadsPage
+from grid_datastores.domain.errors import InvalidInput, NotFound
+from grid_datastores.domain.lists import ListedVersion, Overview, VersionsPage, WholeList, Window, WorkloadsPage
 from grid_datastores.domain.model import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from grid_datastores.catalog import Transaction
-    from grid_datastores.domain.lists import Kept, Selection
+    from grid_datastores.domain.lists import Chosen, Kept, Selection
     from grid_datastores.domain.model import User, Version, WorkloadKind
     from grid_datastores.service.context import Context
 
@@ -20,6 +20,7 @@ DATASTORES_PER_PAGE = 10
 NEWEST_VERSIONS = 5  # of each datastore in the overview
 VERSIONS_PER_PAGE = 50
 WORKLOADS_PER_PAGE = 50
+MAX_PER_PAGE = 1000  # versions in a page of the API's list
 MAX_MOUNTABLE = 100  # versions that the form that starts a workload offers
 MAX_KEPT = 50  # versions that a receipt lists
 
@@ -58,6 +59,29 @@ class Listing:
             failed = datastore.failed if datastore else tx.lists.failed(user.id)
             return VersionsPage(tuple(listed), len(found) > len(listed), failed, datastore)
 
+    def all(self, user: User, chosen: Chosen) -> Iterator[Version]:
+        """Yield the chosen versions, sorted by name and number. Reads them page by page."""
+        last = ""
+        while True:
+            page = self.page(user, chosen, after=last)
+            yield from page.versions
+            if not page.more:
+                return
+            last = page.versions[-1].id
+
+    def page(self, user: User, chosen: Chosen, *, after: str = "", size: int = MAX_PER_PAGE) -> WholeList:
+        """Return one page of such a list: at most `size` versions, after the one with the id `after`.
+
+        Raises `InvalidInput` if the user never had a version of this id.
+        """
+        size = min(size, MAX_PER_PAGE)
+        with self._context.catalog.read() as tx:
+            last = tx.versions.get(after) if after else None
+            if after and (last is None or last.owner_id != user.id):
+                raise InvalidInput("The page token is not valid. Use the nextPageToken of an earlier page.")
+            found = tx.lists.chosen(user.id, chosen, last, size + 1)
+        return WholeList(tuple(found[:size]), len(found) > size)
+
     def mountable(self, user: User, chosen_id: str) -> tuple[list[Version], bool]:
         """Return the newest available versions and the chosen one, sorted by name, and whether there are more."""
         with self._context.catalog.read() as tx:
@@ -74,6 +98,14 @@ class Listing:
             newest = tx.workloads.newest(user.id, kind, _window(page, WORKLOADS_PER_PAGE))
             found = self._context.leases.shown(tx, newest)
         return WorkloadsPage(tuple(found[:WORKLOADS_PER_PAGE]), len(found) > WORKLOADS_PER_PAGE)
+
+    def page_of_workload(self, user: User, workload_id: str) -> tuple[WorkloadKind, int] | None:
+        """Return in which list the user's workload with this id is, and on which page. Return None if in none."""
+        with self._context.catalog.read() as tx:
+            workload = tx.workloads.get(workload_id)
+            if workload is None or workload.owner_id != user.id:
+                return None
+            return workload.kind, tx.workloads.before(workload) // WORKLOADS_PER_PAGE + 1
 
     def kept(self, version: Version) -> Kept:
         """Return the versions that stayed when this version was deleted, or would stay if it were deleted now."""

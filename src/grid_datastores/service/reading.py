@@ -42,17 +42,12 @@ class Reading:
         self._context = context
         self._decoded = lru_cache(_CACHED_MANIFESTS)(self._decode)  # a published manifest never changes
 
-    def versions(self, user: User, *, with_deleted: bool = False) -> list[Version]:
-        """Return the user's versions, sorted by name and number: those that are not deleted, or all."""
-        with self._context.catalog.read() as tx:
-            return tx.versions.all_of_owner(user.id) if with_deleted else tx.versions.of_owner(user.id)
-
     def find(self, user: User, ref: VersionRef) -> Version:
         """Return the user's version of this name and number, deleted or not. Raises `NotFound` if it never existed."""
         with self._context.catalog.read() as tx:
             version = tx.versions.find(user.id, ref)
             if version is None:
-                raise NotFound.version(ref, tx.versions.numbers(user.id, ref.name))
+                raise NotFound.version(ref, *tx.versions.numbers(user.id, ref.name, NotFound.MAX_NUMBERS))
             return version
 
     def get(self, user: User, version_id: str) -> Version:

@@ -18,47 +18,75 @@ from grid_datastores.domain.model import EventKind
 from grid_datastores.domain.text import os_reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from grid_datastores.domain.model import Version, VersionRef
     from grid_datastores.service.context import Context
 
 _log = logging.getLogger(__name__)
 
+_BATCH = 100  # versions whose removal is recorded at once
 _RETRY_INTERVAL = 1.0  # seconds, of a job that is not finished
-# After a deletion; then a reader that is stuck no longer delays the record. The wall clock is good enough for this:
-# the bytes are erased before, and all processes have the time of the deletion.
-READERS_TIMEOUT = timedelta(minutes=2)
+READERS_TIMEOUT = timedelta(minutes=2)  # by the clock of leases; then a stuck reader no longer delays the record
 
 
 def run_removals(context: Context) -> bool:
-    """Erase all queued versions. Return whether some stay queued, because they have readers or cannot be erased."""
+    """Erase all queued versions. Return whether some stay queued, because they have readers or cannot be erased.
+
+    Before, their deletions become durable in the log: a catalog from a backup must not list a version without bytes.
+    """
     with context.catalog.read() as tx:
         queued = tx.versions.queued_removals()
-    removed = [remove(version, context) for version in queued]
+    if queued:
+        context.catalog.complete_log()
+    context.catalog.sync_log(of_others=True)
+    batches = [queued[start : start + _BATCH] for start in range(0, len(queued), _BATCH)]
+    removed = [remove(batch, context) for batch in batches]
     return not all(removed)
 
 
-def remove(version: Version, context: Context) -> bool:
-    """Erase the bytes of a queued version. Return False if it stays queued: it has readers, or this failed.
+def remove(versions: Sequence[Version], context: Context) -> bool:
+    """Erase the bytes of queued versions. Return False if one stays queued: it has readers, or this failed.
 
     Enforces delete-removes-bytes.
     """
-    context.readers.end(version.id)
-    readable_until = version.deleted_at and version.deleted_at + READERS_TIMEOUT
+    erased = [version for version in versions if erase(version, context)]
+    if not erased:
+        return not versions
     try:
-        has_readers = context.storage.erase(
-            version.id, ignore_readers=not readable_until or context.clock() >= readable_until
-        )
+        context.storage.sync_erased()
+    except OSError as error:
+        _warn_once(erased[0].ref, os_reason(error))
+        return False
+    with context.catalog.write(frees_space=True) as tx:
+        now = context.clock()
+        for version_id in tx.versions.mark_bytes_gone([version.id for version in erased], now):
+            tx.versions.record(version_id, EventKind.BYTES_GONE, "removal", "no byte is left", now)
+    return len(erased) == len(versions)
+
+
+def erase(version: Version, context: Context) -> bool:
+    """Erase the bytes of one version. Return False if it has readers, or if this failed."""
+    context.readers.end(version.id)
+    try:
+        if context.storage.erase(version.id, ignore_readers=version.deleted_at is None):
+            if not _is_timed_out(version, context):
+                return False
+            context.storage.erase(version.id, ignore_readers=True)
     except OSError as error:
         _warn_once(version.ref, os_reason(error))
         return False
-    if has_readers:
-        return False
-    with context.catalog.write(frees_space=True) as tx:
-        if tx.versions.mark_bytes_gone(version.id, context.clock()):
-            tx.versions.record(version.id, EventKind.BYTES_GONE, "removal", "no byte is left", context.clock())
     return True
+
+
+def _is_timed_out(version: Version, context: Context) -> bool:
+    """Return whether the readers of the version no longer delay its removal. The first call starts their time."""
+    with context.catalog.read() as tx:
+        since, now = tx.removals.readers_since(version.id), context.leases.now(tx)
+    if since is None:
+        with context.catalog.write(frees_space=True) as tx:
+            tx.removals.wait_for_readers(version.id, now)
+    return since is not None and now >= since + READERS_TIMEOUT
 
 
 @lru_cache(maxsize=1000)
@@ -70,12 +98,13 @@ def _warn_once(ref: VersionRef, why: str) -> None:
 class Worker:
     """A thread that runs a job at its start, whenever it is woken, and again after each interval (seconds).
 
-    A job that returns True is not finished and runs again after at most a second.
+    A job that returns True is not finished and runs again after at most a second. There is a `pause` between two runs.
     """
 
-    def __init__(self, name: str, job: Callable[[], object], interval: float) -> None:
+    def __init__(self, name: str, job: Callable[[], object], interval: float, pause: float = 0.0) -> None:
         self._job = job
         self._interval = interval
+        self._pause = pause
         self._work = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -111,3 +140,4 @@ class Worker:
                 raise
             except BaseException:  # not only `Exception`: no other thread does this job
                 _log.exception("%s failed and will be retried", self._thread.name)
+            self._stop.wait(self._pause)

@@ -59,6 +59,8 @@ def _add(tx: Transaction, added: Lacking, storage: Storage) -> None:
         tx.restoring.user(User(user_id, unique_name(str(record["name"]), "restored", names)), now)
     for version_id, record in added.versions.items():
         _add_version(tx, version_id, record, now)
+    for version_id, record in added.moves.items():
+        tx.restoring.move(version_id, str(record["owner_id"]), VersionRef(str(record["name"]), _number(record)))
     for version_id, record in added.finished.items():
         size, files = int(str(record["size"])), int(str(record["files"]))
         at = _time(record)
@@ -84,11 +86,15 @@ def _remove_user(tx: Transaction, user_id: str, at: datetime) -> None:
 
 
 def _add_version(tx: Transaction, version_id: str, record: Record, now: datetime) -> None:
-    ref = VersionRef(str(record["name"]), int(str(record["number"])))
+    ref = VersionRef(str(record["name"]), _number(record))
     source = Source(SourceKind(str(record["source_kind"])), str(record["source_location"]))
     created_at = datetime.fromisoformat(str(record["created_at"]))
     tx.restoring.version(version_id, str(record["owner_id"]), ref, source, created_at, now)
     tx.versions.record(version_id, EventKind.CREATED, _ACTOR, source.location, created_at)
+
+
+def _number(record: Record) -> int:
+    return int(str(record["number"]))
 
 
 def _time(record: Record) -> datetime:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from grid_datastores.domain.errors import (
     Busy,
@@ -18,7 +19,7 @@ from grid_datastores.domain.errors import (
     Refusal,
     UploadInvalid,
 )
-from grid_datastores.domain.model import EventKind, FileEntry, Source, SourceKind
+from grid_datastores.domain.model import EventKind, FileEntry, Phase, Source, SourceKind, Version
 from grid_datastores.domain.naming import check_location, check_name, shown_location
 from grid_datastores.domain.rules import MAX_PARTS, check_open, check_quota
 from grid_datastores.domain.text import counted
@@ -32,12 +33,12 @@ from grid_datastores.storage.space import NO_SPACE_TO_FETCH, raising_no_space
 from grid_datastores.system.files import temporary_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import BinaryIO
 
     from grid_datastores.catalog import Transaction
-    from grid_datastores.domain.model import Upload, User, Version, VersionRef
-    from grid_datastores.storage import Assembled, FileToPack, ObjectSink, Writer
+    from grid_datastores.domain.model import Upload, User, VersionRef
+    from grid_datastores.storage import Assembled, FileToPack, ObjectSink, PartWriter
 
 URL_LIFETIME = timedelta(hours=24)
 
@@ -49,6 +50,28 @@ class CompletedObject:
     key: str
     upload_id: str
     etags: Mapping[int, str]
+
+    @property
+    def ordered_etags(self) -> list[str]:
+        """The ETags by part number, without quotation marks."""
+        return [etag.strip('"') for _number, etag in sorted(self.etags.items())]
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedPart(NotifyingWriter):
+    """A part that arrives."""
+
+    target: PartWriter
+
+    def write_all(self, chunks: Iterable[bytes]) -> None:
+        """Write all chunks."""
+        for chunk in chunks:
+            self.write(chunk)
+
+    @property
+    def etag(self) -> str:
+        """The ETag of what has arrived."""
+        return self.target.etag
 
 
 class Uploads:
@@ -65,11 +88,12 @@ class Uploads:
             check_quota(quota, self._unused_versions(tx, user) if quota.full else ())
 
     def begin(
-        self, user: User, name: str, source: Source, before: Callable[[Version], object] = lambda _version: None
+        self, user: User, name: str, source: Source, before: Callable[[Version], object] | None = None
     ) -> Version:
         """Create a version under the name, with the next number, that accepts data.
 
-        Calls `before` with the version before it exists. Raises `QuotaReached`, `InvalidInput` and, if the user may not
+        Calls `before` with the version before it exists, while nobody waits for it. Its number is then the one that is
+        next, but another version may take it first. Raises `QuotaReached`, `InvalidInput` and, if the user may not
         fetch the source, `SourceFailed`.
         Enforces version-per-upload.
         """
@@ -77,23 +101,40 @@ class Uploads:
         _check_source(source)
         if source.kind.is_fetched:
             self._check_allowed(user, source)
+        shown = replace(source, location=shown_location(source.location))
+        version_id = uuid4().hex
+        if before:
+            before(self._planned(user, name, shown, version_id))
         with self._context.catalog.write() as tx:
             now = self._context.clock()
             tx.users.lock(user.id)
             quota = self._context.quota(tx, user)
             check_quota(quota, self._unused_versions(tx, user) if quota.full else ())
-            shown = replace(source, location=shown_location(source.location))
             fetch_url = source.location if source.kind is SourceKind.ARCHIVE else None
             expiry = self._context.limits.upload_expiry
             active = self._context.leases.now(tx)
             version = tx.versions.create(
-                user.id, name, shown, now, active_at=active, expiry_seconds=expiry, fetch_url=fetch_url
+                user.id,
+                name,
+                shown,
+                now,
+                active_at=active,
+                expiry_seconds=expiry,
+                fetch_url=fetch_url,
+                version_id=version_id,
             )
             tx.versions.record(version.id, EventKind.CREATED, user.name, shown.location, now)
-            before(version)
         with self._abandoning(user, version):
             self._context.storage.begin(version.id)
         return version
+
+    def _planned(self, user: User, name: str, source: Source, version_id: str) -> Version:
+        """Return a version as it would be created now. Raises `QuotaReached`."""
+        with self._context.catalog.read() as tx:
+            quota = self._context.quota(tx, user)
+            check_quota(quota, self._unused_versions(tx, user) if quota.full else ())
+            ref = tx.versions.next_ref(user.id, name)
+        return Version(version_id, user.id, ref, source, Phase.UPLOADING, self._context.clock())
 
     @contextmanager
     def _abandoning(self, user: User, version: Version) -> Iterator[None]:
@@ -183,7 +224,7 @@ class Uploads:
             abandoned = self._mark_abandoned(user, version_id, erase_first=True)
         if abandoned:
             with suppress(Busy, CatalogFailed, NoSpace):  # it stays queued for the removal
-                remove(abandoned, self._context)
+                remove([abandoned], self._context)
 
     def _mark_abandoned(self, user: User, version_id: str, *, erase_first: bool = False) -> Version | None:
         """Mark an unfinished version as deleted and return it, or return None if it is finished.
@@ -226,9 +267,10 @@ class Uploads:
         return version.owner_id if version else ""
 
     @contextmanager
-    def part(self, upload_id: str, number: int) -> Iterator[Writer]:
+    def part(self, upload_id: str, number: int, size: int | None = None) -> Iterator[ReceivedPart]:
         """Yield a writer for one part, which counts when the context ends. Raises `NotFound` and `Immutable`.
 
+        A client that announces the size, in bytes, has to send exactly as many.
         Enforces version-immutable.
         """
         with self._context.catalog.read() as tx:
@@ -237,12 +279,12 @@ class Uploads:
             owner = tx.users.get(version.owner_id) if version else None
         if version is None or owner is None or upload is None or not 1 <= number <= upload.parts:
             raise NotFound.id("upload", upload_id)
-        with self._open(owner, version.id):
-            pass
+        check_open(version)
         activity = Activity(self._context, version.id)
+        activity.record()
         storage, open_for = self._context.storage, partial(self._open, owner, version.id)
-        with storage.new_part(version.id, upload_id, number, open_for) as target:
-            yield NotifyingWriter(target, activity.record)
+        with storage.new_part(version.id, upload, number, size, open_for) as target:
+            yield ReceivedPart(target, activity.record)
 
     def complete_objects(self, user: User, version_id: str, objects: Sequence[CompletedObject]) -> None:
         """Assemble these objects from their parts and check the parts' ETags. Raises `UploadInvalid`.
@@ -267,7 +309,7 @@ class Uploads:
             for whole in assembled.values():
                 whole.discard()
         for item in objects:
-            self._context.storage.discard_parts(version_id, item.upload_id, uploads[item.upload_id].parts)
+            self._context.storage.discard_parts(version_id, item.upload_id, item.ordered_etags)
 
     def _publish_objects(self, user: User, version_id: str, assembled: Mapping[str, Assembled]) -> None:
         with self._open(user, version_id) as tx:
@@ -286,9 +328,10 @@ class Uploads:
         """Return the object by its upload's id, or {} if a concurrent request has completed the same upload."""
         if sorted(item.etags) != list(range(1, upload.parts + 1)):
             raise UploadInvalid(f"{upload.key!r} has {upload.parts} parts, but {len(item.etags)} were completed.")
-        whole = self._context.storage.assemble(upload.version_id, upload.id, upload.parts, object_name(upload))
-        for number, digest in enumerate(whole.digests, 1):
-            if digest != item.etags[number].strip('"'):
+        etags = item.ordered_etags
+        whole = self._context.storage.assemble(upload.version_id, upload.id, etags, object_name(upload))
+        for number, (digest, etag) in enumerate(zip(whole.digests, etags, strict=True), 1):
+            if not digest or digest != etag:
                 whole.discard()
                 if self._completed(upload):
                     return {}

@@ -48,13 +48,16 @@ class UserRemoval:
         Raises `NotFound`, `InUse` if a version is in use, and a `Refusal` if the user has versions, owns the data of
         the embedded commands, or is the only one.
         """
-        with self._context.catalog.write(frees_space=True) as tx:
+        versions = self._versions(name) if delete_versions else []
+        with self._context.catalog.write(frees_space=True, alone=True) as tx:
             now = self._context.clock()
             user = find_user(tx, name)
             _check_removable(tx, user)
-            versions = tx.versions.of_owner(user.id)
-            if versions and not delete_versions:
-                raise _has_versions(user, len(versions))
+            contents = tx.owners.contents(user)
+            if contents != {(version.id, version.size_bytes, version.file_count) for version in versions}:
+                versions = tx.versions.of_owner(user.id)  # they have changed meanwhile
+            if contents and not delete_versions:
+                raise _has_versions(user, len(contents))
             holders = tx.workloads.holders_by_version(user.id, None, self._context.leases.now(tx))
             if holders:
                 raise _in_use(user, versions, holders)
@@ -63,8 +66,13 @@ class UserRemoval:
             ended = tx.owners.end_workloads(user, now)
             tx.sign_ins.end_all(user)
             tx.users.remove(user, now)
-        self._context.wake_workers()
+        self._context.wake_removal()
         return RemovedUser(user, now, tuple(versions), ended, copies)
+
+    def _versions(self, name: str) -> list[Version]:
+        """Return the versions of the user of this name. Reading many takes seconds, in which others can write."""
+        with self._context.catalog.read() as tx:
+            return tx.versions.of_owner(find_user(tx, name).id)
 
 
 def _check_removable(tx: Transaction, user: User) -> None:

@@ -6,22 +6,24 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from grid_datastores.domain.errors import InvalidInput, SourceFailed
 from grid_datastores.domain.model import Source, SourceKind
 from grid_datastores.domain.text import os_reason
-from grid_datastores.storage.manifest import check_path
+from grid_datastores.storage.manifest import are_plain, check_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _CHUNK = 1024 * 1024  # bytes
+# O_NONBLOCK: if a pipe has replaced the file, do not wait for its writer.
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_EXECUTABLE = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
 _MAX_SHOWN = 200  # characters of a path in a message
 
 
-@dataclass(frozen=True, slots=True)
-class LocalFile:
+class LocalFile(NamedTuple):
     """One file as it was when its folder was scanned: size in bytes, `modified` in nanoseconds since the epoch."""
 
     path: str
@@ -31,10 +33,29 @@ class LocalFile:
     executable: bool
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the content. Raises `SourceFailed` if it cannot be read or has changed since the scan."""
+        """Return the content in pieces. Raises `SourceFailed` if it cannot be read or has changed since the scan."""
+        return iter((self._small(),)) if self.size < _CHUNK else self._large()
+
+    def _small(self) -> bytes:
+        """Return the content in one piece, with no system call that is not needed."""
         try:
-            # O_NONBLOCK: if a pipe has replaced the file, do not wait for its writer.
-            descriptor = os.open(self.location, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            descriptor = os.open(self.location, _FLAGS)
+            try:
+                content = os.read(descriptor, self.size + 1)
+                now = os.fstat(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise _unreadable(self.location, error) from error
+        if len(content) < self.size:  # it was shortened, or its file system returns less at a time
+            return b"".join(self._large())
+        if now.st_mtime_ns != self.modified or now.st_size != self.size or len(content) > self.size:
+            raise self._changed()
+        return content
+
+    def _large(self) -> Iterator[bytes]:
+        try:
+            descriptor = os.open(self.location, _FLAGS)
         except OSError as error:
             raise _unreadable(self.location, error) from error
         try:
@@ -48,11 +69,14 @@ class LocalFile:
                 yield chunk
             now = os.fstat(descriptor)
             if (read, now.st_size, now.st_mtime_ns) != (self.size, self.size, self.modified):
-                raise SourceFailed(f"{self.location} changed while it was read. Nothing was stored. Try again.")
+                raise self._changed()
         except OSError as error:
             raise _unreadable(self.location, error) from error
         finally:
             os.close(descriptor)
+
+    def _changed(self) -> SourceFailed:
+        return SourceFailed(f"{self.location} changed while it was read. Nothing was stored. Try again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +108,8 @@ def scan(location: str) -> LocalSource:
         raise InvalidInput(f"{location} cannot be read: {os_reason(error)}.") from error
     if stat.S_ISREG(found.st_mode):
         shown = _utf8(os.path.join(os.path.realpath(path.parent), path.name), "file")  # noqa: PTH118 - a loop of links
-        file = _file(path.name, _utf8(os.path.realpath(location), "file"), found)
+        real = _utf8(os.path.realpath(location), "file")
+        file = _file(_checked(path.name, real, "file"), real, found)
         return LocalSource(Source(SourceKind.FILES, shown), (file,))
     if not stat.S_ISDIR(found.st_mode):
         raise InvalidInput(f"{location} is neither a file nor a folder.")
@@ -106,12 +131,18 @@ def _walk(base: str) -> tuple[list[LocalFile], list[str]]:
         entries = _entries(folder)
         if path and not entries:
             empty.append(path)
+        prefix = f"{path}/" if path else ""
+        found: list[LocalFile] = []
         for entry in entries:
-            inside = f"{path}/{entry.name}" if path else entry.name
+            inside = prefix + entry.name
             if entry.is_dir(follow_symlinks=False):
                 waiting.append((entry.path, _checked(inside, entry.path, "folder")))
             else:
-                files.append(_entry_file(entry, inside))
+                found.append(_entry_file(entry, inside))
+        if not are_plain([file.path for file in found]):
+            for file in found:
+                _checked(file.path, file.location, "file")
+        files += found
     return files, empty
 
 
@@ -138,8 +169,7 @@ def _entry_file(entry: os.DirEntry[str], path: str) -> LocalFile:
 
 
 def _file(path: str, location: str, found: os.stat_result) -> LocalFile:
-    executable = bool(found.st_mode & (stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH))
-    return LocalFile(_checked(path, location, "file"), location, found.st_size, found.st_mtime_ns, executable)
+    return LocalFile(path, location, found.st_size, found.st_mtime_ns, bool(found.st_mode & _EXECUTABLE))
 
 
 def _checked(path: str, location: str, what: str) -> str:

@@ -10,7 +10,7 @@ from grid_datastores.storage.packing import (
     Writer,
     pack,
 )
-from grid_datastores.storage.protocol import Assembled, Storage
+from grid_datastores.storage.protocol import Assembled, PartWriter, Storage
 from grid_datastores.storage.tar_headers import BLOCK, tar_folder, tar_header
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "LocalStorage",
     "Manifest",
     "ObjectSink",
+    "PartWriter",
     "Storage",
     "WithoutAttributes",
     "Writer",

@@ -13,7 +13,7 @@ import stat
 from collections import Counter
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from hashlib import md5, sha256
+from hashlib import sha256
 from typing import TYPE_CHECKING, BinaryIO
 from weakref import finalize
 
@@ -21,21 +21,24 @@ from grid_datastores.domain.errors import Damaged, InvalidInput, NotFound
 from grid_datastores.domain.model import ETAG
 from grid_datastores.storage.log import LocalLog
 from grid_datastores.storage.manifest import Manifest
-from grid_datastores.storage.packing import CHUNK
+from grid_datastores.storage.parts import Digests, discard_parts, find_parts, new_part, shared_file, stored_in
 from grid_datastores.storage.space import NO_SPACE_TO_STORE, raising_no_space
 from grid_datastores.system.file_locks import try_lock, try_shared_lock
 from grid_datastores.system.files import atomic_write, sync_folder, temporary_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from grid_datastores.domain.model import Upload
+    from grid_datastores.storage.parts import PartWriter, StoredPart
     from grid_datastores.storage.protocol import Guard, Log
 
 _MANIFEST = "manifest.jsonl"
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,99}")
 _READ_ONLY = 0o444
 _WRITABLE = 0o600
+_PIECE = 128 * 1024  # bytes read at a time; a server holds two pieces for each client that does not read
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +48,13 @@ class _LocalObject:
     digests: list[str]
     _temporary: Path
     _target: Path
+    _shared: Path | None  # the file of parts that it is
+    _known: Digests
 
     def commit(self) -> None:
         with _raising_not_found(self._target.parent.name):
             self._temporary.replace(self._target)
+        self._known.rename(self._shared, self._target)
 
     def discard(self) -> None:
         self._temporary.unlink(missing_ok=True)
@@ -64,6 +70,7 @@ class LocalStorage:
         self._root = _versions_folder(root)
         self._root.mkdir(parents=True, exist_ok=True)
         self._release: Callable[[], object] = lambda: None
+        self._digests = Digests()
         self.log: Log = LocalLog(root / "log")
 
     @staticmethod
@@ -127,43 +134,60 @@ class LocalStorage:
     def new_part(
         self,
         version_id: str,
-        upload_id: str,
+        upload: Upload,
         number: int,
+        size: int | None,
         guard: Guard,
-    ) -> Iterator[BinaryIO]:
-        with self.new_object(version_id, _part_name(upload_id, number), guard) as file:
-            yield file
-        self.sync(version_id)
+    ) -> Iterator[PartWriter]:
+        folder = self._folder(version_id)
+        with raising_no_space(NO_SPACE_TO_STORE), _raising_not_found(version_id):
+            with new_part(folder, upload.id, number, upload.parts, size, guard) as writer:
+                yield writer
+            sync_folder(folder)
+        if writer.unit:
+            self._digests.extend(folder, upload.id, writer.unit)
 
     def stored_parts(self, version_id: str, counts: Mapping[str, int]) -> dict[tuple[str, int], str]:
         with _raising_not_found(version_id):
-            names = {path.name for path in self._folder(version_id).iterdir()}
-        parts = ((upload_id, number) for upload_id, count in counts.items() for number in range(1, count + 1))
-        etags = {part: self._part_etag(version_id, *part) for part in parts if _part_name(*part) in names}
-        return {part: etag for part, etag in etags.items() if etag}
+            stored = stored_in(self._folder(version_id))
+            wanted = [part for part in stored if part.number <= counts.get(part.upload_id, 0)]
+        return {(part.upload_id, part.number): etag for part in wanted if (etag := part.etag)}
 
-    def _part_etag(self, version_id: str, upload_id: str, number: int) -> str:
-        return _copy_part(self._folder(version_id) / _checked_name(_part_name(upload_id, number)), None)
-
-    def assemble(self, version_id: str, upload_id: str, parts: int, name: str) -> _LocalObject:
-        paths = self._part_paths(version_id, upload_id, parts)
-        target = self._folder(version_id) / _checked_name(name)
-        temporary = temporary_path(target)
-        if len(paths) == 1:
-            with suppress(FileNotFoundError):
-                os.link(paths[0], temporary)
-            return _LocalObject([_copy_part(temporary, None)], temporary, target)
-        with self.new_object(version_id, temporary.name) as file:
-            digests = [_copy_part(path, file) for path in paths]
-        return _LocalObject(digests, temporary, target)
-
-    def discard_parts(self, version_id: str, upload_id: str, parts: int) -> None:
-        for path in self._part_paths(version_id, upload_id, parts):
-            path.unlink(missing_ok=True)
-
-    def _part_paths(self, version_id: str, upload_id: str, parts: int) -> list[Path]:
+    def assemble(self, version_id: str, upload_id: str, etags: Sequence[str], name: str) -> _LocalObject:
         folder = self._folder(version_id)
-        return [folder / _checked_name(_part_name(upload_id, number)) for number in range(1, parts + 1)]
+        target = folder / _checked_name(name)
+        temporary = temporary_path(target)
+        with _raising_not_found(version_id):
+            found = find_parts(folder, upload_id, etags)
+        stored = [part for part in found if part]
+        shared = None
+        try:
+            if len(stored) == len(etags):
+                shared = self._assemble(stored, temporary)
+        except FileNotFoundError:  # the parts were erased meanwhile, because the upload was completed
+            found = [None] * len(etags)
+        digests = [etag if part else "" for part, etag in zip(found, etags, strict=True)]
+        return _LocalObject(digests, temporary, target, shared, self._digests)
+
+    @staticmethod
+    def _assemble(parts: Sequence[StoredPart], path: Path) -> Path | None:
+        """Assemble all parts of an upload at the path. Return the file that they share and that was linked, or None."""
+        shared = shared_file(parts)
+        if shared or len(parts) == 1:
+            os.link(shared or parts[0].path, path)
+            return shared
+        with raising_no_space(NO_SPACE_TO_STORE), atomic_write(path, _READ_ONLY) as file:
+            for part in parts:
+                file.writelines(part.chunks())
+        return None
+
+    def discard_parts(self, version_id: str, upload_id: str, etags: Sequence[str]) -> None:
+        with suppress(FileNotFoundError):
+            discard_parts(self._folder(version_id), upload_id, etags)
+
+    def sha256(self, version_id: str, name: str) -> str:
+        with _raising_not_found(version_id):
+            return self._digests.of(self._folder(version_id) / _checked_name(name))
 
     def publish(
         self,
@@ -212,7 +236,7 @@ class LocalStorage:
         except FileNotFoundError as error:
             raise Damaged("The data of this version is missing from storage.") from error
         with file:
-            while lines := file.readlines(CHUNK):
+            while lines := file.readlines(_PIECE):
                 yield b"".join(lines)
 
     def local_path(self, version_id: str, name: str) -> Path:
@@ -233,7 +257,7 @@ class LocalStorage:
         with file:
             file.seek(offset)
             while left > 0:
-                chunk = file.read(min(CHUNK, left))
+                chunk = file.read(min(_PIECE, left))
                 if not chunk:
                     raise Damaged(f"The stored object {name} is shorter than the manifest says.")
                 left -= len(chunk)
@@ -252,8 +276,10 @@ class LocalStorage:
             except OSError as error:
                 if error.errno != errno.ENOTEMPTY:
                     raise
-        sync_folder(self._root)
         return False
+
+    def sync_erased(self) -> None:
+        sync_folder(self._root)
 
     def _folder(self, version_id: str) -> Path:
         return self._root / _checked_name(version_id)
@@ -327,27 +353,8 @@ def _size(path: Path) -> int:
         return -1
 
 
-def _copy_part(path: Path, target: BinaryIO | None) -> str:
-    """Copy a part into the target, if any, and return the part's ETag, or "" if the part is missing."""
-    digest = md5(usedforsecurity=False)
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                digest.update(chunk)
-                if target:
-                    target.write(chunk)
-    except FileNotFoundError:
-        return ""
-    return digest.hexdigest()
-
-
 def _versions_folder(root: Path) -> Path:
     return root / "versions"
-
-
-def _part_name(upload_id: str, number: int) -> str:
-    """Return the name of the object that holds one part of an upload until the parts are assembled."""
-    return f"part-{upload_id}-{number}"
 
 
 def _checked_name(name: str) -> str:

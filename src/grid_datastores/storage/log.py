@@ -6,11 +6,12 @@ It grows by one line for each version that is created or deleted, as the catalog
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
-from grid_datastores.domain.errors import CatalogFailed, Damaged
-from grid_datastores.domain.log import LogEntry
+from grid_datastores.domain.errors import Busy, CatalogFailed, Damaged
+from grid_datastores.domain.log import LogEnd, LogEntry
+from grid_datastores.domain.text import os_reason
 from grid_datastores.system.file_locks import wait_for_lock, wait_for_shared_lock
 from grid_datastores.system.files import atomic_write, sync_folder
 
@@ -28,25 +29,34 @@ class LocalLog:
         self._path = path
 
     @contextmanager
-    def last(self) -> Iterator[LogEntry | None]:
-        try:
-            descriptor = os.open(self._path, os.O_RDONLY)
-        except FileNotFoundError:
-            yield None
-            return
-        with os.fdopen(descriptor, "rb") as file:
-            wait_for_shared_lock(descriptor)
-            yield _last_entry(file)[0]
+    def end(self) -> Iterator[LogEnd]:
+        with ExitStack() as stack:
+            try:
+                file = stack.enter_context(self._path.open("rb"))
+                wait_for_shared_lock(file.fileno(), Busy.TIMEOUT)
+                end = _end(file)[0]
+            except FileNotFoundError:
+                end = LogEnd()
+            except TimeoutError as error:
+                raise Busy(
+                    f"The log of the data cannot be read: {os_reason(error)}: {self._path}. Nothing was changed."
+                    " Try again in a few seconds."
+                ) from error
+            except OSError as error:
+                raise CatalogFailed(
+                    f"The log of the data cannot be read: {os_reason(error)}: {self._path}. Nothing was changed."
+                ) from error
+            yield end
 
     def extend(self, entries_after: Callable[[LogEntry | None], Sequence[LogEntry]]) -> LogEntry | None:
         is_new = not self._path.exists()
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         with os.fdopen(descriptor, "r+b") as file:
-            wait_for_lock(descriptor)
-            last, end = _last_entry(file)
-            entries = entries_after(last)
+            wait_for_lock(descriptor, Busy.TIMEOUT)
+            end, position = _end(file)
+            last, entries = end.last, entries_after(end.last)
             if entries:
-                file.seek(end)
+                file.seek(position)
                 file.truncate()  # what a killed process wrote of a line
                 file.write(b"".join(entry.encode() for entry in entries))
         if is_new:
@@ -58,12 +68,12 @@ class LocalLog:
             os.fsync(file.fileno())
 
     def entries(self) -> Iterator[LogEntry]:
-        with self.last() as last:
-            if last is None:
+        with self.end() as end:
+            if end.last is None:
                 return
             previous: LogEntry | None = None
             with self._path.open("rb") as file:
-                while previous != last:
+                while previous != end.last:
                     entry = LogEntry.decode(file.readline())
                     if entry is None or not entry.follows(previous):
                         line = previous.sequence + 1 if previous else 1
@@ -80,8 +90,8 @@ class LocalLog:
         sync_folder(self._path.parent)
 
 
-def _last_entry(file: BinaryIO) -> tuple[LogEntry | None, int]:
-    """Return the last whole entry and the position after it. Ignores lines at the end that are torn or damaged."""
+def _end(file: BinaryIO) -> tuple[LogEnd, int]:
+    """Return the end of the log and the position after its last whole entry."""
     size = file.seek(0, os.SEEK_END)
     window = _WINDOW
     while True:
@@ -93,8 +103,8 @@ def _last_entry(file: BinaryIO) -> tuple[LogEntry | None, int]:
             entry = LogEntry.decode(lines[index])
             before = LogEntry.decode(lines[index - 1]) if index > first else None
             if entry and (index > first or start == 0) and entry.follows(before):
-                return entry, end
+                return LogEnd(entry, len(lines) - 1 - index), end
             end -= len(lines[index])
         if start == 0:
-            return None, 0
+            return LogEnd(None, len(lines)), 0
         window *= 8

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 LARGE_FILE = 1024 * 1024  # bytes; a file of this size or more becomes an object of its own
 PACK_SIZE = 64 * 1024 * 1024  # bytes; a pack of this size or more takes no further file
 CHUNK = 1024 * 1024  # bytes read at a time
+_WAITING_CHUNKS = 4  # of a large file, to be hashed
+_ZEROS = bytes(BLOCK)
 
 
 class Writer(Protocol):
@@ -121,52 +123,53 @@ def _objects(files: Iterable[FileToPack]) -> Iterator[tuple[str, list[FileToPack
 
 
 def _write_single(file: FileToPack, name: str, target: Writer, progress: Callable[[int], object]) -> list[FileEntry]:
-    return [_copy(file, name, 0, target, progress)]
+    """Write an object that is one file. Its SHA-256 is computed in a thread meanwhile."""
+    from queue import Queue
+    from threading import Thread
+
+    digest = sha256()
+    chunks: Queue[bytes | None] = Queue(_WAITING_CHUNKS)
+
+    def update() -> None:
+        while (chunk := chunks.get()) is not None:
+            digest.update(chunk)
+
+    thread = Thread(target=update, name="sha256", daemon=True)
+    thread.start()
+    try:
+        for chunk in file.chunks():
+            chunks.put(chunk)
+            target.write(chunk)
+            progress(len(chunk))
+    finally:
+        chunks.put(None)
+        thread.join()
+    return [FileEntry(file.path, file.size, digest.hexdigest(), name, 0, file.executable, file.modified)]
 
 
 def _write_pack(
     files: list[FileToPack], name: str, target: Writer, progress: Callable[[int], object]
 ) -> list[FileEntry]:
+    """Write a tar file with these files. Many are passed on in one write."""
     entries: list[FileEntry] = []
-    offset = 0
-    batches = _BatchWriter(target)
+    pieces: list[bytes] = []
+    written = offset = 0
     for file in files:
         header = tar_header(file)
-        batches.write(header)
+        pieces.append(header)
         offset += len(header)
-        entries.append(_copy(file, name, offset, batches, progress))
-        if padding := -file.size % BLOCK:
-            batches.write(bytes(padding))
-        offset += file.size + padding
-    batches.write(bytes(-(offset + 2 * BLOCK) % RECORD + 2 * BLOCK))
-    batches.flush()
+        digest, size = sha256(), file.size
+        for chunk in file.chunks():
+            digest.update(chunk)
+            pieces.append(chunk)
+            progress(len(chunk))
+        entries.append(FileEntry(file.path, size, digest.hexdigest(), name, offset, file.executable, file.modified))
+        padding = -size % BLOCK
+        pieces.append(_ZEROS[:padding])
+        offset += size + padding
+        if offset - written >= CHUNK:
+            target.write(b"".join(pieces))
+            pieces.clear()
+            written = offset
+    target.write(b"".join([*pieces, bytes(-(offset + 2 * BLOCK) % RECORD + 2 * BLOCK)]))
     return entries
-
-
-class _BatchWriter:
-    """Passes on many small pieces in one write."""
-
-    def __init__(self, target: Writer) -> None:
-        self._target = target
-        self._pieces: list[bytes] = []
-        self._size = 0
-
-    def write(self, data: bytes, /) -> None:
-        self._pieces.append(data)
-        self._size += len(data)
-        if self._size >= CHUNK:
-            self.flush()
-
-    def flush(self) -> None:
-        self._target.write(b"".join(self._pieces))
-        self._pieces.clear()
-        self._size = 0
-
-
-def _copy(file: FileToPack, name: str, offset: int, target: Writer, progress: Callable[[int], object]) -> FileEntry:
-    digest = sha256()
-    for chunk in file.chunks():
-        digest.update(chunk)
-        target.write(chunk)
-        progress(len(chunk))
-    return FileEntry(file.path, file.size, digest.hexdigest(), name, offset, file.executable, file.modified)

@@ -8,14 +8,16 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Protocol
 
+from grid_datastores.storage.packing import Writer
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from grid_datastores.domain.log import LogEntry
+    from grid_datastores.domain.log import LogEnd, LogEntry
+    from grid_datastores.domain.model import Upload
     from grid_datastores.storage.manifest import Manifest
-    from grid_datastores.storage.packing import Writer
 
     Guard = Callable[[], AbstractContextManager[object]]
 
@@ -25,7 +27,7 @@ class Assembled(Protocol):
 
     @property
     def digests(self) -> list[str]:
-        """The ETags of the parts, in order, with "" for a missing part."""
+        """The ETags of the parts, in order, with "" for a part that is missing or has another ETag."""
 
     def commit(self) -> None:
         """Name the object, replacing the leftover of a killed process. The caller must hold the version's lock."""
@@ -34,11 +36,22 @@ class Assembled(Protocol):
         """Erase the object, unless it was committed."""
 
 
+class PartWriter(Writer, Protocol):
+    """Receives the bytes of one part."""
+
+    @property
+    def etag(self) -> str:
+        """The ETag of what was written."""
+
+
 class Log(Protocol):
     """The storage's log, which only its catalog continues. See `domain.log`."""
 
-    def last(self) -> AbstractContextManager[LogEntry | None]:
-        """Yield the last entry, or None if there is no log. No process can continue the log until the context ends."""
+    def end(self) -> AbstractContextManager[LogEnd]:
+        """Yield the end of the log. No process can continue the log until the context ends.
+
+        Raises `Busy` if another process holds the log for too long, and `CatalogFailed` if it cannot be read.
+        """
 
     def extend(self, entries_after: Callable[[LogEntry | None], Sequence[LogEntry]]) -> LogEntry | None:
         """Append the entries that follow the last one, and return the last entry. They are durable after `sync`.
@@ -115,11 +128,15 @@ class Storage(Protocol):
     def new_part(
         self,
         version_id: str,
-        upload_id: str,
+        upload: Upload,
         number: int,
+        size: int | None,
         guard: Guard,
-    ) -> AbstractContextManager[Writer]:
-        """Open a part of an upload for writing. It exists durably when the context ends without an exception."""
+    ) -> AbstractContextManager[PartWriter]:
+        """Open a part of an upload for writing, with its size in bytes if that is known.
+
+        The part exists durably when the context ends without an exception.
+        """
 
     def stored_parts(self, version_id: str, counts: Mapping[str, int]) -> dict[tuple[str, int], str]:
         """Return the ETags of all completely stored parts, by upload id and part number.
@@ -127,11 +144,14 @@ class Storage(Protocol):
         `counts` maps each upload's id to its number of parts.
         """
 
-    def assemble(self, version_id: str, upload_id: str, parts: int, name: str) -> Assembled:
-        """Assemble an object from an upload's parts, without those that are missing. The parts stay stored."""
+    def assemble(self, version_id: str, upload_id: str, etags: Sequence[str], name: str) -> Assembled:
+        """Assemble an object from all parts of an upload, which have these ETags. The parts stay stored."""
 
-    def discard_parts(self, version_id: str, upload_id: str, parts: int) -> None:
-        """Erase the parts of an upload."""
+    def sha256(self, version_id: str, name: str) -> str:
+        """Return the SHA-256 of an object in hexadecimal. Reads only the parts that were not hashed as they arrived."""
+
+    def discard_parts(self, version_id: str, upload_id: str, etags: Sequence[str]) -> None:
+        """Erase the parts of an upload, of which all or these have the ETags."""
 
     def publish(
         self,
@@ -160,5 +180,8 @@ class Storage(Protocol):
         """Erase every byte of the version (rule delete-removes-bytes). Does nothing if it is already erased.
 
         Readers of the version find its data shortened. Returns True while one still has a file open, unless they are to
-        be ignored: then no byte is left, but the version is not erased completely.
+        be ignored: then no byte is left, but the version is not erased completely. See `sync_erased`.
         """
+
+    def sync_erased(self) -> None:
+        """Make it durable that versions were erased."""

@@ -20,6 +20,7 @@ _NO_IDS = b"0000000\0" * 2  # user and group
 # After the checksum: a regular file, no link, the magic, and no names or devices.
 _REST = (b"0" + bytes(100) + b"ustar\x0000").ljust(356, b"\0")
 _FIXED_SUM = sum(_REST) + 8 * ord(" ")  # the checksum counts its own field as blanks
+_PADDINGS = [bytes(_MAX_NAME - length) for length in range(_MAX_NAME + 1)]
 
 
 def tar_header(file: FileToPack | FileEntry) -> bytes:
@@ -32,8 +33,9 @@ def tar_header(file: FileToPack | FileEntry) -> bytes:
 
 
 def _plain(name: bytes, mode: int, size: int, modified: int) -> bytes:
-    front = b"%b%07o\0%b%011o\0%011o\0" % (name.ljust(_MAX_NAME, b"\0"), mode, _NO_IDS, size, modified)
-    return b"%b%06o\0 %b" % (front, sum(front) + _FIXED_SUM, _REST)
+    numbers = b"%07o\0%b%011o\0%011o\0" % (mode, _NO_IDS, size, modified)
+    checksum = sum(name) + sum(numbers) + _FIXED_SUM  # without the padding, which is zeros
+    return b"%b%b%b%06o\0 %b" % (name, _PADDINGS[len(name)], numbers, checksum, _REST)
 
 
 def _extended(path: str, mode: int, size: int, modified: int) -> bytes:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import struct
 from contextlib import contextmanager
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+_MAX_PAUSE = 0.02  # seconds between two attempts
 
 
 @contextmanager
@@ -52,14 +57,51 @@ def try_shared_lock(descriptor: int) -> bool:
     return True
 
 
-def wait_for_lock(descriptor: int) -> None:
-    """Lock an open file exclusively, until it is closed. Waits while another process has locked it."""
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
+def wait_for_lock(descriptor: int, seconds: float) -> None:
+    """Lock an open file exclusively, until it is closed. Raises `TimeoutError` if another process has it for longer."""
+    _wait(descriptor, fcntl.LOCK_EX, seconds)
 
 
-def wait_for_shared_lock(descriptor: int) -> None:
-    """Lock an open file or folder as shared, until it is closed. Waits while another process has locked it."""
-    fcntl.flock(descriptor, fcntl.LOCK_SH)
+def wait_for_shared_lock(descriptor: int, seconds: float) -> None:
+    """Lock an open file as shared, until it is closed. Raises `TimeoutError` if another process has it for longer."""
+    _wait(descriptor, fcntl.LOCK_SH, seconds)
+
+
+def _wait(descriptor: int, operation: int, seconds: float) -> None:
+    until, pause = monotonic() + seconds, 0.001
+    while True:
+        try:
+            fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if monotonic() >= until:
+                raise TimeoutError(
+                    errno.ETIMEDOUT, f"another process has locked it for more than {seconds:.0f} seconds"
+                ) from error
+        else:
+            return
+        sleep(pause)
+        pause = min(2 * pause, _MAX_PAUSE)
+
+
+def try_range_lock(descriptor: int, start: int, size: int) -> bool:
+    """Lock `size` bytes of a file that is open for writing, from `start`, until it is closed.
+
+    Return False if another open file has locked some of them, or if the system has no such locks.
+    """
+    lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, start, size, 0)
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, lock)
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
+def is_same_file(path: Path, descriptor: int) -> bool:
+    """Return whether the path still names the open file."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager
@@ -68,16 +110,9 @@ def _lock(path: Path, operation: int) -> Iterator[None]:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, operation)
-            if not _is_same_file(path, descriptor):
+            if not is_same_file(path, descriptor):
                 continue  # the last holder removed this file, so other processes lock a new one
             yield
             return
         finally:
             os.close(descriptor)
-
-
-def _is_same_file(path: Path, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False

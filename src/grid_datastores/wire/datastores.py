@@ -174,6 +174,7 @@ class KeptJson(TypedDict):
 class ReceiptJson(TypedDict):
     """The result of a deletion. Sizes are in bytes.
 
+    `kept` has the newest of the datastore's other versions, sorted, and `keptTotal` is how many there are.
     `mayHaveCopies` is true if a Run has mounted the version: another machine may have a copy until its next `grid`
     command on these datastores.
     """
@@ -187,6 +188,7 @@ class ReceiptJson(TypedDict):
     sizeBytes: str
     deletedAt: str | None
     kept: list[KeptJson]
+    keptTotal: NotRequired[int]
     quotaBefore: accounts.Quota
     quotaAfter: accounts.Quota
     mayHaveCopies: NotRequired[bool]
@@ -333,6 +335,7 @@ def receipt_out(receipt: Receipt) -> ReceiptJson:
         "sizeBytes": str(receipt.size_bytes),
         "deletedAt": time_out(receipt.deleted_at),
         "kept": _remaining_out(receipt.remaining),
+        "keptTotal": receipt.remaining_total,
         "quotaBefore": quota_out(receipt.quota_before),
         "quotaAfter": quota_out(receipt.quota_after),
         "mayHaveCopies": receipt.may_have_copies,
@@ -349,6 +352,7 @@ def receipt_in(data: ReceiptJson) -> Receipt:
         size_bytes=int(data["sizeBytes"]),
         deleted_at=required_time_in(data["deletedAt"]),
         remaining=tuple(RemainingVersion(kept["version"], kept["fingerprint"]) for kept in data["kept"]),
+        remaining_total=int(data.get("keptTotal", len(data["kept"]))),  # older servers list all
         quota_before=Quota(**data["quotaBefore"]),
         quota_after=Quota(**data["quotaAfter"]),
         may_have_copies=data.get("mayHaveCopies") is True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 from contextlib import closing
@@ -40,8 +41,30 @@ def test_it_finds_damaged_files(terminal: Terminal, spoil: str) -> None:
     answer = terminal.type("admin", "check")
     assert answer.code == 1
     assert answer.err == (
-        f"Error: Checked 2 versions with 12 bytes. 1 problem found:\n  version 1 of data (user local): {wrong}\n"
+        f"Error: Checked 2 versions with 12 bytes. 1 problem found:\n  version 1 of data (user local): {wrong}"
+        " To delete it: grid datastore delete --name data --version 1\n"
     )
+
+
+@pytest.mark.proves("check-prints-json")
+def test_it_prints_json(terminal: Terminal) -> None:
+    terminal.create({"a": b"hi"})
+    assert terminal.json("admin", "check") == {"versions": 1, "sizeBytes": 2, "repairs": [], "problems": []}
+    versions = terminal.home / ".grid" / "data" / "versions"
+    (owned,) = versions.iterdir()
+    owned.rename(versions / "unknown")
+    answer = terminal.type("admin", "check", "-o", "json")
+    assert (answer.code, answer.err) == (1, "Error: Checked 1 version with 2 bytes. 2 problems found.\n")
+    damaged, unowned = json.loads(answer.out)["problems"]
+    assert damaged == {
+        "user": "local",
+        "name": "data",
+        "version": 1,
+        "message": "The data of this version is missing from storage.",
+    }
+    assert unowned["message"].startswith("There is data of 1 version that the catalog does not have.")
+    answer = terminal.type("admin", "check", "--repair", "-o", "json")
+    assert json.loads(answer.out)["repairs"] == ["Erased the data of 1 version that the catalog does not have."]
 
 
 @pytest.mark.proves("check-finds-unowned-data")
@@ -82,6 +105,21 @@ def test_it_finds_a_damaged_log(terminal: Terminal) -> None:
     assert "The log of the data is damaged. To write a new one: grid admin check --repair" in answer.err
     assert terminal.type("admin", "check", "--repair").code == 0
     assert terminal.type("admin", "check").code == 0
+
+
+def test_it_finds_a_lost_last_line_of_the_log(terminal: Terminal) -> None:
+    terminal.create({"a": b"hi"})
+    data = terminal.home / ".grid" / "data"
+    shutil.copy(data / "catalog.sqlite", terminal.home / "copy")
+    terminal.done("datastore", "delete", "--name", "data", "--version", "1")
+    _replace(data / "log", b'{"deleted"', b'{"Deleted"')
+    shutil.copy(terminal.home / "copy", data / "catalog.sqlite")
+    answer = terminal.type("admin", "check")
+    assert answer.code == 1
+    assert answer.err.startswith("Error: The last line of the log in ")
+    answer = terminal.type("admin", "check", "--repair")
+    assert answer.out == "Wrote a new log of the data from the catalog.\n"
+    assert answer.code == 1  # the version is there again, without its data
 
 
 def _replace(path: Path, old: bytes, new: bytes) -> None:

@@ -9,7 +9,6 @@ import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -240,7 +239,7 @@ def test_one_name_that_a_disk_does_not_take_costs_no_other_file(tmp_path: Path) 
         (source / name).write_text(name)
     manifest = packed(scan(str(source)), sink)
     long = "l" * 256
-    files = tuple(replace(file, path=long) if file.path == "b.csv" else file for file in manifest.files)
+    files = tuple(file._replace(path=long) if file.path == "b.csv" else file for file in manifest.files)
     target = tmp_path / "target"
     refused = restore(Manifest(files), sink.read, target, lambda _: None, directory=tmp_path / ".grid")
     assert refused == {long: "file name too long"}

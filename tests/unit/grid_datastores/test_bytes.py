@@ -277,6 +277,15 @@ def test_an_object_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "versions" / "v1").iterdir()] == ["one"]
 
 
+def test_an_object_is_read_in_small_pieces(tmp_path: Path) -> None:
+    """A server holds two pieces for each client that does not read."""
+    storage = LocalStorage(tmp_path)
+    storage.begin("v1")
+    with storage.new_object("v1", "one") as file:
+        file.write(bytes(2**20))
+    assert max(map(len, storage.read("v1", "one"))) <= 2**17
+
+
 def test_two_who_write_one_object_do_not_mix_their_bytes(tmp_path: Path) -> None:
     storage = LocalStorage(tmp_path)
     storage.begin("v1")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from data_folder import FILES, Folder, OneFile, create
+from listed import listed
 
 from grid_datastores.catalog import Catalog
 from grid_datastores.domain.errors import CatalogFailed, NotSignedIn
@@ -71,7 +72,7 @@ def test_a_repaired_catalog_has_all_versions_deletions_and_numbers(folder: Folde
         assert _known(service) == before
         ana = service.accounts.local("ana")
         assert service.uploads.begin(ana, "birds", FILES).ref.number == 5
-        deleted = [each for each in service.reading.versions(ana, with_deleted=True) if each.phase is Phase.DELETED]
+        deleted = [each for each in listed(service, ana, deleted=True) if each.phase is Phase.DELETED]
         assert [(each.ref.number, each.deleted_by) for each in deleted] == [(1, "ana"), (4, "ana")]
         service.erase_deleted()
     assert repair_catalog(folder.settings) is None
@@ -94,7 +95,7 @@ def test_keys_and_sessions_are_those_of_the_backup(folder: Folder, old: Path) ->
 
 def _known(service: Service) -> list[tuple[object, ...]]:
     users = service.accounts.all()
-    versions = [(user, each) for user in users for each in service.reading.versions(user, with_deleted=True)]
+    versions = [(user, each) for user in users for each in listed(service, user, deleted=True)]
     return [
         (user, each.id, each.ref, each.source, each.phase, each.fingerprint, each.size_bytes, each.deleted_at)
         for user, each in versions
@@ -110,7 +111,7 @@ def test_an_upload_that_was_not_finished_can_go_on_after_the_repair(folder: Fold
     folder.put_back(copy)
     repair_catalog(folder.settings)
     with closing(folder.open()) as service:
-        assert [each.phase for each in service.reading.versions(ana)] == [Phase.UPLOADING, Phase.FAILED]
+        assert [each.phase for each in listed(service, ana)] == [Phase.UPLOADING, Phase.FAILED]
         _finish(service, ana, begun)
 
 
@@ -201,6 +202,34 @@ def test_a_lost_log_is_noticed_and_written_again(folder: Folder, old: Path) -> N
     assert folder.log.read_bytes() == before
 
 
+@pytest.mark.proves("lost-line-of-the-log-is-noticed")
+@pytest.mark.parametrize("cut", [True, False], ids=["cut", "changed"])
+def test_a_last_line_that_is_lost_is_noticed_unless_the_catalog_has_it(folder: Folder, *, cut: bool) -> None:
+    """A kill cuts only a line that the catalog has. With an older catalog, nobody knows what the line said."""
+    with closing(folder.open()) as service:
+        ana = service.accounts.local("ana")
+        version_id = create(service, ana)
+        copy = folder.save()
+        service.deletion.delete(ana, version_id)
+    whole = folder.log.read_bytes()
+    damaged = whole[:-1] if cut else whole.replace(b'"by":"ana"', b'"by":"eve"')
+    folder.log.write_bytes(damaged)
+    folder.open().close()
+    assert folder.log.read_bytes() == whole
+    folder.log.write_bytes(damaged)
+    folder.put_back(copy)
+    assert "The last line of the log in" in (said := folder.refused())
+    assert said.endswith("To continue without this change: grid admin check --repair")
+    assert not repair_catalog(folder.settings)
+    folder.open().close()
+
+
+def test_a_log_that_is_a_folder_is_refused(folder: Folder, old: Path) -> None:
+    folder.log.unlink()
+    folder.log.mkdir()
+    assert folder.refused() == f"The log of the data cannot be read: is a directory: {folder.log}. Nothing was changed."
+
+
 def test_a_damaged_log_is_written_again(folder: Folder, old: Path) -> None:
     lines = folder.log.read_bytes().splitlines(keepends=True)
     folder.log.write_bytes(b"".join([*lines[:2], b"x\n", *lines[3:]]))
@@ -256,3 +285,35 @@ def test_a_removed_user_stays_removed(folder: Folder) -> None:
         with service.context.catalog.read() as tx:
             found = [tx.versions.get(version_id) for version_id in theirs]
         assert [(one.phase, one.deleted_by) for one in found if one] == [(Phase.DELETED, "operator")] * 2
+
+
+def test_a_new_log_has_the_names_of_removed_users(folder: Folder) -> None:
+    with closing(folder.open()) as service:
+        service.accounts.add("ana")
+        service.accounts.add("ben")
+        service.user_removal.remove("ben", "operator")
+        with service.context.catalog.write() as tx:
+            entries = tx.log.restart()
+    assert [entry.record["name"] for entry in entries if "user" in entry.record] == ["ana", "ben"]
+
+
+def test_versions_that_have_moved_to_another_owner_stay_there(folder: Folder) -> None:
+    """As the versions of several users of an older release move to the one who owns the folder."""
+    with closing(folder.open()) as service:
+        users = [service.accounts.add(name)[0] for name in ("ana", "ben")]
+        for user in users:
+            service.deletion.delete(user, create(service, user))
+            create(service, user)
+        copy = folder.save()
+        owner = service.accounts.local("eve")
+        before = _known(service)
+    folder.put_back(copy)
+    assert "is older than the data" in (said := folder.refused())
+    assert "it lacks the move of 2 versions to another owner." in said
+    repair_catalog(folder.settings)
+    with closing(folder.open()) as service:
+        assert _known(service) == before
+        assert service.accounts.local("eve") == owner
+        assert service.uploads.begin(owner, "birds", FILES).ref.number == 3
+        assert service.reading.quota(owner).used == 3
+    assert repair_catalog(folder.settings) is None

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from listed import listed
 
 from grid_datastores.catalog import Catalog
 from grid_datastores.domain.errors import CatalogFailed, NotSignedIn
@@ -29,6 +30,8 @@ DROP INDEX workloads_by_name;
 DROP INDEX current_datastores;
 DROP INDEX versions_of_name;
 DROP INDEX versions_by_number;
+DROP INDEX undeleted_versions;
+DROP INDEX versions_in_order;
 DROP INDEX versions_by_size;
 DROP INDEX versions_by_files;
 DROP INDEX versions_by_use;
@@ -48,6 +51,7 @@ ALTER TABLE versions DROP COLUMN fetch_url;
 ALTER TABLE versions DROP COLUMN expiry_seconds;
 ALTER TABLE versions DROP COLUMN manifest_sha256;
 ALTER TABLE workloads DROP COLUMN lease_seconds;
+ALTER TABLE removals DROP COLUMN readers_since;
 UPDATE versions SET source_location = '{url}' WHERE source_kind = 'archive';
 PRAGMA user_version = 0;
 """
@@ -80,7 +84,7 @@ def old(place: Path) -> Path:
     ana = service.accounts.local("ana")
     for kind in (SourceKind.ARCHIVE, SourceKind.ARCHIVE, SourceKind.FILES):
         made = service.uploads.begin(ana, "data", Source(kind, SECRET if kind is SourceKind.ARCHIVE else "a?b"))
-    service.deletion.delete(ana, service.reading.versions(ana)[1].id)
+    service.deletion.delete(ana, listed(service, ana)[1].id)
     assert made.ref.number == 3
     service.context.catalog.close()
     _done(place, _VERSION_0.format(url=SECRET))
@@ -125,7 +129,7 @@ def test_a_sign_in_of_an_older_release_is_listed_and_can_be_ended(old: Path) -> 
 def test_a_fetch_of_an_older_release_is_in_a_phase_of_its_own(old: Path) -> None:
     _done(old, "UPDATE versions SET phase = 'optimizing' WHERE phase = 'uploading'")
     service = _service(old)
-    phases = {version.source.kind: version.phase for version in service.reading.versions(service.accounts.local("ana"))}
+    phases = {version.source.kind: version.phase for version in listed(service, service.accounts.local("ana"))}
     assert phases == {SourceKind.ARCHIVE: Phase.FETCHING, SourceKind.FILES: Phase.OPTIMIZING}
     service.context.catalog.close()
 
@@ -147,7 +151,7 @@ def test_an_upload_of_an_older_release_has_its_whole_expiry_before_it(old: Path)
     service = _old_rows(old)
     service.tidy()
     ana = service.accounts.local("ana")
-    assert {version.phase for version in service.reading.versions(ana)} == {Phase.UPLOADING}
+    assert {version.phase for version in listed(service, ana)} == {Phase.UPLOADING}
     with service.context.catalog.read() as tx:
         (deleted,) = tx.versions.in_phase(Phase.DELETED)
         assert service.context.clock() - tx.versions.active_at(deleted.id) > timedelta(days=1.9)

@@ -6,7 +6,6 @@ import os
 import re
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -41,7 +40,7 @@ class _File(WithoutAttributes):
 def version(service: Service, ana: User) -> Version:
     begun = service.uploads.begin(ana, "data", Source(SourceKind.FILES, "data"))
     packed = pack(map(_File, CONTENTS), service.uploads.sink(ana, begun.id), lambda _: None)  # type: ignore[arg-type]
-    files = (replace(file, modified=10**18) for _, entries in packed for file in entries)
+    files = (file._replace(modified=10**18) for _, entries in packed for file in entries)
     return service.uploads.publish(ana, begun.id, Manifest.of(files, [FOLDER]))
 
 

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from in_process import Browser
+from listed import listed
 
 from grid_datastores.domain.errors import InvalidInput
 from grid_datastores.domain.model import Source, SourceKind, User, WorkloadKind
@@ -42,7 +43,7 @@ def test_every_page_leads_to_the_guide(service: Service, pages: Browser) -> None
 
 def test_the_pages_of_deletion_and_quota_lead_to_what_helps_there(service: Service, ana: User, pages: Browser) -> None:
     assert _links(pages.get(DELETE)) == {"Help": GUIDE, "Delete versions": f"{GUIDE}how-to/delete-versions/"}
-    version = service.reading.versions(ana)[0]
+    version = listed(service, ana)[0]
     service.workloads.start(ana, WorkloadKind.SESSION, "tuning", {version.id: ""})
     refused = {"Help": GUIDE, "Why a deletion is refused": f"{GUIDE}how-to/why-refused/"}
     assert _links(pages.get(DELETE)) == refused
@@ -53,7 +54,7 @@ def test_the_pages_of_deletion_and_quota_lead_to_what_helps_there(service: Servi
 
 
 def test_without_the_address_of_the_guide_no_page_leads_to_it(service: Service, ana: User, pages: Browser) -> None:
-    version = service.reading.versions(ana)[0]
+    version = listed(service, ana)[0]
     service.workloads.start(ana, WorkloadKind.SESSION, "tuning", {version.id: ""})
     browser = Browser(service, ana)
     for page in [browser.get(path) for path in ("/", DELETE, "/upload")] + [Browser(service).get("/sign-in")]:

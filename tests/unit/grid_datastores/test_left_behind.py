@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from listed import listed
 from manual_clock import Clock
 
 from grid_datastores.catalog.versions import Versions
@@ -22,7 +23,7 @@ def test_dropping_an_upload_holds_nobody_up(service: Service, ana: User, monkeyp
     seen: list[object] = []
 
     def slow(storage: LocalStorage, version_id: str, *, ignore_readers: bool) -> bool:
-        seen.append(service.reading.versions(ana))
+        seen.append(listed(service, ana))
         service.workloads.start(ana, WorkloadKind.SESSION, "meanwhile", {})
         return erase(storage, version_id, ignore_readers=ignore_readers)
 
@@ -45,7 +46,7 @@ def test_a_drop_that_is_killed_before_the_bytes_are_erased_is_done(
         patch.setattr(LocalStorage, "erase", dies)
         with pytest.raises(KeyboardInterrupt):
             service.uploads.abandon(ana, version.id)
-    assert service.reading.versions(ana) == []
+    assert listed(service, ana) == []
     service.tidy()
     assert not service.context.storage.local_path(version.id, "x").parent.exists()
 

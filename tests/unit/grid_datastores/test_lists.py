@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from in_process import Browser
+from listed import listed
 from manual_clock import Clock
 from many_versions import MANY, filled, roomy, upload
 from sqlalchemy import event, insert, select
@@ -162,7 +163,7 @@ def test_versions_are_sorted_by_a_column_in_both_directions(
     service: Service, ana: User, browser: Browser, column: SortColumn
 ) -> None:
     filled(service, ana, "data", 60)
-    versions, never = service.reading.versions(ana), datetime.min.replace(tzinfo=UTC)
+    versions, never = listed(service, ana), datetime.min.replace(tzinfo=UTC)
     keys: dict[SortColumn, Callable[[Any], Any]] = {
         SortColumn.NUMBER: lambda version: version.ref.number,
         SortColumn.SIZE: lambda version: (version.size_bytes, version.ref.number),
@@ -307,7 +308,7 @@ def test_only_the_shown_versions_have_their_users(service: Service, ana: User, b
             "Run nightly",
         ]
         assert page.count('<a class="button danger"') == 1
-        assert f'<a href="/workloads#{run.id}">' in page
+        assert f'<a href="/workloads?of={run.id}#{run.id}">' in page
 
 
 def test_nobody_sees_the_lists_of_another_user(service: Service, ana: User) -> None:

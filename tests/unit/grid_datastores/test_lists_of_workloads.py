@@ -245,3 +245,19 @@ def test_a_server_that_sends_one_page_again_and_again_is_not_understood(service:
             list(client.workloads(WorkloadKind.RUN))
         client.close()
     assert len(requests) == 2
+
+
+@pytest.mark.parametrize("kind", WorkloadKind)
+def test_the_link_to_a_workload_leads_to_the_page_that_has_it(
+    service: Service, browser: Browser, kind: WorkloadKind
+) -> None:
+    owner = service.accounts.local("ana")
+    started(service, owner, kind, range(WORKLOADS_PER_PAGE + 5))
+    started(service, owner, kind, range(500, 500 + WORKLOADS_PER_PAGE + 1), "running")
+    for number in (0, 4, WORKLOADS_PER_PAGE + 4, 500, 501, 499 + WORKLOADS_PER_PAGE):
+        found = f"{kind.lower()}-{number:05}"
+        assert f'id="{found}"' in browser.get(f"/workloads?of={found}")
+    ben, _key = service.accounts.add("ben")
+    started(service, ben, kind, range(900, 901))
+    assert f'id="{kind.lower()}-00900"' not in browser.get(f"/workloads?of={kind.lower()}-00900")
+    assert browser.get("/workloads?of=unknown") == browser.get("/workloads")

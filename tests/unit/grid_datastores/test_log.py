@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from grid_datastores.domain.errors import Damaged
-from grid_datastores.domain.log import LogEntry, continuation
+from grid_datastores.domain.errors import Busy, Damaged
+from grid_datastores.domain.log import LogEnd, LogEntry, continuation
 from grid_datastores.storage.log import LocalLog
 
 
@@ -33,8 +34,8 @@ def path(tmp_path: Path) -> Path:
 
 
 def _last(path: Path) -> LogEntry | None:
-    with LocalLog(path).last() as last:
-        return last
+    with LocalLog(path).end() as end:
+        return end.last
 
 
 def test_a_log_has_what_was_appended(path: Path) -> None:
@@ -71,6 +72,38 @@ def test_a_changed_line_is_noticed(path: Path) -> None:
         list(LocalLog(path).entries())
     path.write_bytes(b"".join([*lines[:3], lines[3].replace(b'"n":3', b'"n":4')]))
     assert _last(path) == entries[2]
+
+
+def test_lines_that_are_lost_at_the_end_are_counted(path: Path) -> None:
+    entries = _entries(4)
+    LocalLog(path).replace(entries)
+    whole = path.read_bytes()
+    for spoiled, last, lost in (
+        (whole, 3, 0),
+        (whole[:-1], 2, 1),
+        (whole.replace(b'"n":3', b'"n":4'), 2, 1),
+        (whole.replace(b'"n":2', b'"n":4').replace(b'"n":3', b'"n":4'), 1, 2),
+        (b"x\n" * 3, None, 3),
+    ):
+        path.write_bytes(spoiled)
+        with LocalLog(path).end() as end:
+            assert end == LogEnd(None if last is None else entries[last], lost)
+
+
+def test_a_log_that_another_process_holds_is_not_waited_for_without_end(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = _entries(2)
+    _extend(LocalLog(path), entries[:1])
+    monkeypatch.setattr(Busy, "TIMEOUT", 0)
+    with path.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(Busy, match="another process has locked it for more than 0 seconds"):
+            _last(path)
+        with pytest.raises(TimeoutError):
+            _extend(LocalLog(path), entries)
+    _extend(LocalLog(path), entries)
+    assert _last(path) == entries[1]
 
 
 def test_a_catalog_continues_only_its_own_log(path: Path) -> None:

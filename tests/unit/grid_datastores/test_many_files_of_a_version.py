@@ -53,7 +53,7 @@ def manifest_of(tmp_path: Path, version: Version) -> Path:
 def test_a_page_of_files_is_read_without_the_rest_of_the_list(
     service: Service, ana: User, large: Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local, "CHUNK", PIECE)
+    monkeypatch.setattr(local, "_PIECE", PIECE)
     monkeypatch.setattr(manifest, "_DECODED", PIECE)
     names = [entry.path for entry in entries()]
     for start in (0, FILES - 5):

@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from listed import listed
 from manual_clock import Clock
 
 from grid_datastores.domain.errors import InUse
@@ -58,7 +59,7 @@ def _version(service: Service, user: User, name: str = "set") -> Version:
 
 
 def _refs(service: Service, user: User) -> list[str]:
-    return [f"{v.ref.name} {v.ref.number}" for v in service.reading.versions(user)]
+    return [f"{v.ref.name} {v.ref.number}" for v in listed(service, user)]
 
 
 @pytest.mark.proves("folder-has-one-owner")

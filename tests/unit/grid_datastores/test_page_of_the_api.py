@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from listed import listed
 from manual_clock import Clock
 
 from described import check_described
@@ -142,17 +143,15 @@ def test_the_requests_of_a_deletion_do_what_their_rows_say(server: Server, rows:
     first, second = server.version("data"), server.version("data")
     for _ in range(2):
         server.version("other")
-    listed = server.asked(*rows.request("Find the id", NAME="data", VERSION="2"))
-    assert [found["id"] for found in listed["datastores"]] == [second.id]
+    answer = server.asked(*rows.request("Find the id", NAME="data", VERSION="2"))
+    assert [found["id"] for found in answer["datastores"]] == [second.id]
 
     asked = server.asked(*rows.request("Ask what a deletion would do", ID=second.id))
     assert [(kept["version"], kept["fingerprint"]) for kept in asked["receipt"]["kept"]] == [(1, first.fingerprint)]
-    assert len(server.service.reading.versions(server.user)) == 4
+    assert len(listed(server.service, server.user)) == 4
 
     server.asked(*rows.request("Delete", ID=second.id))
-    assert [version.id for version in server.service.reading.versions(server.user) if version.ref.name == "data"] == [
-        first.id
-    ]
+    assert [version.id for version in listed(server.service, server.user) if version.ref.name == "data"] == [first.id]
     details = server.asked(*rows.request("See what happened to it", ID=second.id))
     assert [event["kind"] for event in details["events"]][-1:] == ["deleted"]
 

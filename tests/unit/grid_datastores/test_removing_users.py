@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import pytest
+from listed import listed
 from manual_clock import Clock
 
+from grid_datastores.catalog.versions import Versions
 from grid_datastores.domain.errors import InUse, NotFound, NotSignedIn, Refusal
 from grid_datastores.domain.lists import Selection, VersionList
-from grid_datastores.domain.model import EventKind, Phase, Source, SourceKind, User, WorkloadKind, WorkloadState
+from grid_datastores.domain.model import (
+    EventKind,
+    Phase,
+    Source,
+    SourceKind,
+    User,
+    Version,
+    WorkloadKind,
+    WorkloadState,
+)
 from grid_datastores.server.state import State
 from grid_datastores.service import Service
 
@@ -27,7 +38,7 @@ def _version(service: Service, user: User, name: str = "data") -> str:
 
 
 def _counts(service: Service, user: User) -> tuple[int, int]:
-    return len(service.reading.versions(user)), service.reading.quota(user).used
+    return len(listed(service, user)), service.reading.quota(user).used
 
 
 @pytest.mark.proves("removal-needs-no-versions-or-the-word")
@@ -43,6 +54,35 @@ def test_a_user_with_versions_stays_unless_their_deletion_is_asked_for(service: 
         ("version 1 of other", eve.id),
     ]
     assert service.accounts.all() == [service.accounts.oldest()]
+
+
+def test_others_can_write_while_the_versions_of_a_removed_user_are_read(
+    service: Service, eve: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A version that appears meanwhile is deleted and reported, too."""
+    of_owner = Versions.of_owner
+    added: list[str] = []
+
+    def read(versions: Versions, owner_id: str) -> list[Version]:
+        found = of_owner(versions, owner_id)
+        if not added:
+            with service.context.catalog.write(at_once=True):  # it is refused if anybody writes
+                pass
+            added.append(_version(service, eve, "other"))
+        return found
+
+    first = _version(service, eve)
+    monkeypatch.setattr(Versions, "of_owner", read)
+    removed = service.user_removal.remove("eve", "root", delete_versions=True)
+    assert [version.id for version in removed.versions] == [first, *added]
+
+
+def test_downloads_of_a_removed_user_end(service: Service, eve: User) -> None:
+    ended: list[str] = []
+    with service.context.readers.reading(_version(service, eve), lambda: ended.append("data")):
+        service.user_removal.remove("eve", "root", delete_versions=True)
+        service.end_readers_of_deleted()
+    assert ended == ["data"]
 
 
 @pytest.mark.proves("removal-deletes-as-everywhere")
@@ -141,7 +181,7 @@ def test_a_later_user_of_the_same_name_sees_nothing_of_the_removed_one(service: 
     service.user_removal.remove("eve", "root", delete_versions=True)
     again, _key = service.accounts.add("eve")
     assert again.id != eve.id
-    assert service.reading.versions(again, with_deleted=True) == []
+    assert listed(service, again, deleted=True) == []
     assert service.reading.quota(again).used == 0
     with pytest.raises(NotFound):
         service.reading.get(again, old)

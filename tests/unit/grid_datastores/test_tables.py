@@ -80,3 +80,15 @@ def test_no_line_is_wider_than_the_terminal_and_nothing_is_lost(room: int, path:
     assert all(said.count(character) >= path.count(character) for character in path)
     assert "data" in said
     assert "12" in said
+
+
+def test_lines_of_ascii_and_of_other_text_are_aligned_alike() -> None:
+    columns = [Column("BYTES", 5, right=True), Column("SHA-256", 4), Column("PATH", 9)]
+    for last, expected in (("a%s", "a%s"), ("é", "é"), ("a ", "a"), ("", ""), ("x" * 20, "x" * 20)):
+        rows = [["1", "ab", last], ["123456", "abcdef", last]]
+        _headers, short, long = lines(columns, rows, None, bold=False)
+        assert short == f"    1  ab    {expected}".rstrip()
+        assert long == f"123456  abcdef  {expected}".rstrip()
+    for last in ("12", "é2"):
+        _headers, line = lines([columns[1], columns[0]], [["ab", last]], None, bold=False)
+        assert line == f"ab       {last}"

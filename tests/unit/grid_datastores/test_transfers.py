@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from manual_clock import Clock
 
 from grid_datastores.domain.errors import Unreachable, UploadInterrupted
-from grid_datastores.domain.model import Phase, Source, SourceKind, User, VersionRef
+from grid_datastores.domain.model import Phase, Place, Source, SourceKind, User, Version, VersionRef
 from grid_datastores.gateway.embedded import EmbeddedDatastores
 from grid_datastores.machine import upload_journal, uploads
 from grid_datastores.machine.upload_journal import Journal, find_interrupted
@@ -60,6 +61,43 @@ def test_nobody_is_sent_to_resume_what_was_dropped(
     with pytest.raises(KeyboardInterrupt):
         uploads.create(datastores, tmp_path, "data", data, lambda _: None)
     assert datastores.quota().used == 0
+
+
+def test_the_journal_of_an_upload_is_written_while_others_can_change_the_catalog(
+    service: Service, datastores: EmbeddedDatastores, data: LocalSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another upload takes the number meanwhile; the journal follows the version, not the number."""
+    begin_journal = uploads.begin_journal
+
+    def slowly(directory: Path, place: Place, version: Version, data: LocalSource) -> Journal:
+        assert version.ref == VersionRef("data", 1)
+        with service.context.catalog.write(at_once=True):  # it is refused if anybody writes
+            pass
+        datastores.begin("data", data.source)
+        return begin_journal(directory, place, version, data)
+
+    monkeypatch.setattr(uploads, "begin_journal", slowly)
+    _interrupt(datastores, data, tmp_path)
+    monkeypatch.setattr(upload_journal, "try_lock", lambda _descriptor: True)  # its process has ended
+    (journal,) = find_interrupted(tmp_path, datastores.identity).journals
+    assert journal.ref == VersionRef("data", 2)
+    assert uploads.resume(datastores, journal, lambda _: None).version.ref == VersionRef("data", 2)
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["its number is recorded", "killed before"])
+def test_an_upload_is_found_by_its_id(
+    datastores: EmbeddedDatastores, data: LocalSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, told: bool
+) -> None:
+    other = datastores.begin("data", data.source)
+    version = datastores.begin("data", data.source)
+    with monkeypatch.context() as patched:
+        patched.setattr(upload_journal, "try_lock", lambda _descriptor: True)
+        journal = upload_journal.begin_journal(tmp_path, datastores.identity(), replace(version, ref=other.ref), data)
+        if told:
+            journal.renumber(version.ref)
+        (found,) = find_interrupted(tmp_path, datastores.identity).journals
+        uploads.discard(datastores, found)
+    assert [one.id for one in datastores.versions()] == [other.id]
 
 
 def test_nothing_expires_while_what_has_arrived_is_compared(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from hashlib import md5, sha256
 from pathlib import Path
 from threading import Barrier
@@ -100,9 +99,9 @@ def test_assembling_again_without_the_parts_leaves_the_object(service: Service, 
     version = service.uploads.begin(ana, "data", FILES)
     done = _sent(service, ana, version, [b"1"])
     storage = service.context.storage
-    storage.assemble(version.id, done.upload_id, 1, "object").commit()
-    storage.discard_parts(version.id, done.upload_id, 1)
-    again = storage.assemble(version.id, done.upload_id, 1, "object")
+    storage.assemble(version.id, done.upload_id, done.ordered_etags, "object").commit()
+    storage.discard_parts(version.id, done.upload_id, done.ordered_etags)
+    again = storage.assemble(version.id, done.upload_id, done.ordered_etags, "object")
     assert again.digests == [""]
     with pytest.raises(NotFound):
         again.commit()
@@ -213,7 +212,7 @@ def test_a_finished_version_is_not_published_again(
         service.uploads.publish(ana, version.id, _manifest(b"1"))
 
     _while(service.context.storage, "size", monkeypatch, everything_else)
-    other = Manifest.of([replace(_manifest(b"1").files[0], path="b.csv")])
+    other = Manifest.of([_manifest(b"1").files[0]._replace(path="b.csv")])
     assert service.uploads.publish(ana, version.id, other).fingerprint == _manifest(b"1").fingerprint
     assert service.reading.manifest(ana, version.id) == _manifest(b"1")
 
@@ -305,5 +304,5 @@ def test_an_address_that_is_asked_for_again_is_good_for_another_day(service: Ser
     service.uploads.complete_objects(ana, version.id, [CompletedObject("b.csv", first[1].id, {1: etag})])
     clock.go(50)
     again = service.uploads.announce(ana, version.id, {"a.csv": 1, "b.csv": 1})
-    assert again[0] == replace(first[0], expires_at=clock() + URL_LIFETIME)
-    assert again[1] == replace(first[1], completed=True)
+    assert again[0] == first[0]._replace(expires_at=clock() + URL_LIFETIME)
+    assert again[1] == first[1]._replace(completed=True)

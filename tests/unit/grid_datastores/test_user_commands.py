@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from in_process import Terminal
+from listed import listed
 
 from grid_datastores.domain.model import Source, SourceKind, WorkloadKind
 from grid_datastores.domain.sign_ins import Client, SignInKind
@@ -41,6 +42,14 @@ def operator(terminal: Terminal) -> Terminal:
     return terminal
 
 
+@pytest.mark.parametrize("words", [("add", "bob"), ("key", "eve"), ("list",)])
+def test_each_command_closes_the_catalog(operator: Terminal, words: tuple[str, ...]) -> None:
+    data = operator.home / ".grid" / "data"
+    assert not list(data.glob("*-wal"))
+    operator.done("user", *words)
+    assert not list(data.glob("*-wal"))
+
+
 def test_a_user_is_removed_with_a_receipt(operator: Terminal) -> None:
     refused = operator.type("user", "remove", "eve")
     assert refused.code == 1
@@ -59,7 +68,7 @@ def test_a_user_is_removed_with_a_receipt(operator: Terminal) -> None:
 def test_a_removal_is_also_printed_as_json(operator: Terminal) -> None:
     with _service(operator) as service:
         eve = service.accounts.named("eve")
-        (version,) = service.reading.versions(eve)
+        (version,) = listed(service, eve)
         service.workloads.start(eve, WorkloadKind.SESSION, "empty", {})
     removed = operator.json("user", "remove", "eve", "--delete-versions")
     assert (removed["id"], removed["name"], removed["endedWorkloads"]) == (eve.id, "eve", 1)
@@ -72,7 +81,7 @@ def test_a_removal_is_also_printed_as_json(operator: Terminal) -> None:
 def test_a_user_in_use_stays(operator: Terminal) -> None:
     with _service(operator) as service:
         eve = service.accounts.named("eve")
-        (version,) = service.reading.versions(eve)
+        (version,) = listed(service, eve)
         service.workloads.start(eve, WorkloadKind.SESSION, "tuning", {version.id: ""})
     refused = operator.type("user", "remove", "eve", "--delete-versions")
     assert refused.code == 1

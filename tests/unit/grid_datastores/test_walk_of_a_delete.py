@@ -79,7 +79,7 @@ def test_a_delete_without_a_server_goes_the_way_of_the_page(
         if name == "service/deletion.py:Deletion.delete":
             found["id"] = frame.f_locals["version_id"]
         elif name == "service/removal.py:remove":
-            found["queued"] = frame.f_locals["version"].id
+            found["queued"] = [version.id for version in frame.f_locals["versions"]]
         elif name == second[1]:
             found["printed"] = capfd.readouterr().out
             found["copies"] = [path for path in cache.rglob("*") if path.name == "a.csv"]
@@ -97,7 +97,7 @@ def test_a_delete_without_a_server_goes_the_way_of_the_page(
     assert [step for step in (*first, *second[1:]) if step not in steps] == []
     printed = str(found.pop("printed"))
     assert printed.startswith("Deleted version 1 of data")
-    assert found == {"id": stored.name, "queued": stored.name, "copies": [], "stored": True}
+    assert found == {"id": stored.name, "queued": [stored.name], "copies": [], "stored": True}
     assert not stored.exists()
 
 

@@ -97,7 +97,7 @@ def test_the_page_of_a_version_lists_its_users_and_leads_to_where_each_is_ended(
     started = [service.workloads.start(ana, kind, f"my-{kind.lower()}", {version.id: ""}) for kind in WorkloadKind]
     service.workloads.start(ana, SESSION, "exploring", {_version(service, ana).id: ""})
     page = browser.get(PAGE)
-    listed = re.findall(r'<li><a href="/workloads#(\w+)">([^<]+)</a>', page)
+    listed = re.findall(r'<li><a href="/workloads\?of=(\w+)#\1">([^<]+)</a>', page)
     assert sorted(listed) == sorted((item.id, f"{item.kind} {item.name}") for item in started)
     place = browser.get("/workloads")
     for item, word in zip(started, ("delete", "cancel"), strict=True):
@@ -107,7 +107,7 @@ def test_the_page_of_a_version_lists_its_users_and_leads_to_where_each_is_ended(
         assert f'action="{action}"' in browser.get(action)
         browser.press(action)
     assert service.reading.details(ana, version.id).holders == ()
-    assert 'href="/workloads#' not in browser.get(PAGE)
+    assert 'href="/workloads?of=' not in browser.get(PAGE)
 
 
 @pytest.mark.proves("pages-take-the-same-name-and-key")

@@ -32,7 +32,7 @@ def test_a_receipt_prints_the_control_characters_of_a_location_as_text(capsys: p
     location = "s3://birds/\x1b[2J"
     source = Source(SourceKind.REFERENCE, location)
     at, ref = datetime(2026, 1, 2, tzinfo=UTC), VersionRef("data", 1)
-    receipt = Receipt("id", ref, source, 1, 1, at, (), Quota(1, 2), Quota(0, 2))
+    receipt = Receipt("id", ref, source, 1, 1, at, (), 0, Quota(1, 2), Quota(0, 2))
     deletion._print_result(deletion._Result(ref, receipt), dry_run=False)
     assert "s3://birds/\\x1b[2J" in capsys.readouterr().out
 
@@ -41,7 +41,9 @@ def test_a_receipt_prints_the_control_characters_of_a_location_as_text(capsys: p
 def test_a_receipt_has_a_line_for_each_thing(capsys: pytest.CaptureFixture[str]) -> None:
     kept = tuple(RemainingVersion(number, digest * 64) for number, digest in ((2, "a"), (4, "b")))
     at, ref = datetime(2026, 1, 2, tzinfo=UTC), VersionRef("data", 1)
-    receipt = Receipt("id", ref, Source(SourceKind.FILES, "data"), 2, 1500, at, kept, Quota(3, 50), Quota(2, 50))
+    receipt = Receipt(
+        "id", ref, Source(SourceKind.FILES, "data"), 2, 1500, at, kept, len(kept), Quota(3, 50), Quota(2, 50)
+    )
     lines = [
         "Deleted version 1 of data: 2 files, 1.5 kB. This cannot be undone.",
         "Kept versions 2 (aaaaaaaa), 4 (bbbbbbbb) of data.",

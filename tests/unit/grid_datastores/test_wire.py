@@ -56,7 +56,9 @@ def _version(phase: Phase, kind: SourceKind) -> Version:
 
 def _receipt(kind: SourceKind) -> Receipt:
     kept = (RemainingVersion(1, "a"), RemainingVersion(2, ""))
-    return Receipt("1", VersionRef("data", 7), Source(kind, "x"), LARGE, LARGE, AT, kept, Quota(5, 50), Quota(4, 50))
+    return Receipt(
+        "1", VersionRef("data", 7), Source(kind, "x"), LARGE, LARGE, AT, kept, len(kept), Quota(5, 50), Quota(4, 50)
+    )
 
 
 @pytest.mark.parametrize("phase", Phase)

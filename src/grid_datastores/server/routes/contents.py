@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from grid_datastores.domain.errors import AlreadyDeleted, NotReadable, NotSignedIn
 from grid_datastores.domain.naming import whole_number
 from grid_datastores.server.answers import BYTES, REFUSED, refused
+from grid_datastores.server.bodies import BodyRoute
 from grid_datastores.server.origin import origin
 from grid_datastores.server.state import InCluster, TheState, TheUser
 from grid_datastores.server.transfers import Transfer, not_modified, repr_digest, send_file
@@ -37,7 +38,7 @@ def _parameters(*names: str) -> dict[str, Any]:
 
 _UNREADABLE = refused(AlreadyDeleted, NotReadable)
 
-router = APIRouter(tags=["contents"], responses=REFUSED)
+router = APIRouter(route_class=BodyRoute, tags=["contents"], responses=REFUSED)
 
 
 @router.get("/v1/core/datastores/{id}/files", responses=_UNREADABLE)

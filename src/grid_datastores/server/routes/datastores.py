@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import StreamingResponse
 
-from grid_datastores.domain.errors import AlreadyDeleted, Immutable, InUse, InvalidInput, NotFound
-from grid_datastores.domain.model import Phase, User, Version, VersionRef
-from grid_datastores.domain.naming import MAX_NUMBER
+from grid_datastores.domain.errors import AlreadyDeleted, Immutable, InUse, InvalidInput
+from grid_datastores.domain.lists import Chosen
+from grid_datastores.domain.model import Version
+from grid_datastores.domain.naming import MAX_NUMBER, whole_number
 from grid_datastores.server.answers import REFUSED, refused
 from grid_datastores.server.bodies import BodyRoute
-from grid_datastores.server.state import CLUSTER, InCluster, State, TheState, TheUser
+from grid_datastores.server.state import CLUSTER, InCluster, TheState, TheUser
+from grid_datastores.service.listing import MAX_PER_PAGE
 from grid_datastores.wire import datastores as wire
 
 router = APIRouter(
@@ -23,6 +29,8 @@ router = APIRouter(
 )
 deletions = APIRouter(route_class=BodyRoute, tags=["datastores"], dependencies=[InCluster], responses=REFUSED)
 
+_OPENING = '{"datastores":['  # a long list is written as text: FastAPI would check each of its values first
+
 
 @deletions.get("/v1/core/{clusterId}/deletions")
 def list_deletions(
@@ -32,7 +40,7 @@ def list_deletions(
     return {"deleted": state.service.copies.deleted(user, id)}
 
 
-@router.get("")
+@router.get("", response_model=wire.ListDatastoresResponse)
 def list_datastores(
     state: TheState,
     user: TheUser,
@@ -40,29 +48,40 @@ def list_datastores(
     name: str = "",
     version: Annotated[int, Query(ge=0, le=MAX_NUMBER)] = 0,
     includeDeleted: bool = False,
-) -> wire.ListDatastoresResponse:
+    pageToken: str = "",
+    pageSize: str = "",
+    limit: str = "",
+) -> Response:
     """List the user's versions, sorted by name and number. name and version filter the list.
 
-    `available` leaves out all that are not available. `includeDeleted` adds the deleted ones.
+    `available` leaves out all that are not available. `includeDeleted` adds the deleted ones. `pageSize` or `limit` is
+    the maximum number of versions in a page. Without a size and a `pageToken`, the answer is the whole list.
     """
-    found = [
-        item
-        for item in _candidates(state, user, name, version, with_deleted=includeDeleted)
-        if name in ("", item.ref.name)
-        and version in (0, item.ref.number)
-        and (item.phase is Phase.AVAILABLE or not available)
-    ]
-    return {"datastores": [wire.version_out(item, CLUSTER) for item in found], "nextPageToken": ""}
+    chosen = Chosen(name, version, available=available, deleted=includeDeleted)
+    size = (whole_number(pageSize or limit, "pageSize") if pageSize or limit else 0) or MAX_PER_PAGE
+    page = state.service.listing.page(user, chosen, after=pageToken, size=size)
+    if page.more and not (pageToken or pageSize or limit):  # the last client that Grid published asks for one page
+        return StreamingResponse(_whole_list(state.service.listing.all(user, chosen)), media_type="application/json")
+    token = page.versions[-1].id if page.more else ""
+    return Response(f"{_OPENING}{_items(page.versions)}{_closing(token)}", media_type="application/json")
 
 
-def _candidates(state: State, user: User, name: str, version: int, *, with_deleted: bool) -> list[Version]:
-    """Return the versions to filter. If the request names one version, read only that one."""
-    if not (name and version and with_deleted):
-        return state.service.reading.versions(user, with_deleted=with_deleted)
-    try:
-        return [state.service.reading.find(user, VersionRef(name, version))]
-    except NotFound:
-        return []
+def _whole_list(versions: Iterator[Version]) -> Iterator[str]:
+    """Yield the JSON of the whole list, page by page."""
+    yield _OPENING
+    separator = ""
+    while page := list(islice(versions, MAX_PER_PAGE)):
+        yield separator + _items(page)
+        separator = ","
+    yield _closing("")
+
+
+def _items(versions: Iterable[Version]) -> str:
+    return json.dumps([wire.version_out(version, CLUSTER) for version in versions])[1:-1]
+
+
+def _closing(token: str) -> str:
+    return f'],"nextPageToken":{json.dumps(token)}}}'
 
 
 @router.delete("", status_code=InvalidInput.status)

@@ -58,12 +58,17 @@ class _View:
 
 
 @router.get("/workloads")
-def show_workloads(web_session: TheWebSession, ended: str = "", sessions: Page = 1, runs: Page = 1) -> Response:
+def show_workloads(
+    web_session: TheWebSession, ended: str = "", of: str = "", sessions: Page = 1, runs: Page = 1
+) -> Response:
     """Show Sessions and Runs, page by page, with what pauses, resumes and ends them.
 
-    `sessions` and `runs` are the pages of the lists. `ended` is the id of a workload that just ended.
+    `sessions` and `runs` are the pages of the lists. `ended` is the id of a workload that just ended. `of` is the id of
+    one whose page is shown.
     """
     listing, user = web_session.state.service.listing, web_session.user
+    if place := listing.page_of_workload(user, of) if of else None:
+        sessions, runs = (place[1], runs) if place[0] is WorkloadKind.SESSION else (sessions, place[1])
     return web_session.page(
         "workloads.html",
         sessions=listing.workloads(user, WorkloadKind.SESSION, sessions),
