@@ -142,7 +142,7 @@ def test_the_first_commands_of_the_page_are_there_and_do_what_they_say() -> None
 def test_the_commands_of_the_last_table_do_what_it_says() -> None:
     """`make checks` has a test of its own."""
     rows = dict(re.findall(r"^\| `make ([a-z]+)` \| (.*) \|$", PAGE, re.MULTILINE))
-    assert set(rows) == {"checks", "test", "docs", "defects", "mutation", "trust", "builders", "shipped"}
+    assert set(rows) == {"checks", "test", "docs", "defects", "mutation", "trust", "bench", "builders", "shipped"}
     made = {target: _made(target) for target in rows}
     assert re.search(r" tests \.venv/bin/pytest --numprocesses \d+ --dist worksteal$", made["test"], re.MULTILINE)
     assert "tests/acceptance" in tomllib.loads(PROJECT.read_text("utf-8"))["tool"]["pytest"]["ini_options"]["testpaths"]
