@@ -163,7 +163,7 @@ def test_where_no_copy_is_nobody_is_asked(embedded: Machine) -> None:
         embedded.extra = {"GRID_URL": server.url, "GRID_USER_ID": "ana", "GRID_API_KEY": "key"}
         server.body = b'{"datastores": []}'
         embedded.run("datastore").done()
-        assert [asked for asked, _ in server.asked] == ["GET /v1/core/local/datastores"]
+        assert [asked for asked, _ in server.asked] == ["GET /v1/core/local/datastores?limit=1000"]
 
 
 SENTENCE = (

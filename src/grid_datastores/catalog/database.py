@@ -270,7 +270,7 @@ class Catalog:
         except UnicodeDecodeError as error:  # in SQLite's message, which quotes a schema that is no text any more
             raise _damaged(self._path, error.object.decode(errors="replace")) from error
         except (NoResultFound, ValueError) as error:
-            if not _comes_from_a_query(error):
+            if isinstance(error, UnicodeEncodeError) or not _comes_from_a_query(error):
                 raise
             raise _damaged(self._path, str(error).rstrip(".")) from error
 

@@ -33,7 +33,7 @@ from grid_datastores.storage.space import NO_SPACE_TO_FETCH, raising_no_space
 from grid_datastores.system.files import temporary_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import BinaryIO
 
     from grid_datastores.catalog import Transaction
@@ -62,11 +62,6 @@ class ReceivedPart(NotifyingWriter):
     """A part that arrives."""
 
     target: PartWriter
-
-    def write_all(self, chunks: Iterable[bytes]) -> None:
-        """Write all chunks."""
-        for chunk in chunks:
-            self.write(chunk)
 
     @property
     def etag(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -21,7 +21,6 @@ from grid_datastores.wire import datastores as wire
 from grid_datastores.wire import uploads as objects_wire
 from grid_datastores.wire.common import Empty
 
-_BATCH = 512 * 1024  # bytes of a part in memory
 MAX_PART_URLS = 100_000
 MAX_MANIFEST = 256 * 1024 * 1024  # bytes
 _NO_SOURCE_TYPE = ("", "DATASTORE_SOURCE_TYPE_UNSPECIFIED")
@@ -168,29 +167,15 @@ async def _receive(state: State, request: Request, upload_id: str, number: int) 
     part, size = state.service.uploads.part(upload_id, number, length), 0
     target = await run_in_writer_thread(part.__enter__)
     try:
-        async for chunks in _batches(request):
-            size += sum(map(len, chunks))
+        async for chunk in request.stream():
+            size += len(chunk)
             check_part_size(size)
-            await run_in_threadpool(target.write_all, chunks)
+            await run_in_threadpool(target.write, chunk)
         await run_in_writer_thread(part.__exit__, None, None, None)
     except BaseException as error:
         await run_in_threadpool(part.__exit__, type(error), error, error.__traceback__)
         raise
     return target.etag
-
-
-async def _batches(request: Request) -> AsyncIterator[list[bytes]]:
-    """Yield the body in batches of several pieces, because a change of threads takes as long as writing a piece."""
-    batch: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        batch.append(chunk)
-        size += len(chunk)
-        if size >= _BATCH:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
 
 
 def _object_out(
