@@ -62,7 +62,7 @@ class RouteChange(Change):
         endpoint = self.original
         routes = self.owner.router.routes
         [position] = [number for number, route in enumerate(routes) if route.endpoint is endpoint]
-        made = APIRouter()
+        made = APIRouter(route_class=type(routes[position]))
         made.add_api_route(routes[position].path, self.make(endpoint), methods=list(routes[position].methods))
         set_(self.owner.router, "routes", [*routes[:position], *made.routes, *routes[position + 1 :]])
 
