@@ -11,8 +11,10 @@ import pytest
 from in_process import MOUNT, NAMED, Terminal
 
 from grid_datastores.catalog import peek
+from grid_datastores.domain.errors import Damaged
 from grid_datastores.domain.model import Place
 from grid_datastores.machine.upload_journal import find_interrupted
+from grid_datastores.service import Service
 
 HEADER = {"place": "here", "version": "v", "name": "data", "number": 1, "location": "data", "files": [["a.csv", 1, 1]]}
 
@@ -58,6 +60,19 @@ def test_a_catalog_with_values_that_it_never_writes_is_damaged(terminal: Termina
     assert refused
     for answer in refused:
         assert (answer.code, "is damaged: " in answer.err) == (1, True), answer
+
+
+def test_a_catalog_without_a_row_that_must_be_there_is_damaged(service: Service) -> None:
+    """An index can have a row that the table lacks."""
+    with pytest.raises(Damaged), service.context.catalog.read() as tx:
+        tx.versions.expiry("a version of the index")
+
+
+def test_an_error_beside_the_queries_is_no_damage(service: Service) -> None:
+    with pytest.raises(ValueError, match=r"^not of the catalog$"), service.context.catalog.read():
+        raise ValueError("not of the catalog")
+    with pytest.raises(ValueError, match=r"^not of the catalog$"), service.context.catalog.write():
+        raise ValueError("not of the catalog")
 
 
 @pytest.mark.parametrize(("stored", "count"), [("a.csv", 1), ("a.c3v", 0)])
